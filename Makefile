@@ -1,0 +1,45 @@
+# Every target sets up what it needs; nothing has to be installed by hand beyond Python and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check bench soak study lock format clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml tools/setup.sh
+	PYTHON=$(PYTHON) sh tools/setup.sh
+	@touch $@
+
+demo: setup
+	$(BIN)/python -m darwaza.entry.demo $(if $(ONCE),--once)
+
+test: setup
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not soak"
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_docs.py
+
+bench: setup
+	$(BIN)/python -m bench
+
+soak: setup
+	$(BIN)/python -m pytest -m soak --timeout 7200 -p no:xdist
+
+study: setup
+	$(BIN)/darwaza study run profiles/carec/study.toml --out report/
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv demo report var

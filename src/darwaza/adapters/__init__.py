@@ -1,0 +1,1 @@
+"""Concrete technology behind the ports, one package per technology."""

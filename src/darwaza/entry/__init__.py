@@ -1,0 +1,1 @@
+"""How people and programs reach a gateway: HTTP, command line, console."""

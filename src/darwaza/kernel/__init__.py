@@ -1,0 +1,1 @@
+"""Pure core: members, messages, logs, proofs and the service contract. No I/O, no clock, no randomness."""

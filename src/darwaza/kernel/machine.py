@@ -1,0 +1,330 @@
+"""The contract between the engine and a service.
+
+A *service* is a kind of case: a table ``(state, input) -> (rule, next states)`` and pure rules. For each input the
+engine looks up the pair, calls the rule with the case, the input and the context, and gets a decision or a refusal
+back. A pair that is not in the table is a refusal that changes nothing.
+
+What this module decides: the shapes. What it leaves to others: when a rule runs and how its decision is stored
+(``darwaza.engine``), and what the rules are (``darwaza.services``).
+
+Rules are pure: no clock, no randomness, no I/O. The time comes in the context; identifiers of messages are given by
+the engine. The same case, input and context always give the same decision; recovery depends on it.
+
+Example::
+
+    TABLE = {
+        (NEW, "offer"): Transition(open_offer, ("offered",)),
+        (NEW, "restored documents.offer"): Transition(restore_offer, ("offered",)),
+        ("offered", "documents.receipt"): Transition(take_receipt, ("handed-over", "refused")),
+        ("offered", ELAPSED): Transition(expire, ("expired",)),
+    }
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+Data = TypeVar("Data", bound=msgspec.Struct)
+
+NEW = ""
+"""The state of a case that does not exist yet."""
+
+ELAPSED = "elapsed"
+"""The input a case gets when the moment it asked to be reminded of has come."""
+
+
+def restored(kind: str) -> str:
+    """Name the input for an own message of ``kind`` that a peer gave back after this gateway lost its disk."""
+    return "restored " + kind
+
+
+class RefusalCode(Enum):
+    """Base of the per-service enums of refusals, declared in order of precedence.
+
+    A member's value is ``(code, transient)``: the stable lower_snake_case code on the wire, never reused, and whether
+    the same request may succeed later without being changed.
+    """
+
+    @property
+    def code(self) -> str:
+        """The stable code on the wire."""
+        value: tuple[str, bool] = self.value
+        return value[0]
+
+    @property
+    def transient(self) -> bool:
+        """Whether the unchanged request may succeed later."""
+        value: tuple[str, bool] = self.value
+        return value[1]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A business "no". It changes nothing.
+
+    Attributes:
+        code: stable lower_snake_case code.
+        detail: one sentence for a person.
+        pointer: RFC 6901 JSON pointer to the offending field, "" for the whole.
+        transient: whether the unchanged request may succeed later.
+    """
+
+    code: str
+    detail: str
+    pointer: str = ""
+    transient: bool = False
+
+    @classmethod
+    def of(cls, reason: RefusalCode, detail: str, pointer: str = "") -> "Refusal":
+        """Build a refusal from an enum member."""
+        return cls(reason.code, detail, pointer, reason.transient)
+
+
+class Command(msgspec.Struct, frozen=True):
+    """What a party asks of its own gateway.
+
+    Attributes:
+        kind: imperative, without a dot: ``offer``, ``accept``.
+        party: full address of the party that asks, ``PK/fbr``; authenticated before it gets here.
+        roles: the party's roles at this gateway.
+        body: the command's own value, already parsed.
+    """
+
+    kind: str
+    party: str
+    roles: frozenset[str]
+    body: Any
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A message that arrived from another gateway, or an own one given back (then ``kind`` says so).
+
+    Attributes:
+        kind: the message's kind, ``documents.offer``, or ``restored documents.offer``.
+        id: the message's UUID.
+        origin: full address of the sender.
+        destination: full address of the addressee.
+        created_at: when the origin says it was made.
+        expires_at: after this moment it must not be acted upon; None when it does not expire.
+        ucr: the consignment it belongs to, or None.
+        media_type: of the body.
+        body: the bytes whose digest the header carries.
+    """
+
+    kind: str
+    id: str
+    origin: str
+    destination: str
+    created_at: datetime
+    expires_at: datetime | None
+    ucr: str | None
+    media_type: str
+    body: bytes
+
+
+class Elapsed(msgspec.Struct, frozen=True):
+    """The moment the case asked for has come.
+
+    Attributes:
+        due_at: the moment the case had asked for.
+    """
+
+    due_at: datetime
+    kind: str = ELAPSED
+
+
+class FactStated(msgspec.Struct, frozen=True):
+    """A fact the case awaits was stated on its consignment; ``kind`` is ``"fact " + fact.name``."""
+
+    kind: str
+    fact: "Fact"
+
+
+Input = Command | Received | Elapsed | FactStated
+
+
+class Case(msgspec.Struct, Generic[Data], frozen=True):
+    """A thread of messages about one thing, as stored.
+
+    Attributes:
+        id: UUID, lower-case with hyphens; chosen by whoever opens the case, the same at every gateway.
+        state: one of the service's states; ``NEW`` never stands in the store.
+        data: the service's own value.
+        ucr: the consignment it belongs to (WCO unique consignment reference, 1-35 characters), or None.
+        opened_at: when this gateway first knew the case.
+        changed_at: when this gateway last changed it.
+    """
+
+    id: str
+    state: str
+    data: Data
+    ucr: str | None
+    opened_at: datetime
+    changed_at: datetime
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A small typed statement about a consignment that other cases may require or await.
+
+    Attributes:
+        name: ``duty paid``, ``guarantee accepted``; the stating service documents its names.
+        value: JSON-compatible value.
+        valid_until: after this moment it no longer holds; None when it does not lapse.
+    """
+
+    name: str
+    value: Any
+    valid_until: datetime | None = None
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A message the decision sends; the engine completes the header and gives it its place in the log.
+
+    Attributes:
+        kind: ``service.name``.
+        destination: full address, ``UZ/customs``.
+        body: at most ``config.BODY_BYTES_MAX`` bytes.
+        media_type: of the body, RFC 6838.
+        expires_at: see ``Received.expires_at``.
+        bulk: travels in the lane for large bodies and may be overtaken by ordinary messages.
+    """
+
+    kind: str
+    destination: str
+    body: bytes
+    media_type: str
+    expires_at: datetime | None = None
+    bulk: bool = False
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something a local party should hear of; delivered after the commit, at least once.
+
+    Attributes:
+        party: full address of a party of this gateway.
+        kind: past tense, ``document.delivered``.
+        detail: JSON-compatible.
+    """
+
+    party: str
+    kind: str
+    detail: Any = None
+
+
+class Decision(msgspec.Struct, Generic[Data], frozen=True):
+    """What one input does to one case. All of it commits in one transaction, or none of it.
+
+    Attributes:
+        state: the next state, one of those the table names for this pair.
+        data: the case's next value.
+        messages: to send, in this order.
+        transfers: for the ledger, posted in this order (``darwaza.ledger``); if the ledger refuses one, the whole
+            decision is withdrawn and the refusal is the answer.
+        facts: stated on the case's consignment; require ``ucr``.
+        awaits: names of facts whose statement should wake this case; replaces the former set.
+        remind_at: when to wake the case; None leaves it asleep and cancels a former reminder.
+        notices: for local parties.
+        viewers: full addresses of local parties that may see the case from now on; added to the former ones.
+        ucr: the consignment, set once; None leaves it as it was.
+        answer: JSON-compatible; what a command's caller gets besides the case.
+    """
+
+    state: str
+    data: Data
+    messages: tuple[Draft, ...] = ()
+    transfers: tuple[Any, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    awaits: tuple[str, ...] = ()
+    remind_at: datetime | None = None
+    notices: tuple[Notice, ...] = ()
+    viewers: tuple[str, ...] = ()
+    ucr: str | None = None
+    answer: Any = None
+
+
+class LedgerView(Protocol):
+    """Read access to the ledger as it stands inside the running batch."""
+
+    def account(self, account_id: str) -> Any:
+        """Return the account, or None."""
+
+
+class Context(Protocol):
+    """What a rule may know besides its case and its input.
+
+    Attributes:
+        now: the batch's time, aware UTC; the same for every input of the batch.
+        member: code of the member this gateway serves.
+        case_id: the case the input is about, also when it does not exist yet.
+        reachable: codes of the members a message can be addressed to.
+        ledger: the ledger inside this batch.
+    """
+
+    now: datetime
+    member: str
+    case_id: str
+    reachable: frozenset[str]
+    ledger: LedgerView
+
+    def fact(self, name: str) -> Fact | None:
+        """The valid fact of this name on the case's consignment, or None."""
+
+    def party_known(self, address: str) -> bool:
+        """Whether this gateway serves a party of this full address."""
+
+
+Rule = Callable[[Any, Any, Any], "Decision[Any] | Refusal"]
+"""``rule(case, input, context)``; the case is None in state ``NEW``."""
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One cell of a service's table.
+
+    Attributes:
+        rule: decides.
+        next: the states the rule may choose; the engine checks it.
+    """
+
+    rule: Rule
+    next: tuple[str, ...]
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A kind of case.
+
+    Attributes:
+        name: the package's name; prefixes every message kind.
+        data_type: frozen msgspec Struct the cases hold; stored as MessagePack.
+        table: all there is; a pair not in it is refused.
+    """
+
+    name: str
+    data_type: type[msgspec.Struct]
+    table: Mapping[tuple[str, str], Transition]
+
+
+NOT_IN_TABLE = "not_in_state"
+"""Code of the refusal of a pair that is not in the table."""
+
+
+def decide(service: Service, case: Case[Any] | None, given: Input, context: Context) -> Decision[Any] | Refusal:
+    """Run the rule the service's table names for this pair.
+
+    Returns:
+        The rule's decision or refusal; ``NOT_IN_TABLE`` when the table has no such pair.
+
+    Raises:
+        KeyError: never for input; a rule that returns a state its cell does not name raises ``ValueError``, which is
+            a fault of the service and quarantines the input.
+    """
+    state = NEW if case is None else case.state
+    cell = service.table.get((state, given.kind))
+    if cell is None:
+        at = "no such case" if case is None else f"the case is {state}"
+        return Refusal(NOT_IN_TABLE, f"{service.name} does not take {given.kind!r} when {at}")
+    outcome = cell.rule(case, given, context)
+    if isinstance(outcome, Decision) and outcome.state not in cell.next:
+        raise ValueError(f"{service.name}: {given.kind!r} in {state!r} may not lead to {outcome.state!r}")
+    return outcome

@@ -1,0 +1,1 @@
+"""Wire formats of others, turned into domain values and back."""

@@ -1,0 +1,1 @@
+"""The corridor study: feasibility, design and financing from one sourced scenario."""
