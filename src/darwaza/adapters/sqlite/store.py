@@ -1,7 +1,7 @@
 """The store of ``darwaza.ports.store`` on SQLite: WAL journal, ``synchronous=FULL``, one writer.
 
 A commit is one transaction of ``executemany`` calls; SQLite syncs the write-ahead log before ``COMMIT`` returns. A
-crash before that leaves nothing of the batch, a crash after it leaves all of it; the next open replays the log by itself.
+crash before that leaves nothing of the batch, a crash after it leaves all of it; the next open replays it by itself.
 Checkpointing (moving the log's pages into the database file) runs in ``maintain`` from another connection, so that no
 commit has to wait for it.
 """
