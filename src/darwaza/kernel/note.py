@@ -170,14 +170,16 @@ class Verifier:
 
 
 class Signer:
-    """Signs note texts with one named key; signature type 0x01.
+    """Signs note texts with one named key. Signature type 0x01; subclasses do others.
 
     Attributes:
         verifier: checks what this signs.
     """
 
+    verifier_type: ClassVar[type[Verifier]] = Verifier
+
     def __init__(self, name: str, key: PrivateKey) -> None:
-        self.verifier = Verifier(name, key.public)
+        self.verifier = self.verifier_type(name, key.public)
         self._sign = key.sign
 
     @property
