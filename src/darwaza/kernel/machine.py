@@ -184,6 +184,7 @@ class Draft(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: ``service.name``.
+        origin: full address of the local party that speaks, ``PK/fbr``.
         destination: full address, ``UZ/customs``.
         body: at most ``config.BODY_BYTES_MAX`` bytes.
         media_type: of the body, RFC 6838.
@@ -192,6 +193,7 @@ class Draft(msgspec.Struct, frozen=True):
     """
 
     kind: str
+    origin: str
     destination: str
     body: bytes
     media_type: str

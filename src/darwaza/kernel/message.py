@@ -20,17 +20,19 @@ from darwaza.errors import MalformedError, TooLargeError
 VERSION = 1
 PATH_MEMBERS_MAX = 16
 
-_ADDRESS = r"^[A-Z0-9]{2,8}/[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$"
-_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
-_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+# In Python, $ also matches before a final newline; the look-ahead takes that back.
+_END = r"$(?!\n)"
+_ADDRESS = r"^[A-Z0-9]{2,8}/[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?" + _END
+_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z" + _END
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + _END
 
 AddressText = Annotated[str, Meta(max_length=72, pattern=_ADDRESS)]
 InstantText = Annotated[str, Meta(min_length=24, max_length=24, pattern=_INSTANT)]
 UuidText = Annotated[str, Meta(min_length=36, max_length=36, pattern=_UUID)]
-KindText = Annotated[str, Meta(max_length=64, pattern=r"^[a-z]+\.[a-z0-9-]+$")]
-UcrText = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"^[!-~]+$")]
-MemberText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$")]
-DigestText = Annotated[str, Meta(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$")]
+KindText = Annotated[str, Meta(max_length=64, pattern=r"^[a-z]+\.[a-z0-9-]+" + _END)]
+UcrText = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"^[!-~]+" + _END)]
+MemberText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}" + _END)]
+DigestText = Annotated[str, Meta(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}" + _END)]
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,7 +56,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         version: of this format, 1.
     """
 
-    blind: Annotated[str, Meta(min_length=32, max_length=32, pattern=r"^[0-9a-f]{32}$")]
+    blind: Annotated[str, Meta(min_length=32, max_length=32, pattern=r"^[0-9a-f]{32}" + _END)]
     body_bytes: Annotated[int, Meta(ge=0, le=BODY_BYTES_MAX)]
     body_digest: DigestText
     case_id: UuidText
@@ -64,7 +66,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     expires_at: InstantText | None = None
     id: UuidText
     kind: KindText
-    media_type: Annotated[str, Meta(min_length=3, max_length=127, pattern=r"^[!-~]+/[ -~]+$")]
+    media_type: Annotated[str, Meta(min_length=3, max_length=127, pattern=r"^[!-~]+/[ -~]+" + _END)]
     origin: AddressText
     path: Annotated[tuple[MemberText, ...], Meta(min_length=2, max_length=PATH_MEMBERS_MAX)] | None = None
     ucr: UcrText | None = None
@@ -120,3 +122,47 @@ def member_of(address: str) -> str:
 def message_key(header: Header) -> str:
     """What makes a message the same one wherever it comes from: its origin member and its id."""
     return member_of(header.origin) + " " + header.id
+
+
+class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of a ``<service>.refused`` message: what came cannot be acted upon. RFC 8785 JSON, fields in order.
+
+    Attributes:
+        code: stable code.
+        detail: one sentence.
+        kind: of the refused message.
+        message_id: of the refused message.
+        pointer: to the offending field, RFC 6901; "" for the whole.
+    """
+
+    code: str
+    detail: str
+    kind: str
+    message_id: str
+    pointer: str
+
+
+REFUSED = ".refused"
+"""Ending of the kinds that carry a ``Refused``; such a message is never refused itself."""
+
+JSON_MEDIA_TYPE = "application/json"
+GATEWAY_PARTY = "gateway"
+"""The party name under which a gateway itself speaks."""
+GENESIS = "link.genesis"
+"""Kind of the first leaf of every log."""
+
+
+class Genesis(msgspec.Struct, frozen=True):
+    """Body of the first leaf of a log. RFC 8785 JSON, fields in order.
+
+    Attributes:
+        corridor: the corridor's name.
+        digest: SHA-256 of the text of the corridor document in force, lower-case hex.
+        origin: the log's origin line.
+        version: of that document.
+    """
+
+    corridor: str
+    digest: str
+    origin: str
+    version: int
