@@ -16,6 +16,7 @@ from darwaza.ports.keys import Keys
 from darwaza.ports.store import CaseRow
 
 encode = msgspec.msgpack.Encoder().encode
+to_json = msgspec.json.Encoder().encode
 
 
 class Site:
@@ -59,6 +60,7 @@ class Site:
         self._signers: dict[str, tuple[Signer, ...]] = {}
 
     encode = staticmethod(encode)
+    to_json = staticmethod(to_json)
 
     def decode_case(self, row: CaseRow) -> Case[Any]:
         """Read a stored case."""

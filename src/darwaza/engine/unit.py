@@ -13,10 +13,22 @@ import msgspec
 from darwaza.config import BODY_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
 from darwaza.engine.log import Log
 from darwaza.engine.site import Site
+from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
 from darwaza.kernel.message import VERSION, Header, body_digest, encode_header, member_of
-from darwaza.ports.store import CaseRow, Changes, CheckpointRow, FactRow, LeafRow, NoticeRow, PartyRow, Store
+from darwaza.ports.store import (
+    AnswerRow,
+    CaseRow,
+    Changes,
+    CheckpointRow,
+    FactRow,
+    LeafRow,
+    NoticeRow,
+    PartyRow,
+    Store,
+    WitnessRow,
+)
 
 FIELD_HEX = 32
 """Hex digits of 16 random bytes."""
@@ -40,6 +52,9 @@ class Unit:
         now: the batch's time.
         changes: what to commit.
         logs: logs as this batch leaves them, by id; only those it touched.
+        heard: ids of own logs whose reader was heard in this batch.
+        trust: the corridor's documents as this batch leaves them; None when it admits none.
+        faults: what went wrong without stopping the batch, for the operator's log.
     """
 
     def __init__(self, site: Site, store: Store, logs: dict[int, Log], now: datetime) -> None:
@@ -47,13 +62,18 @@ class Unit:
         self.now_text = instant.to_text(now)
         self.changes = Changes()
         self.logs: dict[int, Log] = {}
+        self.heard: set[int] = set()
+        self.trust: Trust | None = None
+        self.faults: list[str] = []
         self._site = site
         self._store = store
         self._held = logs
         self._pending: dict[int, list[Pending]] = {}
         self._cases: dict[str, tuple[str, Case[Any]] | None] = {}
         self._facts: dict[tuple[str, str], Fact] = {}
-        self._notices = 0
+        self._answers: dict[tuple[str, str], AnswerRow] = {}
+        self._witnessed: dict[str, WitnessRow] = {}
+        self._sent: set[str] = set()
         self._random = ""
         self._milliseconds = f"{int(now.timestamp() * 1000):012x}"
 
@@ -115,25 +135,25 @@ class Unit:
             ValueError: the service's fault, found before anything was changed.
         """
         _check(case, decision)
-        opened = self.now if case is None else case.opened_at
+        site, changes = self._site, self.changes
+        data = site.encode(decision.data)
         ucr = decision.ucr or (None if case is None else case.ucr)
-        self._cases[case_id] = (service, Case(case_id, decision.state, decision.data, ucr, opened, self.now))
-        opened_text = self.now_text if case is None else instant.to_text(opened)
+        opened, opened_text = (
+            (self.now, self.now_text) if case is None else (case.opened_at, instant.to_text(case.opened_at))
+        )
         remind_at = None if decision.remind_at is None else instant.to_text(decision.remind_at)
-        self.changes.cases[case_id] = CaseRow(
-            case_id, service, decision.state, self._site.encode(decision.data), ucr, opened_text, self.now_text, remind_at
+        for notice in decision.notices:
+            sequence = site.notice_sequence + len(changes.notices) + 1
+            detail = site.encode(notice.detail)
+            changes.notices.append(NoticeRow(sequence, notice.party, notice.kind, case_id, detail, self.now_text))
+        self._cases[case_id] = (service, Case(case_id, decision.state, decision.data, ucr, opened, self.now))
+        changes.cases[case_id] = CaseRow(
+            case_id, service, decision.state, data, ucr, opened_text, self.now_text, remind_at
         )
         for party in decision.parties:
-            self.changes.parties.append(PartyRow(party, opened_text, case_id))
-        for notice in decision.notices:
-            self._notices += 1
-            sequence = self._site.notice_sequence + self._notices
-            detail = self._site.encode(notice.detail)
-            self.changes.notices.append(
-                NoticeRow(sequence, notice.party, notice.kind, case_id, detail, self.now_text)
-            )
+            changes.parties.append(PartyRow(party, opened_text, case_id))
         if decision.awaits or case is not None:
-            self.changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
+            changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
         for fact in decision.facts:
             self._state_fact(case_id, ucr or "", fact)
         return tuple(self.send(draft, case_id, ucr, cause_id) for draft in decision.messages)
@@ -145,6 +165,23 @@ class Unit:
             ucr, fact.name, self._site.encode(fact.value), until, case_id, self.now_text
         )
 
+    def forget_reminder(self, service: str, case: Case[Any]) -> None:
+        """Let a case sleep that has no use for its reminder."""
+        self.changes.cases[case.id] = CaseRow(
+            case.id,
+            service,
+            case.state,
+            self._site.encode(case.data),
+            case.ucr,
+            instant.to_text(case.opened_at),
+            instant.to_text(case.changed_at),
+            None,
+        )
+
+    def concerns(self, row: PartyRow) -> bool:
+        """Whether a case concerns an address, as this batch has it."""
+        return row in self.changes.parties or self._store.concerns(row)
+
     def awaiting(self, ucr: str, name: str) -> list[str]:
         """Cases that await a fact, as this batch has it."""
         stored = [one for one in self._store.awaiting(ucr, name) if one not in self.changes.awaits]
@@ -152,8 +189,18 @@ class Unit:
 
     # --- messages ---
 
-    def send(self, draft: Draft, case_id: str, ucr: str | None, cause_id: str | None) -> str:
-        """Complete a draft's header and queue it for its log; returns the message's id."""
+    def send(
+        self, draft: Draft, case_id: str, ucr: str | None, cause_id: str | None, *, log_id: int | None = None
+    ) -> str:
+        """Complete a draft's header and queue it for its log; returns the message's id.
+
+        Args:
+            draft: its destination can be reached.
+            case_id: see ``Header``.
+            ucr: see ``Header``.
+            cause_id: see ``Header``.
+            log_id: the log it belongs in when that is not the one its destination and size lead to.
+        """
         body = draft.body
         message_id = self.new_id()
         header = Header(
@@ -172,14 +219,47 @@ class Unit:
             ucr=ucr,
             version=VERSION,
         )
-        log_id = self._site.lane(member_of(draft.destination), bulk=draft.bulk or len(body) > ORDINARY_BODY_BYTES_MAX)
+        if log_id is None:
+            bulk = draft.bulk or len(body) > ORDINARY_BODY_BYTES_MAX
+            log_id = self._site.lane(member_of(draft.destination), bulk=bulk)
         self.queue(log_id, encode_header(header), body, f"{self._site.member} {message_id}", case_id)
         return message_id
 
     def queue(self, log_id: int, header: bytes, body: bytes, message_key: str, case_id: str) -> None:
         """Queue a finished message for an own log."""
+        self._sent.add(message_key)
         pending = Pending(sha256(_LEAF + header).digest(), message_key, case_id, header, body)
         self._pending.setdefault(log_id, []).append(pending)
+
+    def holds(self, message_key: str) -> bool:
+        """Whether this batch stores a message of this key."""
+        return message_key in self._sent
+
+    # --- answers and witnessed checkpoints ---
+
+    def load_answers(self, keys: list[tuple[str, str]]) -> None:
+        """Read the stored answers to many commands at once."""
+        if keys:
+            self._answers = self._store.answers(keys)
+
+    def answer(self, party: str, key: str) -> AnswerRow | None:
+        """What a command was answered, in the store or in this batch."""
+        return self._answers.get((party, key))
+
+    def keep_answer(self, party: str, key: str, digest: bytes, answer: bytes) -> None:
+        """Keep what a command is answered."""
+        row = AnswerRow(party, key, digest, answer, self.now_text)
+        self._answers[party, key] = row
+        self.changes.answers.append(row)
+
+    def witnessed(self, origin: str) -> WitnessRow | None:
+        """What was last co-signed for a log, in the store or in this batch."""
+        return self._witnessed.get(origin) or self._store.witnessed(origin)
+
+    def keep_witnessed(self, row: WitnessRow) -> None:
+        """Keep what is co-signed; in the same transaction as it was compared."""
+        self._witnessed[row.origin] = row
+        self.changes.witnessed.append(row)
 
     # --- logs ---
 
@@ -203,7 +283,9 @@ class Unit:
         for tile in tiles:
             self.changes.tiles[tile[:3]] = tile
         if note is not None:
-            longer = longer.with_row(checkpoint=note, cosigned_size=longer.row.size)
+            longer = longer.with_row(
+                checkpoint=note, cosigned_size=longer.row.size, exposed_size=longer.row.size
+            )
             self.changes.checkpoints.append(CheckpointRow(log_id, longer.row.size, note))
         self.install(longer)
 
@@ -218,15 +300,24 @@ class Unit:
         A log whose reader has been heard exposes its new leaves at once: they will be sent after the commit. Until the
         reader has been heard they stay unexposed and may still move behind leaves it gives back.
         """
-        for log_id, entries in self._pending.items():
-            log = self.log(log_id)
-            self.append(log, entries)
-            log = self.log(log_id)
-            note = self._site.sign(log.row.origin, log.row.size, log.frontier.root())
-            exposed = log.row.size if log_id in self._site.heard else log.row.exposed_size
-            self.install(log.with_row(checkpoint=note, exposed_size=exposed))
-        self._pending = {}
+        for log_id in list(self._pending):
+            self.flush(log_id)
         return self.changes
+
+    def flush(self, log_id: int) -> None:
+        """Give the messages queued for one log their places, and sign it."""
+        entries = self._pending.pop(log_id, [])
+        if not entries:
+            return
+        self.append(self.log(log_id), entries)
+        log = self.log(log_id)
+        note = self._site.sign(log.row.origin, log.row.size, log.frontier.root())
+        heard = log_id in self._site.heard or log_id in self.heard
+        self.install(log.with_row(checkpoint=note, exposed_size=log.row.size if heard else log.row.exposed_size))
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return self.changes == Changes()
 
 
 def _check(case: Case[Any] | None, decision: Decision[Any]) -> None:

@@ -80,9 +80,30 @@ def read_checkpoint(
     true = verified(note, verifiers)
     if not required <= {verifier.type for verifier in true}:
         raise SignatureError("the corridor asks for a second signature that is not there", code="signature_weak")
-    names = {(verifier.name, verifier.key_id) for verifier in true}
-    lines = tuple(line for line in note.signatures if (line.name, line.key_id) in names)
-    return checkpoint, Note(note.text, lines)
+    return checkpoint, only(note, true)
+
+
+def only(note: Note, verifiers: Sequence[Verifier]) -> Note:
+    """The note with no other lines than those of these keys."""
+    names = {(verifier.name, verifier.key_id) for verifier in verifiers}
+    return Note(note.text, tuple(line for line in note.signatures if (line.name, line.key_id) in names))
+
+
+def read_cosigned(
+    raw: bytes, *, origin: str, authors: Sequence[Verifier], cosigners: Sequence[Verifier]
+) -> tuple[Checkpoint, bytes]:
+    """Verify a checkpoint that its author signed and its reader co-signed.
+
+    Returns:
+        The checkpoint, and the note with only the lines that were found true.
+
+    Raises:
+        MalformedError, SignatureError: see ``read_checkpoint``; both must have signed.
+    """
+    checkpoint, _ = read_checkpoint(raw, origin=origin, verifiers=authors, required=frozenset())
+    _, note = parse_checkpoint(raw)
+    true = (*verified(note, authors), *verified(note, cosigners))
+    return checkpoint, format_note(only(note, true))
 
 
 def judge(
