@@ -4,6 +4,7 @@ A batch is taken whole or not at all. Within a good batch a bad message stops no
 is answered with a refusal, or put into quarantine when nobody can be answered.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from darwaza.engine.intake import Cosigned, Expected, Forked
@@ -80,9 +81,7 @@ def _stored_answer(engine: "Engine", unit: Unit, batch: Batch, repeat: Repeat) -
     return Expected(repeat.end)
 
 
-def _take_fresh(
-    engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh: Fresh, *, replaying: bool
-) -> Cosigned:
+def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh: Fresh, *, replaying: bool) -> Cosigned:
     entries = batch.entries[fresh.skip :]
     headers = [_read(header, body) for header, body in entries]
     log = engine.log_of(unit, batch.origin)
@@ -198,7 +197,7 @@ class _Arrival:
             return self._refuse(header, outcome, sent_before)
         return None
 
-    def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], "instant.datetime | None"]:
+    def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], datetime | None]:
         """What this message made us send before a loss, and when: the rule is run again as of that moment."""
         keys = self._engine.store.given_back(header.id)
         sent, now = [], None

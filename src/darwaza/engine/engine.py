@@ -15,8 +15,8 @@ import msgspec
 
 from darwaza.engine import arrival, recovery
 from darwaza.engine.intake import (
-    AcceptFork,
     Accepted,
+    AcceptFork,
     Acknowledge,
     Adopt,
     Arrive,
@@ -45,7 +45,6 @@ from darwaza.kernel.naming import Lane
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.witness import OK, Verdict, format_cosignatures
 from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
-
 
 _decode_answer = msgspec.msgpack.Decoder(Accepted).decode
 

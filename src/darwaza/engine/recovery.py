@@ -129,7 +129,8 @@ def _tail(engine: "Engine", log: Log, keys: set[str], given: list[Header]) -> _T
     genesis leaf that turns out not to be the first.
     """
     causes = {(header.cause_id, header.kind, header.destination) for header in given if header.cause_id is not None}
-    kept, dropped = [], []
+    kept: list[Pending] = []
+    dropped: list[Pending] = []
     for raw, body in engine.store.leaves(log.row.id, log.row.exposed_size, log.row.size, 1 << 40):
         header = decode_header(raw)
         entry = Pending(leaf_hash(raw), message_key(header), header.case_id, raw, body)
@@ -139,9 +140,7 @@ def _tail(engine: "Engine", log: Log, keys: set[str], given: list[Header]) -> _T
     return _Tail(kept, dropped)
 
 
-def _restore(
-    engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes, place: tuple[int, int]
-) -> None:
+def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes, place: tuple[int, int]) -> None:
     """Rebuild the case of an own message that came back."""
     if header.kind == GENESIS:
         return

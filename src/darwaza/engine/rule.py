@@ -120,7 +120,9 @@ class Rules:
         if destination is not None:
             return Refusal("unreachable", f"no running link leads to {destination}", "/to", transient=True)
         if not self._site.trust.may_send(unit.now):
-            return Refusal("corridor_expired", "the corridor document has expired; only receiving goes on", "", transient=True)
+            return Refusal(
+                "corridor_expired", "the corridor document has expired; only receiving goes on", "", transient=True
+            )
         return None
 
     def _wake(self, unit: Unit, facts: tuple[Fact, ...], ucr: str, cause_id: str | None) -> None:

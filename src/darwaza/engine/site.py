@@ -53,9 +53,7 @@ class Site:
         self.heard: set[int] = set()
         self.notice_sequence = 0
         self._keys = keys
-        self._decoders = {
-            name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()
-        }
+        self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._lanes: dict[str, list[int]] = {}
         self._signers: dict[str, tuple[Signer, ...]] = {}
 

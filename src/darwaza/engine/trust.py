@@ -1,11 +1,11 @@
 """Whom the engine trusts: the corridor document in force and, for past decisions, those before it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from darwaza.errors import SignatureError
 from darwaza.kernel.checkpoint import TYPE_COSIGNATURE_MLDSA44, CosignatureVerifier, MLDSA44CosignatureVerifier
 from darwaza.kernel.corridor import Corridor, State
+from darwaza.kernel.history import History
 from darwaza.kernel.key import Ed25519PublicKey, MLDSA44PublicKey
 from darwaza.kernel.member import Card
 from darwaza.kernel.naming import Lane, SignerName
@@ -16,11 +16,13 @@ class Trust:
     """Keys by log and by member, taken from the corridor's documents.
 
     Attributes:
-        documents: all admitted versions, oldest first; at least one.
+        history: all admitted versions.
+        documents: the same, oldest first.
     """
 
-    def __init__(self, documents: Sequence[Corridor]) -> None:
-        self.documents = tuple(documents)
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.documents = tuple(entry.document for entry in history.entries)
         self._authors: dict[tuple[str, bool], tuple[Verifier, ...]] = {}
         self._cosigners: dict[tuple[str, bool], tuple[Verifier, ...]] = {}
 
@@ -28,6 +30,10 @@ class Trust:
     def current(self) -> Corridor:
         """The newest version."""
         return self.documents[-1]
+
+    def admit(self, raw: bytes, now: datetime) -> "Trust":
+        """Trust with the next version; see ``History.admit`` for what it raises."""
+        return Trust(self.history.admit(raw, now))
 
     @property
     def required(self) -> frozenset[int]:

@@ -277,15 +277,11 @@ class Unit:
         """
         longer, tiles = log.append([entry.hash for entry in entries])
         log_id, start = log.row.id, log.row.size
-        self.changes.leaves.extend(
-            LeafRow(log_id, start + offset, *entry[1:]) for offset, entry in enumerate(entries)
-        )
+        self.changes.leaves.extend(LeafRow(log_id, start + offset, *entry[1:]) for offset, entry in enumerate(entries))
         for tile in tiles:
             self.changes.tiles[tile[:3]] = tile
         if note is not None:
-            longer = longer.with_row(
-                checkpoint=note, cosigned_size=longer.row.size, exposed_size=longer.row.size
-            )
+            longer = longer.with_row(checkpoint=note, cosigned_size=longer.row.size, exposed_size=longer.row.size)
             self.changes.checkpoints.append(CheckpointRow(log_id, longer.row.size, note))
         self.install(longer)
 

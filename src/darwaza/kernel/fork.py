@@ -68,8 +68,9 @@ def convicts(proof: ForkProof, verifiers: Sequence[Verifier]) -> bool:
     """
     try:
         if proof.held_leaf or proof.given_leaf:
-            held, given = _leaf_statement(proof, proof.held, proof.held_leaf, verifiers), _leaf_statement(
-                proof, proof.given, proof.given_leaf, verifiers
+            held, given = (
+                _leaf_statement(proof, proof.held, proof.held_leaf, verifiers),
+                _leaf_statement(proof, proof.given, proof.given_leaf, verifiers),
             )
             return held == given and proof.held_leaf != proof.given_leaf
         (held_size, held_root), (size, root) = (

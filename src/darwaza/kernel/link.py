@@ -179,10 +179,14 @@ def _proof_in_batch(index: int, before: Frontier, hashes: Sequence[bytes], read_
     }
     grown, rows = append_to_tiles(before, hashes, partial)
     given = {(row.level, row.number): row.hashes for row in rows}
-    return inclusion_proof(index, grown.size, lambda level, number: given.get((level, number)) or read_tile(level, number))
+    return inclusion_proof(
+        index, grown.size, lambda level, number: given.get((level, number)) or read_tile(level, number)
+    )
 
 
-def acknowledge(sent: bytes, reply: Sequence[Signature], cosigner: Verifier, root_at: Callable[[int], bytes]) -> tuple[Checkpoint, bytes]:
+def acknowledge(
+    sent: bytes, reply: Sequence[Signature], cosigner: Verifier, root_at: Callable[[int], bytes]
+) -> tuple[Checkpoint, bytes]:
     """Accept a reader's cosignature of an own checkpoint.
 
     Args:
