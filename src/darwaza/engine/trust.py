@@ -86,6 +86,10 @@ class Trust:
             self._cosigners[member, past] = found
         return found
 
+    def witnesses(self, origin: str) -> tuple[str, ...]:
+        """Codes of the members that witness a log."""
+        return tuple(card.code for card in self.current.witnesses(Lane.parse(origin)))
+
     def cosigner(self, member: str) -> Verifier:
         """The key a member co-signs with now.
 

@@ -79,7 +79,9 @@ class SeededKeys:
             roles=(Role.ENDPOINT, Role.RELAY, Role.WITNESS),
             valid_from=START - timedelta(days=1),
             valid_until=START + timedelta(days=3650),
-            addresses=(GatewayAddress(url or f"https://{code.lower()}.example", certificate or seeded_certificate(code)),),
+            addresses=(
+                GatewayAddress(url or f"https://{code.lower()}.example", certificate or seeded_certificate(code)),
+            ),
             keys=Keys(
                 vote=self.vote.public.raw,
                 log=self.log.public.raw,
