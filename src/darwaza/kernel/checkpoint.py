@@ -28,7 +28,7 @@ from darwaza.kernel.key import (
     MLDSA44PublicKey,
     PrivateKey,
 )
-from darwaza.kernel.merkle import HASH_BYTES
+from darwaza.kernel.merkle import EMPTY_ROOT, HASH_BYTES, is_subtree
 from darwaza.kernel.note import KEY_NAME_BYTES_MAX, Note, Signature, Signer, Verifier, parse, parse_vkey
 
 TYPE_COSIGNATURE_ED25519 = 0x04
@@ -136,18 +136,21 @@ class Subtree(msgspec.Struct, frozen=True):
             seconds: since 1970-01-01 UTC; must be 0 when ``start`` is not.
 
         Raises:
-            MalformedError: ``checkpoint_malformed``; a value is out of its range.
+            MalformedError: ``checkpoint_malformed``; a value is out of its range, the leaves are no subtree, or they
+                are none and the root is not that of the empty tree.
         """
         name, origin = cosigner.encode("utf-8"), self.origin.encode("utf-8")
         if not (
             1 <= len(name) <= KEY_NAME_BYTES_MAX
             and 1 <= len(origin) <= ORIGIN_BYTES_MAX
             and 0 <= seconds <= NUMBER_MAX
-            and 0 <= self.start <= self.end <= NUMBER_MAX
+            and self.end <= NUMBER_MAX
+            and is_subtree(self.start, self.end)
             and (self.start == 0 or seconds == 0)
             and len(self.root) == HASH_BYTES
+            and (self.start < self.end or self.root == EMPTY_ROOT)
         ):
-            raise _malformed("a cosigned range has a value out of bounds, or a time although it starts after leaf 0")
+            raise _malformed("a cosigned range is none the tree has, or has a time although it starts after leaf 0")
         parts = (
             *(_SUBTREE_LABEL, bytes([len(name)]), name, seconds.to_bytes(8, "big"), bytes([len(origin)]), origin),
             *(self.start.to_bytes(8, "big"), self.end.to_bytes(8, "big"), self.root),

@@ -64,7 +64,8 @@ def _refuse(detail: str) -> SignatureError:
 def admit_ed25519(raw: bytes) -> None:
     """Check that an Ed25519 public key may be enrolled.
 
-    The checks, in this order: 32 bytes; canonical (y < p, RFC 8032 section 5.1.3); not of low order; on the curve.
+    The checks, in this order: 32 bytes; canonical (y < p, RFC 8032 section 5.1.3); not of low order; on the curve. A
+    point with a low-order component besides its main one is admitted: its signatures still bind it to the message.
 
     Raises:
         SignatureError: code ``key_not_admitted``.
