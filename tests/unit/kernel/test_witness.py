@@ -1,5 +1,7 @@
 """What a witness answers (C2SP tlog-witness v1.0.0)."""
 
+from http import HTTPStatus
+
 import pytest
 
 from darwaza.errors import InvariantError, MalformedError, TooLargeError
@@ -51,7 +53,7 @@ def test_honest_logs_are_cosigned(held_size, new_size):
     """Any step forward, or none, with the true proof is accepted; nothing held is like size 0."""
     if new_size >= held_size:
         held = point(held_size) if held_size else None
-        assert judge(held, ask(held_size, point(new_size)), TRUSTED) == Verdict(200)
+        assert judge(held, ask(held_size, point(new_size)), TRUSTED) == Verdict(HTTPStatus(200))
 
 
 UNSIGNED = (STRANGER,)
@@ -162,8 +164,8 @@ def test_requests_of_another_implementation():
     held = requests[1].checkpoint
     assert judge(held, requests[3], trusted).status == 200
     assert judge(held, requests[5], trusted).status == 200
-    assert judge(requests[5].checkpoint, requests[3], trusted) == Verdict(409, b"5\n", "text/x.tlog.size")
-    assert judge(requests[3].checkpoint, requests[5], trusted) == Verdict(409, b"3\n", "text/x.tlog.size")
+    assert judge(requests[5].checkpoint, requests[3], trusted) == Verdict(HTTPStatus(409), b"5\n", "text/x.tlog.size")
+    assert judge(requests[3].checkpoint, requests[5], trusted) == Verdict(HTTPStatus(409), b"3\n", "text/x.tlog.size")
 
 
 @pytest.mark.parametrize(
