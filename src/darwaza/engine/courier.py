@@ -260,7 +260,9 @@ class Courier:
         lane = self.lanes[errand.origin]
         if isinstance(outcome, Settled):
             self._settled(lane, errand, outcome)
-        elif (isinstance(outcome, Delivered) and isinstance(errand, Send)) or (isinstance(outcome, Forked) and isinstance(errand, Send)):
+        elif (isinstance(outcome, Delivered) and isinstance(errand, Send)) or (
+            isinstance(outcome, Forked) and isinstance(errand, Send)
+        ):
             self._landed(lane, errand)
         else:
             fault = outcome if isinstance(outcome, DarwazaError) else PeerError("unexpected", code="peer_answer")

@@ -9,6 +9,7 @@ the stored answer. Recovery is this same code: peers resend, and what they resen
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
@@ -44,7 +45,7 @@ from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.tile import root_at
-from darwaza.kernel.witness import OK, Verdict, format_cosignatures
+from darwaza.kernel.witness import Verdict, format_cosignatures
 from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
 
 _decode_answer = msgspec.msgpack.Decoder(Accepted).decode
@@ -309,11 +310,11 @@ class Engine:
         row = unit.witnessed(checkpoint.origin)
         held = None if row is None else parse_checkpoint(row.note)[0]
         verdict = witness.judge(held, given.request, verifiers)
-        if verdict.status != OK:
+        if verdict.status is not HTTPStatus.OK:
             return verdict
         line, full = self.site.cosign(note, instant.to_seconds(unit.now))
         unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
-        return Verdict(OK, format_cosignatures([line]), "text/plain; charset=utf-8")
+        return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
