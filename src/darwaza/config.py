@@ -47,3 +47,6 @@ REQUESTS_PER_S_MAX = 2_000
 PAGE_ITEMS_MAX = 200
 """Items one page of a list holds."""
 EVENT_STREAMS_PER_PARTY_MAX = 8
+TOKEN_BYTES = 32
+STREAM_BYTES = 1_048_576
+"""What one read of a streamed answer holds."""
