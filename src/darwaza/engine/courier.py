@@ -31,79 +31,12 @@ from darwaza.engine.intake import (
 from darwaza.errors import DarwazaError, PeerError
 from darwaza.kernel import batch
 from darwaza.kernel.checkpoint import parse_checkpoint
-from darwaza.kernel.note import Signature
 from darwaza.kernel.tile import consistency_proof, root_at
 from darwaza.kernel.witness import format_request
 from darwaza.ports.store import LogRow
+from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
 
 Phase = Literal["ask", "restore", "flow"]
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """Ask a reader for the newest checkpoint of a log that it co-signed. Reply: ``Held``."""
-
-    peer: str
-    origin: str
-    epoch: int
-
-
-class Fetch(msgspec.Struct, frozen=True):
-    """Ask a reader for leaves of our log, from ``start`` on. Reply: ``batch.Batch``."""
-
-    peer: str
-    origin: str
-    epoch: int
-    start: int
-
-
-class Send(msgspec.Struct, frozen=True):
-    """Send a batch. Reply: ``Signed``, ``Wanted``, ``ForkFound``."""
-
-    peer: str
-    origin: str
-    epoch: int
-    start: int
-    end: int
-    note: bytes
-    raw: bytes
-
-
-class AskWitness(msgspec.Struct, frozen=True):
-    """Ask a third member to co-sign a checkpoint. Reply: ``Signed``, ``Wanted``."""
-
-    peer: str
-    origin: str
-    size: int
-    note: bytes
-    raw: bytes
-
-
-class Held(msgspec.Struct, frozen=True):
-    """The note a reader last co-signed; empty for none."""
-
-    note: bytes
-
-
-class Signed(msgspec.Struct, frozen=True):
-    """Co-signature lines."""
-
-    lines: tuple[Signature, ...]
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """The index, or size, the other side wants to go on from."""
-
-    index: int
-
-
-class ForkFound(msgspec.Struct, frozen=True):
-    """The reader's proof that our log has two histories."""
-
-    proof: bytes
-
-
-Errand = Ask | Fetch | Send | AskWitness
-Reply = Held | batch.Batch | Signed | Wanted | ForkFound | DarwazaError
 
 
 class Lane(msgspec.Struct):

@@ -186,6 +186,11 @@ class Engine:
         """Headers and bodies of a stretch of a log, as committed."""
         return self.store.leaves(log_id, start, end, bytes_max)
 
+    def find_log(self, origin: str) -> Log | None:
+        """A log as committed, running or not."""
+        log_id = self._ids.get(origin)
+        return None if log_id is None else self.logs[log_id]
+
     def own_log(self, unit: Unit, origin: str) -> Log:
         """Find a running log that this gateway writes; see ``log_of``."""
         return self.log_of(unit, origin, author=self.site.member)

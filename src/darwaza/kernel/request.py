@@ -75,5 +75,3 @@ def authorized_by(header: str, method: str, target: str, now: datetime, verifier
     if abs(at - instant.to_seconds(now)) > CLOCK_SKEW_S_MAX:
         raise ForbiddenError("the request was signed too long ago, or in the future", code="request_stale")
     return name
-
-

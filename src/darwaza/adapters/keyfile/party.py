@@ -15,7 +15,7 @@ from darwaza.config import REQUESTS_PER_S_MAX, TOKEN_BYTES
 from darwaza.errors import OperatorError
 from darwaza.ports.clock import Entropy
 
-TOKEN_PREFIX = "dz_"
+TOKEN_PREFIX = "dz_"  # noqa: S105 - what tokens begin with, so that one can be found where it must not be
 OPERATOR = "operator"
 AUDITOR = "auditor"
 PartyName = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$(?!\n)")]
