@@ -232,6 +232,8 @@ def _check(document: Corridor) -> None:
         )
     for index, link in enumerate(document.links):
         _check_link(document, link, f"/links/{index}")
+    for link in document.links:
+        _check_witnesses(document, Lane(document.name, *link.members, 0))
     if all(terms.name != DEFAULT_CLASS for terms in document.classes):
         raise MalformedError("the default terms are missing", code="default_class_missing", pointer="/classes")
     if document.mldsa44_required:
@@ -248,7 +250,9 @@ def _check_link(document: Corridor, link: Link, pointer: str) -> None:
                 code="link_wrong",
                 pointer=f"{pointer}/members/{index}",
             )
-    lane = Lane(document.name, *link.members, 0)
+
+
+def _check_witnesses(document: Corridor, lane: Lane) -> None:
     if len(document.witnesses(lane)) < document.witness_quorum:
         raise MalformedError(
             f"fewer members than the witness quorum can witness {lane.origin}",
