@@ -194,11 +194,12 @@ def parse_text(text: str) -> Corridor:
     """Read the text of a document.
 
     The checks, in this order: shape, types and limits of each field (``corridor_malformed``); canonical form
-    (``not_canonical``); instants; lists in order; cards; quorum; links; witnesses; terms; ML-DSA-44 keys.
+    (``not_canonical``); instants; lists in order; cards, one by one; quorum; links; witnesses; default terms;
+    ML-DSA-44 keys.
 
     Raises:
         MalformedError: ``corridor_malformed``, ``not_canonical``, ``instant_wrong``, ``list_unordered``,
-            ``window_wrong``, ``url_wrong``, ``quorum_wrong``, ``link_wrong``, ``witness_quorum_wrong``,
+            ``card_window_wrong``, ``url_wrong``, ``quorum_wrong``, ``link_wrong``, ``witness_quorum_wrong``,
             ``default_class_missing`` or ``mldsa44_missing``.
     """
     try:

@@ -1,8 +1,10 @@
 """The judge of corridor documents."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -97,6 +99,7 @@ FAULTS = [
     Fault("not_canonical", retext=lambda text: text.replace('","', '", "', 1)),
     Fault("instant_wrong", edit=lambda d: d.update(created_at="2026-12-31T05:00:00+05:00")),
     Fault("list_unordered", edit=lambda d: d["links"].insert(0, d["links"][0])),
+    Fault("card_window_wrong", edit=lambda d: d["members"][1].update(valid_until="2020-01-01T00:00:00Z")),
     Fault("url_wrong", edit=lambda d: d["members"][1]["addresses"][0].update(url="https://a.example:99999")),
     Fault("quorum_wrong", edit=lambda d: d.update(quorum=1)),
     Fault("link_wrong", edit=lambda d: d["links"][-1].update(members=["PK", "ZZ"])),
@@ -338,3 +341,13 @@ def test_errors_of_the_chain_are_conflicts():
         fault = next(fault for fault in FAULTS if fault.code == code)
         with pytest.raises(ConflictError):
             admit(build([fault]), FORMER, NOW)
+
+
+def test_the_specification_lists_the_codes_in_the_order_they_are_checked():
+    """The table of spec/corridor.md, section 7, holds every code in precedence order."""
+    spec = (Path(__file__).parents[3] / "spec" / "corridor.md").read_text("utf-8")
+    rows = re.findall(r"^\| [1-6] \| (`[a-z][^|]*`) \| ", spec.partition("## 8")[0], re.MULTILINE)
+    listed = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
+    tested = [fault.code for fault in FAULTS]
+    assert [code for code in listed if code in tested] == tested
+    assert set(listed) - set(tested) == {"note_too_large", "base64_wrong", "nothing_changed", "vote_missing"}

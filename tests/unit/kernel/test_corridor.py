@@ -149,7 +149,7 @@ ROWS = [
     (
         "card ends at once",
         put("members/1/valid_until", "2026-12-01T00:00:00Z"),
-        "window_wrong",
+        "card_window_wrong",
         "/members/1/valid_until",
     ),
     ("a role twice", put("members/1/roles", ["relay", "relay"]), "list_unordered", "/members/1/roles/1"),

@@ -102,6 +102,17 @@ def test_two_documents_of_one_version_are_a_fork(count):
     assert isinstance(caught.value, ConflictError)
 
 
+def test_an_operator_gives_up_one_side_of_a_fork():
+    """Going back before the fork lets the agreed version in; going back before the beginning is refused."""
+    agreed = version(ONE, 11, quorum=3)
+    held = history().before(2).admit(file(ONE, agreed), NOW)
+    assert held.latest == agreed
+    with pytest.raises(ConflictError):
+        held.before(1)
+    with pytest.raises(TransientError):
+        held.before(3)
+
+
 def test_what_was_not_voted_is_no_fork():
     """A made-up document of an old version is refused for what it lacks; it accuses nobody."""
     for fake, code in [
