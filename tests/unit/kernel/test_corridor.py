@@ -315,6 +315,15 @@ def test_two_countries_alone_are_a_corridor():
     assert (pair.quorum, pair.witness_quorum, pair.links) == (2, 0, (Link(("AF", "PK"), 2),))
 
 
+def test_half_of_the_members_are_no_quorum():
+    """Two halves could otherwise vote for two corridors."""
+    for count in (2, 4):
+        rings = [Keyring(code) for code in ("AF", "PK", "TJ", "UZ")[:count]]
+        with pytest.raises(MalformedError) as caught:
+            corridor_of(rings, quorum=count // 2)
+        assert caught.value.code == "quorum_wrong"
+
+
 def test_the_largest_first_version_fits_a_note():
     """As many members as allowed, each with every kind of key, all linked, make a note within its limits."""
     rings = [Keyring(f"M{number:02}", post_quantum=True) for number in range(MEMBER_COUNT_MAX)]

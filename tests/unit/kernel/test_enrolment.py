@@ -35,6 +35,15 @@ def tls_key(certificate: bytes) -> bytes:
     return x509.load_der_x509_certificate(certificate).public_key().public_bytes_raw()
 
 
+def relength(signed: int, key: int = 0) -> bytes:
+    """The certificate with other lengths of its signed part and of the key in it."""
+    edited = bytearray(CERTIFICATE)
+    assert edited[:2] + edited[3:5] == b"\x30\x81\x30\x81"
+    edited[5] += signed
+    edited[CERTIFICATE.index(b"\x30\x2a\x30\x05") + 1] += key
+    return bytes(edited)
+
+
 def number(value: int) -> bytes:
     return value.to_bytes(32, "little")
 
@@ -74,6 +83,8 @@ ROWS = [
     ("a key only", lambda c: with_certificates(c, bytes.fromhex("302a300506032b6570032100") + bytes(32)), None),
     ("indefinite length", lambda c: with_certificates(c, b"\x30\x80" + CERTIFICATE[3:] + b"\0\0"), None),
     ("long length", lambda c: with_certificates(c, b"\x30\x82\x00" + CERTIFICATE[2:]), None),
+    ("key outside what is signed", lambda c: with_certificates(c, relength(signed=-1)), None),
+    ("key beyond the end", lambda c: with_certificates(c, relength(signed=80, key=80)), None),
     ("long length of a short one", lambda c: with_certificates(c, b"\x30\x81\x03\x02\x01\x01"), None),
 ]
 
