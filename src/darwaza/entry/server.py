@@ -6,6 +6,7 @@ from darwaza import config
 from darwaza.bootstrap import Gateway
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
+from darwaza.entry.metric import registry
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
 
@@ -17,6 +18,8 @@ class Server:
         gateway: what runs.
         loop: its engine's loop.
         store: to read from.
+        streams: open event streams by party.
+        metrics: what /metrics shows.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -26,6 +29,8 @@ class Server:
         self.loop: Loop = gateway.loop(self.transport)
         self.store: Store = gateway.engine.store
         self._changed = asyncio.Event()
+        self.streams: dict[str, int] = {}
+        self.metrics = registry(self.loop)
         self._early: dict[str, int] = {}
         self.loop.listen(self._committed)
 
