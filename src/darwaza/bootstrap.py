@@ -218,5 +218,3 @@ def backup_store(folder: Path, to: Path) -> None:
 def create_store(folder: Path) -> None:
     """Make the empty store of a new gateway."""
     SqliteStore.create(folder / STORE_FILE).close()
-
-

@@ -161,9 +161,7 @@ class Client:
             "title": title,
         }
         body = {**fields, "manifest": manifest}
-        sent: dict[str, Any] = self.call(
-            "POST", "/v1/documents/uploads", json=body, headers={"idempotency-key": key}
-        )
+        sent: dict[str, Any] = self.call("POST", "/v1/documents/uploads", json=body, headers={"idempotency-key": key})
         return self.resume_upload(file, sent["id"], progress=progress)
 
     def resume_upload(self, file: Path, case_id: str, *, progress: Progress | None = None) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class _Web(uvicorn.Server):
     """Uvicorn without its own signal handling: the gateway stops both of its halves together."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def] # noqa: ANN201, PLR6301 - overrides an untyped generator
+    def capture_signals(self):  # type: ignore[no-untyped-def]
         yield
 
     def stop(self) -> None:

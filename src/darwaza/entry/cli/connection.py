@@ -46,7 +46,9 @@ class Connection:
         if self.url is not None:
             return Client(self.url, self._token(self.token_file), certificate=self.certificate)
         if self.folder is None:
-            raise OperatorError("say which gateway: --gateway FOLDER, or --url with --token-file", code="gateway_unknown")
+            raise OperatorError(
+                "say which gateway: --gateway FOLDER, or --url with --token-file", code="gateway_unknown"
+            )
         settings = GatewayConfig.load(self.folder / CONFIG_FILE)
         host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
         host = f"[{host}]" if ":" in host else host

@@ -28,7 +28,9 @@ out_option = click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write."
 )
 former_option = click.option(
-    "--former", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="The version before; none for the first."
+    "--former",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The version before; none for the first.",
 )
 
 
@@ -69,7 +71,9 @@ card_option = click.option(
 @card_option
 @click.option("--link", "links", multiple=True, required=True, help="Two neighbours, such as PK-UZ.")
 @click.option("--quorum", type=int, help="Votes a sensitive change takes; more than half if not given.")
-@click.option("--witnesses", default=0, show_default=True, help="Members that must co-sign before evidence is witnessed.")
+@click.option(
+    "--witnesses", default=0, show_default=True, help="Members that must co-sign before evidence is witnessed."
+)
 @click.option("--lanes", default=LANES_DEFAULT, show_default=True, help="Lanes of each link.")
 @click.option("--post-quantum", is_flag=True, help="Checkpoints count only with an ML-DSA-44 line too.")
 @click.option("--days", default=LIFETIME_DAYS, show_default=True, help="Until it expires.")
@@ -106,8 +110,12 @@ def found_command(
     _write_draft(draft, output)
 
 
-@corridor.command(name="propose", epilog="Example: darwaza corridor propose --former 1.note --card pk/card.json --vote PK -o draft")
-@click.option("--former", required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True), help="The newest version.")
+@corridor.command(
+    name="propose", epilog="Example: darwaza corridor propose --former 1.note --card pk/card.json --vote PK -o draft"
+)
+@click.option(
+    "--former", required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True), help="The newest version."
+)
 @card_option
 @click.option("--remove", "removed", multiple=True, help="Code of a member that leaves.")
 @click.option("--vote", "votes", multiple=True, required=True, help="Code of a member that will vote for it.")
@@ -115,14 +123,17 @@ def found_command(
 @out_option
 @reports_errors
 def propose_command(
-    former: Path, cards: tuple[Path, ...], removed: tuple[str, ...], votes: tuple[str, ...], days: int | None, output: Path
+    former: Path,
+    cards: tuple[Path, ...],
+    removed: tuple[str, ...],
+    votes: tuple[str, ...],
+    days: int | None,
+    output: Path,
 ) -> None:
     """Draft the version after FORMER: new cards, members that leave, a longer life."""
     before, _ = read(former.read_bytes())
     changes = {} if days is None else {"not_after": _now() + timedelta(days=days)}
-    draft = propose(
-        before, created_at=_now(), votes=sorted(votes), cards=_cards(cards), removed=removed, **changes
-    )
+    draft = propose(before, created_at=_now(), votes=sorted(votes), cards=_cards(cards), removed=removed, **changes)
     _write_draft(draft, output)
 
 
@@ -217,7 +228,13 @@ def admit(folder: Path, document: Path, anchor: str | None) -> None:
 @json_option
 @reports_errors
 def show_command(
-    folder: Path | None, url: str | None, party: str, token_file: Path | None, certificate: Path | None, *, as_json: bool
+    folder: Path | None,
+    url: str | None,
+    party: str,
+    token_file: Path | None,
+    certificate: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Show the document in force at a running gateway."""
     with Connection(folder, url, party, token_file, certificate).client() as client:
@@ -227,7 +244,9 @@ def show_command(
         console.print(f"{view['name']}, version {view['version']}, {view['state']} until {view['not_after']}")
         console.print(f"digest {view['digest']}")
         for member in view["members"]:
-            console.print(f"  {member['code']:8} {member['name']:24} {', '.join(member['roles']):28} {member['addresses'][0]}")
+            console.print(
+                f"  {member['code']:8} {member['name']:24} {', '.join(member['roles']):28} {member['addresses'][0]}"
+            )
         console.print("links: " + ", ".join("-".join(link) for link in view["links"]))
 
     show(view, as_json=as_json, human=human)

@@ -11,8 +11,6 @@ from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
 
 
-
-
 @click.group()
 def documents() -> None:
     """Registered delivery: send a document to a party in another country and get signed receipts."""
@@ -36,14 +34,18 @@ def _show_document(view: dict[str, Any]) -> None:
         console.print(f"   {message['created_at']}  {message['kind']:24} {message['id']}  {signed}")
 
 
-@documents.command(epilog="Example: darwaza documents send invoice.pdf --gateway pk --as fbr --to UZ/customs --title 'Invoice 17'")
+@documents.command(
+    epilog="Example: darwaza documents send invoice.pdf --gateway pk --as fbr --to UZ/customs --title 'Invoice 17'"
+)
 @connection_options("")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--to", required=True, help="Full address of the recipient, such as UZ/customs.")
 @click.option("--title", default="", help="For people; the file's name if not given.")
 @click.option("--media-type", default="", help="Guessed from the file's name if not given.")
 @click.option("--ucr", help="Consignment it belongs to.")
-@click.option("--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more.")
+@click.option(
+    "--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more."
+)
 @click.option("--key", help="Idempotency key: give the same one to repeat after a failure.")
 @json_option
 @reports_errors

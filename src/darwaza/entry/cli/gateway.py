@@ -18,12 +18,14 @@ from darwaza.entry.serve import serve
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
 
-@click.command(epilog='Example: darwaza init pk --member PK --name Pakistan --url https://gateway.pk.example:8443')
+@click.command(epilog="Example: darwaza init pk --member PK --name Pakistan --url https://gateway.pk.example:8443")
 @folder_argument
 @click.option("--member", required=True, help="Code of the member, such as PK.")
 @click.option("--name", required=True, help="Its name, for people.")
 @click.option("--url", required=True, help="Where other gateways reach this one: https://host:port")
-@click.option("--listen", default="", help="Address and port to listen on; the URL's port on all addresses if not given.")
+@click.option(
+    "--listen", default="", help="Address and port to listen on; the URL's port on all addresses if not given."
+)
 @json_option
 @reports_errors
 def init(folder: Path, member: str, name: str, url: str, listen: str, *, as_json: bool) -> None:
@@ -83,7 +85,9 @@ def _keep_token(folder: Path, name: str, token: str) -> Path:
 @click.option("--role", "roles", multiple=True, help="What it may do; may be given several times.")
 @click.option("--about", default="", help="For people.")
 @click.option("--rate", default=REQUESTS_PER_S_MAX, show_default=True, help="Requests a second.")
-@click.option("--keep", is_flag=True, help="Also keep the token in the gateway's folder, for --as NAME on this machine.")
+@click.option(
+    "--keep", is_flag=True, help="Also keep the token in the gateway's folder, for --as NAME on this machine."
+)
 @json_option
 @reports_errors
 def add_party(
@@ -106,9 +110,13 @@ def list_parties(folder: Path, *, as_json: bool) -> None:
 
     def human() -> None:
         for one in parties:
-            console.print(f"{one.name:20} {', '.join(sorted(one.roles)) or '-':24} {len(one.tokens)} token(s)  {one.about}")
+            console.print(
+                f"{one.name:20} {', '.join(sorted(one.roles)) or '-':24} {len(one.tokens)} token(s)  {one.about}"
+            )
 
-    rows = [{"name": one.name, "roles": sorted(one.roles), "tokens": len(one.tokens), "about": one.about} for one in parties]
+    rows = [
+        {"name": one.name, "roles": sorted(one.roles), "tokens": len(one.tokens), "about": one.about} for one in parties
+    ]
     show(rows, as_json=as_json, human=human)
 
 

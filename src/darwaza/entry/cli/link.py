@@ -22,7 +22,13 @@ def link() -> None:
 @json_option
 @reports_errors
 def show_command(
-    folder: Path | None, url: str | None, party: str, token_file: Path | None, certificate: Path | None, *, as_json: bool
+    folder: Path | None,
+    url: str | None,
+    party: str,
+    token_file: Path | None,
+    certificate: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Show how every link does."""
     with Connection(folder, url, party, token_file, certificate).client() as client:
@@ -61,7 +67,9 @@ def export(
     """Write what PEER has not acknowledged, and acknowledgements of what it sent, to a file for a stick."""
     with Connection(folder, url, party, token_file, certificate).client() as client:
         size = client.export_carrier(peer, output)
-    show({"file": str(output), "bytes": size}, as_json=as_json, human=lambda: console.print(f"{output}: {size:,} bytes"))
+    show(
+        {"file": str(output), "bytes": size}, as_json=as_json, human=lambda: console.print(f"{output}: {size:,} bytes")
+    )
 
 
 @link.command(name="import", epilog="Example: darwaza link import --gateway uz to-uz.carrier")
