@@ -24,6 +24,7 @@ from darwaza.adapters.http.transport import HttpTransport
 from darwaza.adapters.keyfile.certificate import self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
+from darwaza.adapters.sqlite.file import backup
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
@@ -212,7 +213,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
 
 def backup_store(folder: Path, to: Path) -> None:
     """Copy a gateway's store, while it runs or not."""
-    SqliteStore.backup_of(folder / STORE_FILE, to)
+    backup(folder / STORE_FILE, to)
 
 
 def create_store(folder: Path) -> None:

@@ -163,12 +163,7 @@ def vote(folder: Path, draft: Path, former: Path | None, output: Path) -> None:
 
 
 def _key(keys: KeyFiles, role: KeyRole | None) -> PrivateKey:
-    found_key = {
-        KeyRole.VOTE: lambda: keys.vote,
-        KeyRole.LOG: lambda: keys.log,
-        KeyRole.LOG_MLDSA44: lambda: keys.log_mldsa44,
-        KeyRole.WITNESS: lambda: keys.witness,
-    }[role or KeyRole.VOTE]()
+    found_key: PrivateKey | None = getattr(keys, (role or KeyRole.VOTE).value)
     if found_key is None:
         raise OperatorError("there is no ML-DSA-44 key in keys/", code="key_missing")
     return found_key
