@@ -15,6 +15,7 @@ from tests.unit.ledger.memory_ledger import NOW, MemoryLedger, account
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.account import TOTAL_MINOR_MAX, Balance
 from darwaza.ledger.asset import Asset
+from darwaza.ledger.money import MoneyRefusal
 from darwaza.ledger.order import AmendAccount, CloseAccount, Group, Hold, Move, OpenAccount, Post, Void
 from darwaza.ledger.posting import apply_group, expire
 from darwaza.ledger.refusal import AccountRefusal, TransferRefusal
@@ -222,12 +223,12 @@ def test_the_ladders_climb_the_whole_enum_in_its_order():
 
 
 def test_the_document_tells_every_refusal_in_order():
-    """docs/concepts/ledger.md lists the two enums as they are: order, code, and whether the reason may pass."""
+    """docs/concepts/ledger.md lists the enums as they are: order, code, and whether the reason may pass."""
     text = (Path(__file__).parents[3] / "docs/concepts/ledger.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \| `([a-z_]+)` \| (yes|no) \|", text, re.MULTILINE)
     expected = [
         (str(position), reason.code, "yes" if reason.transient else "no")
-        for reasons in (TransferRefusal, AccountRefusal)
+        for reasons in (TransferRefusal, AccountRefusal, MoneyRefusal)
         for position, reason in enumerate(reasons, 1)
     ]
     assert rows == expected
