@@ -244,6 +244,11 @@ class Client:
         found: list[dict[str, Any]] = self.call("GET", "/v1/operator/links")
         return found
 
+    def stages(self) -> dict[str, float]:
+        """Seconds the engine has spent so far, by stage."""
+        found: dict[str, float] = self.call("GET", "/v1/operator/stages")
+        return found
+
     def export_carrier(self, peer: str, to: Path) -> int:
         """Write a carrier file for a neighbour; returns its length in bytes."""
         with to.open("wb") as target:
