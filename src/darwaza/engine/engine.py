@@ -112,7 +112,7 @@ class Engine:
         self._given_back += len(changes.given_back) - len(changes.given_back_used)
         self.site.heard |= unit.heard
         if unit.trust is not None:
-            self.site.trust = unit.trust
+            self.site.follow(unit.trust)
             self._open_logs()
         elif any(log.row.halted != self._halted.get(log_id, "") for log_id, log in unit.logs.items()):
             self._route()

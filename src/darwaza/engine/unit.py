@@ -32,7 +32,9 @@ from darwaza.ports.store import (
 
 FIELD_HEX = 32
 """Hex digits of 16 random bytes."""
+RANDOM_BYTES = 2_048
 _LEAF = b"\x00"
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Pending(NamedTuple):
@@ -75,21 +77,26 @@ class Unit:
         self._witnessed: dict[str, WitnessRow] = {}
         self._sent: set[str] = set()
         self._random = ""
-        self._milliseconds = f"{int(now.timestamp() * 1000):012x}"
+        self._random_used = 0
+        milliseconds = f"{int(now.timestamp() * 1000):012x}"
+        self._id_start = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
 
     # --- identifiers ---
 
     def random_hex(self) -> str:
         """32 hex digits nobody can guess."""
-        if not self._random:
-            self._random = self._site.entropy.random(4_096).hex()
-        taken, self._random = self._random[:FIELD_HEX], self._random[FIELD_HEX:]
-        return taken
+        start = self._random_used
+        self._random_used = end = start + FIELD_HEX
+        if end > len(self._random):
+            self._random = self._site.entropy.random(RANDOM_BYTES).hex()
+            self._random_used = end = FIELD_HEX
+            start = 0
+        return self._random[start:end]
 
     def new_id(self) -> str:
         """A UUID of version 7 (RFC 9562 section 5.7): sorted by time, so that tables grow at one end."""
-        time, noise = self._milliseconds, self.random_hex()
-        return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{'89ab'[int(noise[3], 16) & 3]}{noise[4:7]}-{noise[7:19]}"
+        noise = self.random_hex()
+        return f"{self._id_start}{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"
 
     # --- cases ---
 
