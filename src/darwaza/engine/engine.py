@@ -266,8 +266,10 @@ class Engine:
             return held_root() if size == held_size else root_at(size, read_tile)
 
         checkpoint, note = acknowledge(given.note, given.reply, cosigner, root)
-        unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
-        if checkpoint.size > log.row.cosigned_size:
+        if checkpoint.size <= log.row.cosigned_size:
+            unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+        else:
+            unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
             log = log.with_row(cosigned_size=checkpoint.size, exposed_size=max(log.row.exposed_size, checkpoint.size))
             unit.install(log)
         return Delivered(log.row.cosigned_size)
@@ -275,13 +277,13 @@ class Engine:
     def _attest(self, unit: Unit, given: Attest) -> Delivered:
         log = self.own_log(unit, given.origin)
         checkpoint, _ = parse_checkpoint(given.note)
-        row = self.store.checkpoint_from(log.row.id, checkpoint.size)
-        if row is None or row.size != checkpoint.size:
+        held = unit.checkpoint(log.row.id, checkpoint.size)
+        if held is None:
             raise ConflictError("there is no such checkpoint here", code="checkpoint_not_ours")
         cosigner = self.site.trust.cosigner(given.witness)
         read_tile = self.tile_reader(unit, log)
-        _, note = acknowledge(row.note, given.reply, cosigner, lambda size: root_at(size, read_tile))
-        unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
+        _, note = acknowledge(held, given.reply, cosigner, lambda size: root_at(size, read_tile))
+        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         return Delivered(log.row.cosigned_size)
 
     def _settle(self, unit: Unit, given: Settle) -> Outcome:

@@ -21,12 +21,12 @@ from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import ConflictError, MalformedError, ServiceError, SignatureError
 from darwaza.kernel import fork, instant
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.link import read_checkpoint, read_cosigned
+from darwaza.kernel.link import read_cosigned
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, message_key
 from darwaza.kernel.tile import root_at
-from darwaza.ports.store import CheckpointRow, ForkRow
+from darwaza.ports.store import ForkRow
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
@@ -51,7 +51,7 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
     if checkpoint.size > log.row.size:
         return Settled(None, log.row.exposed_size)
     if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
-        unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
+        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         exposed = max(log.row.exposed_size, checkpoint.size)
         cosigned = max(log.row.cosigned_size, checkpoint.size)
         return _heard(unit, log.with_row(exposed_size=exposed, cosigned_size=cosigned), checkpoint.size)
@@ -74,18 +74,19 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
     Raises:
         ConflictError: ``take_back_misplaced``: not the leaves that are missing. ``history_differs``: they do not
             continue what this gateway exposed; then the link is halted and both checkpoints are kept.
-        SignatureError, MalformedError: see ``link.read_checkpoint``; ``body_differs``.
+        SignatureError, MalformedError: see ``link.read_cosigned``; ``body_differs``.
     """
     log = engine.own_log(unit, batch.origin)
     exposed = log.row.exposed_size
     if batch.start != exposed:
         raise ConflictError(f"leaves are missing from {exposed} on, not {batch.start}", code="take_back_misplaced")
     trust = engine.site.trust
-    checkpoint, _ = read_checkpoint(
+    # The reader's line counts too: it is what makes these leaves acknowledged, and what evidence of them will show.
+    checkpoint, note = read_cosigned(
         batch.checkpoint,
         origin=batch.origin,
-        verifiers=trust.author_verifiers(batch.origin, past=True),
-        required=frozenset(),
+        authors=trust.author_verifiers(batch.origin, past=True),
+        cosigners=trust.cosigners(log.row.reader, past=True),
     )
     if checkpoint.size != batch.end:
         raise MalformedError("the checkpoint's size is not the end of the batch", code="batch_size_wrong")
@@ -104,7 +105,7 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         Pending(leaf, message_key(header), header.case_id, raw, body)
         for leaf, header, (raw, body) in zip(hashes, headers, batch.entries, strict=True)
     ]
-    unit.append(shorter, pending, batch.checkpoint)
+    unit.append(shorter, pending, note)
     longer = unit.log(log.row.id)
     unit.install(longer.with_row(exposed_size=batch.end, cosigned_size=batch.end))
     held = {entry.message_key for entry in tail.dropped}

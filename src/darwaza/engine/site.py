@@ -1,6 +1,6 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
 from darwaza.ports.store import CaseRow
+from darwaza.standards.cose import Receipt, build_receipt
 
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
@@ -112,3 +113,7 @@ class Site:
         name = self.trust.cosigner_name(self.member)
         line = Cosigner(name, self._keys.witness).sign(note.text.encode(), seconds)
         return line, format_note(Note(note.text, (*note.signatures, line)))
+
+    def sign_receipt(self, receipt: Receipt, root: bytes, proof: Sequence[bytes]) -> bytes:
+        """Sign a COSE receipt with the log key; see ``cose.build_receipt``."""
+        return build_receipt(receipt, root, proof, self._keys.log)

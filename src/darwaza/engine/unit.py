@@ -15,6 +15,7 @@ from darwaza.engine.log import Log
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
+from darwaza.kernel.link import joined
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
 from darwaza.kernel.message import VERSION, Header, body_digest, encode_header, member_of
 from darwaza.ports.store import (
@@ -291,6 +292,19 @@ class Unit:
             longer = longer.with_row(checkpoint=note, cosigned_size=longer.row.size, exposed_size=longer.row.size)
             self.changes.checkpoints.append(CheckpointRow(log_id, longer.row.size, note))
         self.install(longer)
+
+    def checkpoint(self, log_id: int, size: int) -> bytes | None:
+        """The checkpoint of exactly this size with all its signatures, as this batch has it."""
+        for row in reversed(self.changes.checkpoints):
+            if (row.log_id, row.size) == (log_id, size):
+                return row.note
+        row_or_none = self._store.checkpoint_from(log_id, size)
+        return row_or_none.note if row_or_none is not None and row_or_none.size == size else None
+
+    def keep_checkpoint(self, log_id: int, size: int, note: bytes) -> None:
+        """Keep a checkpoint, with the signatures that were under it before: witnesses do not sign twice."""
+        held = self.checkpoint(log_id, size)
+        self.changes.checkpoints.append(CheckpointRow(log_id, size, note if held is None else joined(held, note)))
 
     def install(self, log: Log) -> None:
         """Note a log's new state."""
