@@ -128,22 +128,24 @@ def _are_hashes(hashes: Iterable[bytes]) -> bool:
     return all(len(one) == HASH_BYTES for one in hashes)
 
 
-def verify_inclusion(index: int, size: int, *, leaf: bytes, root: bytes, proof: Sequence[bytes]) -> bool:
-    """Check that the tree of ``size`` leaves with this root has this leaf at ``index`` (RFC 9162 section 2.1.3.2).
+def root_from_inclusion(index: int, size: int, *, leaf: bytes, proof: Sequence[bytes]) -> bytes | None:
+    """Compute the root of the tree of ``size`` leaves that has this leaf at ``index`` (RFC 9162 section 2.1.3.2).
 
     Args:
         index: of the leaf, from 0.
         size: number of leaves of the tree.
         leaf: its leaf hash.
-        root: of the tree.
         proof: the siblings from the leaf up.
+
+    Returns:
+        The root, or None when the proof does not fit index and size.
     """
-    if not 0 <= index < size or len(proof) > PROOF_HASHES_MAX or not _are_hashes((leaf, root, *proof)):
-        return False
+    if not 0 <= index < size or len(proof) > PROOF_HASHES_MAX or not _are_hashes((leaf, *proof)):
+        return None
     at, last, node = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
-            return False
+            return None
         if at & 1 or at == last:
             node = node_hash(sibling, node)
             while at and not at & 1:
@@ -151,7 +153,12 @@ def verify_inclusion(index: int, size: int, *, leaf: bytes, root: bytes, proof: 
         else:
             node = node_hash(node, sibling)
         at, last = at >> 1, last >> 1
-    return last == 0 and node == root
+    return node if last == 0 else None
+
+
+def verify_inclusion(index: int, size: int, *, leaf: bytes, root: bytes, proof: Sequence[bytes]) -> bool:
+    """Check that the tree of ``size`` leaves with this root has this leaf; see ``root_from_inclusion``."""
+    return root_from_inclusion(index, size, leaf=leaf, proof=proof) == root
 
 
 def verify_consistency(old: int, new: int, *, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:

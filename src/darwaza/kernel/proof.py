@@ -1,7 +1,7 @@
 """Proofs that a log holds an entry, in one text that verifies offline (C2SP tlog-proof@v1).
 
-The text carries the index of the entry, the Merkle inclusion proof, and the log's checkpoint with its cosignatures. What
-makes up a sufficient set of signatures is policy and left to the caller: ``verify`` says which keys signed.
+The text carries the index of the entry, the Merkle inclusion proof, and the log's checkpoint with its cosignatures.
+What makes up a sufficient set of signatures is policy and left to the caller: ``verify`` says which keys signed.
 
 Example::
 

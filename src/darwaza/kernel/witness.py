@@ -1,8 +1,8 @@
 """The pure part of a witness: reading an ``add-checkpoint`` request and judging it (C2SP tlog-witness v1.0.0).
 
-A witness cosigns a log's checkpoint when it is consistent with the last one it cosigned. ``judge`` compares; storing the
-new checkpoint durably *before* the cosignature leaves, and doing both for one log at a time, is the caller's duty: else
-two requests at once could roll the witness back.
+A witness cosigns a log's checkpoint when it is consistent with the last one it cosigned. ``judge`` compares; storing
+the new checkpoint durably *before* the cosignature leaves, and doing both for one log at a time, is the caller's duty:
+else two requests at once could roll the witness back.
 
 A checkpoint of the same size with another root, and one of size 0 that is not the empty tree's, get status 422, as the
 specification has it since its pull request 280 (July 2026); before it was 409.
