@@ -7,6 +7,7 @@ is answered with a refusal, or put into quarantine when nobody can be answered.
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from darwaza.engine import recovery
 from darwaza.engine.intake import Cosigned, Expected, Forked
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
@@ -195,6 +196,8 @@ class _Arrival:
             return fault
         if isinstance(outcome, Refusal):
             return self._refuse(header, outcome, sent_before)
+        if self._replaying:
+            recovery.retry(self._engine, self._rules, self._unit, header.case_id)
         return None
 
     def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], datetime | None]:

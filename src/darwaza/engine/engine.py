@@ -9,7 +9,8 @@ the stored answer. Recovery is this same code: peers resend, and what they resen
 """
 
 from collections.abc import Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from darwaza.engine.intake import (
     Acknowledge,
     Adopt,
     Arrive,
+    Attest,
     Delivered,
     Expose,
     Given,
@@ -43,7 +45,7 @@ from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.tile import root_at
-from darwaza.kernel.witness import OK, Verdict, format_cosignatures
+from darwaza.kernel.witness import Verdict, format_cosignatures
 from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
 
 _decode_answer = msgspec.msgpack.Decoder(Accepted).decode
@@ -180,6 +182,15 @@ class Engine:
             raise ConflictError(f"the link has stopped: {log.row.halted}", code="link_halted")
         return log
 
+    def entries(self, log_id: int, start: int, end: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
+        """Headers and bodies of a stretch of a log, as committed."""
+        return self.store.leaves(log_id, start, end, bytes_max)
+
+    def find_log(self, origin: str) -> Log | None:
+        """A log as committed, running or not."""
+        log_id = self._ids.get(origin)
+        return None if log_id is None else self.logs[log_id]
+
     def own_log(self, unit: Unit, origin: str) -> Log:
         """Find a running log that this gateway writes; see ``log_of``."""
         return self.log_of(unit, origin, author=self.site.member)
@@ -252,6 +263,18 @@ class Engine:
             unit.install(log)
         return Delivered(log.row.cosigned_size)
 
+    def _attest(self, unit: Unit, given: Attest) -> Delivered:
+        log = self.own_log(unit, given.origin)
+        checkpoint, _ = parse_checkpoint(given.note)
+        row = self.store.checkpoint_from(log.row.id, checkpoint.size)
+        if row is None or row.size != checkpoint.size:
+            raise ConflictError("there is no such checkpoint here", code="checkpoint_not_ours")
+        cosigner = self.site.trust.cosigner(given.witness)
+        read_tile = self.tile_reader(unit, log)
+        _, note = acknowledge(row.note, given.reply, cosigner, lambda size: root_at(size, read_tile))
+        unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
+        return Delivered(log.row.cosigned_size)
+
     def _settle(self, unit: Unit, given: Settle) -> Outcome:
         return recovery.settle(self, unit, given)
 
@@ -292,11 +315,11 @@ class Engine:
         row = unit.witnessed(checkpoint.origin)
         held = None if row is None else parse_checkpoint(row.note)[0]
         verdict = witness.judge(held, given.request, verifiers)
-        if verdict.status != OK:
+        if verdict.status is not HTTPStatus.OK:
             return verdict
         line, full = self.site.cosign(note, instant.to_seconds(unit.now))
         unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
-        return Verdict(OK, format_cosignatures([line]), "text/plain; charset=utf-8")
+        return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
@@ -314,10 +337,11 @@ class Engine:
                 unit.install(unit.log(log.row.id).with_row(halted=""))
         return Delivered(row.cosigned_size)
 
-    _handlers: dict[type, Any] = {
+    _handlers: ClassVar[dict[type, Any]] = {
         Submit: _submit,
         Arrive: _arrive,
         Acknowledge: _acknowledge,
+        Attest: _attest,
         Settle: _settle,
         TakeBack: _take_back,
         AcceptFork: _accept_fork,

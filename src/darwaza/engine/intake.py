@@ -96,6 +96,22 @@ class Acknowledge(msgspec.Struct, frozen=True):
     reply: tuple[Signature, ...]
 
 
+class Attest(msgspec.Struct, frozen=True):
+    """A witness's cosignature of an own checkpoint. Outcome: ``Delivered`` or an error.
+
+    Attributes:
+        origin: of the own log.
+        witness: member that co-signed.
+        note: the own signed checkpoint that was shown.
+        reply: signature lines that came back.
+    """
+
+    origin: str
+    witness: str
+    note: bytes
+    reply: tuple[Signature, ...]
+
+
 class Delivered(msgspec.Struct, frozen=True):
     """The reader holds everything below ``size``."""
 
@@ -169,7 +185,9 @@ class Resume(msgspec.Struct, frozen=True):
     origin: str
 
 
-Given = Submit | Arrive | Acknowledge | Settle | TakeBack | AcceptFork | Expose | Wake | Witness | Adopt | Resume
+Given = (
+    Submit | Arrive | Acknowledge | Attest | Settle | TakeBack | AcceptFork | Expose | Wake | Witness | Adopt | Resume
+)
 Outcome = Any
 """The outcome named at the input, or a ``DarwazaError`` as a value."""
 

@@ -5,11 +5,12 @@ the reader holds leaves that are forgotten here, the author takes them back, bat
 them, and gives them their old places (``take_back``): an index is never used twice, and P1 holds. Leaves appended here
 in the meantime were never exposed, so they move behind. The neighbours' own logs need nothing special: they resend.
 
-Own messages given back rebuild their cases by the service's ``restored …`` rules, except those that answered a message:
-they wait for it to be resent, and then that message is processed again without sending them a second time.
+Own messages given back rebuild their cases by the rules for ``restored …``. Those that answered a message wait for
+it to be resent; then it is processed again, as of the moment they were sent, without sending them a second time. Those
+whose case has not come back yet wait for the next message of that case.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,7 +18,7 @@ from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
-from darwaza.errors import ConflictError, DarwazaError, MalformedError, ServiceError, SignatureError
+from darwaza.errors import ConflictError, MalformedError, ServiceError, SignatureError
 from darwaza.kernel import fork, instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import read_checkpoint, read_cosigned
@@ -25,7 +26,7 @@ from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, message_key
 from darwaza.kernel.tile import root_at
-from darwaza.ports.store import CheckpointRow, ForkRow, QuarantineRow
+from darwaza.ports.store import CheckpointRow, ForkRow
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
@@ -39,7 +40,7 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
     """
     log = engine.own_log(unit, given.origin)
     if not given.note:
-        return _heard(engine, unit, log, 0)
+        return _heard(unit, log, 0)
     trust = engine.site.trust
     checkpoint, note = read_cosigned(
         given.note,
@@ -53,14 +54,14 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
         unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
         exposed = max(log.row.exposed_size, checkpoint.size)
         cosigned = max(log.row.cosigned_size, checkpoint.size)
-        return _heard(engine, unit, log.with_row(exposed_size=exposed, cosigned_size=cosigned), checkpoint.size)
+        return _heard(unit, log.with_row(exposed_size=exposed, cosigned_size=cosigned), checkpoint.size)
     if checkpoint.size > log.row.exposed_size:
         return Settled(None, log.row.exposed_size)
     # Both histories were exposed. Sending from what both sides agree on lets the reader find the fork and prove it.
-    return _heard(engine, unit, log, min(log.row.cosigned_size, checkpoint.size))
+    return _heard(unit, log, min(log.row.cosigned_size, checkpoint.size))
 
 
-def _heard(engine: "Engine", unit: Unit, log: Log, send_from: int) -> Settled:
+def _heard(unit: Unit, log: Log, send_from: int) -> Settled:
     """From now on the reader cannot hold more than we know: leaves may be exposed as they are appended."""
     unit.install(log.with_row(exposed_size=log.row.size))
     unit.heard.add(log.row.id)
@@ -107,9 +108,9 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
     longer = unit.log(log.row.id)
     unit.install(longer.with_row(exposed_size=batch.end, cosigned_size=batch.end))
     held = {entry.message_key for entry in tail.dropped}
-    for index, (header, (_, body)) in enumerate(zip(headers, batch.entries, strict=True)):
+    for header, (_, body) in zip(headers, batch.entries, strict=True):
         if message_key(header) not in held:
-            _restore(engine, rules, unit, header, body, (log.row.id, batch.start + index))
+            _restore(engine, rules, unit, header, body)
     for entry in tail.kept:
         unit.queue(log.row.id, entry.header, entry.body, entry.message_key, entry.case_id)
     return Settled(None, batch.end)
@@ -140,33 +141,50 @@ def _tail(engine: "Engine", log: Log, keys: set[str], given: list[Header]) -> _T
     return _Tail(kept, dropped)
 
 
-def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes, place: tuple[int, int]) -> None:
-    """Rebuild the case of an own message that came back."""
+def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> None:
+    """Rebuild the case of an own message that came back, or keep it until what it waits for has come."""
     if header.kind == GENESIS:
         return
     if header.cause_id is not None:
         unit.changes.given_back.append((header.cause_id, message_key(header)))
-        return
+    elif not _rebuild(engine, rules, unit, header, body):
+        unit.changes.given_back.append((case_cause(header.case_id), message_key(header)))
+
+
+def case_cause(case_id: str) -> str:
+    """What an own message waits for that answers no message: the next word on its case."""
+    return "case " + case_id
+
+
+def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
+    """Try again the own messages given back that could not be understood before this word on their case."""
+    for key in engine.store.given_back(case_cause(case_id)):
+        row = engine.store.leaf(key)
+        if row is not None and _rebuild(engine, rules, unit, decode_header(row.header), row.body):
+            unit.changes.given_back_used.append(key)
+
+
+def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> bool:
+    """Give an own message to its service's ``restored`` rule; tells whether the rule took it."""
     name, _, _ = header.kind.partition(".")
     service = engine.site.services.get(name)
     found = unit.case(header.case_id)
+    if service is None or (found is not None and found[0] != name):
+        return False
     try:
-        outcome: Any = Refusal("unknown_service", f"there is no service {name!r} here")
-        if service is not None and (found is None or found[0] == name):
-            outcome = rules.run(
-                unit,
-                service,
-                header.case_id,
-                None if found is None else found[1],
-                _received(header, body),
-                None,
-                now=instant.from_text(header.created_at),
-            )
-        fault = DarwazaError(outcome.detail, code=outcome.code) if isinstance(outcome, Refusal) else None
-    except ServiceError as failed:
-        fault = failed
-    if fault is not None:
-        unit.changes.quarantine.append(QuarantineRow(*place, fault.code, fault.detail[:1_000], unit.now_text))
+        outcome = rules.run(
+            unit,
+            service,
+            header.case_id,
+            None if found is None else found[1],
+            _received(header, body),
+            None,
+            now=instant.from_text(header.created_at),
+        )
+    except ServiceError as fault:
+        unit.faults.append(fault.detail)
+        return False
+    return not isinstance(outcome, Refusal)
 
 
 def _received(header: Header, body: bytes) -> Received:

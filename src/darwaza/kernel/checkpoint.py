@@ -15,6 +15,7 @@ Example::
     cosigned_at(signature)
 """
 
+import re
 from typing import ClassVar
 
 import msgspec
@@ -28,7 +29,7 @@ from darwaza.kernel.key import (
     MLDSA44PublicKey,
     PrivateKey,
 )
-from darwaza.kernel.merkle import HASH_BYTES
+from darwaza.kernel.merkle import EMPTY_ROOT, HASH_BYTES, is_subtree
 from darwaza.kernel.note import KEY_NAME_BYTES_MAX, Note, Signature, Signer, Verifier, parse, parse_vkey
 
 TYPE_COSIGNATURE_ED25519 = 0x04
@@ -39,6 +40,7 @@ ORIGIN_BYTES_MAX = 255
 
 _TIMESTAMP_BYTES = 8
 _COSIGNED_LENGTHS = frozenset({_TIMESTAMP_BYTES + ED25519_SIGNATURE_BYTES, _TIMESTAMP_BYTES + MLDSA44_SIGNATURE_BYTES})
+_FORBIDDEN_IN_ORIGIN = re.compile("[\x00-\x1f\ud800-\udfff]")
 _SUBTREE_LABEL = b"subtree/v1\n\x00"
 
 
@@ -75,8 +77,8 @@ def parse_text(text: str) -> Checkpoint:
     if len(lines) != 4 or lines[3]:  # noqa: PLR2004 - three lines, each with its newline
         raise _malformed("a checkpoint is three lines: origin, size and root")
     origin, size, root = lines[0], parse_decimal(lines[1]), parse_base64(lines[2], HASH_BYTES)
-    if not origin or len(origin.encode("utf-8", "replace")) > ORIGIN_BYTES_MAX:
-        raise _malformed(f"an origin has 1 to {ORIGIN_BYTES_MAX} bytes")
+    if not origin or _FORBIDDEN_IN_ORIGIN.search(origin) or len(origin.encode("utf-8")) > ORIGIN_BYTES_MAX:
+        raise _malformed(f"an origin has 1 to {ORIGIN_BYTES_MAX} bytes and no control characters")
     return Checkpoint(origin, size, root)
 
 
@@ -136,18 +138,21 @@ class Subtree(msgspec.Struct, frozen=True):
             seconds: since 1970-01-01 UTC; must be 0 when ``start`` is not.
 
         Raises:
-            MalformedError: ``checkpoint_malformed``; a value is out of its range.
+            MalformedError: ``checkpoint_malformed``; a value is out of its range, the leaves are no subtree, or they
+                are none and the root is not that of the empty tree.
         """
         name, origin = cosigner.encode("utf-8"), self.origin.encode("utf-8")
         if not (
             1 <= len(name) <= KEY_NAME_BYTES_MAX
             and 1 <= len(origin) <= ORIGIN_BYTES_MAX
             and 0 <= seconds <= NUMBER_MAX
-            and 0 <= self.start <= self.end <= NUMBER_MAX
+            and self.end <= NUMBER_MAX
+            and is_subtree(self.start, self.end)
             and (self.start == 0 or seconds == 0)
             and len(self.root) == HASH_BYTES
+            and (self.start < self.end or self.root == EMPTY_ROOT)
         ):
-            raise _malformed("a cosigned range has a value out of bounds, or a time although it starts after leaf 0")
+            raise _malformed("a cosigned range is none the tree has, or has a time although it starts after leaf 0")
         parts = (
             *(_SUBTREE_LABEL, bytes([len(name)]), name, seconds.to_bytes(8, "big"), bytes([len(origin)]), origin),
             *(self.start.to_bytes(8, "big"), self.end.to_bytes(8, "big"), self.root),

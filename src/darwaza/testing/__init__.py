@@ -1,1 +1,1 @@
-"""Stand-ins and ready-made values for tests of Darwaza and of what is built on it. Nothing here is fit for service."""
+"""Fakes and worlds for tests of Darwaza and of programs that use it."""
