@@ -182,13 +182,29 @@ def link_objections(
 def rule_objections(rules: Rules, need: Need, members: Sequence[str], latency_us: int) -> Iterator[Objection]:
     """Yield what people's rules have against a path, whatever its links are like.
 
-    A relay asks this with a latency of 0 and without the sender's policy, which it does not know; an auditor asks it of
-    the path that the evidence proves.
+    An auditor asks this of the path that the evidence proves, with a latency of 0: no evidence holds it.
     """
     for carrier in members[1:-1]:
         yield from locality.carrier_objections(rules.homes, need.message_class, need.origin, need.destination, carrier)
     yield from policy.path_objections(rules.corridor, CORRIDOR, members, latency_us)
     yield from policy.path_objections(rules.sender, SENDER, members, latency_us)
+
+
+def relay_objections(
+    topology: Topology, rules: Rules, need: Need, members: Sequence[str], stage: int
+) -> Iterator[Objection]:
+    """Yield what stands against a relay handing a message on: its next link first, then people's rules.
+
+    Args:
+        topology: the relay's own map.
+        rules: as the relay knows them; the sender's policy is not asked, nor the latency of links behind it.
+        need: of the message.
+        members: its path.
+        stage: the relay's place in it.
+    """
+    ends = (members[stage], members[stage + 1])
+    yield from link_objections(topology.link(*ends), ends, members, need.body_bytes)
+    yield from rule_objections(msgspec.structs.replace(_asked(rules, need), sender=policy.ANY), need, members, 0)
 
 
 def find(topology: Topology, rules: Rules, need: Need, paths_max: int = PATHS_MAX) -> tuple[Path, ...]:

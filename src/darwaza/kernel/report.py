@@ -21,7 +21,7 @@ from darwaza.config import BODY_BYTES_MAX
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.merkle import HASH_BYTES, leaf_hash
 from darwaza.kernel.message import decode_header
-from darwaza.kernel.relay import HOPS_MAX, Hop, Logs, check_hops, check_path
+from darwaza.kernel.trail import HOPS_MAX, Hop, Logs, check_hops, check_path
 
 VERSION: Final = 1
 REPORT_KIND: Final = "route.report"
@@ -99,7 +99,7 @@ def check(item: Item, message: bytes, reporter: str, logs: Logs) -> tuple[str, .
     """Check what a member reports of a message of ours.
 
     The checks, in this order: the leaf is that of the message; the reporter is on its path; the number of links shown
-    is that of its place and outcome; each link (``relay.check_hops``).
+    is that of its place and outcome; each link (``trail.check_hops``).
 
     Args:
         item: of its report.
@@ -111,10 +111,10 @@ def check(item: Item, message: bytes, reporter: str, logs: Logs) -> tuple[str, .
         The members that are proven to have had it, from the origin on: for ``delivered`` the whole path.
 
     Raises:
-        TooLargeError: see ``relay.check_hops``.
+        TooLargeError: see ``trail.check_hops``.
         MalformedError: ``report_leaf_wrong``, ``report_not_on_path``, ``report_length_wrong``; see
-            ``relay.check_hops``.
-        SignatureError: see ``relay.check_hops``.
+            ``trail.check_hops``.
+        SignatureError: see ``trail.check_hops``.
     """
     leaf = leaf_hash(message)
     if item.leaf != leaf:

@@ -23,6 +23,7 @@ from darwaza.kernel.path import (
     link_points,
     measured,
     objections,
+    relay_objections,
     undeliverable,
 )
 from darwaza.kernel.policy import CORRIDOR, SENDER, Preference
@@ -141,6 +142,17 @@ def test_paths_come_direct_first_then_with_more_relays():
 def test_objections_come_in_their_documented_order(name, on, under, way, expected):
     """Every objection names whose it is, and the first of the documented order comes first."""
     assert [(one.code, one.by) for one in objections(on, under, NEED, way.split("-"))] == expected
+
+
+def test_a_relay_asks_what_it_can_know():
+    """It looks at its next link and at everyone's rules, not at links elsewhere nor at the sender's policy."""
+    on = with_link("UZ-AF", condition=Condition.DOWN)
+    under = rules(corridor="avoid AF; latency 1ms", sender="avoid UZ", AF="*: carry not PK")
+    way = ("KZ", "UZ", "AF", "PK")
+    at_uz = [(one.code, one.by) for one in relay_objections(on, under, NEED, way, 1)]
+    assert at_uz == [("link_down", "UZ-AF"), ("home_carry", "AF"), ("policy_avoid", CORRIDOR)]
+    assert [one.code for one in relay_objections(on, under, NEED, way, 2)] == ["home_carry", "policy_avoid"]
+    assert list(relay_objections(on, under, replace(NEED, message_class=REPORT_CLASS), way, 2)) == []
 
 
 def test_an_explanation_names_who_refused_what():

@@ -11,16 +11,17 @@ from msgspec.structs import replace
 
 from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.errors import DarwazaError, MalformedError, SignatureError
-from darwaza.kernel import relay, report
+from darwaza.kernel import relay, report, trail
 from darwaza.kernel.checkpoint import Checkpoint
 from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.kernel.merkle import leaf_hash, node_hash
 from darwaza.kernel.message import Header, body_digest, encode_header
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Note, Signer, Verifier, signed
-from darwaza.kernel.proof import Proof, format_proof
-from darwaza.kernel.relay import Envelope, Hop, Logs, Passage, check_hops, check_path, forward, receive, same_message
+from darwaza.kernel.proof import Proof, format_proof, parse_proof
+from darwaza.kernel.relay import Envelope, Passage, forward, receive, same_message
 from darwaza.kernel.report import Item
+from darwaza.kernel.trail import Hop, Logs, check_hops, check_path
 
 NOW = datetime(2026, 11, 22, 2, 28, 23, tzinfo=UTC)
 CORRIDOR = "darwaza.example/carec"
@@ -338,10 +339,10 @@ def test_signatures_are_verified_once_for_all_messages_of_a_batch():
     for _ in range(3):
         receive(raw, body, author="AF", here="PK", logs=logs)
     assert len(asked) == 2
-    for number in range(relay.NOTES_REMEMBERED + 5):
+    for number in range(trail.NOTES_REMEMBERED + 5):
         message = encode_header(replace(MESSAGE, blind=f"{number:032x}"))
         check_hops(PATH, (Hop(message, Log("KZ", "UZ").hold(message)),), logs)
-    assert len(logs._seen) == relay.NOTES_REMEMBERED
+    assert len(logs._seen) == trail.NOTES_REMEMBERED
 
 
 def test_a_required_second_signature_is_missed():
@@ -354,8 +355,8 @@ def test_a_required_second_signature_is_missed():
 
 def test_the_largest_message_fits_on_the_longest_path():
     """A body at its bound, with evidence at its bound for every link, still is a body that links carry."""
-    hop = Hop(b"h" * HEADER_BYTES_MAX, b"p" * relay.HOP_PROOF_BYTES_MAX)
-    full = Envelope(1, b"b" * relay.ROUTED_BODY_BYTES_MAX, (hop,) * relay.HOPS_MAX)
+    hop = Hop(b"h" * HEADER_BYTES_MAX, b"p" * trail.HOP_PROOF_BYTES_MAX)
+    full = Envelope(1, b"b" * relay.ROUTED_BODY_BYTES_MAX, (hop,) * trail.HOPS_MAX)
     raw = msgspec.msgpack.encode(full)
     assert len(raw) <= BODY_BYTES_MAX
     assert opened(raw) == full
@@ -444,7 +445,7 @@ def test_a_false_report_is_found_out(name, said, reporter, code):
 def test_a_note_without_the_authors_line_proves_nothing():
     """A proof whose checkpoint carries only a reader's line is not the author's word."""
     second = links()[0]
-    proof = relay.parse_proof(second.proof)
+    proof = parse_proof(second.proof)
     reader = Signer(Lane(CORRIDOR, "UZ", "AF", 0).origin, KEYS["AF"])
     alone = replace(proof, note=Note(proof.note.text, (reader.sign(proof.note.text.encode()),)))
     with pytest.raises(SignatureError) as caught:
