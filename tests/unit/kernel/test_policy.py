@@ -1,5 +1,8 @@
 """Path policies and home rules: what is written is what is read, and a fault is found where it stands."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,70 +69,36 @@ def test_people_may_write_freely():
     assert policy.parse(" # nothing\n") == policy.ANY
 
 
-FAULTS = [
-    ("small letters for a member", "avoid af", "policy_member_expected", "/0/6"),
-    ("no member", "avoid", "policy_member_expected", "/0/0"),
-    ("no member before the next clause", "hops 2; only", "policy_member_expected", "/0/8"),
-    ("the same member twice", "avoid AF CN AF", "policy_member_twice", "/0/12"),
-    ("a member too long", "avoid ABCDEFGHI", "policy_member_expected", "/0/6"),
-    ("an unknown clause", "avoid AF; shun CN", "policy_clause_unknown", "/0/10"),
-    ("a clause twice", "hops 2; hops 3", "policy_clause_twice", "/0/8"),
-    ("a clause twice on two lines", "hops 2\n hops 3", "policy_clause_twice", "/1/1"),
-    ("an empty clause", "hops 2;; avoid AF", "policy_clause_expected", "/0/7"),
-    ("an empty clause at the end", "hops 2;", "policy_clause_expected", "/0/7"),
-    ("an empty clause at the start", "; hops 2", "policy_clause_expected", "/0/0"),
-    ("no number", "hops", "policy_number_expected", "/0/0"),
-    ("two numbers", "hops 2 3", "policy_number_expected", "/0/7"),
-    ("no hops", "hops 0", "policy_number_range", "/0/5"),
-    ("too many hops", "hops 16", "policy_number_range", "/0/5"),
-    ("a leading zero", "hops 03", "policy_number_expected", "/0/5"),
-    ("a fraction", "hops 2.5", "policy_number_expected", "/0/5"),
-    ("no unit", "latency 400", "policy_number_expected", "/0/8"),
-    ("the unit apart", "latency 400 ms", "policy_number_expected", "/0/12"),
-    ("a unit where none belongs", "hops 3ms", "policy_number_expected", "/0/5"),
-    ("an endless number", "latency " + "9" * 40 + "ms", "policy_number_expected", "/0/8"),
-    ("nothing to prefer", "prefer", "policy_weight_expected", "/0/0"),
-    ("an unknown weight", "prefer speed 3", "policy_weight_expected", "/0/7"),
-    ("a weight twice", "prefer loss 1 loss 2", "policy_weight_expected", "/0/14"),
-    ("a weight without its number", "prefer loss", "policy_number_expected", "/0/7"),
-    ("a weight too large", "prefer loss 10001", "policy_number_range", "/0/12"),
-    ("a foreign character", "avoid АF", "policy_character", "/0/6"),
-    ("a comma", "avoid AF, CN", "policy_character", "/0/8"),
-    ("a class in a policy", "payments: avoid AF", "policy_clause_unknown", "/0/0"),
-    ("a lone surrogate", "avoid \ud800", "policy_character", "/0/6"),
-]  # fmt: skip
+VECTORS = json.loads((Path(__file__).parents[3] / "spec" / "vectors" / "routing" / "policies.json").read_text())
+READERS = {"policies": (policy.parse, policy.format_policy), "home_rules": (locality.parse, locality.format_rules)}
+GOOD = [(kind, case["text"], case["canonical"]) for kind in READERS for case in VECTORS[kind]["good"]]
+BAD = [(kind, case["name"], case) for kind in READERS for case in VECTORS[kind]["bad"]]
 
 
-@pytest.mark.parametrize(("name", "text", "code", "pointer"), FAULTS)
-def test_a_fault_in_a_policy_is_named_where_it_stands(name, text, code, pointer):
+@pytest.mark.parametrize(("kind", "text", "canonical"), GOOD)
+def test_a_text_has_one_canonical_form(kind, text, canonical):
+    """The published texts read as their published canonical forms."""
+    read, write = READERS[kind]
+    assert write(read(text)) == canonical
+    assert read(canonical) == read(text)
+
+
+@pytest.mark.parametrize(("kind", "name", "case"), BAD, ids=[f"{kind}: {name}" for kind, name, _ in BAD])
+def test_a_fault_is_named_where_it_stands(kind, name, case):
     """Each fault has its own code and its exact position, and the sentence counts as an editor does."""
+    read, _ = READERS[kind]
     with pytest.raises(MalformedError) as caught:
-        policy.parse(text)
-    assert (caught.value.code, caught.value.pointer) == (code, pointer)
-    line, column = (int(part) + 1 for part in pointer.split("/")[1:])
+        read(case["text"])
+    assert (caught.value.code, caught.value.pointer) == (case["code"], case["pointer"])
+    line, column = (int(part) + 1 for part in case["pointer"].split("/")[1:])
     assert caught.value.detail.startswith(f"line {line}, column {column}: ")
 
 
-HOME_FAULTS = [
-    ("no class", "leave none", "policy_class_expected", "/0/6"),
-    ("a class in capitals", "PAYMENTS: leave none", "policy_class_expected", "/0/0"),
-    ("only a class", "payments", "policy_class_expected", "/0/8"),
-    ("a class twice", "*: leave none\n*: store none", "policy_class_twice", "/1/0"),
-    ("an unknown clause", "*: avoid AF", "policy_clause_unknown", "/0/3"),
-    ("no scope", "*: leave", "policy_scope_expected", "/0/3"),
-    ("members without how", "*: leave AF", "policy_scope_expected", "/0/9"),
-    ("none and more", "*: leave none AF", "policy_scope_expected", "/0/9"),
-    ("only nobody", "*: leave only", "policy_member_expected", "/0/9"),
-    ("a clause twice", "*: carry none; carry none", "policy_clause_twice", "/0/15"),
-]
-
-
-@pytest.mark.parametrize(("name", "text", "code", "pointer"), HOME_FAULTS)
-def test_a_fault_in_home_rules_is_named_where_it_stands(name, text, code, pointer):
-    """The same holds for members' rules."""
+def test_a_lone_surrogate_is_refused():
+    """A text that is no UTF-8 is refused like any other foreign character."""
     with pytest.raises(MalformedError) as caught:
-        locality.parse(text)
-    assert (caught.value.code, caught.value.pointer) == (code, pointer)
+        policy.parse("avoid \ud800")
+    assert caught.value.code == "policy_character"
 
 
 def test_limits_hold():

@@ -17,7 +17,7 @@ from darwaza.kernel import seal
 from darwaza.kernel.message import Header, body_digest
 from darwaza.kernel.seal import GATEWAY, PARTY, Binding, SealKey, UnsealKey, sealed_layer
 
-VECTORS = json.loads((Path(__file__).parents[3] / "spec" / "vectors" / "hpke.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[3] / "spec" / "vectors" / "routing" / "hpke.json").read_text())
 OWN = UnsealKey.of(b"\x07" * 32)
 STRANGER = UnsealKey.of(b"\x08" * 32)
 TO_OWN = SealKey.of(OWN.public)
