@@ -15,15 +15,16 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
+from darwaza.config import BODY_BYTES_MAX
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel import instant
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import GATEWAY_PARTY, Header, body_digest, check_body, decode_header
 from darwaza.kernel.message import VERSION as HEADER_VERSION
+from darwaza.kernel.proof import Proof
 from darwaza.kernel.seal import Binding
 from darwaza.kernel.trail import (
-    HOP_PROOF_BYTES_MAX,
+    HOP_BYTES_MAX,
     HOPS_MAX,
     RELAY_KIND,
     Hop,
@@ -37,13 +38,13 @@ from darwaza.kernel.trail import (
 VERSION: Final = 1
 RELAY_MEDIA_TYPE: Final = "application/vnd.darwaza.relay"
 
-ENVELOPE_OVERHEAD_BYTES_MAX: Final = 16 + HOPS_MAX * (HEADER_BYTES_MAX + HOP_PROOF_BYTES_MAX + 16)
+ENVELOPE_OVERHEAD_BYTES_MAX: Final = 16 + HOPS_MAX * HOP_BYTES_MAX
 ROUTED_BODY_BYTES_MAX: Final = BODY_BYTES_MAX - ENVELOPE_OVERHEAD_BYTES_MAX
 """Largest body, sealed, of a message with a path: on every link its envelope still is a body."""
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Body of a relay's message. MessagePack: ``[1, body, [[header, proof], …]]``.
+    """Body of a relay's message. MessagePack: ``[1, body, [hop, …]]``.
 
     Attributes:
         version: of this format, 1.
@@ -148,14 +149,12 @@ def _check_length(path: Sequence[str], stage: int, hops: int) -> None:
         raise MalformedError(detail, code="path_length_wrong", pointer="/hops")
 
 
-def forward(
-    passage: Passage, arrival_proof: bytes, *, message_id: str, blind: str, now: datetime
-) -> tuple[Header, bytes]:
+def forward(passage: Passage, arrival: Proof, *, message_id: str, blind: str, now: datetime) -> tuple[Header, bytes]:
     """Make the relay's own message for the next link.
 
     Args:
         passage: as received; not at its destination.
-        arrival_proof: tlog-proof of ``passage.arrived`` in the log it came in, with the author's signatures.
+        arrival: proof of ``passage.arrived`` in the log it came in; its note with the author's lines only.
         message_id: UUID of the new message.
         blind: see ``Header.blind``.
         now: aware.
@@ -164,7 +163,7 @@ def forward(
         Header and body of the message to append to the log to ``passage.next``. Its case and expiry are those of the
         forwarded message, its cause is the message that arrived.
     """
-    body = _encode(Envelope(VERSION, passage.body, (*passage.hops, Hop(passage.arrived, arrival_proof))))
+    body = _encode(Envelope(VERSION, passage.body, (*passage.hops, Hop.of(passage.arrived, arrival))))
     arrived = decode_header(passage.arrived)
     return (
         Header(

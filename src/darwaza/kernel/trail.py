@@ -8,11 +8,12 @@ names, in ``relays``, the leaf hash of the header it forwards::
     UZ to AF: header of UZ's relay      relays = hash of the leaf above
     AF to PK: header of AF's relay      relays = hash of the leaf above
 
-So each signed log leaf names the one before it, and the first names the path. A *hop* is one such header with its proof
-(C2SP tlog-proof): leaf index, inclusion proof, and the checkpoint its author signed. Whoever holds the hops checks,
-without the body and without asking anyone, that the origin sent this message this way and that each member forwarded
-it. A path cannot be forged (the origin's log signs it), shortened (a link without its leaf breaks the chain), or
-extended (a member that is not next on the path has no place in it).
+So each signed log leaf names the one before it, and the first names the path. A *hop* is one such header with its
+proof: leaf index, inclusion proof, and the checkpoint its author signed; what a tlog-proof holds, in binary, because a
+busy relay reads thousands a second. Whoever has the hops checks, without the body and without asking anyone, that the
+origin sent this message this way and that each member forwarded it. A path cannot be forged (the origin's log signs
+it), shortened (a link without its leaf breaks the chain), or extended (a member that is not next on the path has no
+place in it).
 
 ``darwaza.kernel.relay`` carries hops from member to member, ``darwaza.kernel.report`` brings them back to the origin.
 spec/routing.md is the language-neutral text.
@@ -26,35 +27,69 @@ from msgspec import Meta
 
 from darwaza.config import HEADER_BYTES_MAX
 from darwaza.errors import DarwazaError, MalformedError, SignatureError
-from darwaza.kernel.checkpoint import Checkpoint, parse_text
-from darwaza.kernel.merkle import leaf_hash, verify_inclusion
+from darwaza.kernel.checkpoint import Checkpoint, parse_checkpoint
+from darwaza.kernel.merkle import HASH_BYTES, leaf_hash, verify_inclusion
 from darwaza.kernel.message import GATEWAY_PARTY, PATH_MEMBERS_MAX, Header, decode_header, member_of
 from darwaza.kernel.naming import Lane
-from darwaza.kernel.note import Note, Verifier, verified
-from darwaza.kernel.proof import parse_proof
+from darwaza.kernel.note import Verifier, format_note, parse, verified
+from darwaza.kernel.proof import Proof
 
 RELAY_KIND: Final = "route.relay"
 """Kind of a relay's own message."""
 
 HOPS_MAX: Final = PATH_MEMBERS_MAX - 2
 """Links before the last one of the longest path, and links after the first one."""
-HOP_PROOF_BYTES_MAX: Final = 8_192
-"""Forty hashes, and a checkpoint with an Ed25519 and an ML-DSA-44 line, in text."""
+INDEX_BITS_MAX: Final = 40
+"""A leaf's index is below 2**40, and its inclusion proof has at most as many hashes."""
+HOP_HASHES_BYTES_MAX: Final = INDEX_BITS_MAX * HASH_BYTES
+HOP_CHECKPOINT_BYTES_MAX: Final = 6_144
+"""Room for an Ed25519 and an ML-DSA-44 line."""
+HOP_BYTES_MAX: Final = HEADER_BYTES_MAX + HOP_HASHES_BYTES_MAX + HOP_CHECKPOINT_BYTES_MAX + 32
+"""What one hop takes in MessagePack at most."""
 NOTES_REMEMBERED: Final = 256
 """Checkpoints whose signatures are not verified again; all messages of a batch have the same."""
 
 
 class Hop(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What proves that a message travelled one link.
+    """What proves that a message travelled one link. MessagePack: ``[header, index, hashes, checkpoint]``.
 
     Attributes:
         header: that stands in the log, canonical, at most ``HEADER_BYTES_MAX`` bytes.
-        proof: that it stands there, C2SP tlog-proof, at most ``HOP_PROOF_BYTES_MAX`` bytes; its checkpoint needs the
-            author's signatures only.
+        index: of its leaf, from 0.
+        hashes: inclusion proof, the siblings from the leaf up, 32 bytes each, at most ``HOP_HASHES_BYTES_MAX`` bytes.
+        checkpoint: signed note, at most ``HOP_CHECKPOINT_BYTES_MAX`` bytes; it needs the author's lines only.
     """
 
     header: Annotated[bytes, Meta(max_length=HEADER_BYTES_MAX)]
-    proof: Annotated[bytes, Meta(max_length=HOP_PROOF_BYTES_MAX)]
+    index: Annotated[int, Meta(ge=0, lt=1 << INDEX_BITS_MAX)]
+    hashes: Annotated[bytes, Meta(max_length=HOP_HASHES_BYTES_MAX)]
+    checkpoint: Annotated[bytes, Meta(max_length=HOP_CHECKPOINT_BYTES_MAX)]
+
+    @classmethod
+    def of(cls, header: bytes, proof: Proof) -> "Hop":
+        """Join a header and its proof."""
+        return cls(header, proof.index, b"".join(proof.hashes), format_note(proof.note))
+
+    @property
+    def proof(self) -> Proof:
+        """The proof as a value, ready to be written as a tlog-proof.
+
+        Raises:
+            MalformedError: ``hop_proof_malformed`` when the hashes are not whole; see ``note.parse``.
+            TooLargeError: see ``note.parse``.
+        """
+        return Proof(self.index, self.siblings, parse(self.checkpoint))
+
+    @property
+    def siblings(self) -> tuple[bytes, ...]:
+        """The hashes of the inclusion proof.
+
+        Raises:
+            MalformedError: ``hop_proof_malformed`` when they are not whole.
+        """
+        if len(self.hashes) % HASH_BYTES:
+            raise MalformedError("the inclusion proof is not made of whole hashes", code="hop_proof_malformed")
+        return tuple(self.hashes[at : at + HASH_BYTES] for at in range(0, len(self.hashes), HASH_BYTES))
 
 
 class Logs:
@@ -72,32 +107,33 @@ class Logs:
         self._corridor = corridor
         self._verifiers = verifiers
         self._required = required
-        self._seen: dict[Note, Checkpoint] = {}
+        self._seen: dict[bytes, tuple[Checkpoint, Lane]] = {}
 
-    def checkpoint(self, note: Note, author: str, reader: str) -> Checkpoint:
-        """Verify that a note is a checkpoint of one of the author's logs to the reader.
+    def checkpoint(self, raw: bytes, author: str, reader: str) -> Checkpoint:
+        """Verify that a signed note is a checkpoint of one of the author's logs to the reader.
 
         Raises:
+            TooLargeError: see ``note.parse``.
             MalformedError: ``hop_log_wrong`` for a log that is not from this author to this reader; or see
-                ``checkpoint.parse_text``, ``naming.Lane.parse``.
+                ``checkpoint.parse_checkpoint``, ``naming.Lane.parse``.
             SignatureError: ``signature_missing``, ``signature_false``, ``signature_weak``.
         """
-        checkpoint = self._seen.get(note) or self._verified(note)
-        lane = Lane.parse(checkpoint.origin)
+        checkpoint, lane = self._seen.get(raw) or self._verified(raw)
         if (lane.corridor, lane.author, lane.reader) != (self._corridor, author, reader):
             detail = f"the proof is of the log {checkpoint.origin}, not of one from {author} to {reader}"
             raise MalformedError(detail, code="hop_log_wrong")
         return checkpoint
 
-    def _verified(self, note: Note) -> Checkpoint:
-        checkpoint = parse_text(note.text)
+    def _verified(self, raw: bytes) -> tuple[Checkpoint, Lane]:
+        checkpoint, note = parse_checkpoint(raw)
+        lane = Lane.parse(checkpoint.origin)
         true = verified(note, self._verifiers(checkpoint.origin))
         if not self._required <= {verifier.type for verifier in true}:
             raise SignatureError("the corridor asks for a second signature that is not there", code="signature_weak")
         if len(self._seen) >= NOTES_REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        self._seen[note] = checkpoint
-        return checkpoint
+        self._seen[raw] = checkpoint, lane
+        return checkpoint, lane
 
 
 def check_path(message: Header) -> tuple[str, ...]:
@@ -154,8 +190,8 @@ def check_hops(path: Sequence[str], hops: Sequence[Hop], logs: Logs, before: byt
         The leaf hash of the last header; ``before`` when there are no hops.
 
     Raises:
-        TooLargeError: see ``message.decode_header``, ``proof.parse_proof``.
-        MalformedError: see those and ``Logs.checkpoint``; ``hop_header_wrong`` when a header is not that of the relay
+        TooLargeError: see ``message.decode_header``, ``Logs.checkpoint``.
+        MalformedError: see those and ``Hop.siblings``; ``hop_header_wrong`` when a header is not that of the relay
             whose turn it is; ``hop_chain_broken`` when it does not forward the header before it.
         SignatureError: see ``Logs.checkpoint``; ``hop_proof_false`` when the log does not hold the header. The pointer
             names the hop in all of them.
@@ -174,9 +210,9 @@ def check_hops(path: Sequence[str], hops: Sequence[Hop], logs: Logs, before: byt
 def _check_hop(path: Sequence[str], link: int, hop: Hop, before: bytes | None, logs: Logs) -> bytes:
     check_link_header(decode_header(hop.header), path, link, before)
     leaf = leaf_hash(hop.header)
-    proof = parse_proof(hop.proof)
-    checkpoint = logs.checkpoint(proof.note, path[link], path[link + 1])
-    if not verify_inclusion(proof.index, checkpoint.size, leaf=leaf, root=checkpoint.root, proof=proof.hashes):
+    siblings = hop.siblings
+    checkpoint = logs.checkpoint(hop.checkpoint, path[link], path[link + 1])
+    if not verify_inclusion(hop.index, checkpoint.size, leaf=leaf, root=checkpoint.root, proof=siblings):
         raise SignatureError(f"the log {checkpoint.origin} does not hold this header", code="hop_proof_false")
     return leaf
 

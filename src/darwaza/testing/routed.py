@@ -23,7 +23,7 @@ from darwaza.kernel.merkle import leaf_hash, node_hash
 from darwaza.kernel.message import Header, body_digest, encode_header
 from darwaza.kernel.naming import KeyRole, Lane
 from darwaza.kernel.note import Signer, Verifier, signed
-from darwaza.kernel.proof import Proof, format_proof
+from darwaza.kernel.proof import Proof
 from darwaza.kernel.relay import Envelope, Passage, decode_envelope, forward, receive
 from darwaza.kernel.trail import RELAY_KIND, Hop, Logs
 from darwaza.testing.cast import CORRIDOR_NAME, Keyring
@@ -77,12 +77,12 @@ class PaperLog:
         self.leaves = [leaf_hash(b"earlier %d" % number) for number in range(5)]
         self._signer = log_signer(self.origin, signer or author)
 
-    def hold(self, raw: bytes) -> bytes:
-        """Append a header, and another leaf; return the tlog-proof of the header."""
+    def hold(self, raw: bytes) -> Proof:
+        """Append a header, and another leaf; return the proof of the header."""
         index = len(self.leaves)
         self.leaves += [leaf_hash(raw), leaf_hash(b"later")]
         point = Checkpoint(self.origin, len(self.leaves), _root(self.leaves))
-        return format_proof(Proof(index, tuple(_audit_path(index, self.leaves)), signed(point.text, self._signer)))
+        return Proof(index, tuple(_audit_path(index, self.leaves)), signed(point.text, self._signer))
 
 
 def _root(hashes: list[bytes]) -> bytes:
@@ -123,7 +123,7 @@ def at(stage: int) -> Passage:
 def hop(link: int) -> Hop:
     """Proof of a link of the path, from 0, by its author's log."""
     header, _ = sent(link)
-    return Hop(header, PaperLog(PATH[link], PATH[link + 1]).hold(header))
+    return Hop.of(header, PaperLog(PATH[link], PATH[link + 1]).hold(header))
 
 
 def opened() -> Envelope:
@@ -142,7 +142,7 @@ def _first(changed: Hop) -> tuple[bytes, bytes]:
 
 def _forged() -> tuple[bytes, bytes]:
     header = encode_header(replace(MESSAGE, id="6f0b1f4e-0000-4000-8000-00000000000f"))
-    return _first(Hop(header, PaperLog("KZ", "UZ", signer="AF").hold(header)))
+    return _first(Hop.of(header, PaperLog("KZ", "UZ", signer="AF").hold(header)))
 
 
 def _rerouted(*path: str) -> tuple[bytes, bytes]:
@@ -151,12 +151,12 @@ def _rerouted(*path: str) -> tuple[bytes, bytes]:
 
 def _other_log() -> tuple[bytes, bytes]:
     header = opened().hops[1].header
-    return lying(hops=(opened().hops[0], Hop(header, PaperLog("UZ", "TM").hold(header))))
+    return lying(hops=(opened().hops[0], Hop.of(header, PaperLog("UZ", "TM").hold(header))))
 
 
 def _nested() -> tuple[bytes, bytes]:
     header = encode_header(replace(MESSAGE, kind=RELAY_KIND))
-    return _first(Hop(header, PaperLog("KZ", "UZ").hold(header)))
+    return _first(Hop.of(header, PaperLog("KZ", "UZ").hold(header)))
 
 
 LIES: Final[Mapping[str, Callable[[], tuple[bytes, bytes]]]] = {
@@ -167,8 +167,8 @@ LIES: Final[Mapping[str, Callable[[], tuple[bytes, bytes]]]] = {
     "link added": lambda: lying(hops=(*opened().hops, opened().hops[1])),
     "links swapped": lambda: lying(hops=opened().hops[::-1]),
     "link of another log": _other_log,
-    "proof of another leaf": lambda: _first(replace(opened().hops[0], proof=PaperLog("KZ", "UZ").hold(b"another"))),
-    "checkpoint signed by another": lambda: _first(Hop(RAW, PaperLog("KZ", "UZ", signer="CN").hold(RAW))),
+    "proof of another leaf": lambda: _first(Hop.of(RAW, PaperLog("KZ", "UZ").hold(b"another"))),
+    "checkpoint signed by another": lambda: _first(Hop.of(RAW, PaperLog("KZ", "UZ", signer="CN").hold(RAW))),
     "forwards something else": lambda: relayed(at(2), relays="ab" * 32),
     "under another's name": lambda: relayed(at(2), origin="UZ/gateway"),
     "body changed": lambda: lying(body=b"sealed for someone!"),

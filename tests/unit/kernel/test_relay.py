@@ -12,7 +12,7 @@ from darwaza.kernel import relay, report, trail
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import Header, body_digest, encode_header
 from darwaza.kernel.note import Note
-from darwaza.kernel.proof import format_proof, parse_proof
+from darwaza.kernel.proof import format_proof, parse_proof, verify
 from darwaza.kernel.relay import Envelope, Passage, decode_envelope, receive, same_message
 from darwaza.kernel.report import Item
 from darwaza.kernel.trail import Hop, Logs, check_hops, check_path
@@ -136,7 +136,7 @@ def test_the_checks_run_in_their_documented_order():
     """Of several faults the first in the order is named: form, header, path, place, length, links, arrival, body."""
     raw, envelope = RAW_PK, opened()
     looped = encode_header(replace(MESSAGE, path=("KZ", "UZ", "UZ", "PK")))
-    bad_link = replace(envelope.hops[0], proof=b"no proof")
+    bad_link = replace(envelope.hops[0], hashes=b"not whole")
 
     def lied(**changes) -> bytes:
         return msgspec.msgpack.encode(replace(envelope, **changes))
@@ -144,15 +144,15 @@ def test_the_checks_run_in_their_documented_order():
     forwarded_else = LIES["forwards something else"]()[0]
     stages = [
         (raw, b"\x00", "PK", "relay_malformed"),
-        (raw, lied(hops=(Hop(b"{}", b""),)), "CN", "header_malformed"),
-        (raw, lied(hops=(Hop(looped, b""),)), "CN", "path_loop"),
+        (raw, lied(hops=(Hop(b"{}", 0, b"", b""),)), "CN", "header_malformed"),
+        (raw, lied(hops=(Hop(looped, 0, b"", b""),)), "CN", "path_loop"),
         (raw, lied(hops=envelope.hops[:1]), "CN", "path_not_here"),
         (raw, lied(hops=(bad_link,)), "PK", "path_length_wrong"),
         (
             LIES["forwards something else"]()[0],
             lied(hops=(bad_link, envelope.hops[1]), body=b""),
             "PK",
-            "proof_malformed",
+            "hop_proof_malformed",
         ),
         (forwarded_else, lied(body=b""), "PK", "hop_chain_broken"),
         (raw, lied(body=b""), "PK", "body_differs"),
@@ -172,7 +172,7 @@ def test_signatures_are_verified_once_for_all_messages_of_a_batch():
     assert len(asked) == 2
     for number in range(trail.NOTES_REMEMBERED + 5):
         message = encode_header(replace(MESSAGE, blind=f"{number:032x}"))
-        check_hops(PATH, (Hop(message, PaperLog("KZ", "UZ").hold(message)),), logs)
+        check_hops(PATH, (Hop.of(message, PaperLog("KZ", "UZ").hold(message)),), logs)
     assert len(logs._seen) == trail.NOTES_REMEMBERED
 
 
@@ -186,8 +186,9 @@ def test_a_required_second_signature_is_missed():
 
 def test_the_largest_message_fits_on_the_longest_path():
     """A body at its bound, with evidence at its bound for every link, still is a body that links carry."""
-    hop = Hop(b"h" * HEADER_BYTES_MAX, b"p" * trail.HOP_PROOF_BYTES_MAX)
-    full = Envelope(1, b"b" * relay.ROUTED_BODY_BYTES_MAX, (hop,) * trail.HOPS_MAX)
+    checkpoint = b"c" * trail.HOP_CHECKPOINT_BYTES_MAX
+    largest = Hop(b"h" * HEADER_BYTES_MAX, 2**40 - 1, b"s" * trail.HOP_HASHES_BYTES_MAX, checkpoint)
+    full = Envelope(1, b"b" * relay.ROUTED_BODY_BYTES_MAX, (largest,) * trail.HOPS_MAX)
     raw = msgspec.msgpack.encode(full)
     assert len(raw) <= BODY_BYTES_MAX
     assert decode_envelope(raw) == full
@@ -266,12 +267,21 @@ def test_a_false_report_is_found_out(name, said, reporter, code):
     assert caught.value.code == code
 
 
+def test_a_hop_is_a_tlog_proof():
+    """What a hop holds is written as a tlog-proof and verifies as one, by the kernel's own reader."""
+    second = links()[0]
+    proof = parse_proof(format_proof(second.proof))
+    checkpoint, _ = verify(proof, leaf_hash(second.header), verifiers(PaperLog("UZ", "AF").origin))
+    assert checkpoint.origin == PaperLog("UZ", "AF").origin
+    assert Hop.of(second.header, proof) == second
+
+
 def test_a_note_without_the_authors_line_proves_nothing():
     """A proof whose checkpoint carries only a reader's line is not the author's word."""
     second = links()[0]
-    proof = parse_proof(second.proof)
+    proof = second.proof
     reader = log_signer(PaperLog("UZ", "AF").origin, "AF")
     alone = replace(proof, note=Note(proof.note.text, (reader.sign(proof.note.text.encode()),)))
     with pytest.raises(SignatureError) as caught:
-        report.check(item("relayed", Hop(second.header, format_proof(alone))), RAW, "UZ", LOGS)
+        report.check(item("relayed", Hop.of(second.header, alone)), RAW, "UZ", LOGS)
     assert caught.value.code == "signature_missing"
