@@ -12,7 +12,7 @@ Everything is integers below 2**53, so that rustworkx's floating-point sums are 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import inf
 from typing import Final
 
@@ -21,7 +21,7 @@ import rustworkx
 from darwaza.kernel.linkstate import Ends
 from darwaza.kernel.topology import MapLink
 
-STEPS_MAX: Final = 20_000
+STEPS_MAX: Final = 5_000
 """Beginnings of paths looked at in one search; reached only when rules exclude nearly all of very many paths."""
 
 
@@ -65,6 +65,7 @@ class _Step:
     insiders: frozenset[str] | None
 
 
+_Entry = tuple[float, float, tuple[str, ...], _Step]
 _Edge = tuple[int, MapLink]
 _Cost = Callable[[_Edge], float]
 _Bound = Callable[[str, tuple[int, ...]], float]
@@ -72,13 +73,17 @@ _Bound = Callable[[str, tuple[int, ...]], float]
 
 def best_first(search: Search) -> Iterator[tuple[str, ...]]:
     """Yield paths in order of points, then of length, then of member codes."""
-    if any(_impossible(search, wanted) for wanted in search.through):
+    if _impossible(search):
         return
     near = _neighbours(search)
     points_left, hops_left, latency_left = _bounds(search)
-    start = (search.origin,)
+    hops_max = inf if search.hops_max is None else search.hops_max
+    latency_max = inf if search.latency_us_max is None else search.latency_us_max
+    way: tuple[str, ...] = (search.origin,)
     step = _Step(0, 0, _passed(search, (0,) * len(search.through), search.origin), None)
-    heap: list[tuple[float, int, tuple[str, ...], _Step]] = [(points_left(search.origin, step.passed), 1, start, step)]
+    # A beginning stands in the heap under what the whole path will at least cost and count, so that of equally dear
+    # beginnings the one nearest its end goes on; of equal ones the first by codes, and a beginning before its ends.
+    heap: list[_Entry] = [(points_left(search.origin, step.passed), hops_left(search.origin, step.passed), way, step)]
     for _ in range(STEPS_MAX):
         if not heap or heap[0][0] == inf:
             return
@@ -89,21 +94,23 @@ def best_first(search: Search) -> Iterator[tuple[str, ...]]:
         for member, edge in near.get(way[-1], ()):
             if member in way or (after := _extended(search, step, (*way, member), edge)) is None:
                 continue
-            if search.hops_max is not None and len(way) + hops_left(member, after.passed) > search.hops_max:
-                continue
-            most = search.latency_us_max
-            if most is not None and after.latency_us + latency_left(member, after.passed) > most:
-                continue
-            least = after.points + points_left(member, after.passed)
-            heappush(heap, (least, len(way) + 1, (*way, member), after))
+            hops = len(way) + hops_left(member, after.passed)
+            if hops <= hops_max and after.latency_us + latency_left(member, after.passed) <= latency_max:
+                heappush(heap, (after.points + points_left(member, after.passed), hops, (*way, member), after))
 
 
-def _impossible(search: Search, wanted: tuple[str, ...]) -> bool:
-    """Whether no path that passes no member twice can pass these in order."""
-    inner = [member for member in wanted if member not in {search.origin, search.destination}]
-    in_place = (*wanted[:1].count(search.origin) * (search.origin,), *inner)
-    in_place += wanted[-1:].count(search.destination) * (search.destination,)
-    return in_place != wanted or not search.barred.isdisjoint(inner)
+def _impossible(search: Search) -> bool:
+    """Whether no path that passes no member twice can pass all it must, in order."""
+    for wanted in search.through:
+        inner = tuple(member for member in wanted if member not in {search.origin, search.destination})
+        first = wanted[:1] if wanted[:1] == (search.origin,) else ()
+        last = wanted[-1:] if wanted[-1:] == (search.destination,) else ()
+        if (*first, *inner, *last) != wanted or not search.barred.isdisjoint(inner):
+            return True
+    return any(
+        [member for member in one if member in other] != [member for member in other if member in one]
+        for one, other in combinations(search.through, 2)
+    )
 
 
 def _neighbours(search: Search) -> dict[str, list[tuple[str, _Edge]]]:
@@ -125,12 +132,10 @@ def _extended(search: Search, step: _Step, way: tuple[str, ...], edge: _Edge) ->
     if insiders is not None and not insiders.issuperset((*way, search.destination)):
         return None
     passed = _passed(search, step.passed, member)
-    skipped = any(member in wanted[count:] for wanted, count in zip(search.through, passed, strict=True))
-    unmet = member == search.destination and any(
-        count < len(wanted) for wanted, count in zip(search.through, passed, strict=True)
-    )
-    if skipped or unmet:
-        return None
+    for wanted, count in zip(search.through, passed, strict=True):
+        left = wanted[count:]
+        if left and (member in left or member == search.destination):  # now it can no longer be passed in its turn
+            return None
     return _Step(step.points + points, step.latency_us + link.latency_us, passed, insiders)
 
 
@@ -166,15 +171,12 @@ def _bounds(search: Search) -> tuple[_Bound, _Bound, _Bound]:
 
         return left
 
+    limited = search.latency_us_max is not None
     return (
-        bound(lambda value: value[0]),
-        bound(lambda _: 1) if search.hops_max is not None else _nothing,
-        bound(lambda value: value[1].latency_us) if search.latency_us_max is not None else _nothing,
+        bound(lambda edge: edge[0]),
+        bound(lambda _: 1),
+        bound(lambda edge: edge[1].latency_us) if limited else lambda _member, _passed: 0,
     )
-
-
-def _nothing(_member: str, _passed: tuple[int, ...]) -> float:
-    return 0
 
 
 def _distances(graph: rustworkx.PyGraph, members: list[str], goal: int | None, cost: _Cost) -> dict[str, float]:

@@ -34,6 +34,8 @@ from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, format_note, parse, verified
 from darwaza.kernel.proof import Proof
 
+ROUTE_KINDS: Final = "route."
+"""Beginning of the kinds in which gateways speak to one another of routing; no rule binds such a message's path."""
 RELAY_KIND: Final = "route.relay"
 """Kind of a relay's own message."""
 
@@ -144,7 +146,8 @@ def check_path(message: Header) -> tuple[str, ...]:
 
     Raises:
         MalformedError: ``path_missing``; ``path_end_wrong`` when it does not lead from the origin to the destination;
-            ``path_loop`` when a member stands in it twice. That it is not too long is part of the header's form.
+            ``path_loop`` when a member stands in it twice; ``route_party_wrong`` when a party speaks as only gateways
+            do, to escape the rules. That it is not too long is part of the header's form.
     """
     path = message.path
     if path is None:
@@ -154,6 +157,9 @@ def check_path(message: Header) -> tuple[str, ...]:
         raise MalformedError(detail, code="path_end_wrong", pointer="/path")
     if len(set(path)) != len(path):
         raise MalformedError("a member stands twice in the path", code="path_loop", pointer="/path")
+    gateways = (f"{path[0]}/{GATEWAY_PARTY}", f"{path[-1]}/{GATEWAY_PARTY}")
+    if message.kind.startswith(ROUTE_KINDS) and (message.origin, message.destination) != gateways:
+        raise MalformedError(f"only gateways send {message.kind}", code="route_party_wrong", pointer="/kind")
     return path
 
 

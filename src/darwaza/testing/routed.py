@@ -155,7 +155,7 @@ def _other_log() -> tuple[bytes, bytes]:
 
 
 def _nested() -> tuple[bytes, bytes]:
-    header = encode_header(replace(MESSAGE, kind=RELAY_KIND))
+    header = encode_header(replace(MESSAGE, kind=RELAY_KIND, origin="KZ/gateway", destination="PK/gateway"))
     return _first(Hop.of(header, PaperLog("KZ", "UZ").hold(header)))
 
 

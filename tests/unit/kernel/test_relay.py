@@ -65,12 +65,14 @@ PATHS = [
     ("a stranger at its end", {"path": ("KZ", "UZ", "CN")}, "path_end_wrong"),
     ("a loop", {"path": ("KZ", "UZ", "AF", "UZ", "PK")}, "path_loop"),
     ("a loop to itself", {"path": ("KZ", "UZ", "UZ", "PK")}, "path_loop"),
+    ("a party that reports", {"kind": "route.report"}, "route_party_wrong"),
+    ("a report to a party", {"kind": "route.report", "origin": "KZ/gateway"}, "route_party_wrong"),
 ]
 
 
 @pytest.mark.parametrize(("name", "changes", "code"), PATHS)
 def test_a_path_that_is_none_is_refused(name, changes, code):
-    """A path leads from the origin to the destination and passes nobody twice."""
+    """A path leads from the origin to the destination and passes nobody twice; only gateways are free of rules."""
     with pytest.raises(MalformedError) as caught:
         check_path(replace(MESSAGE, **changes))
     assert caught.value.code == code
