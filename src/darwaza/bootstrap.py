@@ -3,6 +3,7 @@
 A gateway's folder::
 
     darwaza.toml      configuration, see ``darwaza.config.GatewayConfig``
+    card.json         this member's entry for the corridor document
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
@@ -12,11 +13,18 @@ A gateway's folder::
 import asyncio
 import ssl
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from darwaza.adapters.http.transport import HttpTransport
+from darwaza.adapters.keyfile.certificate import self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
+from darwaza.adapters.sqlite.file import backup
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
@@ -27,7 +35,7 @@ from darwaza.engine.trust import Trust
 from darwaza.errors import MessageError, OperatorError
 from darwaza.kernel.history import History
 from darwaza.kernel.machine import Service
-from darwaza.kernel.member import Card
+from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
 from darwaza.ports.clock import Clock
 from darwaza.services import documents
 
@@ -36,6 +44,8 @@ STORE_FILE = "darwaza.db"
 PARTY_FILE = "parties.json"
 KEY_FOLDER = "keys"
 CORRIDOR_FOLDER = "corridor"
+CARD_FILE = "card.json"
+CERTIFICATE_DAYS = 3_650
 ANCHOR_FILE = "anchor"
 
 SERVICES: Sequence[Service] = (documents.SERVICE,)
@@ -127,10 +137,6 @@ class Gateway:
             raise OperatorError(f"the TLS key or certificate cannot be used: {fault}", code="tls_missing") from fault
         return context
 
-    def backup(self, to: Path) -> None:
-        """Copy the store while it is in use."""
-        self._store.backup(to)
-
     def close(self) -> None:
         """Release the folder."""
         self._store.close()
@@ -162,9 +168,54 @@ def read_history(folder: Path, clock: Clock, stored: Sequence[bytes] = ()) -> Hi
     return history
 
 
+def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, port: int) -> Path:
+    """Make the folder of a new gateway: configuration, keys, certificate, card.
+
+    Returns:
+        The card's file, for whoever drafts the corridor document.
+
+    Raises:
+        OperatorError: ``keys_exist`` and others; what exists is never overwritten.
+    """
+    entropy, now = SystemEntropy(), SystemClock().now().replace(microsecond=0)
+    config_file = folder / CONFIG_FILE
+    if config_file.exists():
+        raise OperatorError(f"{folder} holds a gateway already", code="gateway_exists")
+    keys = KeyFiles.create(folder / KEY_FOLDER, entropy)
+    end = now + timedelta(days=CERTIFICATE_DAYS)
+    key = ec.generate_private_key(ec.SECP256R1())
+    host_name = urlsplit(url).hostname or "localhost"
+    serial = int.from_bytes(entropy.random(16), "big") | 1
+    certificate = self_signed(key, name=member, hosts=[host_name], serial=serial, begin=now, end=end)
+    write_tls(folder / KEY_FOLDER, key, certificate)
+    second = keys.log_mldsa44
+    card = Card(
+        code=member,
+        name=name,
+        roles=(Role.ENDPOINT, Role.RELAY, Role.WITNESS),
+        valid_from=now,
+        valid_until=end,
+        addresses=(GatewayAddress(url, certificate),),
+        keys=Keys(
+            vote=keys.vote.public.raw,
+            log=keys.log.public.raw,
+            witness=keys.witness.public.raw,
+            seal=keys.seal.public,
+            log_mldsa44=None if second is None else second.public.raw,
+        ),
+    )
+    check_card(card, "")
+    card_file = folder / CARD_FILE
+    card_file.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    GatewayConfig(member=member, host=host, port=port).save(config_file)
+    return card_file
+
+
+def backup_store(folder: Path, to: Path) -> None:
+    """Copy a gateway's store, while it runs or not."""
+    backup(folder / STORE_FILE, to)
+
+
 def create_store(folder: Path) -> None:
     """Make the empty store of a new gateway."""
     SqliteStore.create(folder / STORE_FILE).close()
-
-
-__all__ = ["SERVICES", "Gateway", "create_store", "read_history"]

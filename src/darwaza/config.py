@@ -57,6 +57,8 @@ REQUESTS_PER_S_MAX = 2_000
 PAGE_ITEMS_MAX = 200
 """Items one page of a list holds."""
 EVENT_STREAMS_PER_PARTY_MAX = 8
+DELIVERY_WAIT_S_MAX = 30.0
+"""How long a request may wait for the peer's signature (Prefer: wait)."""
 TOKEN_BYTES = 32
 STREAM_BYTES = 1_048_576
 """What one read of a streamed answer holds."""

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from darwaza import config
+from darwaza.engine.carry import pack
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import (
     AcceptFork,
@@ -31,7 +32,7 @@ from darwaza.engine.intake import (
 from darwaza.errors import DarwazaError, PeerError
 from darwaza.kernel import batch
 from darwaza.kernel.checkpoint import parse_checkpoint
-from darwaza.kernel.tile import consistency_proof, root_at
+from darwaza.kernel.tile import consistency_proof
 from darwaza.kernel.witness import format_request
 from darwaza.ports.store import LogRow
 from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
@@ -122,23 +123,15 @@ class Courier:
 
     def _fill(self, origin: str, lane: Lane, row: LogRow, found: list[Errand]) -> None:
         while len(lane.flying) < config.BATCHES_IN_FLIGHT_MAX and lane.next_index < row.size:
-            send = self._pack(origin, lane, row)
+            send = self._pack(origin, lane)
             lane.flying.append((send.start, send.end))
             lane.next_index = send.end
             found.append(send)
 
-    def _pack(self, origin: str, lane: Lane, row: LogRow) -> Send:
+    def _pack(self, origin: str, lane: Lane) -> Send:
         start = lane.next_index
-        end = min(row.size, start + config.BATCH_MESSAGES_MAX)
-        entries = self._engine.entries(lane.log_id, start, end, config.BATCH_SEND_BYTES)
-        end = start + len(entries)
-        note = row.checkpoint if end == row.size else self._sign_at(origin, lane.log_id, end)
-        return Send(lane.peer, origin, lane.epoch, start, end, note, batch.encode(origin, start, note, entries))
-
-    def _sign_at(self, origin: str, log_id: int, size: int) -> bytes:
-        """Sign a checkpoint inside the log: a batch ends where its bytes do, not always where a commit did."""
-        root = root_at(size, partial(self._engine.store.tile, log_id))
-        return self._engine.site.sign(origin, size, root)
+        end, note, raw = pack(self._engine, self._engine.logs[lane.log_id], start)
+        return Send(lane.peer, origin, lane.epoch, start, end, note, raw)
 
     def _ask_witnesses(self, origin: str, row: LogRow, now_s: float, found: list[Errand]) -> None:
         for peer in self._engine.site.trust.witnesses(origin):

@@ -4,6 +4,7 @@ A MessagePack stream: first a head, then items in any order. It needs no signatu
 co-signed checkpoint in it proves itself. spec/link.md, "Carrier files".
 """
 
+import io
 from collections.abc import Iterator
 from typing import Annotated, BinaryIO
 
@@ -104,3 +105,26 @@ def _piece(file: BinaryIO) -> bytes | None:
     if len(prefix) != LENGTH_BYTES or len(raw) != length:
         raise MalformedError("the carrier file is cut off", code="carrier_malformed")
     return raw
+
+
+def split(file: BinaryIO, bytes_max: int) -> Iterator[bytes]:
+    """Cut a carrier file into pieces that are carrier files themselves.
+
+    Args:
+        file: open at its beginning.
+        bytes_max: what a piece should not exceed; a single larger item makes a piece of its own.
+
+    Raises:
+        MalformedError, TooLargeError: see ``read_head`` and ``read_items``.
+    """
+    head = read_head(file)
+    piece = io.BytesIO()
+    write(piece, head)
+    empty_bytes = piece.tell()
+    for item in read_items(file):
+        if piece.tell() > empty_bytes and piece.tell() + len(item.data) > bytes_max:
+            yield piece.getvalue()
+            piece = io.BytesIO()
+            write(piece, head)
+        write(piece, item)
+    yield piece.getvalue()
