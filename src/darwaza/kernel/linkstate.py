@@ -229,8 +229,8 @@ def accept(
     Args:
         raw: the note.
         corridor: name of ours.
-        verifiers: of the members' log keys, by code, as the corridor document in force has them; their name in the
-            note is the one the document gives.
+        verifiers: of the members' log keys, by code, as the corridor document in force has them, under the names
+            that ``naming.SignerName`` gives to the role ``log``.
         now: aware.
         known: the last accepted statement of this kind, link and author; see ``subject``.
 

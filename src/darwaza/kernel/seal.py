@@ -8,12 +8,12 @@ faster at 1.5 kB, 1.6 times at 100 kB), because states' procurement lists name i
 used twice, cannot arise: each seal has a fresh key.
 
 A sealed body is bound to its message: HPKE's ``info`` carries a digest of those header fields that are known before
-sealing and stay the same whichever path the message takes (``binding``). A relay that puts a stranger's ciphertext
+sealing and stay the same whichever path the message takes (``Binding``). A relay that puts a stranger's ciphertext
 into a message of its own gets a body that its destination cannot open. The same sealed body may be sent again over
 another path.
 
 HPKE proves nothing about the sender; the signed log does that. HPKE draws its own ephemeral key from the operating
-system's generator, so ``seal`` is the one function of the kernel that answers differently each time.
+system's generator, so sealing the same body twice gives different bytes.
 
 A second, inner layer may seal the body on to one party of the destination, so that its gateway cannot read it either.
 
