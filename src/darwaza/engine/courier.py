@@ -146,6 +146,23 @@ class WitnessLane(msgspec.Struct):
     due_at_s: float = 0.0
 
 
+def pack(engine: Engine, row: LogRow, start: int) -> tuple[int, bytes, bytes]:
+    """Make a batch of an own log's leaves from ``start``, as many as ``BATCH_SEND_BYTES`` hold.
+
+    Returns:
+        The index after the last one, the checkpoint, and the batch as it travels.
+    """
+    end = min(row.size, start + config.BATCH_MESSAGES_MAX)
+    entries = engine.entries(row.id, start, end, config.BATCH_SEND_BYTES)
+    end = start + len(entries)
+    if end == row.size:
+        note = row.checkpoint
+    else:
+        # A batch ends where its bytes do, not always where a commit did.
+        note = engine.site.sign(row.origin, end, root_at(end, partial(engine.store.tile, row.id)))
+    return end, note, batch.encode(row.origin, start, note, entries)
+
+
 class Courier:
     """See the module.
 
@@ -195,17 +212,8 @@ class Courier:
             found.append(send)
 
     def _pack(self, origin: str, lane: Lane, row: LogRow) -> Send:
-        start = lane.next_index
-        end = min(row.size, start + config.BATCH_MESSAGES_MAX)
-        entries = self._engine.entries(lane.log_id, start, end, config.BATCH_SEND_BYTES)
-        end = start + len(entries)
-        note = row.checkpoint if end == row.size else self._sign_at(origin, lane.log_id, end)
-        return Send(lane.peer, origin, lane.epoch, start, end, note, batch.encode(origin, start, note, entries))
-
-    def _sign_at(self, origin: str, log_id: int, size: int) -> bytes:
-        """Sign a checkpoint inside the log: a batch ends where its bytes do, not always where a commit did."""
-        root = root_at(size, partial(self._engine.store.tile, log_id))
-        return self._engine.site.sign(origin, size, root)
+        end, note, raw = pack(self._engine, row, lane.next_index)
+        return Send(lane.peer, origin, lane.epoch, lane.next_index, end, note, raw)
 
     def _ask_witnesses(self, origin: str, row: LogRow, now_s: float, found: list[Errand]) -> None:
         for peer in self._engine.site.trust.witnesses(origin):
@@ -260,10 +268,11 @@ class Courier:
         lane = self.lanes[errand.origin]
         if isinstance(outcome, Settled):
             self._settled(lane, errand, outcome)
-        elif (isinstance(outcome, Delivered) and isinstance(errand, Send)) or (
-            isinstance(outcome, Forked) and isinstance(errand, Send)
-        ):
+        elif isinstance(outcome, Delivered) and isinstance(errand, Send):
             self._landed(lane, errand)
+        elif isinstance(outcome, Forked):
+            self._reset(lane)
+            lane.phase = "ask"
         else:
             fault = outcome if isinstance(outcome, DarwazaError) else PeerError("unexpected", code="peer_answer")
             self._failed(lane, errand, fault, now_s)

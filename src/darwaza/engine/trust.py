@@ -56,7 +56,8 @@ class Trust:
             lane = Lane.parse(origin)
             known = lane.corridor == self.current.name
             found = self._make_authors(origin, lane.author, past=past) if known else ()
-            self._authors[origin, past] = found
+            if found:  # what does not exist has no end
+                self._authors[origin, past] = found
         return found
 
     def _cards(self, member: str, *, past: bool) -> list[Card]:
@@ -83,7 +84,8 @@ class Trust:
             name = self.cosigner_name(member)
             keys = dict.fromkeys(card.keys.witness for card in self._cards(member, past=past))
             found = tuple(CosignatureVerifier(name, Ed25519PublicKey(key)) for key in keys)
-            self._cosigners[member, past] = found
+            if found:
+                self._cosigners[member, past] = found
         return found
 
     def witnesses(self, origin: str) -> tuple[str, ...]:
