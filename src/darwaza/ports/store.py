@@ -2,10 +2,12 @@
 
 Contract, held by ``tests/contract/test_store.py`` on every adapter:
 
-- ``commit`` is one transaction: when it returns, all of it is on the disk (fsync); when it raises ``PushbackError`` or
-  ``OperatorError`` none of it is there and the store can be used on; when it raises ``FatalError`` nobody knows, the
-  store must not be used again and the process must stop, so that a new one reads what is there.
-- Reads see everything committed before them and nothing else.
+- ``commit`` is one transaction: when it returns, all of it is on the disk (fsync); when it raises ``PushbackError``
+  (``disk_full``, ``store_busy``) none of it is there and the store can be used on; when it raises ``InvariantError``,
+  because a row that must be new exists already, none of it is there either; when it raises any other ``FatalError``
+  nobody knows, the store refuses every further use and the process must stop, so that a new one reads what is there.
+- Reads see everything committed before them and nothing else. A read that fails raises ``FatalError``. Nothing is
+  committed while a scan is under way.
 - One process writes at a time; an adapter refuses to open twice (``OperatorError``, ``store_in_use``).
 - Calls come from one thread. ``maintain`` alone may run beside them in another.
 """
@@ -175,16 +177,19 @@ class Changes(msgspec.Struct):
     """Everything one batch changes.
 
     Attributes:
-        logs: new states of logs.
-        truncate: (log_id, size): forget leaves and tiles at and past that size, before anything below is written.
+        logs: new states of logs, by id; what a log is (origin, author, reader, lane) never changes.
+        truncate: (log_id, size): forget leaves at and past that size, the hashes in tiles that stand for them, and
+            checkpoints past it, before anything below is written; never below what has left this gateway.
         leaves, tiles, checkpoints, cases, parties, answers, facts, quarantine, notices, forks, witnessed: rows to
-            write; tiles, checkpoints, cases, facts and witnessed replace a row of the same key, parties ignore one,
-            the others are new.
+            write. Leaves append to their log; leaves, answers, notices and forks are new; parties ignore a row that
+            is there; the others replace one of the same key, but a witnessed size never shrinks. What a case is
+            (service, opened_at) never changes.
         awaits: per case the complete set of (ucr, fact name) it waits for, replacing the former.
-        given_back: (cause_id, message_key) of own messages a peer gave back before their cause was replayed.
-        given_back_used: message_keys of such that have been matched.
-        documents: (version, note) of admitted corridor documents.
-        meta: small named values.
+        given_back: (cause_id, message_key) of own messages a peer gave back before their cause was replayed; one that
+            is there stays as it is.
+        given_back_used: message_keys of such that have been matched; forgotten after ``given_back`` is written.
+        documents: (version, note) of admitted corridor documents; a version that is there stays as it is.
+        meta: small named values; replaced.
     """
 
     logs: dict[int, LogRow] = {}
@@ -239,13 +244,13 @@ class Store(Protocol):
         """Write everything in one transaction and return when it is on the disk."""
 
     def logs(self) -> list[LogRow]:
-        """All logs."""
+        """All logs by id."""
 
     def tile(self, log_id: int, level: int, number: int) -> bytes:
         """Hashes of a tile, complete or partial; empty when there is none."""
 
     def leaves(self, log_id: int, start: int, end: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
-        """Headers and bodies from ``start``: up to ``end``, or until ``bytes_max`` is passed; at least one if any."""
+        """Headers and bodies from ``start`` to before ``end``, at most ``bytes_max`` bytes; one of any size if any."""
 
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""
@@ -272,7 +277,7 @@ class Store(Protocol):
         """Newest first by (opened_at, id)."""
 
     def due(self, now: str, items_max: int) -> list[str]:
-        """Ids of cases whose reminder is at or before ``now``, oldest first."""
+        """Ids of cases whose reminder is at or before ``now``, oldest first by (remind_at, id)."""
 
     def answers(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AnswerRow]:
         """Stored answers by (party, key)."""
@@ -281,16 +286,16 @@ class Store(Protocol):
         """Facts of a consignment by name."""
 
     def awaiting(self, ucr: str, name: str) -> list[str]:
-        """Ids of cases that await a fact."""
+        """Ids of cases that await a fact, sorted."""
 
     def given_back(self, cause_id: str) -> list[str]:
-        """Keys of own messages given back that this message caused."""
+        """Keys of own messages given back that this message caused, sorted."""
 
     def given_back_count(self) -> int:
         """How many own messages given back still wait for their cause."""
 
     def quarantined(self, items_max: int) -> list[QuarantineRow]:
-        """Newest first."""
+        """Newest first by (at, place)."""
 
     def notices(self, party: str, after: int, items_max: int) -> list[NoticeRow]:
         """A party's notices with a sequence past ``after``, oldest first."""
@@ -299,7 +304,7 @@ class Store(Protocol):
         """The last sequence used, 0 for none."""
 
     def forks(self) -> list[ForkRow]:
-        """All fork proofs."""
+        """All fork proofs, oldest first."""
 
     def witnessed(self, origin: str) -> WitnessRow | None:
         """What this gateway last co-signed as a witness of that log."""
@@ -314,10 +319,15 @@ class Store(Protocol):
         """All leaves of a log in order, for fsck."""
 
     def scan_cases(self) -> Iterator[CaseRow]:
-        """All cases, for fsck."""
+        """All cases by id, for fsck."""
 
     def maintain(self) -> None:
-        """Housekeeping that may take long; may run in another thread beside everything else."""
+        """Housekeeping that may take long; may run in another thread beside everything else but ``close``.
+
+        Raises:
+            PushbackError: it could not be done now; nothing is lost.
+            FatalError: as ``commit``.
+        """
 
     def close(self) -> None:
         """Release the store; it cannot be used afterwards."""

@@ -16,8 +16,12 @@ SELECT id, origin, author, reader, lane, size, peaks, exposed_size, cosigned_siz
 DELETE FROM leaf WHERE place BETWEEN ? AND ?;
 
 -- name: truncate_tiles
--- Forget the tiles of one level past a number.
+-- Forget the tiles of one level from a number on.
 DELETE FROM tile WHERE place BETWEEN ? AND ?;
+
+-- name: cut_tile
+-- Keep only the first bytes of a tile.
+UPDATE tile SET hashes = substr(hashes, 1, ?) WHERE place = ?;
 
 -- name: truncate_checkpoints
 -- Forget the checkpoints past a size.
@@ -148,7 +152,7 @@ INSERT INTO fork (log_id, at, proof) VALUES (?, ?, ?);
 
 -- name: read_forks
 -- All fork proofs.
-SELECT log_id, at, proof FROM fork ORDER BY at;
+SELECT log_id, at, proof FROM fork ORDER BY at, rowid;
 
 -- name: write_witnessed
 -- Never lets a witnessed size shrink.

@@ -1,21 +1,34 @@
 """The store of ``darwaza.ports.store`` on SQLite: WAL journal, ``synchronous=FULL``, one writer.
 
 A commit is one transaction of ``executemany`` calls; SQLite syncs the write-ahead log before ``COMMIT`` returns. A
-crash before that leaves nothing of the batch, a crash after it leaves all of it; the next open replays it by itself.
-Checkpointing (moving the log's pages into the database file) runs in ``maintain`` from another connection, so that no
-commit has to wait for it.
+crash before that leaves nothing of the batch, a crash after it leaves all of it; the next open replays the log.
+docs/internals/sqlite.md tells the life of a message here.
 """
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
+from darwaza.adapters.sqlite import file
+from darwaza.adapters.sqlite.checkpoint import Checkpointer
+from darwaza.adapters.sqlite.connection import FAULTS, WAL_BYTES_MAX, Connect, meaning, open_connection, take_lock
+from darwaza.adapters.sqlite.listing import case_list
 from darwaza.adapters.sqlite.query import queries, schema
+from darwaza.adapters.sqlite.rows import (
+    WRITERS,
+    leaf_row,
+    place,
+    quarantine_row,
+    split,
+    stretch,
+    tile_place,
+    truncation,
+)
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import (
     AnswerRow,
@@ -35,31 +48,8 @@ from darwaza.ports.store import (
 
 SCHEMA_VERSION = 1
 PAGE_BYTES = 8_192
-CACHE_KIB = 48 * 1_024
-WAL_PAGES_MAX = 16_384
-"""At this length of the write-ahead log a commit checkpoints by itself, should ``maintain`` never come."""
-PLACE_BITS = 40
-LEVEL_BITS = 34
-PLACE_MASK = (1 << PLACE_BITS) - 1
-TILE_LEVELS = 5
-"""Tiles of height 8 over a log of at most 2^40 leaves."""
-DISK_FULL_RETRY_S = 5.0
-_FULL = {sqlite3.SQLITE_FULL}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 _json = msgspec.json.encode
-
-
-def _place(log_id: int, index: int) -> int:
-    return log_id << PLACE_BITS | index
-
-
-def _tile_place(log_id: int, level: int, number: int) -> int:
-    return log_id << PLACE_BITS | level << LEVEL_BITS | number
-
-
-def _leaf(row: tuple[int, str, str, bytes, bytes]) -> LeafRow:
-    return LeafRow(row[0] >> PLACE_BITS, row[0] & PLACE_MASK, *row[1:])
 
 
 class SqliteStore:
@@ -69,7 +59,7 @@ class SqliteStore:
         path: the database file.
     """
 
-    def __init__(self, path: Path, *, connect: Callable[..., sqlite3.Connection] = sqlite3.connect) -> None:
+    def __init__(self, path: Path, *, connect: Connect = sqlite3.connect) -> None:
         """Open an existing store.
 
         Args:
@@ -77,98 +67,131 @@ class SqliteStore:
             connect: opens a connection; tests give one that fails on purpose.
 
         Raises:
-            OperatorError: ``store_missing``, ``store_in_use``, ``store_schema``.
+            OperatorError: ``store_missing``, ``store_in_use``, ``store_schema``, ``store_unusable``.
         """
         if not path.is_file():
             raise OperatorError(f"there is no store at {path}; make one with: darwaza init", code="store_missing")
         self.path = path
         self._sql = queries()
-        self._lock = _take_lock(path)
-        self._connect = connect
-        self._db = _open(path, connect)
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
-            self.close()
-            raise OperatorError(
-                f"the store has schema {version}, this program wants {SCHEMA_VERSION}", code="store_schema"
-            )
-        self._failed = False
+        self._wal = path.with_name(path.name + "-wal")
+        self._over = ""
+        self._lock = take_lock(path)
+        try:
+            self._db = open_connection(path, connect)
+            try:
+                self._check_schema()
+                self._checkpointer = Checkpointer(path, connect)
+            except BaseException:
+                self._db.close()
+                raise
+        except BaseException:
+            os.close(self._lock)
+            raise
 
     @classmethod
     def create(cls, path: Path) -> "SqliteStore":
         """Make a new store and open it.
 
         Raises:
-            OperatorError: ``store_exists``.
+            OperatorError: ``store_exists``, ``store_unusable``.
         """
-        if path.exists():
-            raise OperatorError(f"{path} exists already", code="store_exists")
-        db = sqlite3.connect(path, isolation_level=None)
-        try:
-            db.execute(f"PRAGMA page_size={PAGE_BYTES}")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(f"BEGIN; {schema()} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-        finally:
-            db.close()
+        file.make(path, f"{schema()} PRAGMA user_version={SCHEMA_VERSION};", PAGE_BYTES)
         return cls(path)
+
+    def _check_schema(self) -> None:
+        try:
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as fault:
+            raise OperatorError(f"the store at {self.path} cannot be read: {fault}", code="store_unusable") from fault
+        if version != SCHEMA_VERSION:
+            raise OperatorError(
+                f"the store has schema {version}, this program wants {SCHEMA_VERSION}", code="store_schema"
+            )
 
     # --- writing ---
 
     def commit(self, changes: Changes) -> None:
         """Write everything in one transaction and return when it is on the disk."""
-        if self._failed:
-            raise FatalError("the store failed before and may not be used again")
-        db = self._db
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            self._write(db, changes)
-            db.execute("COMMIT")
-        except sqlite3.Error as fault:
-            self._settle(fault)
+        db = self._usable()
+        with self._checkpointer.writing:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                self._write(db, changes)
+                # A crash before this line returns leaves nothing of the batch, or all of it with nobody told: then its
+                # inputs come again and are known by their keys.
+                db.execute("COMMIT")
+            except FAULTS as fault:
+                self._undo(fault)
+            except BaseException:
+                self._over = "a commit was interrupted"
+                raise
+        self._bound_log()
 
-    def _settle(self, fault: sqlite3.Error) -> None:
-        """Undo what is left of a failed transaction and say what is true now.
+    def _bound_log(self) -> None:
+        """Checkpoint here when ``maintain`` has not come for long or cannot keep up.
 
-        SQLite rolls a transaction back by itself when the disk is full; then nothing is stored and the batch may be
-        tried again. After any other I/O error it is unknown whether the commit reached the disk.
+        The commit stands whatever comes of it: a full disk will push back the next one.
         """
-        code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
-        known = code in _FULL or code in _BUSY
         try:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-        except sqlite3.Error:
-            known = False
-        if isinstance(fault, sqlite3.IntegrityError):
-            raise InvariantError(f"a row that must be new exists already: {fault}") from fault
-        if not known:
-            self._failed = True
-            raise FatalError(f"the store failed while writing: {fault}") from fault
-        if code in _FULL:
-            raise PushbackError("the disk is full", retry_after_s=DISK_FULL_RETRY_S, code="disk_full") from fault
-        raise PushbackError("the store is busy", retry_after_s=1.0, code="store_busy") from fault
+            if self._wal.stat().st_size > WAL_BYTES_MAX:
+                with suppress(PushbackError):
+                    self.maintain()
+        except OSError as fault:
+            self._over = "its write-ahead log has gone"
+            raise FatalError(f"the write-ahead log has gone: {fault}") from fault
 
     def _write(self, db: sqlite3.Connection, changes: Changes) -> None:
         for log_id, size in changes.truncate:
-            self._truncate(db, log_id, size)
-        for name, rows in _rows(changes):
+            for name, values in truncation(log_id, size):
+                db.execute(self._sql[name], values)
+        for name, rows_of in WRITERS:
+            rows = rows_of(changes)
             if rows:
                 db.executemany(self._sql[name], rows)
 
-    def _truncate(self, db: sqlite3.Connection, log_id: int, size: int) -> None:
-        db.execute(self._sql["truncate_leaves"], (_place(log_id, size), _place(log_id, PLACE_MASK)))
-        db.execute(self._sql["truncate_checkpoints"], (_place(log_id, size + 1), _place(log_id, PLACE_MASK)))
-        for level in range(TILE_LEVELS):
-            first = _tile_place(log_id, level, -(-size // 256 ** (level + 1)))
-            db.execute(self._sql["truncate_tiles"], (first, _tile_place(log_id, level, (1 << LEVEL_BITS) - 1)))
+    def _undo(self, fault: Exception) -> NoReturn:
+        """Undo what is left of a failed transaction and say what is true now."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            undone = True
+        except sqlite3.Error:
+            undone = False
+        error = meaning(fault, undone=undone)
+        if not (undone and isinstance(error, PushbackError | InvariantError)):
+            self._over = "a write failed"
+        raise error from fault
 
     # --- reading ---
 
+    def _usable(self) -> sqlite3.Connection:
+        if self._over:
+            raise FatalError(f"the store may not be used any more: {self._over}")
+        return self._db
+
     def _all(self, name: str, *values: Any) -> list[Any]:
-        return self._db.execute(self._sql[name], values).fetchall()
+        try:
+            return self._usable().execute(self._sql[name], values).fetchall()
+        except sqlite3.Error as fault:
+            self._unreadable(fault)
 
     def _one(self, name: str, *values: Any) -> Any:
-        return self._db.execute(self._sql[name], values).fetchone()
+        rows = self._all(name, *values)
+        return rows[0] if rows else None
+
+    def _each(self, text: str, values: Sequence[Any]) -> Generator[Any, None, None]:
+        """Rows of a statement as they are found; the statement ends when the generator does."""
+        cursor = self._usable().cursor()
+        try:
+            yield from cursor.execute(text, values)
+        except sqlite3.Error as fault:
+            self._unreadable(fault)
+        finally:
+            cursor.close()
+
+    def _unreadable(self, fault: sqlite3.Error) -> NoReturn:
+        self._over = "a read failed"
+        raise FatalError(f"the store cannot be read: {fault}") from fault
 
     def logs(self) -> list[LogRow]:
         """All logs."""
@@ -176,36 +199,33 @@ class SqliteStore:
 
     def tile(self, log_id: int, level: int, number: int) -> bytes:
         """Hashes of a tile; empty when there is none."""
-        row = self._one("read_tile", _tile_place(log_id, level, number))
+        row = self._one("read_tile", tile_place(log_id, level, number))
         return row[0] if row else b""
 
     def leaves(self, log_id: int, start: int, end: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
         """Headers and bodies of a stretch of a log."""
         found: list[tuple[bytes, bytes]] = []
         total = 0
-        cursor = self._db.execute(self._sql["read_leaves"], (_place(log_id, start), _place(log_id, end - 1)))
-        try:
-            for row in cursor:
+        with closing(self._each(self._sql["read_leaves"], stretch(log_id, start, end))) as rows:
+            for row in rows:
                 total += len(row[0]) + len(row[1])
                 if found and total > bytes_max:
                     break
                 found.append(row)
-        finally:
-            cursor.close()
         return found
 
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""
         row = self._one("read_leaf", message_key)
-        return _leaf(row) if row else None
+        return leaf_row(row) if row else None
 
     def case_leaves(self, case_id: str) -> list[tuple[int, int, bytes]]:
         """Places and headers of all messages of a case."""
-        return [(row[0] >> PLACE_BITS, row[0] & PLACE_MASK, row[1]) for row in self._all("read_case_leaves", case_id)]
+        return [(*split(row[0]), row[1]) for row in self._all("read_case_leaves", case_id)]
 
     def body(self, log_id: int, index: int) -> bytes | None:
         """A message's body."""
-        row = self._one("read_body", _place(log_id, index))
+        row = self._one("read_body", place(log_id, index))
         return row[0] if row else None
 
     def known(self, message_keys: Iterable[str]) -> set[str]:
@@ -214,8 +234,8 @@ class SqliteStore:
 
     def checkpoint_from(self, log_id: int, size: int) -> CheckpointRow | None:
         """The smallest stored checkpoint of at least that size."""
-        row = self._one("read_checkpoint_from", _place(log_id, size), _place(log_id, PLACE_MASK))
-        return CheckpointRow(log_id, row[0] & PLACE_MASK, row[1]) if row else None
+        row = self._one("read_checkpoint_from", *stretch(log_id, size))
+        return CheckpointRow(log_id, split(row[0])[1], row[1]) if row else None
 
     def cases(self, ids: Iterable[str]) -> dict[str, CaseRow]:
         """The cases among ``ids`` that exist."""
@@ -227,15 +247,7 @@ class SqliteStore:
 
     def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
         """Newest first by (opened_at, id)."""
-        clauses, values = _conditions(wanted)
-        table = '"case" c' if wanted.party is None else 'case_party p JOIN "case" c ON c.id = p.case_id'
-        order = "c" if wanted.party is None else "p"
-        case_id = "c.id" if wanted.party is None else "p.case_id"
-        text = (
-            "SELECT c.id, c.service, c.state, c.data, c.ucr, c.opened_at, c.changed_at, c.remind_at"  # noqa: S608 - no value is spliced in
-            f" FROM {table} WHERE {' AND '.join(clauses)} ORDER BY {order}.opened_at DESC, {case_id} DESC LIMIT ?"
-        )
-        return [CaseRow(*row) for row in self._db.execute(text, (*values, wanted.items_max))]
+        return [CaseRow(*row) for row in self._each(*case_list(wanted))]
 
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder has come."""
@@ -271,8 +283,7 @@ class SqliteStore:
 
     def quarantined(self, items_max: int) -> list[QuarantineRow]:
         """Newest first."""
-        rows = self._all("read_quarantine", items_max)
-        return [QuarantineRow(row[0] >> PLACE_BITS, row[0] & PLACE_MASK, *row[1:]) for row in rows]
+        return [quarantine_row(row) for row in self._all("read_quarantine", items_max)]
 
     def notices(self, party: str, after: int, items_max: int) -> list[NoticeRow]:
         """A party's notices past a sequence."""
@@ -303,105 +314,43 @@ class SqliteStore:
 
     def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
         """All leaves of a log in order."""
-        yield from map(
-            _leaf, self._db.execute(self._sql["scan_leaves"], (_place(log_id, 0), _place(log_id, PLACE_MASK)))
-        )
+        return map(leaf_row, self._each(self._sql["scan_leaves"], stretch(log_id, 0)))
 
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases."""
-        yield from (CaseRow(*row) for row in self._db.execute(self._sql["scan_cases"]))
+        return (CaseRow(*row) for row in self._each(self._sql["scan_cases"], ()))
 
     # --- housekeeping ---
 
     def maintain(self) -> None:
-        """Move the write-ahead log into the database file, without making a writer wait."""
-        db = self._connect(self.path, isolation_level=None, check_same_thread=False)
+        """Move the write-ahead log into the database file; commits hardly ever wait for it (see ``checkpoint``).
+
+        Raises:
+            PushbackError: ``disk_full``; nothing is lost, it may be tried again.
+            FatalError: the database file could not be synchronised.
+        """
+        self._usable()
         try:
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        finally:
-            db.close()
+            self._checkpointer.run()
+        except FatalError:
+            self._over = "a checkpoint failed"
+            raise
+
+    def backup(self, to: Path) -> None:
+        """Copy the store as it is at one moment to a new file; any thread may call it. See ``file.backup``.
+
+        Raises:
+            OperatorError: ``store_exists``, ``backup_failed``.
+        """
+        file.backup(self.path, to)
 
     def close(self) -> None:
-        """Release the store."""
+        """Release the store; what the write-ahead log holds moves into the database file."""
+        if self._lock < 0:
+            return
+        self._over = "it was closed"
+        self._checkpointer.close()
         self._db.close()
+        self._checkpointer.close_file()
         os.close(self._lock)
-
-
-def _rows(changes: Changes) -> Iterator[tuple[str, Collection[Any]]]:
-    """Statements and the rows to run them with, in order."""
-    yield "write_log", [msgspec.structs.astuple(row) for row in changes.logs.values()]
-    yield "write_leaf", [(row[0] << PLACE_BITS | row[1], *row[2:]) for row in changes.leaves]
-    yield "write_tile", [(_tile_place(*row[:3]), row[3]) for row in changes.tiles.values()]
-    yield "write_checkpoint", [(_place(row[0], row[1]), row[2]) for row in changes.checkpoints]
-    yield "write_case", changes.cases.values()
-    yield "write_party", changes.parties
-    yield "write_answer", changes.answers
-    yield "write_fact", changes.facts.values()
-    yield "clear_awaits", [(case_id,) for case_id in changes.awaits]
-    yield "write_await", [(*wait, case_id) for case_id, waits in changes.awaits.items() for wait in waits]
-    yield "write_notice", changes.notices
-    yield "write_quarantine", [(_place(row[0], row[1]), *row[2:]) for row in changes.quarantine]
-    yield "write_fork", changes.forks
-    yield "write_witnessed", changes.witnessed
-    yield "write_given_back", changes.given_back
-    yield "clear_given_back", [(key,) for key in changes.given_back_used]
-    yield "write_document", changes.documents
-    yield "write_meta", changes.meta.items()
-
-
-def _take_lock(path: Path) -> int:
-    """Hold a lock file for as long as the store is open; a second process is refused."""
-    handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as fault:
-        os.close(handle)
-        raise OperatorError(f"another process uses the store at {path}", code="store_in_use") from fault
-    return handle
-
-
-def _open(path: Path, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
-    db = connect(path, isolation_level=None, check_same_thread=False)
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"cache_size=-{CACHE_KIB}",
-        f"wal_autocheckpoint={WAL_PAGES_MAX}",
-        "foreign_keys=ON",
-        "trusted_schema=OFF",
-        "temp_store=MEMORY",
-    ):
-        db.execute(f"PRAGMA {pragma}")
-    return db
-
-
-def _conditions(wanted: CaseFilter) -> tuple[list[str], list[Any]]:
-    """SQL conditions and their values; every value is bound, none is spliced."""
-    clauses, values = ["1"], list[Any]()
-
-    def add(clause: str, *bound: Any) -> None:
-        clauses.append(clause)
-        values.extend(bound)
-
-    at, case_id = ("c.opened_at", "c.id") if wanted.party is None else ("p.opened_at", "p.case_id")
-    if wanted.party is not None:
-        add("p.party = ?", wanted.party)
-    if wanted.counterparty is not None:
-        add(
-            f"EXISTS (SELECT 1 FROM case_party o WHERE o.party = ? AND (o.opened_at, o.case_id) = ({at}, {case_id}))",  # noqa: S608 - column names only
-            wanted.counterparty,
-        )
-    if wanted.service is not None:
-        add("c.service = ?", wanted.service)
-    if wanted.states:
-        add(f"c.state IN ({','.join('?' * len(wanted.states))})", *wanted.states)
-    if wanted.ucr is not None:
-        add("c.ucr = ?", wanted.ucr)
-    if wanted.opened_from is not None:
-        add(f"{at} >= ?", wanted.opened_from)
-    if wanted.opened_before is not None:
-        add(f"{at} < ?", wanted.opened_before)
-    if wanted.after is not None:
-        add(f"({at}, {case_id}) < (?, ?)", *wanted.after)
-    return clauses, values
+        self._lock = -1
