@@ -4,6 +4,16 @@ Every size, count and wait that bounds what a peer, a party or a queue may do st
 Limits that both ends of a link must agree on are part of the protocol (spec/link.md) and are not configurable.
 """
 
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from darwaza.errors import OperatorError
+
 # --- what both ends of a link agree on (spec/link.md, "Limits") ---
 HEADER_BYTES_MAX = 4_096
 BODY_BYTES_MAX = 1_048_576
@@ -47,3 +57,55 @@ REQUESTS_PER_S_MAX = 2_000
 PAGE_ITEMS_MAX = 200
 """Items one page of a list holds."""
 EVENT_STREAMS_PER_PARTY_MAX = 8
+DELIVERY_WAIT_S_MAX = 30.0
+"""How long a request may wait for the peer's signature (Prefer: wait)."""
+TOKEN_BYTES = 32
+STREAM_BYTES = 1_048_576
+"""What one read of a streamed answer holds."""
+
+
+ENVIRONMENT_PREFIX = "DARWAZA_"
+
+
+class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator sets, in ``darwaza.toml``; each can be overridden by ``DARWAZA_<NAME>`` in the environment.
+
+    Attributes:
+        member: code of the member this gateway serves; it cannot change.
+        host: address to listen on.
+        port: TCP port to listen on; 0 lets the system choose.
+        log_level: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+
+    member: Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$(?!\n)")]
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
+    log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
+
+    @classmethod
+    def load(cls, path: Path) -> "GatewayConfig":
+        """Read the file, then the environment.
+
+        Raises:
+            OperatorError: ``config_missing``, ``config_wrong``.
+        """
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except OSError as fault:
+            raise OperatorError(
+                f"{path} cannot be read; make a gateway with: darwaza init", code="config_missing"
+            ) from fault
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+            raise OperatorError(f"{path} is not TOML: {fault}", code="config_wrong") from fault
+        for field in cls.__struct_fields__:
+            if (text := os.environ.get(ENVIRONMENT_PREFIX + field.upper())) is not None:
+                values[field] = text
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as fault:
+            raise OperatorError(f"{path}: {fault}", code="config_wrong") from fault
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        lines = [f"{name} = {msgspec.json.encode(getattr(self, name)).decode()}" for name in self.__struct_fields__]
+        path.write_text("\n".join(lines) + "\n", "utf-8")

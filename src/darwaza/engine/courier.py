@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from darwaza import config
+from darwaza.engine.carry import pack
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import (
     AcceptFork,
@@ -31,79 +32,12 @@ from darwaza.engine.intake import (
 from darwaza.errors import DarwazaError, PeerError
 from darwaza.kernel import batch
 from darwaza.kernel.checkpoint import parse_checkpoint
-from darwaza.kernel.note import Signature
-from darwaza.kernel.tile import consistency_proof, root_at
+from darwaza.kernel.tile import consistency_proof
 from darwaza.kernel.witness import format_request
 from darwaza.ports.store import LogRow
+from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
 
 Phase = Literal["ask", "restore", "flow"]
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """Ask a reader for the newest checkpoint of a log that it co-signed. Reply: ``Held``."""
-
-    peer: str
-    origin: str
-    epoch: int
-
-
-class Fetch(msgspec.Struct, frozen=True):
-    """Ask a reader for leaves of our log, from ``start`` on. Reply: ``batch.Batch``."""
-
-    peer: str
-    origin: str
-    epoch: int
-    start: int
-
-
-class Send(msgspec.Struct, frozen=True):
-    """Send a batch. Reply: ``Signed``, ``Wanted``, ``ForkFound``."""
-
-    peer: str
-    origin: str
-    epoch: int
-    start: int
-    end: int
-    note: bytes
-    raw: bytes
-
-
-class AskWitness(msgspec.Struct, frozen=True):
-    """Ask a third member to co-sign a checkpoint. Reply: ``Signed``, ``Wanted``."""
-
-    peer: str
-    origin: str
-    size: int
-    note: bytes
-    raw: bytes
-
-
-class Held(msgspec.Struct, frozen=True):
-    """The note a reader last co-signed; empty for none."""
-
-    note: bytes
-
-
-class Signed(msgspec.Struct, frozen=True):
-    """Co-signature lines."""
-
-    lines: tuple[Signature, ...]
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """The index, or size, the other side wants to go on from."""
-
-    index: int
-
-
-class ForkFound(msgspec.Struct, frozen=True):
-    """The reader's proof that our log has two histories."""
-
-    proof: bytes
-
-
-Errand = Ask | Fetch | Send | AskWitness
-Reply = Held | batch.Batch | Signed | Wanted | ForkFound | DarwazaError
 
 
 class Lane(msgspec.Struct):
@@ -144,23 +78,6 @@ class WitnessLane(msgspec.Struct):
     witnessed: int = 0
     asking: bool = False
     due_at_s: float = 0.0
-
-
-def pack(engine: Engine, row: LogRow, start: int) -> tuple[int, bytes, bytes]:
-    """Make a batch of an own log's leaves from ``start``, as many as ``BATCH_SEND_BYTES`` hold.
-
-    Returns:
-        The index after the last one, the checkpoint, and the batch as it travels.
-    """
-    end = min(row.size, start + config.BATCH_MESSAGES_MAX)
-    entries = engine.entries(row.id, start, end, config.BATCH_SEND_BYTES)
-    end = start + len(entries)
-    if end == row.size:
-        note = row.checkpoint
-    else:
-        # A batch ends where its bytes do, not always where a commit did.
-        note = engine.site.sign(row.origin, end, root_at(end, partial(engine.store.tile, row.id)))
-    return end, note, batch.encode(row.origin, start, note, entries)
 
 
 class Courier:
@@ -206,14 +123,15 @@ class Courier:
 
     def _fill(self, origin: str, lane: Lane, row: LogRow, found: list[Errand]) -> None:
         while len(lane.flying) < config.BATCHES_IN_FLIGHT_MAX and lane.next_index < row.size:
-            send = self._pack(origin, lane, row)
+            send = self._pack(origin, lane)
             lane.flying.append((send.start, send.end))
             lane.next_index = send.end
             found.append(send)
 
-    def _pack(self, origin: str, lane: Lane, row: LogRow) -> Send:
-        end, note, raw = pack(self._engine, row, lane.next_index)
-        return Send(lane.peer, origin, lane.epoch, lane.next_index, end, note, raw)
+    def _pack(self, origin: str, lane: Lane) -> Send:
+        start = lane.next_index
+        end, note, raw = pack(self._engine, self._engine.logs[lane.log_id], start)
+        return Send(lane.peer, origin, lane.epoch, start, end, note, raw)
 
     def _ask_witnesses(self, origin: str, row: LogRow, now_s: float, found: list[Errand]) -> None:
         for peer in self._engine.site.trust.witnesses(origin):

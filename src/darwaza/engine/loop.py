@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 
 from darwaza import config
-from darwaza.engine.courier import AskWitness, Courier, Errand, Reply
+from darwaza.engine.courier import Courier
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Given, Outcome, Wake
 from darwaza.errors import DarwazaError, FatalError, PushbackError
-from darwaza.ports.transport import Transport
+from darwaza.ports.transport import AskWitness, Errand, Reply, Transport
 
 log = structlog.get_logger("darwaza.engine")
 

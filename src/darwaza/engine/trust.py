@@ -10,6 +10,7 @@ from darwaza.kernel.key import Ed25519PublicKey, MLDSA44PublicKey
 from darwaza.kernel.member import Card
 from darwaza.kernel.naming import Lane, SignerName
 from darwaza.kernel.note import TYPE_ED25519, Verifier
+from darwaza.kernel.request import signer_name
 
 
 class Trust:
@@ -72,6 +73,11 @@ class Trust:
             if second is not None:
                 found[second] = MLDSA44CosignatureVerifier(origin, MLDSA44PublicKey(second))
         return tuple(found.values())
+
+    def request_verifiers(self, member: str) -> tuple[Verifier, ...]:
+        """Keys a member signs requests with."""
+        name = signer_name(self.current.name, member)
+        return tuple(Verifier(name, Ed25519PublicKey(card.keys.log)) for card in self._cards(member, past=False))
 
     def cosigner_name(self, member: str) -> str:
         """Name of a member's co-signatures."""

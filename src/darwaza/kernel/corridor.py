@@ -194,11 +194,12 @@ def parse_text(text: str) -> Corridor:
     """Read the text of a document.
 
     The checks, in this order: shape, types and limits of each field (``corridor_malformed``); canonical form
-    (``not_canonical``); instants; lists in order; cards; quorum; links; witnesses; terms; ML-DSA-44 keys.
+    (``not_canonical``); instants; lists in order; cards, one by one; quorum; links; witnesses; default terms;
+    ML-DSA-44 keys.
 
     Raises:
         MalformedError: ``corridor_malformed``, ``not_canonical``, ``instant_wrong``, ``list_unordered``,
-            ``window_wrong``, ``url_wrong``, ``quorum_wrong``, ``link_wrong``, ``witness_quorum_wrong``,
+            ``card_window_wrong``, ``url_wrong``, ``quorum_wrong``, ``link_wrong``, ``witness_quorum_wrong``,
             ``default_class_missing`` or ``mldsa44_missing``.
     """
     try:
@@ -232,6 +233,8 @@ def _check(document: Corridor) -> None:
         )
     for index, link in enumerate(document.links):
         _check_link(document, link, f"/links/{index}")
+    for link in document.links:
+        _check_witnesses(document, Lane(document.name, *link.members, 0))
     if all(terms.name != DEFAULT_CLASS for terms in document.classes):
         raise MalformedError("the default terms are missing", code="default_class_missing", pointer="/classes")
     if document.mldsa44_required:
@@ -248,7 +251,9 @@ def _check_link(document: Corridor, link: Link, pointer: str) -> None:
                 code="link_wrong",
                 pointer=f"{pointer}/members/{index}",
             )
-    lane = Lane(document.name, *link.members, 0)
+
+
+def _check_witnesses(document: Corridor, lane: Lane) -> None:
     if len(document.witnesses(lane)) < document.witness_quorum:
         raise MalformedError(
             f"fewer members than the witness quorum can witness {lane.origin}",

@@ -31,8 +31,8 @@ from darwaza.kernel.note import Verifier
 class ForkError(ConflictError):
     """Two documents with the same version, both rightly voted: proof that their voters contradict themselves.
 
-    Neither is preferred. The members agree by other means on the one that goes on; whoever holds the other begins
-    again with it, and keeps both files as evidence.
+    Neither is preferred. The members agree by other means on the one that goes on; whoever holds the other keeps both
+    files as evidence, goes back by ``History.before`` and admits the agreed one.
 
     Attributes:
         held: the file admitted before.
@@ -139,6 +139,21 @@ class History(msgspec.Struct, frozen=True):
             raise ConflictError("this is another corridor's first version", code="anchor_differs")
         admit(raw, self.entries[document.version - 2].document, now)
         raise ForkError(f"there are two versions {document.version}", held=held.file, other=raw)
+
+    def before(self, number: int) -> "History":
+        """The history as it was before a version, for an operator who gives up one side of a fork.
+
+        Args:
+            number: 2 to the newest version.
+
+        Raises:
+            TransientError: see ``version``.
+            ConflictError: ``anchor_differs``; nothing comes before version 1.
+        """
+        self.version(number)
+        if number == 1:
+            raise ConflictError("nothing comes before version 1", code="anchor_differs")
+        return History(self.entries[: number - 1])
 
     def version(self, number: int) -> Corridor:
         """The document of a version.

@@ -124,12 +124,12 @@ def check_card(card: Card, pointer: str) -> None:
         pointer: where it stands, an RFC 6901 JSON pointer.
 
     Raises:
-        MalformedError: ``instant_wrong``, ``window_wrong``, ``list_unordered`` or ``url_wrong``.
+        MalformedError: ``instant_wrong``, ``card_window_wrong``, ``list_unordered`` or ``url_wrong``.
     """
     check_instant(card.valid_from, f"{pointer}/valid_from")
     check_instant(card.valid_until, f"{pointer}/valid_until")
     if card.valid_from >= card.valid_until:
-        raise MalformedError("a card ends after it begins", code="window_wrong", pointer=f"{pointer}/valid_until")
+        raise MalformedError("a card ends after it begins", code="card_window_wrong", pointer=f"{pointer}/valid_until")
     check_ascending([role.value for role in card.roles], f"{pointer}/roles")
     for index, address in enumerate(card.addresses):
         _check_url(address.url, f"{pointer}/addresses/{index}/url")

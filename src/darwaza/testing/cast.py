@@ -23,12 +23,12 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from darwaza.kernel.amendment import document_signer, found, required_lines
+from darwaza.kernel.amendment import Line, document_signer, found, required_lines
 from darwaza.kernel.corridor import DEFAULT_CLASS, Corridor, Link, Terms
 from darwaza.kernel.key import Ed25519PrivateKey, MLDSA44PrivateKey, PrivateKey
 from darwaza.kernel.member import Card, GatewayAddress, Keys, Role
-from darwaza.kernel.naming import KeyRole
-from darwaza.kernel.note import format_note, signed
+from darwaza.kernel.naming import SIGNING_ROLES, KeyRole
+from darwaza.kernel.note import Signer, format_note, signed
 
 CORRIDOR_NAME = "darwaza.example/carec"
 CREATED_AT = datetime(2026, 12, 1, tzinfo=UTC)
@@ -116,19 +116,16 @@ def corridor_of(rings: Sequence[Keyring], **changes: Any) -> Corridor:
     return found(cards=[ring.card() for ring in rings], **(fields | changes))
 
 
+def signers_of(lines: Iterable[Line], rings: Iterable[Keyring]) -> list[Signer]:
+    """Find what makes these lines; a line whose key no ring holds has nothing."""
+    keys = {key.public.raw: key for ring in rings for key in map(ring.signing_key, SIGNING_ROLES)}
+    return [document_signer(line.signer, keys[line.key]) for line in lines if line.key in keys]
+
+
 def sign_document(document: Corridor, former: Corridor | None, rings: Iterable[Keyring]) -> bytes:
     """Sign a document with every key of the rings that it needs; what no ring holds stays unsigned.
 
     Returns:
         The document's file.
     """
-    keys = {
-        key.public.raw: key
-        for ring in rings
-        for role in (KeyRole.VOTE, KeyRole.LOG, KeyRole.WITNESS, KeyRole.LOG_MLDSA44)
-        for key in [ring.signing_key(role)]
-    }
-    signers = [
-        document_signer(line.signer, keys[line.key]) for line in required_lines(former, document) if line.key in keys
-    ]
-    return format_note(signed(document.text, *signers))
+    return format_note(signed(document.text, *signers_of(required_lines(former, document), rings)))
