@@ -71,6 +71,12 @@ class Lane(msgspec.Struct):
     round_trip_s: float = 0.0
 
 
+def _is_quiet(lane: Lane, row: LogRow, now_s: float) -> bool:
+    """Whether there is nothing to send and nothing was heard for a while."""
+    heard_at_s = now_s if lane.heard_at_s is None else lane.heard_at_s
+    return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= config.ASK_AGAIN_S
+
+
 class WitnessLane(msgspec.Struct):
     """Where the courier is with one witness of one own log."""
 
@@ -102,6 +108,8 @@ class Courier:
             row = self._engine.logs[lane.log_id].row
             if row.halted or now_s < lane.retry_at_s:
                 continue
+            if lane.phase == "flow" and _is_quiet(lane, row, now_s):
+                lane.phase = "ask"
             if lane.phase == "flow":
                 self._fill(origin, lane, row, found)
             elif not lane.asking:
