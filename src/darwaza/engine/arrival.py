@@ -202,7 +202,7 @@ class _Arrival:
     def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], datetime | None]:
         """What this message made us send before a loss, and when: the rule is run again as of that moment.
 
-        A message that answered nothing itself came before our own next word on its case, and is taken as of that.
+        A message we answered nothing came in time and before our own next word on its case: it is taken as of then.
         """
         sent = []
         for own in self._own(self._unit.given_back(header.id)):
@@ -212,7 +212,10 @@ class _Arrival:
         if sent:
             return tuple(sent), now
         later = self._own(self._unit.given_back(recovery.case_cause(header.case_id)))
-        return (), min((instant.from_text(own.created_at) for own in later), default=None)
+        moments = [own.created_at for own in later]
+        if moments and header.expires_at is not None:
+            moments.append(header.expires_at)
+        return (), instant.from_text(min(moments)) if moments else None
 
     def _own(self, keys: list[str]) -> list[Header]:
         rows = [self._engine.store.leaf(key) for key in keys]

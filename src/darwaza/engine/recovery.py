@@ -154,11 +154,11 @@ class _Tail(msgspec.Struct, frozen=True):
 def _tail(engine: "Engine", log: Log, given: list[Header]) -> _Tail:
     """Sort the unexposed leaves.
 
-    A leaf is replaced when the very message came back, when what came back says the same on the same case or answers
-    the same message, and when it is a genesis leaf that turns out not to be the first.
+    A leaf is replaced when the very message came back, when what came back answers the same message, and when it is a
+    genesis leaf that turns out not to be the first. Whatever a party commanded stays, even if it was said before: the
+    services take what is said twice.
     """
     keys = {message_key(header) for header in given}
-    said = {_said(header) for header in given}
     causes = {(header.cause_id, header.kind, header.destination) for header in given if header.cause_id is not None}
     kept: list[Pending] = []
     dropped: list[Pending] = []
@@ -166,13 +166,9 @@ def _tail(engine: "Engine", log: Log, given: list[Header]) -> _Tail:
         header = decode_header(raw)
         entry = Pending(leaf_hash(raw), message_key(header), header.case_id, raw, body)
         answered = (header.cause_id, header.kind, header.destination) in causes
-        replaced = entry.message_key in keys or answered or _said(header) in said or header.kind == GENESIS
+        replaced = entry.message_key in keys or answered or header.kind == GENESIS
         (dropped if replaced else kept).append(entry)
     return _Tail(kept, dropped)
-
-
-def _said(header: Header) -> tuple[str, str, str, str, str]:
-    return header.case_id, header.kind, header.origin, header.destination, header.body_digest
 
 
 def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> None:

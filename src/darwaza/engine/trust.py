@@ -26,6 +26,7 @@ class Trust:
         self.documents = tuple(entry.document for entry in history.entries)
         self._authors: dict[tuple[str, bool], tuple[Verifier, ...]] = {}
         self._cosigners: dict[tuple[str, bool], tuple[Verifier, ...]] = {}
+        self._witnesses: dict[str, tuple[str, ...]] = {}
 
     @property
     def current(self) -> Corridor:
@@ -95,8 +96,12 @@ class Trust:
         return found
 
     def witnesses(self, origin: str) -> tuple[str, ...]:
-        """Codes of the members that witness a log."""
-        return tuple(card.code for card in self.current.witnesses(Lane.parse(origin)))
+        """Codes of the members that witness a log of this corridor."""
+        found = self._witnesses.get(origin)
+        if found is None:
+            found = tuple(card.code for card in self.current.witnesses(Lane.parse(origin)))
+            self._witnesses[origin] = found
+        return found
 
     def cosigner(self, member: str) -> Verifier:
         """The key a member co-signs with now.

@@ -74,7 +74,7 @@ class Parties:
         peers = [one if two == code else two for one, two in self._simulation.links if code in {one, two}]
         to = rng.choice(peers) + rng.choice(("/agency", "/agency", "/agency", "/agency", "/nobody"))
         now = self._simulation.nodes[code].clock.now()
-        lasts_s = rng.choice((0.5, 3.0, 20.0))
+        lasts_s = rng.choice((0.5, 2.0, 8.0))
         expires_at = now + timedelta(seconds=lasts_s)
         if rng.random() < 0.3:  # noqa: PLR2004
             chunks = [rng.randbytes(40) for _ in range(rng.randrange(1, 4))]
