@@ -47,6 +47,8 @@ EARLY_BATCHES_MAX = 8
 EARLY_WAIT_S_MAX = 2.0
 RETRY_FIRST_S = 0.2
 RETRY_LAST_S = 15.0
+ASK_AGAIN_S = 30.0
+"""A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
 PEER_TIMEOUT_S = 20.0
 WITNESS_INTERVAL_S = 2.0
 TIMER_SCAN_S = 0.25

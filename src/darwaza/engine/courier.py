@@ -73,6 +73,12 @@ class Lane(msgspec.Struct):
     round_trip_s: float = 0.0
 
 
+def _is_quiet(lane: Lane, row: LogRow, now_s: float) -> bool:
+    """Whether there is nothing to send and nothing was heard for a while."""
+    heard_at_s = now_s if lane.heard_at_s is None else lane.heard_at_s
+    return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= config.ASK_AGAIN_S
+
+
 class WitnessLane(msgspec.Struct):
     """Where the courier is with one witness of one own log."""
 
@@ -104,6 +110,8 @@ class Courier:
             row = self._engine.logs[lane.log_id].row
             if row.halted or now_s < lane.retry_at_s:
                 continue
+            if lane.phase == "flow" and _is_quiet(lane, row, now_s):
+                lane.phase = "ask"
             if lane.phase == "flow":
                 self._fill(origin, lane, row, now_s, found)
             elif not lane.asking:
@@ -204,10 +212,11 @@ class Courier:
         lane = self.lanes[errand.origin]
         if isinstance(outcome, Settled):
             self._settled(lane, errand, outcome)
-        elif (isinstance(outcome, Delivered) and isinstance(errand, Send)) or (
-            isinstance(outcome, Forked) and isinstance(errand, Send)
-        ):
+        elif isinstance(outcome, Delivered) and isinstance(errand, Send):
             self._landed(lane, errand)
+        elif isinstance(outcome, Forked):
+            self._reset(lane)
+            lane.phase = "ask"
         else:
             fault = outcome if isinstance(outcome, DarwazaError) else PeerError("unexpected", code="peer_answer")
             self._failed(lane, errand, fault, now_s)

@@ -8,7 +8,8 @@ Crash: before the commit nothing of the batch exists, after it all of it does; w
 the stored answer. Recovery is this same code: peers resend, and what they resend is taken like anything new.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -37,16 +38,29 @@ from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
 from darwaza.engine.unit import Unit
-from darwaza.errors import ConflictError, DarwazaError, MalformedError, PushbackError, SignatureError
+from darwaza.errors import (
+    ConflictError,
+    DarwazaError,
+    FatalError,
+    MalformedError,
+    PushbackError,
+    ServiceError,
+    SignatureError,
+)
 from darwaza.kernel import instant, witness
 from darwaza.kernel.checkpoint import parse_checkpoint
-from darwaza.kernel.link import acknowledge
+from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
 from darwaza.kernel.naming import Lane
+from darwaza.kernel.note import Verifier, format_note
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
+from darwaza.ports.store import LogRow, PartyRow, Store, WitnessRow
+
+REMIND_AGAIN = timedelta(minutes=1)
+"""After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
+CATCH_UP_RETRY_S = 0.5
 
 _decode_answer = msgspec.msgpack.Decoder(Accepted).decode
 
@@ -77,15 +91,18 @@ class Engine:
     # --- running ---
 
     def run(self, inputs: Sequence[Given]) -> list[Outcome]:
-        """Handle inputs in one transaction.
+        """Handle inputs in one transaction; what is taken back has one of its own.
 
         Returns:
-            One outcome for each input, in order. When the store pushes back, every outcome is that error and nothing
-            of the batch is stored.
+            One outcome for each input, in order. When the store pushes back, every outcome of the transaction is that
+            error and nothing of it is stored.
 
         Raises:
             FatalError: whether the batch is stored is unknown; the process must stop.
         """
+        return [outcome for part in _transactions(inputs) for outcome in self._run(part)]
+
+    def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.monotonic_s()
         unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
         self._preload(unit, inputs)
@@ -109,8 +126,9 @@ class Engine:
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.notice_sequence += len(changes.notices)
-        self._given_back += len(changes.given_back) - len(changes.given_back_used)
-        self.site.heard |= unit.heard
+        if changes.given_back or changes.given_back_used:
+            self._given_back = self.store.given_back_count()
+        self.site.heard = (self.site.heard | unit.heard) - unit.unheard
         if unit.trust is not None:
             self.site.follow(unit.trust)
             self._open_logs()
@@ -120,6 +138,8 @@ class Engine:
     def _take(self, unit: Unit, given: Given) -> Outcome:
         try:
             return self._handlers[type(given)](self, unit, given)
+        except FatalError:
+            raise
         except DarwazaError as error:
             return error
 
@@ -214,6 +234,27 @@ class Engine:
 
         return read_tile
 
+    def check_caught_up(self, unit: Unit, peer: str) -> None:
+        """Hold that a neighbour has said what it holds of the own logs, since this process started.
+
+        Until then it may hold messages that were sent and forgotten here, and its own messages may be about them.
+
+        Raises:
+            PushbackError: ``catching_up``.
+        """
+        for log in self.logs.values():
+            if log.row.reader == peer and not unit.is_heard(log.row.id):
+                raise PushbackError(
+                    f"{log.row.origin} is still being compared", retry_after_s=CATCH_UP_RETRY_S, code="catching_up"
+                )
+
+    def known_fork(self, origin: str) -> bytes | None:
+        """The proof for which a log was stopped, or None."""
+        log_id = self._ids.get(origin)
+        if log_id is None or self.logs[log_id].row.halted != recovery.FORK:
+            return None
+        return next((row.proof for row in self.store.forks() if row.log_id == log_id), None)
+
     def halt(self, unit: Unit, peer: str, code: str) -> None:
         """Stop a link: every log with that member, both ways."""
         for log in self.logs.values():
@@ -252,7 +293,7 @@ class Engine:
         return accepted
 
     def _arrive(self, unit: Unit, given: Arrive) -> Outcome:
-        return arrival.take(self, self._rules, unit, given.batch, replaying=self._given_back > 0)
+        return arrival.take(self, self._rules, unit, given, replaying=self._given_back > 0)
 
     def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -265,11 +306,15 @@ class Engine:
                 raise ConflictError("the checkpoint is past this log's end", code="checkpoint_not_ours")
             return held_root() if size == held_size else root_at(size, read_tile)
 
-        checkpoint, note = acknowledge(given.note, given.reply, cosigner, root)
-        if checkpoint.size <= log.row.cosigned_size:
-            unit.keep_checkpoint(log.row.id, checkpoint.size, note)
-        else:
-            unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
+        _, signed = read_checkpoint(
+            given.note,
+            origin=given.origin,
+            verifiers=self.site.trust.author_verifiers(given.origin, past=True),
+            required=frozenset(),
+        )
+        checkpoint, note = acknowledge(format_note(signed), given.reply, cosigner, root)
+        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+        if checkpoint.size > log.row.cosigned_size:
             log = log.with_row(cosigned_size=checkpoint.size, exposed_size=max(log.row.exposed_size, checkpoint.size))
             unit.install(log)
         return Delivered(log.row.cosigned_size)
@@ -307,22 +352,25 @@ class Engine:
         unit.load_cases(ids)
         for case_id in ids:
             found = unit.case(case_id)
-            if found is None:
-                continue
-            service_name, case = found
-            outcome = self._rules.run(
-                unit, self.site.services[service_name], case_id, case, Elapsed(due_at=unit.now), None
-            )
-            if isinstance(outcome, Refusal) and not outcome.transient:
-                unit.forget_reminder(service_name, case)
+            if found is not None and unit.is_due(case_id):
+                self._wake_case(unit, *found)
         return len(ids)
+
+    def _wake_case(self, unit: Unit, service_name: str, case: Case[Any]) -> None:
+        """Wake one case; one that cannot act now sleeps on for a while, so that it never stands before the others."""
+        service = self.site.services[service_name]
+        try:
+            outcome = self._rules.run(unit, service, case.id, case, Elapsed(due_at=unit.now), None)
+        except ServiceError as fault:
+            unit.faults.append(fault.detail)
+            unit.remind(service_name, case, unit.now + REMIND_AGAIN)
+            return
+        if isinstance(outcome, Refusal):
+            unit.remind(service_name, case, unit.now + REMIND_AGAIN if outcome.transient else None)
 
     def _witness(self, unit: Unit, given: Witness) -> Verdict:
         checkpoint, note = given.request.checkpoint, given.request.note
-        lane = Lane.parse(checkpoint.origin)
-        # A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
-        third = self.site.member not in (lane.author, lane.reader)
-        verifiers = self.site.trust.author_verifiers(checkpoint.origin) if third else ()
+        verifiers = self._witnessable(checkpoint.origin)
         row = unit.witnessed(checkpoint.origin)
         held = None if row is None else parse_checkpoint(row.note)[0]
         verdict = witness.judge(held, given.request, verifiers)
@@ -331,6 +379,18 @@ class Engine:
         line, full = self.site.cosign(note, instant.to_seconds(unit.now))
         unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
         return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
+
+    def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
+        """Keys of a log that this gateway may witness; none for any other log.
+
+        A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
+        """
+        try:
+            lane = Lane.parse(origin)
+        except MalformedError:
+            return ()
+        third = self.site.member not in (lane.author, lane.reader)
+        return self.site.trust.author_verifiers(origin) if third else ()
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
@@ -362,6 +422,19 @@ class Engine:
         Adopt: _adopt,
         Resume: _resume,
     }
+
+
+def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
+    """Split inputs at what is taken back: whatever follows must find that in the store."""
+    start = 0
+    for at, given in enumerate(inputs):
+        if type(given) is TakeBack:
+            if start < at:
+                yield inputs[start:at]
+            yield inputs[at : at + 1]
+            start = at + 1
+    if start < len(inputs):
+        yield inputs[start:]
 
 
 def _may_see(unit: Unit, party: str, case: Case[Any]) -> bool:

@@ -5,7 +5,7 @@ step held; without it the corridor stays up until it is interrupted.
 """
 
 import hashlib
-import subprocess  # noqa: S404 - the offline check runs as a process of its own, as a court would run it
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,13 +17,17 @@ from uuid import uuid4
 import click
 
 from darwaza.adapters.sqlite.store import SqliteStore
-from darwaza.bootstrap import STORE_FILE
+from darwaza.adapters.system.clock import SystemClock
+from darwaza.bootstrap import SERVICES, STORE_FILE, read_history
 from darwaza.client import Client
-from darwaza.engine.fsck import check
+from darwaza.config import BATCH_BYTES_MAX
+from darwaza.engine.fsck import Finding, examine
+from darwaza.engine.trust import Trust
 from darwaza.entry import sample
 from darwaza.entry.cli.output import console
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import DarwazaError
+from darwaza.kernel import carrier
 
 NAMES = {"PK": "Pakistan", "UZ": "Uzbekistan", "KZ": "Kazakhstan"}
 LINKS = [("PK", "UZ"), ("KZ", "PK"), ("KZ", "UZ")]
@@ -139,13 +143,19 @@ class Demo:
             payment = pk_bank.send_document(pacs, to="UZ/bank", title="Payment for apricots", ucr=UCR)
             phyto = uz_plants.send_document(certificate, to="PK/customs", title="Phytosanitary certificate", ucr=UCR)
             paper = uz_plants.send_document(invoice, to="PK/customs", title="Invoice 17", ucr=UCR)
-            for client, one, name in ((pk_bank, payment, "ISO 20022 payment"), (uz_plants, phyto, "ePhyto certificate")):
+            for client, one, name in (
+                (pk_bank, payment, "ISO 20022 payment"),
+                (uz_plants, phyto, "ePhyto certificate"),
+            ):
                 self.until(f"the {name} is delivered", lambda c=client, s=one: self.stage(c, s["id"]) == "delivered")  # type: ignore[misc]
                 self.held(f"the {name} is delivered: it is on both disks and both countries have signed for it")
             with corridor.client("PK", "customs") as customs:
                 self.until("the invoice arrived", lambda: customs.document(paper["id"])["stage"] == "arrived")
                 copy = customs.download(paper["id"], self._papers / "invoice-in-karachi.pdf")
-                self.held("the PDF that Karachi customs opens is, byte for byte, the one Tashkent sent", that=_same(copy, invoice))
+                self.held(
+                    "the PDF that Karachi customs opens is, byte for byte, the one Tashkent sent",
+                    that=_same(copy, invoice),
+                )
                 customs.accept(paper["id"])
             self.until("the receipt is back", lambda: self.stage(uz_plants, paper["id"]) == "handed-over")
             self.held("Karachi customs took it over, and Tashkent holds the signed receipt")
@@ -159,7 +169,9 @@ class Demo:
             for number in range(BURST):
                 if number == BURST // 3:
                     corridor.kill("UZ")
-                    self.tell("Uzbekistan's gateway is killed (SIGKILL, as by a power cut). Pakistan goes on accepting.")
+                    self.tell(
+                        "Uzbekistan's gateway is killed (SIGKILL, as by a power cut). Pakistan goes on accepting."
+                    )
                 paper = self._paper("burst.xml", sample.payment(1_000 + number, uuid4()))
                 accepted.append(bank.send_document(paper, to="UZ/bank", title=f"Payment {number}")["id"])
         corridor.start("UZ")
@@ -179,14 +191,23 @@ class Demo:
             paper = self._paper("urgent.xml", sample.payment(9_000, uuid4()))
             urgent = bank.send_document(paper, to="UZ/bank", title="Urgent payment")
             time.sleep(1)
-            self.held("with no network Pakistan still accepts, and says no more than it knows: "
-                      f"{self.stage(bank, urgent['id'])}", that=self.stage(bank, urgent["id"]) == "accepted")
+            self.held(
+                "with no network Pakistan still accepts, and says no more than it knows: "
+                f"{self.stage(bank, urgent['id'])}",
+                that=self.stage(bank, urgent["id"]) == "accepted",
+            )
             to_uz, to_pk = self.folder / "to-uz.carrier", self.folder / "to-pk.carrier"
             self._carry(corridor, "PK", "UZ", to_uz)
             with corridor.client("UZ", "bank") as other:
-                self.held("carried to Tashkent on a stick, it arrived", that=other.document(urgent["id"])["stage"] == "arrived")
+                self.held(
+                    "carried to Tashkent on a stick, it arrived",
+                    that=other.document(urgent["id"])["stage"] == "arrived",
+                )
             self._carry(corridor, "UZ", "PK", to_pk)
-            self.held("the stick brought Tashkent's signature back: delivered", that=self.stage(bank, urgent["id"]) == "delivered")
+            self.held(
+                "the stick brought Tashkent's signature back: delivered",
+                that=self.stage(bank, urgent["id"]) == "delivered",
+            )
         for cable in corridor.cables.values():
             cable.mend()
         corridor.wait_until_delivered("PK", "UZ", WAIT_S)
@@ -196,9 +217,6 @@ class Demo:
         self.held("the network is back, the stick is plugged in once more by mistake: still there once", that=seen == 1)
 
     def _carry(self, corridor: LocalCorridor, sender: str, recipient: str, file: Path) -> None:
-        from darwaza.config import BATCH_BYTES_MAX  # noqa: PLC0415
-        from darwaza.kernel import carrier  # noqa: PLC0415
-
         with corridor.client(sender) as source:
             source.export_carrier(recipient, file)
         with corridor.client(recipient) as target, file.open("rb") as opened:
@@ -276,13 +294,10 @@ class Demo:
         return path
 
 
-def check_store(store: SqliteStore, corridor: LocalCorridor, code: str) -> list[Any]:
-    """Re-derive a stopped gateway's store."""
-    from darwaza.adapters.system.clock import SystemClock  # noqa: PLC0415
-    from darwaza.bootstrap import SERVICES, read_history  # noqa: PLC0415
-    from darwaza.engine.trust import Trust  # noqa: PLC0415
-
-    return list(check(store, code, Trust(read_history(corridor.path(code), SystemClock())), SERVICES))
+def check_store(store: SqliteStore, corridor: LocalCorridor, code: str) -> list[Finding]:
+    """Examine a stopped gateway's store."""
+    trust = Trust(read_history(corridor.path(code), SystemClock()))
+    return examine(store, member=code, trust=trust, services=SERVICES)
 
 
 def _same(one: Path, other: Path) -> bool:

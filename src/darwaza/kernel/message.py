@@ -8,6 +8,7 @@ and through ``body_digest`` the bodies, without holding them. ``blind`` keeps a 
 spec/message.md is the language-neutral text.
 """
 
+import re
 from hashlib import sha256
 from typing import Annotated
 
@@ -31,6 +32,7 @@ InstantText = Annotated[str, Meta(min_length=24, max_length=24, pattern=_INSTANT
 UuidText = Annotated[str, Meta(min_length=36, max_length=36, pattern=_UUID)]
 KindText = Annotated[str, Meta(max_length=64, pattern=r"^[a-z]+\.[a-z0-9-]+" + _END)]
 UcrText = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"^[!-~]+" + _END)]
+_UCR = re.compile("[!-~]{1,35}")
 MemberText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}" + _END)]
 DigestText = Annotated[str, Meta(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}" + _END)]
 
@@ -114,6 +116,11 @@ def check_body(header: Header, body: bytes) -> None:
     """
     if len(body) != header.body_bytes or body_digest(body) != header.body_digest:
         raise MalformedError("the body is not the one the header names", code="body_differs", pointer="/body_digest")
+
+
+def is_ucr(text: str) -> bool:
+    """Tell whether a text can be a consignment reference: 1 to 35 visible ASCII characters."""
+    return _UCR.fullmatch(text) is not None
 
 
 def member_of(address: str) -> str:
