@@ -46,8 +46,8 @@ EARLY_BATCHES_MAX = 8
 """Batches that arrived before their predecessor and wait for it, per lane."""
 EARLY_WAIT_S_MAX = 2.0
 RETRY_FIRST_S = 0.2
-RETRY_LAST_S = 15.0
-ASK_AGAIN_S = 30.0
+RETRY_LAST_S = 5.0
+ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
 PEER_TIMEOUT_S = 20.0
 WITNESS_INTERVAL_S = 2.0
