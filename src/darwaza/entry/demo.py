@@ -16,13 +16,9 @@ from uuid import uuid4
 
 import click
 
-from darwaza.adapters.sqlite.store import SqliteStore
-from darwaza.adapters.system.clock import SystemClock
-from darwaza.bootstrap import SERVICES, STORE_FILE, read_history
+from darwaza.bootstrap import examine_store
 from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
-from darwaza.engine.fsck import Finding, examine
-from darwaza.engine.trust import Trust
 from darwaza.entry import sample
 from darwaza.entry.cli.output import console
 from darwaza.entry.local import LocalCorridor
@@ -280,11 +276,7 @@ class Demo:
         corridor.wait_until_delivered("PK", "UZ", WAIT_S)
         corridor.stop()
         for code, name in NAMES.items():
-            store = SqliteStore(corridor.path(code) / STORE_FILE)
-            try:
-                findings = check_store(store, corridor, code)
-            finally:
-                store.close()
+            findings = examine_store(corridor.path(code), lambda _done, _total: None)
             self.held(f"{name}: every leaf, proof, signature and case agrees", that=not findings)
         corridor.start()
 
@@ -292,12 +284,6 @@ class Demo:
         path = self._papers / name
         path.write_bytes(content)
         return path
-
-
-def check_store(store: SqliteStore, corridor: LocalCorridor, code: str) -> list[Finding]:
-    """Examine a stopped gateway's store."""
-    trust = Trust(read_history(corridor.path(code), SystemClock()))
-    return examine(store, member=code, trust=trust, services=SERVICES)
 
 
 def _same(one: Path, other: Path) -> bool:
