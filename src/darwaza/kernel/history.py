@@ -28,7 +28,6 @@ from darwaza.kernel.member import Card
 from darwaza.kernel.naming import Lane, SignerName
 from darwaza.kernel.note import Verifier
 
-
 LANE_KEYS_REMEMBERED = 256
 """Admitting a key takes a good part of a millisecond, and every message is checked against several."""
 
