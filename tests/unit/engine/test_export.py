@@ -14,10 +14,11 @@ from tests.unit.engine.corridor import Corridor
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.engine.desk import answer_fetch
 from darwaza.engine.export import collect, receipt
-from darwaza.engine.intake import Settled, TakeBack
+from darwaza.engine.intake import Acknowledge, Settled, TakeBack
 from darwaza.engine.unit import Unit
 from darwaza.errors import DarwazaError
 from darwaza.kernel import batch, evidence
+from darwaza.kernel.checkpoint import Cosigner
 from darwaza.kernel.corridor import Corridor as Document
 from darwaza.kernel.examination import verify
 from darwaza.kernel.merkle import EMPTY, leaf_hash
@@ -27,6 +28,7 @@ from darwaza.kernel.reference import Reference
 from darwaza.kernel.tile import append_to_tiles, inclusion_proof
 from darwaza.kernel.verdict import Result, Verdict
 from darwaza.services.documents.machine import SERVICE
+from darwaza.testing.world import CORRIDOR_NAME
 
 
 @pytest.fixture
@@ -236,3 +238,17 @@ def test_a_header_with_an_impossible_date_stops_nothing(corridor):
     corridor.offer("PK/fbr", "UZ/customs")
     corridor.carry("PK", "UZ")
     assert uz.find_log(corridor.origin("PK", "UZ")).row.size == 4
+
+
+@pytest.mark.parametrize("seconds", [0, 2**33, 2**63 - 1])
+def test_a_receipt_with_an_absurd_time_is_told_as_such(corridor, seconds):
+    """Whatever time a reader signs, the export does not stumble over it and the verdict says that it does not fit."""
+    _, message_id = corridor.offer("PK/fbr", "UZ/customs")
+    origin = corridor.origin("PK", "UZ")
+    note = corridor.engines["PK"].find_log(origin).row.checkpoint
+    cosigner = Cosigner(f"{CORRIDOR_NAME}/UZ", corridor.world.keys["UZ"].witness)
+    line = cosigner.sign(parse(note).text.encode(), seconds)
+    corridor.one("PK", Acknowledge(origin, note, (line,)))
+    verdict = checked(corridor, collect(corridor.engines["PK"], message_id))
+    code = "receipt_in_future" if seconds else "receipt_before_document"
+    assert (verdict.result, verdict.code) == (Result.CANNOT_TELL, code)
