@@ -191,6 +191,7 @@ def _invalid() -> list[Case]:
             "For a member that does not read the log.",
             _of(header(1, destination="AF/x")),
         ),
+        case("lane-path", "lane_differs", "A path that ends elsewhere.", _of(header(1, path=("PK", "UZ", "TJ")))),
         case(
             "lane-corridor",
             "lane_differs",

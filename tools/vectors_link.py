@@ -30,7 +30,9 @@ from tools.vectors_stage import (
 )
 
 from darwaza.kernel import batch
-from darwaza.kernel.message import body_digest, encode_header
+from darwaza.kernel.evidence import Evidence
+from darwaza.kernel.fork import ForkProof
+from darwaza.kernel.message import Header, body_digest, encode_header
 from darwaza.kernel.naming import KeyRole, Lane
 from darwaza.kernel.note import Note, Signer, format_note
 
@@ -247,6 +249,14 @@ def _outcome(case: Case) -> str:
     return f"`{case.result}` `{code}`" if code else f"`{case.result}`"
 
 
+def schemas() -> dict[str, bytes]:
+    """Make the JSON Schemas of the forms: shapes, types and limits of fields; content by name below ``spec``."""
+    return {
+        f"{name}.schema.json": (json.dumps(msgspec.json.schema(shape), indent=1, sort_keys=True) + "\n").encode()
+        for name, shape in {"message": Header, "evidence": Evidence, "fork": ForkProof}.items()
+    }
+
+
 def main() -> None:
     """Write all files, and remove vectors that are no longer made."""
     files = generate()
@@ -257,6 +267,8 @@ def main() -> None:
                 path.unlink()
     for name, content in files.items():
         (FOLDER / name).write_bytes(content)
+    for name, content in schemas().items():
+        (FOLDER.parent / name).write_bytes(content)
 
 
 if __name__ == "__main__":

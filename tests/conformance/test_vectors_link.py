@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.vectors_link import FOLDER, FOLDERS, generate
+from tools.vectors_link import FOLDER, FOLDERS, generate, schemas
 from tools.vectors_stage import FORTH
 
 from darwaza.errors import DarwazaError
@@ -43,6 +43,11 @@ def test_generating_again_gives_the_same_files():
     on_disk = {f"{folder}/{path.name}": path.read_bytes() for folder in FOLDERS for path in (FOLDER / folder).iterdir()}
     assert MADE.keys() == on_disk.keys()
     assert [name for name in MADE if MADE[name] != on_disk[name]] == []
+
+
+def test_the_schemas_are_those_of_the_code():
+    """The JSON Schemas on disk are made from the shapes the parsers use."""
+    assert {name: (FOLDER.parent / name).read_bytes() for name in schemas()} == schemas()
 
 
 def test_every_file_has_its_line_and_its_case():

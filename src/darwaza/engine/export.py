@@ -189,8 +189,10 @@ def _judge(engine: Engine, origin: str, raw: bytes) -> Signed | None:
     """
     checkpoint, note = parse_checkpoint(raw)
     reader = engine.site.trust.cosigner_name(Lane.parse(origin).reader)
-    times = [cosigned_at(line) for line in note.signatures if line.name == reader]
-    of_the_day = engine.site.trust.history.at(instant.from_seconds(min(times))) if times else None
+    # No later than now: a reader is free to sign a year that no calendar has.
+    times = [instant.to_seconds(engine.site.clock.now())]
+    times += [cosigned_at(line) for line in note.signatures if line.name == reader]
+    of_the_day = engine.site.trust.history.at(instant.from_seconds(min(times)))
     best = None
     for document in dict.fromkeys((of_the_day, *reversed(engine.site.trust.documents))):
         signed = None if document is None else _judge_by(document, origin, checkpoint, note)

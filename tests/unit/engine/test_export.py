@@ -1,6 +1,8 @@
 """Evidence made from a gateway's store: what stands in the file, and that strangers agree with it."""
 
+import re
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,16 +11,24 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.unit.engine.corridor import Corridor
 
+from darwaza.adapters.sqlite.store import SqliteStore
+from darwaza.engine.desk import answer_fetch
 from darwaza.engine.export import collect, receipt
+from darwaza.engine.intake import Acknowledge, Settled, TakeBack
+from darwaza.engine.unit import Unit
 from darwaza.errors import DarwazaError
-from darwaza.kernel import evidence
+from darwaza.kernel import batch, evidence
+from darwaza.kernel.checkpoint import Cosigner
 from darwaza.kernel.corridor import Corridor as Document
 from darwaza.kernel.examination import verify
 from darwaza.kernel.merkle import EMPTY, leaf_hash
 from darwaza.kernel.message import decode_header
+from darwaza.kernel.note import Note, format_note, parse
 from darwaza.kernel.reference import Reference
 from darwaza.kernel.tile import append_to_tiles, inclusion_proof
 from darwaza.kernel.verdict import Result, Verdict
+from darwaza.services.documents.machine import SERVICE
+from darwaza.testing.world import CORRIDOR_NAME
 
 
 @pytest.fixture
@@ -181,3 +191,64 @@ def test_the_second_signature_counts_where_the_corridor_asks_for_it(tmp_path):
     assert reader in weak.proof
     for engine in corridor.engines.values():
         engine.store.close()
+
+
+def lose(corridor: Corridor, folder: Path) -> None:
+    """PK comes back with its keys and an empty disk."""
+    corridor.engines["PK"].store.close()
+    store = SqliteStore.create(folder / "new.db")
+    corridor.engines["PK"] = corridor.world.engine("PK", [SERVICE], store, seed=1)
+
+
+def test_evidence_survives_the_loss_of_a_disk(corridor, tmp_path):
+    """What the reader gives back carries its receipt again, so the author proves it as before."""
+    _, message_id = corridor.offer("PK/fbr", "UZ/customs")
+    corridor.carry("PK", "UZ")
+    lose(corridor, tmp_path)
+    origin = corridor.origin("PK", "UZ")
+    pk, uz = corridor.engines["PK"], corridor.engines["UZ"]
+    assert corridor.settle(origin) == Settled(None, 0)
+    given = batch.decode(answer_fetch(uz, origin, 0))
+    note = parse(given.checkpoint)
+    alone = format_note(Note(note.text, note.signatures[:1]))
+    unsigned = msgspec.structs.replace(given, checkpoint=alone)
+    assert code_of(lambda: corridor.one("PK", TakeBack(unsigned))) == "signature_missing"
+    assert code_of(lambda: collect(pk, message_id)) == "not_found"
+    corridor.one("PK", TakeBack(given))
+    verdict = checked(corridor, collect(pk, message_id))
+    assert (verdict.result, verdict.findings[0].grade) == (Result.VALID, "bilateral")
+
+
+def test_a_header_with_an_impossible_date_stops_nothing(corridor):
+    """It goes into quarantine, its neighbours in the batch are handled once, and the link lives."""
+    case_id, _ = corridor.offer("PK/fbr", "UZ/customs")
+    pk = corridor.engines["PK"]
+    log = pk.find_log(corridor.origin("PK", "UZ"))
+    (good, body) = pk.entries(log.row.id, 1, 2, 1 << 20)[0]
+    bad = re.sub(rb'"created_at":"2026-11', b'"created_at":"2026-13', good)
+    bad = re.sub(rb'"id":"[0-9a-f]{8}', b'"id":"00000000', bad)
+    unit = Unit(pk.site, pk.store, pk.logs, corridor.world.clock.now())
+    unit.queue(log.row.id, bad, body, "PK bad", case_id)
+    pk.store.commit(unit.finish())
+    pk.logs.update(unit.logs)
+    corridor.carry("PK", "UZ")
+    uz = corridor.engines["UZ"]
+    assert [row.code for row in uz.store.quarantined(9)] == ["header_malformed"]
+    assert uz.store.cases([case_id])[case_id].state == "arrived"
+    corridor.offer("PK/fbr", "UZ/customs")
+    corridor.carry("PK", "UZ")
+    assert uz.find_log(corridor.origin("PK", "UZ")).row.size == 4
+
+
+@pytest.mark.parametrize("seconds", [0, 2**33, 2**63 - 1])
+def test_a_receipt_with_an_absurd_time_is_told_as_such(corridor, seconds):
+    """Whatever time a reader signs, the export does not stumble over it and the verdict says that it does not fit."""
+    _, message_id = corridor.offer("PK/fbr", "UZ/customs")
+    origin = corridor.origin("PK", "UZ")
+    note = corridor.engines["PK"].find_log(origin).row.checkpoint
+    cosigner = Cosigner(f"{CORRIDOR_NAME}/UZ", corridor.world.keys["UZ"].witness)
+    line = cosigner.sign(parse(note).text.encode(), seconds)
+    corridor.one("PK", Acknowledge(origin, note, (line,)))
+    verdict = checked(corridor, collect(corridor.engines["PK"], message_id))
+    code = "receipt_in_future" if seconds else "receipt_before_document"
+    assert (verdict.result, verdict.code) == (Result.CANNOT_TELL, code)

@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tools.vectors_corridor import ONE, PK, PK_2, RINGS, THREE, TWO
+from tools.vectors_corridor import AF, ONE, PK, PK_2, RINGS, THREE, TWO
 from tools.vectors_evidence import ANSWER, ITEM, evidence_cases, fork_cases
 from tools.vectors_stage import BOTH, DAY, FORTH_LOG, NOW, WITNESSED, falsified
 
 from darwaza.errors import ConflictError, DarwazaError, MalformedError
 from darwaza.kernel import evidence, fork
+from darwaza.kernel.amendment import propose
 from darwaza.kernel.encoding import to_base64
 from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, ITEMS_MAX, RELATED, Evidence, Item
 from darwaza.kernel.examination import verify
@@ -122,6 +123,16 @@ def test_the_answer_says_how_old_its_knowledge_is():
     early = verify(file_of(ITEM), REFERENCE, ONE.created_at - DAY)
     assert early.checks[-1].code == "document_not_yet"
     assert early.code == "receipt_in_future"
+
+
+def test_a_witness_with_a_replaced_key_does_not_count():
+    """Who holds a key that a witness gave up cannot raise the grade with it."""
+    two = propose(ONE, created_at=NOW - 10 * DAY, votes=["AF"], cards=[AF.rotated("witness").card()])
+    rings = [*RINGS, AF.rotated("witness")]
+    reference = Reference.read([FILE_1, sign_document(two, ONE, rings)], None, NOW)
+    verdict = verify(file_of(spoilt(proof=proof_with(WITNESSED))), reference, NOW)
+    assert (verdict.result, verdict.findings[0].grade) == (Result.VALID, "bilateral")
+    assert "witness_key_retired" in {check.code for check in verdict.checks}
 
 
 def test_a_history_serves_as_well():
