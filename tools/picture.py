@@ -1,6 +1,6 @@
 """Draws the output of a command as an SVG picture of a terminal.
 
-    python -m darwaza.entry.demo --once | python tools/picture.py "make demo" docs/demo.svg
+python -m darwaza.entry.demo --once | python tools/picture.py "make demo" docs/demo.svg
 """
 
 import re

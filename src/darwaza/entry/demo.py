@@ -240,7 +240,9 @@ class Demo:
             return after == before
 
         self.until("everything is back", back)
-        self.held(f"its neighbours gave back what it had sent, and sent theirs again: all {len(before)} cases, in the same states")
+        self.held(
+            f"its neighbours gave back what it had sent, and sent theirs again: all {len(before)} cases, in the same states"
+        )
         with corridor.client("PK", "bank") as bank:
             paper = self._paper("after.xml", sample.payment(9_999, uuid4()))
             sent = bank.send_document(paper, to="UZ/bank", title="After the loss")
