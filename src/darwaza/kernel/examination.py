@@ -59,7 +59,7 @@ def verify(raw: bytes, reference: Reference | History, now: datetime) -> Verdict
 
 
 def _format(raw: bytes, record: Record) -> str:
-    """What the file says it is; "" when it is none of ours, which is then noted."""
+    """What the file says it is; "" when it says nothing, which is then written down."""
     if len(raw) > evidence.EVIDENCE_BYTES_MAX:
         text = f"The file has {len(raw)} bytes; none of a known format has over {evidence.EVIDENCE_BYTES_MAX}."
         record.fails(FILE, FILE, "evidence_too_large", text)
