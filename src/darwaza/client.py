@@ -232,6 +232,10 @@ class Client:
         query = {"body": "true" if body else "false"}
         return self._send("GET", f"/v1/evidence/{quote(message_id, safe='')}", params=query).content
 
+    def receipt(self, message_id: str) -> bytes:
+        """A COSE receipt (RFC 9942) of a message of the gateway's own log."""
+        return self._send("GET", f"/v1/evidence/{quote(message_id, safe='')}/receipt").content
+
     # --- operators ---
 
     def health(self) -> dict[str, Any]:

@@ -36,6 +36,10 @@ ENGINE_QUEUE_MAX = 16_384
 ENGINE_QUEUE_BYTES_MAX = 64 * 1_048_576
 BATCHES_IN_FLIGHT_MAX = 4
 """Batches of one lane sent and not yet acknowledged."""
+BATCH_GATHER_MESSAGES = 256
+"""So many messages go at once although a batch is in flight."""
+BATCH_GATHER_S_MAX = 0.02
+"""Fewer go after this long."""
 BATCH_SEND_BYTES = 2 * 1_048_576
 """What one sent batch aims not to exceed; a single larger message still goes."""
 EARLY_BATCHES_MAX = 8

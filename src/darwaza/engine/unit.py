@@ -16,10 +16,9 @@ from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
 from darwaza.kernel.address import Address
-from darwaza.kernel.checkpoint import parse_checkpoint
+from darwaza.kernel.link import joined
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
 from darwaza.kernel.message import VERSION, Header, body_digest, encode_header, is_ucr, member_of
-from darwaza.kernel.note import Note, format_note
 from darwaza.ports.store import (
     AnswerRow,
     CaseRow,
@@ -35,7 +34,9 @@ from darwaza.ports.store import (
 
 FIELD_HEX = 32
 """Hex digits of 16 random bytes."""
+RANDOM_BYTES = 2_048
 _LEAF = b"\x00"
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Pending(NamedTuple):
@@ -81,21 +82,26 @@ class Unit:
         self._keys: set[str] = set()
         self._used: set[str] = set()
         self._random = ""
-        self._milliseconds = f"{int(now.timestamp() * 1000):012x}"
+        self._random_used = 0
+        milliseconds = f"{int(now.timestamp() * 1000):012x}"
+        self._id_start = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
 
     # --- identifiers ---
 
     def random_hex(self) -> str:
         """32 hex digits nobody can guess."""
-        if not self._random:
-            self._random = self._site.entropy.random(4_096).hex()
-        taken, self._random = self._random[:FIELD_HEX], self._random[FIELD_HEX:]
-        return taken
+        start = self._random_used
+        self._random_used = end = start + FIELD_HEX
+        if end > len(self._random):
+            self._random = self._site.entropy.random(RANDOM_BYTES).hex()
+            self._random_used = end = FIELD_HEX
+            start = 0
+        return self._random[start:end]
 
     def new_id(self) -> str:
         """A UUID of version 7 (RFC 9562 section 5.7): sorted by time, so that tables grow at one end."""
-        time, noise = self._milliseconds, self.random_hex()
-        return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{'89ab'[int(noise[3], 16) & 3]}{noise[4:7]}-{noise[7:19]}"
+        noise = self.random_hex()
+        return f"{self._id_start}{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"
 
     # --- cases ---
 
@@ -311,13 +317,18 @@ class Unit:
             self.changes.checkpoints.append(CheckpointRow(log_id, longer.row.size, note))
         self.install(longer)
 
+    def checkpoint(self, log_id: int, size: int) -> bytes | None:
+        """The checkpoint of exactly this size with all its signatures, as this batch has it."""
+        for row in reversed(self.changes.checkpoints):
+            if (row.log_id, row.size) == (log_id, size):
+                return row.note
+        row_or_none = self._store.checkpoint_from(log_id, size)
+        return row_or_none.note if row_or_none is not None and row_or_none.size == size else None
+
     def keep_checkpoint(self, log_id: int, size: int, note: bytes) -> None:
-        """Keep a checkpoint with its true signatures, beside those that are kept for this size already."""
-        rows = [row for row in self.changes.checkpoints if (row.log_id, row.size) == (log_id, size)]
-        row = rows[-1] if rows else self._store.checkpoint_from(log_id, size)
-        if row is not None and row.size == size:
-            note = _merged(note, row.note)
-        self.changes.checkpoints.append(CheckpointRow(log_id, size, note))
+        """Keep a checkpoint, with the signatures that were under it before: witnesses do not sign twice."""
+        held = self.checkpoint(log_id, size)
+        self.changes.checkpoints.append(CheckpointRow(log_id, size, note if held is None else joined(held, note)))
 
     def install(self, log: Log) -> None:
         """Note a log's new state."""
@@ -366,14 +377,3 @@ def _check(case: Case[Any] | None, decision: Decision[Any]) -> None:
         Address.parse(draft.destination)
         if len(draft.body) > BODY_BYTES_MAX:
             raise ValueError(f"a message body of {len(draft.body)} bytes is over the limit of {BODY_BYTES_MAX}")
-
-
-def _merged(note: bytes, held: bytes) -> bytes:
-    """A note with the lines of both; of two lines by one key the newer stands."""
-    _, new = parse_checkpoint(note)
-    _, old = parse_checkpoint(held)
-    if new.text != old.text:
-        return note
-    known = {(line.name, line.key_id) for line in new.signatures}
-    kept = tuple(line for line in old.signatures if (line.name, line.key_id) not in known)
-    return format_note(Note(new.text, new.signatures + kept))

@@ -54,6 +54,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         media_type: of the body, RFC 6838.
         origin: full address of the sender, ``PK/fbr``.
         path: member codes from origin to destination of a routed message, or absent between neighbours.
+        relays: leaf hash, lower-case hex, of the header this one forwards; only in a relay's own message, else absent.
         ucr: the consignment (WCO unique consignment reference), or absent.
         version: of this format, 1.
     """
@@ -71,6 +72,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media_type: Annotated[str, Meta(min_length=3, max_length=127, pattern=r"^[!-~]+/[ -~]+" + _END)]
     origin: AddressText
     path: Annotated[tuple[MemberText, ...], Meta(min_length=2, max_length=PATH_MEMBERS_MAX)] | None = None
+    relays: DigestText | None = None
     ucr: UcrText | None = None
     version: Annotated[int, Meta(ge=VERSION, le=VERSION)]
 

@@ -18,7 +18,8 @@ from darwaza.entry.local import LocalCorridor
 MESSAGE_BYTES = 1_500
 BULK = 100
 BULK_CONNECTIONS = 4
-SINGLE_CONNECTIONS = 32
+SINGLE_CONNECTIONS = 128
+PACED_CONNECTIONS = 64
 PACED_PER_S = 1_000
 _pack = msgspec.msgpack.Encoder().encode
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -175,7 +176,7 @@ class _Run:
         """Seconds from due to delivered, at a steady rate."""
 
         async def run() -> list[float]:
-            opened = await load.connect(self._port, self._certificate, SINGLE_CONNECTIONS * 2)
+            opened = await load.connect(self._port, self._certificate, PACED_CONNECTIONS)
             prefer = ("prefer", "wait=10")
             latencies = await load.pace(opened, lambda _: self._single(prefer), per_s=PACED_PER_S, seconds=seconds)
             for one in opened:
