@@ -285,7 +285,7 @@ class Simulation:
         self.nodes = {code: Node(self, code) for code in codes}
         self.parties = Parties(self, rng)
         self._looked_s = 0.0
-        self.mean_s = rng.uniform(2.5, 4.5)
+        self.mean_s = rng.uniform(2.0, 3.6)
         self._calm = calm
 
     # --- time ---
