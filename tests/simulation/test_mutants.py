@@ -14,7 +14,7 @@ from darwaza.kernel.merkle import leaf_hash
 from darwaza.testing.auditor import BrokenError
 from darwaza.testing.simulation import Simulation
 
-SEEDS = range(40)
+SEEDS = range(120)
 
 
 def fresh(batch, verifiers, required):
@@ -131,7 +131,7 @@ def test_mutant_is_caught(mutant, monkeypatch):
         for seed in SEEDS:
             try:
                 Simulation(seed).run()
-            except (BrokenError, InvariantError, ArithmeticError, LookupError):
+            except (BrokenError, InvariantError, ArithmeticError, LookupError, ValueError):
                 break
         else:
             pytest.fail(f"{mutant.__name__} lived through {len(SEEDS)} seeds")

@@ -56,7 +56,7 @@ from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, format_note
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import LogRow, PartyRow, Store, WitnessRow
+from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
 
 REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
@@ -306,15 +306,17 @@ class Engine:
                 raise ConflictError("the checkpoint is past this log's end", code="checkpoint_not_ours")
             return held_root() if size == held_size else root_at(size, read_tile)
 
-        _, signed = read_checkpoint(
-            given.note,
-            origin=given.origin,
-            verifiers=self.site.trust.author_verifiers(given.origin, past=True),
-            required=frozenset(),
-        )
-        checkpoint, note = acknowledge(format_note(signed), given.reply, cosigner, root)
-        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
-        if checkpoint.size > log.row.cosigned_size:
+        sent = given.note
+        if sent != log.row.checkpoint:
+            # It came back with the answer, by file: only what we truly signed is kept.
+            verifiers = self.site.trust.author_verifiers(given.origin, past=True)
+            _, signed = read_checkpoint(sent, origin=given.origin, verifiers=verifiers, required=frozenset())
+            sent = format_note(signed)
+        checkpoint, note = acknowledge(sent, given.reply, cosigner, root)
+        if checkpoint.size <= log.row.cosigned_size:
+            unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+        else:
+            unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
             log = log.with_row(cosigned_size=checkpoint.size, exposed_size=max(log.row.exposed_size, checkpoint.size))
             unit.install(log)
         return Delivered(log.row.cosigned_size)

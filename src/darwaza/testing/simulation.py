@@ -56,6 +56,10 @@ def _world(codes: tuple[str, ...], links: tuple[tuple[str, str], ...]) -> tuple[
     return world, QuickTrust(world.history)
 
 
+ASK_AGAIN_S = 30.0
+"""Longer than a gateway's own: virtual time is cheap, but not every second of it has to be lived."""
+
+
 class QuickTrust(Trust):
     """Verifies every signature truly, but once: both ends of a link live in this process."""
 
@@ -177,7 +181,7 @@ class Node:
                 raise
             simulation.crash(self)
             return
-        self.courier = Courier(self.engine)
+        self.courier = Courier(self.engine, ask_again_s=ASK_AGAIN_S)
         self.is_up = True
         if self.is_whole:
             simulation.auditor.check_kept(self.code, self.disk.store)
@@ -285,7 +289,7 @@ class Simulation:
         self.nodes = {code: Node(self, code) for code in codes}
         self.parties = Parties(self, rng)
         self._looked_s = 0.0
-        self.mean_s = rng.uniform(2.5, 6.0)
+        self.mean_s = rng.uniform(2.0, 3.6)
         self._calm = calm
 
     # --- time ---
@@ -314,6 +318,8 @@ class Simulation:
         self.parties.begin()
         if not self._calm:
             self.after(self.rng.uniform(0.1, 0.8), self._mischief)
+            self.after(self.mean_s * self.rng.uniform(0.2, 0.5), self._back_up_all)
+            self.after(self.mean_s * self.rng.uniform(0.5, 0.95), self._lose)
         self._pass(self.mean_s)
         self._mend()
         if not self._pass(self.now_s + DRAIN_S_MAX, self._is_at_rest):
@@ -399,7 +405,7 @@ class Simulation:
         if not self.mean:
             return
         self.rng.choice(
-            (self._cut, self._shift_clock, self._back_up, self._lose, self._lose, self._write_stick, self._read_stick)
+            (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
         )()
         self.after(self.rng.uniform(0.05, 0.6), self._mischief)
 
@@ -415,8 +421,14 @@ class Simulation:
     def _shift_clock(self) -> None:
         self._any().clock.offset_s = self.rng.uniform(-SKEW_S_MAX, SKEW_S_MAX)
 
-    def _back_up(self) -> None:
-        node = self._any()
+    def _back_up_all(self) -> None:
+        for node in self.nodes.values():
+            self._back_up(node)
+
+    def _back_up_one(self) -> None:
+        self._back_up(self._any())
+
+    def _back_up(self, node: Node) -> None:
         if node.is_up and node.is_whole:
             node.backups.append((node.disk.store.copy(), self.auditor.memories[node.code].copy()))
 
@@ -427,8 +439,8 @@ class Simulation:
             return
         if not all(one.is_up and self.auditor.is_whole(one.code, one.store) for one in self.nodes.values()):
             return
-        backup = self.rng.choice([*node.backups, (MemoryStore(), Memory())])
-        self.lose(node, *backup)
+        bare = not node.backups or self.rng.random() < 0.4  # noqa: PLR2004
+        self.lose(node, *((MemoryStore(), Memory()) if bare else self.rng.choice(node.backups)))
 
     def lose(self, node: Node, store: MemoryStore, memory: Memory) -> None:
         """Put an older state of the disk in place and start on it."""
