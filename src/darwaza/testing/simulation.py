@@ -48,16 +48,14 @@ BATCH_WAIT_S = 0.002
 DRAIN_S_MAX = 400.0
 RESTORE_S = (2.0, 3.0)
 SKEW_S_MAX = 10.0
+ASK_AGAIN_S = 30.0
+"""Longer than a gateway's own: virtual time is cheap, but not every second of it has to be lived."""
 
 
 @lru_cache(maxsize=8)
 def _world(codes: tuple[str, ...], links: tuple[tuple[str, str], ...]) -> tuple[World, Trust]:
     world = World(codes, links, witness_quorum=1)
     return world, QuickTrust(world.history)
-
-
-ASK_AGAIN_S = 30.0
-"""Longer than a gateway's own: virtual time is cheap, but not every second of it has to be lived."""
 
 
 class QuickTrust(Trust):
