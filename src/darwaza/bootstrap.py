@@ -11,6 +11,7 @@ A gateway's folder::
 """
 
 import asyncio
+import sqlite3
 import ssl
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -24,6 +25,7 @@ from darwaza.adapters.http.transport import HttpTransport
 from darwaza.adapters.keyfile.certificate import self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
+from darwaza.adapters.sqlite.connection import Connect
 from darwaza.adapters.sqlite.file import backup
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
@@ -63,8 +65,13 @@ class Gateway:
         engine: what decides and remembers.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, *, clock: Clock | None = None, connect: Connect = sqlite3.connect) -> None:
         """Open the gateway in a folder.
+
+        Args:
+            folder: see the module.
+            clock: tells the time; the machine's if not given.
+            connect: opens the database; tests give one that fails on purpose.
 
         Raises:
             OperatorError: something in the folder is missing, wrong or in use.
@@ -76,7 +83,7 @@ class Gateway:
         self.parties.refresh()
         self.clock = clock or SystemClock()
         self.entropy = SystemEntropy()
-        self._store = SqliteStore(folder / STORE_FILE)
+        self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
         except BaseException:
