@@ -244,6 +244,7 @@ class _Loader:
                 r.refer_many("groups", self.group_ids, "group"),
                 r.value_or_none("spare", "Gbit/s"),
                 lease,
+                r.flag("transit", default=True),
                 r.refer("owner", self.countries, "country of a site", default=""),
                 r.value_or_none("host", "1", high=1),
                 r.source(),

@@ -90,6 +90,7 @@ class Link:
         groups: shared-risk groups beyond the countries of its ends.
         spare: Gbit/s that can be rented on an existing link; None means enough for any demand.
         lease: USD/(Gbit/s)/year paid to the owner in the base year; None on candidates.
+        transit: whether traffic of countries the link does not touch may use it.
         owner: country that earns the lease or the transit fee.
         host: share of the terrain's build cost that remains because a power line, railway or road duct carries the
             cable; None means all of it.
@@ -106,6 +107,7 @@ class Link:
     groups: tuple[str, ...]
     spare: Value | None
     lease: Value | None
+    transit: bool
     owner: str
     host: Value | None
     source: str
