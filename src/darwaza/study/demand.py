@@ -33,6 +33,20 @@ def member_factors(scenario: Scenario, member: Member) -> list[float]:
     )
 
 
+def price_factors(scenario: Scenario) -> list[float]:
+    """Price of capacity without the project relative to the base year, to the last year.
+
+    The yearly fall slides like growth does, from ``erosion`` to ``final_erosion``.
+    """
+    economics = scenario.economics
+    return growth_factors(
+        -economics.erosion.base,
+        -economics.final_erosion.base,
+        economics.slowdown.base,
+        scenario.last_year - scenario.base_year,
+    )
+
+
 def shares(scenario: Scenario, rtt_today: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
     """Split of each member's traffic over regions; sums to 1 per member.
 

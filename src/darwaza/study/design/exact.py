@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from darwaza.study.demand import member_factors
+from darwaza.study.demand import member_factors, price_factors
 from darwaza.study.design.program import Program
 from darwaza.study.design.routes import Choice, Route, leg_risk, protected_risks
 from darwaza.study.network import Leg
@@ -123,8 +123,8 @@ class _Model:
         factors = member_factors(self.scenario, self.scenario.members[member])
         years = stage_years(self.scenario, stage)
         base, last = self.scenario.base_year, factors[years[-1] - self.scenario.base_year]
-        keep = 1 - self.scenario.economics.erosion.base
-        return sum(self.present(y) * keep ** (y - base) * factors[y - base] / last for y in years)
+        prices = price_factors(self.scenario)
+        return sum(self.present(y) * prices[y - base] * factors[y - base] / last for y in years)
 
     def plain_years(self, stage: int) -> float:
         return sum(self.present(year) for year in stage_years(self.scenario, stage))

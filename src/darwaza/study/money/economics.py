@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from darwaza.study.demand import price_factors
 from darwaza.study.money.driver import Drivers
 from darwaza.study.money.returns import irr, npv
 from darwaza.study.money.timeline import Timeline
@@ -65,11 +66,6 @@ def operating(scenario: Scenario, drivers: Drivers, years: int) -> Array:
     return np.asarray(np.clip(np.arange(years)[None, :] + 1 - opening, 0.0, 1.0))
 
 
-def erosion_factors(scenario: Scenario, years: int) -> Array:
-    """(years,) price of capacity relative to the base year without the project."""
-    return np.asarray((1 - scenario.economics.erosion.base) ** np.arange(years))
-
-
 def shadow_factor(scenario: Scenario) -> float:
     """Economic over financial cost: taxes out, local part at the conversion factor."""
     e = scenario.economics
@@ -94,7 +90,7 @@ def analyse(
     """
     count = len(time.years)
     open_share = operating(scenario, drivers, count)
-    erosion = erosion_factors(scenario, count)
+    erosion = np.array(price_factors(scenario))
     shadow = shadow_factor(scenario)
     capex = time.first_capex * drivers.capex[:, None]
     running = (time.opex * drivers.opex[:, None] + time.later_capex * drivers.capex[:, None]) * _started(open_share)

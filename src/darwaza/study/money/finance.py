@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from darwaza.study.demand import price_factors
 from darwaza.study.money.driver import Drivers
-from darwaza.study.money.economics import erosion_factors, operating
+from darwaza.study.money.economics import operating
 from darwaza.study.money.returns import grant_element, irr, llcr, npv
 from darwaza.study.money.timeline import Timeline
 from darwaza.study.scenario.model import Scenario, Tranche
@@ -135,7 +136,7 @@ def income(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: floa
     """
     count = len(time.years)
     open_share = operating(scenario, drivers, count)
-    erosion = erosion_factors(scenario, count)
+    erosion = np.array(price_factors(scenario))
     asked = scenario.finance.tariff.base if tariff is None else tariff
     price = np.maximum(asked * erosion * drivers.price[:, None], scenario.finance.tariff_floor.base * min(1.0, asked))
     total = time.through * open_share * scenario.economics.through_price.base * erosion
@@ -161,7 +162,7 @@ def analyse(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: flo
     count, terms = len(time.years), scenario.finance
     open_share = operating(scenario, drivers, count)
     started = np.minimum(1.0, np.cumsum(open_share, axis=1))
-    erosion = erosion_factors(scenario, count)
+    erosion = np.array(price_factors(scenario))
     revenue = income(scenario, time, drivers, tariff=tariff)
     opex = time.opex * drivers.opex[:, None] * started
     fees = revenue * terms.transit_fee.base
@@ -171,18 +172,18 @@ def analyse(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: flo
     capex = time.first_capex * drivers.capex[:, None]
     later = time.later_capex * drivers.capex[:, None] * started
     shares = tranche_shares(scenario, time)
-    need, idc, debts, upfront = _draw(scenario, time, capex, shares, drivers)
+    need, idc, debts = _draw(scenario, capex, shares)
     interest = sum((d.interest for d in debts.values()), start=np.zeros_like(revenue))
     service = interest + sum((d.principal for d in debts.values()), start=np.zeros_like(revenue))
     depreciation = _depreciation(capex, later, scenario.opening_year - scenario.base_year)
     profit = revenue - opex - fees - backhaul - depreciation
     tax = np.maximum(0.0, profit - interest) * terms.tax.base
     available = revenue - opex - fees - backhaul - tax - later
-    reserve, support, dividends = _waterfall(scenario, available, service, drivers)
+    reserve, support, dividends = _waterfall(scenario, available, service)
     change = np.diff(reserve, axis=1, prepend=0.0)
     residual = available + support - service - dividends - change
     project = -capex + revenue - opex - fees - backhaul - later - np.maximum(0.0, profit) * terms.tax.base
-    equity_in = need[:, None] * sum(shares[t.id] for t in terms.tranches if t.kind == "equity") * _profile(capex)
+    equity_in = sum((debts[t.id].drawn for t in terms.tranches if t.kind == "equity"), start=np.zeros_like(revenue))
     wacc = weighted_cost(scenario, shares)
     with np.errstate(divide="ignore", invalid="ignore"):
         dscr = np.where(service > 1.0, available / service, np.nan)
@@ -190,7 +191,6 @@ def analyse(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: flo
     owed_at = scenario.opening_year - scenario.base_year - 1
     owed = sum((d.owed[:, owed_at] for d in debts.values()), start=np.zeros(drivers.runs))
     rate = _debt_rate(terms.tranches, shares)
-    del upfront
     return Finance(
         revenue=revenue,
         opex=opex,
@@ -225,27 +225,27 @@ def _profile(capex: Array) -> Array:
 
 
 def _draw(
-    scenario: Scenario, time: Timeline, capex: Array, shares: dict[str, float], drivers: Drivers
-) -> tuple[Array, Array, dict[str, Debt], Array]:
-    """Find the need that covers building and its own interest, and every tranche's schedule."""
-    del time
-    profile = _profile(capex)
-    building = capex.sum(axis=1)
-    need = building.copy()
+    scenario: Scenario, capex: Array, shares: dict[str, float]
+) -> tuple[Array, Array, dict[str, Debt]]:
+    """Find the need that covers building and its own fees, and every tranche's schedule.
+
+    Fees depend on the draws and the draws pay the fees: a fixed point, reached in a few rounds because fees are small.
+    """
+    spending, need = capex, capex.sum(axis=1)
     for _ in range(NEED_ITERATIONS):
-        debts = {t.id: _schedule(scenario, t, need * shares[t.id], profile, drivers) for t in scenario.finance.tranches}
-        carried = sum((d.fees.sum(axis=1) for d in debts.values()), start=np.zeros_like(need))
-        wanted = building + carried
-        if np.allclose(wanted, need, rtol=1e-12, atol=1e-6):
+        profile = _profile(spending)
+        debts = {t.id: _schedule(scenario, t, need * shares[t.id], profile) for t in scenario.finance.tranches}
+        spending = capex + sum((d.fees for d in debts.values()), start=np.zeros_like(capex))
+        settled = bool(np.allclose(spending.sum(axis=1), need, rtol=1e-13, atol=1e-7))
+        need = spending.sum(axis=1)
+        if settled:
             break
-        need = wanted
-    idc = need - building + sum((d.capitalised.sum(axis=1) for d in debts.values()), start=np.zeros_like(need))
-    return need, idc, debts, need - building
+    idc = need - capex.sum(axis=1) + sum((d.capitalised.sum(axis=1) for d in debts.values()), start=np.zeros_like(need))
+    return need, idc, debts
 
 
-def _schedule(scenario: Scenario, tranche: Tranche, amount: Array, profile: Array, drivers: Drivers) -> Debt:
+def _schedule(scenario: Scenario, tranche: Tranche, amount: Array, profile: Array) -> Debt:
     """Draw with the building, capitalise interest until the planned opening, then pay back in equal parts."""
-    del drivers
     years = profile.shape[1]
     drawn = amount[:, None] * profile
     capitalised, interest, fees, principal, owed = (np.zeros_like(drawn) for _ in range(5))
@@ -291,9 +291,8 @@ def _depreciation(capex: Array, later: Array, opening: int) -> Array:
     return spread
 
 
-def _waterfall(scenario: Scenario, available: Array, service: Array, drivers: Drivers) -> tuple[Array, Array, Array]:
+def _waterfall(scenario: Scenario, available: Array, service: Array) -> tuple[Array, Array, Array]:
     """Reserve, owners' support and dividends, year by year."""
-    del drivers
     runs, years = available.shape
     reserve, support, dividends = (np.zeros((runs, years)) for _ in range(3))
     balance = np.zeros(runs)

@@ -10,7 +10,9 @@ Array = npt.NDArray[np.float64]
 
 RATE_LOW, RATE_HIGH = -0.95, 10.0
 """Rates of return are looked for in this range."""
-BISECTIONS = 80
+RATE_GRID = (RATE_LOW, -0.9, -0.8, -0.7, -0.6, *(i / 50 - 0.5 for i in range(76)), 1.25, 1.5, 2.0, 3.0, 5.0, RATE_HIGH)
+"""Where signs of the present value are looked at first; roots closer together than the grid may hide each other."""
+BISECTIONS = 48
 
 
 def discount_factors(rate: float | Array, years: int) -> Array:
@@ -27,20 +29,22 @@ def npv(flows: Array, rate: float | Array) -> Array:
 def irr(flows: Array) -> Array:
     """Internal rate of return along the last axis; NaN where none lies in [RATE_LOW, RATE_HIGH].
 
-    Flows whose sign changes more than once can have several roots; the one found lies where the present value falls
-    from positive to negative. ``sign_changes`` tells where to doubt, ``mirr`` what to use then.
+    Flows whose sign changes more than once can have several roots. The highest rate at which the present value falls
+    from positive to negative is given; ``sign_changes`` tells where to doubt, ``mirr`` what to use then.
     """
     matrix = np.atleast_2d(np.asarray(flows, dtype=np.float64))
-    low = np.full(matrix.shape[0], RATE_LOW)
-    high = np.full(matrix.shape[0], RATE_HIGH)
-    at_low, at_high = npv(matrix, low), npv(matrix, high)
-    valid = (at_low > 0) & (at_high < 0)
+    grid = np.asarray(RATE_GRID)
+    worths = matrix @ discount_factors(grid, matrix.shape[1]).T
+    falls = (worths[:, :-1] > 0) & (worths[:, 1:] <= 0)
+    valid = falls.any(axis=1)
+    at = falls.shape[1] - 1 - np.argmax(falls[:, ::-1], axis=1)
+    low, high = grid[at], grid[at + 1]
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         above = npv(matrix, middle) > 0
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     found = np.where(valid, (low + high) / 2, np.nan)
-    return found.reshape(np.shape(flows)[:-1])
+    return np.asarray(found.reshape(np.shape(flows)[:-1]))
 
 
 def sign_changes(flows: Array) -> int:

@@ -7,7 +7,7 @@ hours later. The difference is the worth of pre-arranged protection.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,16 @@ def capacity_of(scenario: Scenario, legs: Mapping[str, Leg], design: Design, sta
     fill = scenario.equipment.fill.base
     lit = {build.leg: build.capacity * fill for build in design.builds if build.stage == stage}
     return {leg.id: lit.get(leg.id, 0.0) if leg.candidate else leg.capacity_max for leg in legs.values()}
+
+
+def merged(options: Sequence[Choice], others: Sequence[Choice]) -> list[Choice]:
+    """Choices with the routes of both: in an emergency every known way is tried, old or new."""
+    more = {(o.member, o.region): o.routes for o in others}
+    found = []
+    for option in options:
+        extra = [r for r in more.get((option.member, option.region), ()) if r not in option.routes]
+        found.append(replace(option, routes=(*option.routes, *extra)))
+    return found
 
 
 class Restoration:
@@ -77,7 +87,7 @@ class Restoration:
         return {key: float(sum(values[c] for c in own)) for key, own in columns.items()}
 
 
-def replay(
+def replay_event(
     scenario: Scenario,
     legs: Mapping[str, Leg],
     design: Design,

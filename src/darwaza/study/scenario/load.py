@@ -317,6 +317,7 @@ class _Loader:
                 tax_share=r.value("tax_share", "1", high=0.9),
                 elasticity=r.value("elasticity", "1", low=-5, high=0),
                 erosion=r.value("erosion", "1/year", high=0.9),
+                final_erosion=r.value("final_erosion", "1/year", high=0.9),
                 slowdown=r.value("slowdown", "year", low=1),
                 final_growth=r.value("final_growth", "1/year", low=-0.5, high=1),
                 decay=r.value("decay", "1", high=1),

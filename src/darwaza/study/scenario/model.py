@@ -264,8 +264,9 @@ class Economics:
         local_share: share of building cost that is local.
         tax_share: taxes and duties inside financial cost, stripped.
         elasticity: of traffic to price, negative.
-        erosion: yearly fall of capacity prices without the project.
-        slowdown: years until growth reaches its final rate.
+        erosion: yearly fall of capacity prices without the project, at the start.
+        final_erosion: the same once prices have settled.
+        slowdown: years until growth and erosion reach their final rates.
         final_growth: yearly, at the end of the S-curve.
         decay: gravity, per ms of round trip.
         outage_value: USD per Gbit/s and hour of international traffic lost.
@@ -280,6 +281,7 @@ class Economics:
     tax_share: Value
     elasticity: Value
     erosion: Value
+    final_erosion: Value
     slowdown: Value
     final_growth: Value
     decay: Value
