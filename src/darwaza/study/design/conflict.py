@@ -5,15 +5,17 @@ proposed ones). A rule that is left out is not imposed. The search is for a smal
 the program infeasible: those are what a ministry has to talk about, and dropping any one of them helps.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from darwaza.errors import MessageError
+from darwaza.study.design import exact
 from darwaza.study.design.program import Program
-from darwaza.study.design.routes import Route, exempt_risks, protected_risks, route_of, usable
+from darwaza.study.design.routes import Choice, Route, exempt_risks, protected_risks, route_of, usable
 from darwaza.study.network import Leg
-from darwaza.study.scenario.model import Member, Region, Scenario
+from darwaza.study.scenario.model import Alternative, Member, Region, Scenario
 
 EXHAUSTIVE_SIZE_MAX = 2
 """Subsets up to this size are all tried; a larger conflict is minimal in that every part of it is needed."""
@@ -213,3 +215,74 @@ def conflicts(
             if rules is not None:
                 found.append((member.id, region.id, rules))
     return found
+
+
+def capacity_conflict(
+    scenario: Scenario,
+    legs: Mapping[str, Leg],
+    options: Sequence[Choice],
+    volumes: Mapping[tuple[int, str, str], float],
+    plan: Alternative,
+) -> list[tuple[str, str, tuple[Rule, ...]]]:
+    """Why a plan in which every demand has a pair still has no design: the limits on volume that contradict.
+
+    Every pair exists, so only volumes are left to clash: shares new links may win, capacity for rent, capacity of a
+    new line, shares to be protected. Each is dropped in turn from the linear relaxation; what cannot be dropped
+    without the clash going away is named.
+    """
+    rules = _volume_rules(scenario, legs, plan)
+
+    def impossible(dropped: frozenset[str]) -> bool:
+        relaxed = _relax(scenario, dropped)
+        free = {
+            leg.id: replace(leg, capacity_max=math.inf if f"link.{leg.id}" in dropped else leg.capacity_max)
+            for leg in legs.values()
+        }
+        return exact.relaxation_infeasible(relaxed, free, options, volumes, plan)
+
+    dropped: frozenset[str] = frozenset()
+    for rule in rules:
+        if impossible(dropped | {rule.subject}):
+            dropped |= {rule.subject}
+    kept = tuple(rule for rule in rules if rule.subject not in dropped)
+    return [("every member", "all regions together", kept)]
+
+
+def _volume_rules(scenario: Scenario, legs: Mapping[str, Leg], plan: Alternative) -> list[Rule]:
+    rules = [
+        Rule(
+            "volume",
+            f"region.{region.id}",
+            f"new links win at most {region.capture.base:.0%} of traffic to {region.name}",
+            f"region.{region.id}.capture",
+        )
+        for region in scenario.regions.values()
+    ]
+    for leg in legs.values():
+        if math.isinf(leg.capacity_max) or (leg.candidate and leg.id not in plan.candidates):
+            continue
+        where = "equipment.line_capacity" if leg.candidate else f"link.{leg.id}.spare"
+        rules.append(Rule("volume", f"link.{leg.id}", f"{leg.id} carries at most {leg.capacity_max:,.0f} Gbit/s", where))
+    rules += [
+        Rule(
+            "volume",
+            f"member.{member.id}",
+            f"{member.protected.base:.0%} of the traffic of {member.name} is protected",
+            f"member.{member.id}.protected",
+        )
+        for member in scenario.members.values()
+    ]
+    return rules
+
+
+def _relax(scenario: Scenario, dropped: frozenset[str]) -> Scenario:
+    """The scenario without the limits of the named regions and members."""
+    regions = {
+        name: replace(region, capture=replace(region.capture, base=1.0)) if f"region.{name}" in dropped else region
+        for name, region in scenario.regions.items()
+    }
+    members = {
+        name: replace(member, protected=replace(member.protected, base=0.0)) if f"member.{name}" in dropped else member
+        for name, member in scenario.members.items()
+    }
+    return replace(scenario, regions=regions, members=members)

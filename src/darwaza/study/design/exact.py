@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from darwaza.study.demand import member_factors, price_factors
-from darwaza.study.design.program import Program
+from darwaza.study.design.program import INFINITY, Program
 from darwaza.study.design.routes import Choice, Route, leg_risk, protected_risks
 from darwaza.study.network import Leg
 from darwaza.study.scenario.model import Alternative, Scenario
@@ -25,6 +25,8 @@ SHORTFALL_PRICE_FACTOR = 4.0
 """Traffic left unprotected costs this many times the member's present price of capacity."""
 UNSERVED_PRICE_FACTOR = 40.0
 FLOW_MIN_GBPS = 1e-6
+UNLIMITED_GBPS = 1e6
+"""Stands for a line without limit where a number is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +163,41 @@ def solve(
     Returns:
         The design; None when no design satisfies the rules (see ``conflict`` for why).
     """
-    model = _Model(scenario, legs, volumes)
-    _builds(model, alternative)
-    _flows(model, options, required=alternative.required)
-    _captures(model, options)
-    _capacities(model, options, alternative)
+    model = _model(scenario, legs, options, volumes, alternative)
     outcome = model.program.solve(
         gap=scenario.gap, time_limit_s=scenario.time_limit_s, seed=scenario.seed % 2**31, progress=progress
     )
     if not outcome.found:
         return None
     return _read(model, options, alternative, outcome.values, outcome.objective, outcome.bound, outcome.finished)
+
+
+def relaxation_infeasible(
+    scenario: Scenario,
+    legs: Mapping[str, Leg],
+    options: Sequence[Choice],
+    volumes: Mapping[tuple[int, str, str], float],
+    alternative: Alternative,
+) -> bool:
+    """Whether not even fractions of modules satisfy the rules; a quick proof that no design does."""
+    model = _model(scenario, legs, options, volumes, alternative)
+    model.program.integer = [False] * len(model.program.integer)
+    return model.program.solve().infeasible
+
+
+def _model(
+    scenario: Scenario,
+    legs: Mapping[str, Leg],
+    options: Sequence[Choice],
+    volumes: Mapping[tuple[int, str, str], float],
+    alternative: Alternative,
+) -> _Model:
+    model = _Model(scenario, legs, volumes)
+    _builds(model, alternative)
+    _flows(model, options, required=alternative.required)
+    _captures(model, options)
+    _capacities(model, options, alternative)
+    return model
 
 
 def _builds(model: _Model, alternative: Alternative) -> None:
@@ -188,10 +214,10 @@ def _builds(model: _Model, alternative: Alternative) -> None:
                 delayed = model.present(model.scenario.stages[stage + 1] - 1) * leg.build_usd
                 delayed += model.running(stage + 1) * leg.opex_usd
             model.build[name, stage] = program.column(price - delayed, upper=1, integer=True)
-            ceiling = {model.build[name, stage]: -leg.capacity_max}
+            ceiling = {model.build[name, stage]: -min(leg.capacity_max, UNLIMITED_GBPS)}
             for k, module in enumerate(equipment.modules):
                 cost = (model.renewals(stage) - (model.renewals(stage + 1) if later else 0.0)) * module.cost.base * leg.sections
-                most = math.ceil(leg.capacity_max / module.capacity.base)
+                most = INFINITY if math.isinf(leg.capacity_max) else math.ceil(leg.capacity_max / module.capacity.base)
                 model.modules[name, k, stage] = program.column(cost, upper=most, integer=True)
                 ceiling[model.modules[name, k, stage]] = module.capacity.base
             program.row(ceiling, upper=0)

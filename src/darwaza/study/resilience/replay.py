@@ -126,32 +126,3 @@ def replay_event(
         {m: min(1.0, kept.get(m, 0.0) / total) for m, total in totals.items()},
         {m: min(1.0, rerouted.get(m, 0.0) / total) for m, total in totals.items()},
     )
-
-
-def expected_loss(
-    options: Sequence[Choice],
-    volumes: Mapping[tuple[str, str], float],
-    capacity: Mapping[str, float],
-    down: Mapping[str, float],
-) -> tuple[dict[str, float], float]:
-    """Mean traffic lost after rerouting, over all states with one failed component.
-
-    Returns:
-        member -> Gbit/s lost on average (what is lost with nothing failed is not counted), and the probability of
-        the states left out (two or more failures), which bounds the rest.
-    """
-    restoration = Restoration(options, volumes, capacity)
-    whole = restoration.carried(frozenset())
-    nothing_down = math.prod(1 - chance for chance in down.values())
-    lost: dict[str, float] = {}
-    used = {risk for option in options for route in option.routes for risk in route.risks}
-    looked_at = nothing_down
-    for part, chance in sorted(down.items()):
-        alone = nothing_down / (1 - chance) * chance
-        looked_at += alone
-        if part not in used:
-            continue
-        now = restoration.carried(frozenset([part]))
-        for key, gbps in whole.items():
-            lost[key[0]] = lost.get(key[0], 0.0) + alone * max(0.0, gbps - now.get(key, 0.0))
-    return lost, max(0.0, 1 - looked_at)
