@@ -161,7 +161,7 @@ def _design(found: Found, tables: dict[str, Any]) -> Iterator[Figure]:
         for name, key in (*names, (f"design.{plan['id']}.capex", "capex")):
             yield Figure(name, f"Building cost of the first stage: {plan['name']}", plan[key], "USD", "line, huts, terminals and modules of what opens first", BUILDING + ("equipment.module.*",))
         yield Figure(f"design.{plan['id']}.cost", f"Present cost to users: {plan['name']}", plan["present_cost"], "USD", f"optimised; proven within {plan['gap']:.2%} of the best" if plan["finished"] else f"best found when time ran out, within {plan['gap']:.2%} of the bound", (f"design.{plan['id']}.capex", "link.*.lease", "economics.discount", *TRAFFIC))
-        yield Figure(f"design.{plan['id']}.protected", f"Protected traffic that survives every protected risk: {plan['name']}", plan["protected_share"], "1", "of what members want protected, opening stage; re-checked by an independent routine", ("member.*.protected", "region.*.protection_rtt_max"))
+        yield Figure(f"design.{plan['id']}.protected", f"Protected traffic that survives every protected risk: {plan['name']}", plan["protected_share"], "1", "of what members want protected, all stages; re-checked by an independent routine", ("member.*.protected", "region.*.protection_rtt_max"))
     years = tables["demand"]["years"]
     opening = next(i for i, year in enumerate(years) if year >= found.case.scenario.opening_year)
     carried = sum(values[opening] for values in tables["demand"]["carried"].values())

@@ -131,10 +131,10 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
         first = {b.leg for b in design.builds if b.stage == 0}
         wanted = sum(
             gbps * scenario.members[member].protected.base
-            for (stage, member, region), gbps in found.volumes.items()
-            if stage == 0 and scenario.members[member].site not in scenario.regions[region].sites
+            for (_, member, region), gbps in found.volumes.items()
+            if scenario.members[member].site not in scenario.regions[region].sites
         )
-        short = sum(gbps for (stage, _, _), gbps in design.shortfall.items() if stage == 0)
+        short = sum(design.shortfall.values())
         volume = sum(gbps for (stage, _, _), gbps in found.volumes.items() if stage == 0)
         weights = {m: sum(g for (s, n, _), g in found.volumes.items() if s == 0 and n == m) for m in scenario.members}
         rows.append(

@@ -25,6 +25,8 @@ SHORTFALL_PRICE_FACTOR = 4.0
 """Traffic left unprotected costs this many times the member's present price of capacity."""
 UNSERVED_PRICE_FACTOR = 40.0
 FLOW_MIN_GBPS = 1e-6
+SOFT_GAP_DIVISOR = 100
+"""Where protection has a price the objective is many times the cost of building, so its gap must be finer."""
 UNLIMITED_GBPS = 1e6
 """Stands for a line without limit where a number is needed."""
 
@@ -165,7 +167,7 @@ def solve(
     """
     model = _model(scenario, legs, options, volumes, alternative)
     outcome = model.program.solve(
-        gap=scenario.gap, time_limit_s=scenario.time_limit_s, seed=scenario.seed % 2**31, progress=progress
+        gap=scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR, time_limit_s=scenario.time_limit_s, seed=scenario.seed % 2**31, progress=progress
     )
     if not outcome.found:
         return None

@@ -177,7 +177,14 @@ def choice(scenario: Scenario, legs: Mapping[str, Leg], member: Member, region: 
     exempt = exempt_risks(scenario, member, region)
     risks = [risk for risk in protected_risks(scenario) if risk not in exempt]
     options = usable(scenario, legs, member, allowed)
-    routes = propose(options, legs, member.site, frozenset(region.sites), risks, scenario.candidate_paths_max * 2)
+    ends, limit = frozenset(region.sites), scenario.candidate_paths_max * 2
+    rented = [leg for leg in options if not leg.candidate]
+    # Rented routes are proposed apart, so that a plan never loses a route by being allowed to build more.
+    routes = [
+        *propose(rented, legs, member.site, ends, risks, limit),
+        *(propose(options, legs, member.site, ends, risks, limit) if len(rented) < len(options) else []),
+    ]
+    routes = list(dict.fromkeys(routes))
     routes = [r for r in routes if r.rtt_ms <= region.protection_rtt_ms_max.base]
     working = [i for i, r in enumerate(routes) if r.rtt_ms <= region.working_rtt_ms_max.base]
     standby = scenario.economics.standby_share.base

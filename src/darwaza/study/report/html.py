@@ -27,7 +27,7 @@ h1{font-size:34px;line-height:1.15;margin:0 0 8px;letter-spacing:-.01em}
 h2{font-size:15px;margin:0;color:var(--accent);font-weight:600}
 .answer{font-size:21px;line-height:1.4;margin:2px 0 14px;font-weight:600;max-width:54em}
 .lead{color:var(--muted);margin:0 0 20px}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px;margin:20px 0 8px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:20px 0 8px}
 .card{border:1px solid var(--faint);border-top:4px solid var(--accent);padding:12px 14px}
 .card b{display:block;font-size:27px;line-height:1.2}
 .card.bad{border-top-color:#d9772b}

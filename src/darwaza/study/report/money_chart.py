@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from darwaza.study.report.style import BLUE, FAINT, GAIN, GOLD, GREEN, INK, LOSS, MUTED, ORANGE, RED, SERIES, SKY, TEAL, VIOLET, musd, percent
+from darwaza.study.report.style import BLUE, FAINT, GAIN, GOLD, GREEN, INK, LOSS, MUTED, ORANGE, RED, SERIES, SKY, TEAL, VIOLET, label, musd, percent
 from darwaza.study.result import Result
 
 GROUP_NAMES = {
@@ -46,7 +46,7 @@ def worth(figure: Any, result: Result) -> None:
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.set_ylabel("present value, million USD")
     axes.tick_params(length=0)
-    axes.margins(y=0.12)
+    axes.set_ylim(top=axes.get_ylim()[1] * 1.08)
 
 
 def gains(figure: Any, result: Result) -> None:
@@ -66,7 +66,7 @@ def gains(figure: Any, result: Result) -> None:
             right, left = (right + value, left) if value >= 0 else (right, left + value)
         net = sum(totals[country].values())
         axes.plot(net, at, "D", color=INK, ms=7, mec="white", zorder=5)
-        axes.text(right + 4, at, f"net {musd(net * 1e6)}", va="center", fontsize=9, fontweight="bold")
+        label(axes, right, at, f"net {musd(net * 1e6)}", fontsize=9, fontweight="bold")
     axes.axvline(0, color=MUTED, lw=0.8)
     axes.set_yticks(range(len(order)), [names.get(c, c) for c in order])
     axes.invert_yaxis()
@@ -105,6 +105,7 @@ def cash(figure: Any, result: Result) -> None:
     axes.tick_params(length=0)
     axes.legend(ncols=6, loc="upper left", bbox_to_anchor=(0, 1.15), fontsize=8, columnspacing=1.0, handlelength=1.2)
     axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
+    axes.margins(y=0.06)
 
 
 def debt(figure: Any, result: Result) -> None:
@@ -115,7 +116,7 @@ def debt(figure: Any, result: Result) -> None:
     for at, tranche in enumerate(tranches):
         left.barh(at, tranche["usd"] / 1e6, color=SERIES[at], height=0.62)
         gift = "" if tranche["grant_element"] is None else f", gift {tranche['grant_element']:.0%}"
-        left.text(tranche["usd"] / 1e6, at, f" {musd(tranche['usd'])} ({tranche['share']:.0%}{gift})", va="center", fontsize=8.5)
+        label(left, tranche["usd"] / 1e6, at, f"{musd(tranche['usd'])} ({tranche['share']:.0%}{gift})")
     left.set_yticks(range(len(tranches)), [t["name"] for t in tranches])
     left.invert_yaxis()
     left.set_xlim(0, max(t["usd"] for t in tranches) / 1e6 * 1.75)
@@ -144,8 +145,8 @@ def tornado(figure: Any, result: Result) -> None:
             value = row[f"enpv_{end}"] / 1e6
             axes.barh(at, value - base, left=base, color=GAIN if value >= base else LOSS, height=0.6)
             if abs(value - base) > 1:
-                side = "left" if value >= base else "right"
-                axes.text(value, at, f" {row[end]:g} ", ha=side, va="center", fontsize=8, color=MUTED)
+                side = "right" if value >= base else "left"
+                label(axes, value, at, f"{row[end]:g}", side=side, fontsize=8, color=MUTED)
     axes.axvline(base, color=INK, lw=1)
     axes.axvline(0, color=RED, lw=1, ls=":")
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
@@ -189,7 +190,7 @@ def switching(figure: Any, result: Result) -> None:
     values = [(row["eirr"] if row["eirr"] is not None else 0.0) * 100 for row in rows]
     left.barh(range(len(rows)), values, color=[GAIN if v >= limit * 100 else LOSS for v in values], height=0.6)
     for at, row in enumerate(rows):
-        left.text(values[at], at, f" {percent(row['eirr'])}", va="center", fontsize=8.5)
+        label(left, values[at], at, percent(row["eirr"]))
     left.axvline(limit * 100, color=INK, lw=1, ls="--")
     left.set_yticks(range(len(rows)), [row["name"] for row in rows])
     left.invert_yaxis()
@@ -200,11 +201,11 @@ def switching(figure: Any, result: Result) -> None:
     items = [(names[k], v) for k, v in result.tables["switching"].items()]
     for at, (_, value) in enumerate(items):
         if value is None:
-            right.text(0, at, " no change makes it zero", va="center", fontsize=8.5, color=MUTED)
+            label(right, 0, at, "no change makes it zero", color=MUTED)
         else:
             shown = float(np.clip(value * 100, -100, 300))
             right.barh(at, shown, color=GOLD, height=0.6)
-            right.text(shown, at, f" {value * 100:+.0f} %", va="center", fontsize=8.5, ha="left" if shown >= 0 else "right")
+            label(right, shown, at, f"{value * 100:+.0f}%", side="right" if shown >= 0 else "left")
     right.axvline(0, color=MUTED, lw=0.8)
     right.set_yticks(range(len(items)), [name for name, _ in items])
     right.invert_yaxis()

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
 
-from darwaza.study.report.style import BLUE, FAINT, GOLD, INK, MUTED, ORANGE, SERIES, TEAL, gbps, hours, musd
+from darwaza.study.report.style import BLUE, FAINT, GOLD, INK, MUTED, ORANGE, SERIES, TEAL, gbps, hours, label, musd
 from darwaza.study.result import Result
 
-MAP_WEST, MAP_EAST, MAP_SOUTH, MAP_NORTH = 47.0, 91.0, 22.5, 52.5
-NAMED_ROLES = ("hub", "landing", "exchange")
-QUIET = "#eef2f5"
+MAP_WEST, MAP_EAST, MAP_SOUTH, MAP_NORTH = 47.0, 90.5, 23.2, 46.2
+CARRIED = LinearSegmentedColormap.from_list("carried", [ORANGE, "#f5dcc4", "#e6eff7"])
+"""Nothing carried to all carried."""
 
 
 def route_map(figure: Any, result: Result) -> None:
@@ -71,9 +73,10 @@ def _line(
 
 def _sites(axes: Axes, result: Result) -> None:
     homes = {m["site"] for m in result.tables["members"]}
-    for site in result.tables["sites"]:
-        if not (MAP_WEST < site["lon"] < MAP_EAST and MAP_SOUTH < site["lat"] < MAP_NORTH):
-            continue
+    shown = [s for s in result.tables["sites"] if MAP_WEST < s["lon"] < MAP_EAST and MAP_SOUTH < s["lat"] < MAP_NORTH]
+    taken = [(s["lon"] - 0.25, s["lat"] - 0.25, s["lon"] + 0.25, s["lat"] + 0.25) for s in shown]
+    # Capitals first: they get the place they want, and what finds no free place stays unnamed.
+    for site in sorted(shown, key=lambda s: (s["id"] not in homes, s["role"] == "border", s["id"])):
         home, border = site["id"] in homes, site["role"] == "border"
         axes.plot(
             site["lon"],
@@ -85,31 +88,53 @@ def _sites(axes: Axes, result: Result) -> None:
             mew=0.9,
             zorder=6,
         )
-        if site["role"] in NAMED_ROLES or home or border:
-            text = axes.annotate(
-                site["name"],
-                (site["lon"], site["lat"]),
-                xytext=(5, 3),
-                textcoords="offset points",
-                fontsize=8 if home else 6.3,
-                fontweight="bold" if home else "normal",
-                fontstyle="italic" if border else "normal",
-                color=INK if home or not border else MUTED,
-                zorder=7,
-            )
-            text.set_clip_on(True)
+        _name(axes, site, taken, home=home, border=border)
+
+
+def _name(axes: Axes, site: dict[str, Any], taken: list[tuple[float, float, float, float]], *, home: bool, border: bool) -> None:
+    """Write the name at the first of eight places around the site that hits no other name or site."""
+    size = 8.5 if home else 6.6
+    wide, high = len(site["name"]) * size * 0.0335, size * 0.075
+    for right, up in ((1, 0.3), (1, -0.9), (-1, 0.3), (-1, -0.9), (0, 0.9), (0, -1.6), (1, 1.0), (-1, 1.0)):
+        west = site["lon"] + (0.35 if right > 0 else -0.35 - wide if right < 0 else -wide / 2)
+        south = site["lat"] + up * high - 0.1
+        box = (west, south, west + wide, south + high)
+        if not any(box[0] < t[2] and t[0] < box[2] and box[1] < t[3] and t[1] < box[3] for t in taken):
+            break
+    else:
+        return
+    taken.append(box)
+    axes.text(
+        box[0] + wide / 2 if right == 0 else box[0] if right > 0 else box[2],
+        box[1],
+        site["name"],
+        fontsize=size,
+        fontweight="bold" if home else "normal",
+        fontstyle="italic" if border else "normal",
+        color=MUTED if border else INK,
+        ha="center" if right == 0 else "left" if right > 0 else "right",
+        va="bottom",
+        zorder=7,
+        path_effects=[Stroke(linewidth=2.2, foreground="#f6f9fb"), Normal()],
+    )
 
 
 def _countries(axes: Axes, result: Result) -> None:
+    """Country names where there is room: the emptiest point near the country's own sites."""
     names = {m["id"]: m["name"] for m in result.tables["members"]} | {"CN": "China", "RU": "Russia", "IR": "Iran"}
-    places: dict[str, list[tuple[float, float]]] = {}
-    for site in result.tables["sites"]:
-        if MAP_WEST < site["lon"] < MAP_EAST and MAP_SOUTH < site["lat"] < MAP_NORTH:
-            places.setdefault(site["country"], []).append((site["lon"], site["lat"]))
-    for country, points in places.items():
-        if country in names:
-            x, y = np.mean(points, axis=0)
-            axes.text(x, y - 1.35, names[country].upper(), fontsize=8.5, color="#8797a3", ha="center", zorder=1, alpha=0.8)
+    points = [(s["lon"], s["lat"], s["country"]) for s in result.tables["sites"]]
+    for country, name in names.items():
+        own = [(x, y) for x, y, c in points if c == country and MAP_WEST < x < MAP_EAST and MAP_SOUTH < y < MAP_NORTH]
+        if not own:
+            continue
+        middle = np.mean(own, axis=0)
+        candidates = [(middle[0] + dx, middle[1] + dy) for dx in np.arange(-3, 3.1, 0.5) for dy in np.arange(-2, 2.1, 0.5)]
+        x, y = max(
+            candidates,
+            key=lambda p: min(1.6, min(np.hypot((p[0] - q[0]) * 0.45, p[1] - q[1]) for q in points))
+            - 0.16 * np.hypot(p[0] - middle[0], p[1] - middle[1]),
+        )
+        axes.text(x, y, name.upper(), fontsize=8, color="#a3b1bb", ha="center", va="center", zorder=1)
 
 
 def _map_legend(axes: Axes, most: float) -> None:
@@ -173,7 +198,7 @@ def times(figure: Any, result: Result) -> None:
 def demand(figure: Any, result: Result) -> None:
     """Growth of traffic, and what new links carry of it."""
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.22, "width_ratios": [1, 1]})
-    figure.subplots_adjust(left=0.07, right=0.86, top=0.9, bottom=0.1)
+    figure.subplots_adjust(left=0.06, right=0.83, top=0.9, bottom=0.1)
     table, names = result.tables["demand"], {m["id"]: m["name"] for m in result.tables["members"]}
     years = table["years"]
     for axes, key, title in ((left, "traffic", "International traffic, Tbit/s"), (right, "carried", "Of it on new links, Tbit/s")):
@@ -182,7 +207,8 @@ def demand(figure: Any, result: Result) -> None:
         axes.set_title(title)
         axes.set_xlim(years[0], years[-1])
         axes.tick_params(length=0)
-        axes.grid(visible=True, axis="y", color="#e8ecef", zorder=0)
+        axes.grid(visible=True, axis="y", color="#e8ecef")
+        axes.set_axisbelow(True)
     handles = [Line2D([], [], color=SERIES[i], lw=6) for i in range(len(names))]
     figure.legend(handles[::-1], list(names.values())[::-1], loc="center right", bbox_to_anchor=(1.0, 0.5))
 
@@ -195,15 +221,15 @@ def plans(figure: Any, result: Result) -> None:
     labels = [row["name"] for row in rows]
     columns = (
         ("Building cost, all stages", [row["capex_all"] for row in rows], musd),
-        ("Protected traffic that really is", [row["protected_share"] for row in rows], lambda v: f"{v:.0%}"),
-        ("Protected traffic: hours cut a year", [row["reserved_hours"] for row in rows], hours),
+        ("Protected as wanted", [row["protected_share"] for row in rows], lambda v: f"{v:.0%}"),
+        ("Hours cut a year, protected", [row["reserved_hours"] for row in rows], hours),
     )
     for axes, (title, values, text) in zip(grid, columns, strict=True):
         colours = [BLUE if row["id"] == result.plan else "#9fb4c4" for row in rows]
         axes.barh(range(len(rows)), values, color=colours, height=0.62)
         top = max(values) or 1
         for at, value in enumerate(values):
-            axes.text(value + top * 0.02, at, text(value), va="center", fontsize=9)
+            label(axes, value, at, text(value))
         axes.set_title(title)
         axes.set_xlim(0, top * 1.28)
         axes.set_xticks([])
@@ -232,12 +258,12 @@ def availability(figure: Any, result: Result) -> None:
             for kind, total in _by_kind(row["causes"]).items():
                 left.barh(at + offset, total, left=start, height=0.33, color=colours[kind], alpha=1 if offset > 0 else 0.5)
                 start += total
-            left.text(start, at + offset, f" {hours(row['lost_hours'])}", va="center", fontsize=7.5)
+            label(left, start, at + offset, hours(row["lost_hours"]), fontsize=7.5)
             value = row["reserved_hours"]
             if value is not None:
                 right.barh(at + offset, value, height=0.33, color=INK if offset > 0 else FAINT)
-                right.text(value, at + offset, f" {hours(value)}", va="center", fontsize=7.5)
-    for axes, title in ((left, "All traffic, after rerouting: hours lost a year"), (right, "Protected traffic: hours cut a year")):
+                label(right, value, at + offset, hours(value), fontsize=7.5)
+    for axes, title in ((left, "All traffic, after rerouting: hours lost a year"), (right, "Hours cut a year, protected")):
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.set_title(title)
@@ -263,17 +289,17 @@ def events(figure: Any, result: Result) -> None:
     members = result.tables["members"]
     table = result.tables["events"]
     order = list(dict.fromkeys(row["event"] for row in table))
-    titles = {row["event"]: f"{row['name']}\n{row['started_on']}, {row['hours']:.0f} h" for row in table}
+    titles = {row["event"]: f"{row['name']}\n{row['started_on']}, {row['hours']:,.0f} h" for row in table}
     shown = [(result.tables["plans"][0]["id"], "today"), (result.plan, "with the plan")]
     grid = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.06})
-    figure.subplots_adjust(left=0.27, right=0.985, top=0.8, bottom=0.06)
+    figure.subplots_adjust(left=0.33, right=0.985, top=0.8, bottom=0.06)
     for axes, (plan, name) in zip(grid, shown, strict=True):
         matrix = np.full((len(order), len(members)), np.nan)
         for row in table:
             if row["plan"] == plan:
                 column = next(i for i, m in enumerate(members) if m["id"] == row["member"])
                 matrix[order.index(row["event"]), column] = row["rerouted"]
-        axes.imshow(matrix, cmap="RdYlBu", vmin=0, vmax=1, aspect="auto", alpha=0.75)
+        axes.imshow(matrix, cmap=CARRIED, vmin=0, vmax=1, aspect="auto")
         for (i, j), value in np.ndenumerate(matrix):
             if np.isfinite(value):
                 axes.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize=8.5, color=INK)
@@ -293,8 +319,8 @@ def building(figure: Any, result: Result) -> None:
     first = min((r["built_from"] for r in rows), default=0)
     for at, row in enumerate(rows):
         axes.barh(at, row["build_usd"] / 1e6, color=BLUE if row["built_from"] == first else SERIES[7], height=0.65)
-        note = f" {musd(row['build_usd'], 1)}   {row['km']:,} km   {gbps(row['capacity'][-1])}   from {row['built_from']}"
-        axes.text(row["build_usd"] / 1e6, at, note, va="center", fontsize=8.5)
+        note = f"{musd(row['build_usd'], 1)} , {row['km']:,} km, {gbps(row['capacity'][-1])}, from {row['built_from']}"
+        label(axes, row["build_usd"] / 1e6, at, note)
     axes.set_yticks(range(len(rows)), [f"{row['id']}\n{row['terrain']}" for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("building cost of the line, million USD (capacity as lit in the last stage)")

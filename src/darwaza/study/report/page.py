@@ -42,7 +42,7 @@ class Page:
 def pages(result: Result) -> list[Page]:
     """All pages in order."""
     return [
-        Page("map", "Where would it run?", _map(result), network_chart.route_map, 7.6, "Lines join sites directly; they are not surveyed courses. No borders are drawn.", ("design.capex", "design.carried")),
+        Page("map", "Where would it run?", _map(result), network_chart.route_map, 6.5, "Lines join sites directly; they are not surveyed courses. No borders are drawn.", ("design.capex", "design.carried")),
         Page("times", "Is it faster?", _times(result), network_chart.times, 4.6, "Shortest possible: the speed of light in glass, no equipment, no queues.", ("latency.UZ.europe.today", "latency.UZ.europe.gateway", "latency.UZ.gulf.corridor")),
         Page("demand", "How much traffic is there?", _demand(result), network_chart.demand, 4.4, "Peak of international traffic; a member's share over regions comes from a gravity model with today's round trips.", ("design.carried",)),
         Page("plans", "Which plan is best?", _plans(result), network_chart.plans, 3.8, "Each plan is optimised on its own. Protected traffic must survive every single cut, landing, pass, border and any one country for two days.", ("design.best.cost", "design.best.protected")),
@@ -144,16 +144,18 @@ def _availability(result: Result) -> str:
 def _events(result: Result) -> str:
     rows = result.tables["events"]
     today = result.tables["plans"][0]["id"]
-    gains: dict[tuple[str, str], float] = {}
-    for row in rows:
-        key = row["event"], row["member"]
-        sign = 1 if row["plan"] == result.plan else -1 if row["plan"] == today else 0
-        gains[key] = gains.get(key, 0.0) + sign * row["rerouted"]
-    (event, member), gain = max(gains.items(), key=lambda item: (item[1], item[0]))
+    shares = {(r["plan"], r["event"], r["member"]): r["rerouted"] for r in rows}
+    pairs = sorted({(r["event"], r["member"]) for r in rows})
+    event, member = max(pairs, key=lambda p: shares[(result.plan, *p)] - shares[(today, *p)])
+    before, after = shares[today, event, member], shares[result.plan, event, member]
     name = next(r["name"] for r in rows if r["event"] == event)
-    if gain <= 0.005:  # noqa: PLR2004 - below what is printed
+    if after - before < 0.005:  # noqa: PLR2004 - below what is printed
         return "In none of these events would the plan have carried more than today's network."
-    return f"Most is gained in '{name}': {_name(result, member)} keeps {gain:.0%} more of its traffic than today."
+    helped = sum(1 for p in pairs if shares[(result.plan, *p)] - shares[(today, *p)] > 0.005)  # noqa: PLR2004 - as above
+    return (
+        f"It helps {helped} times out of {len(pairs)}. Most in '{name}': {_name(result, member)} keeps {after:.0%} of its traffic "
+        f"rather than {before:.0%}. A country that cuts itself off stays cut off."
+    )
 
 
 def _worth(result: Result) -> str:
@@ -194,13 +196,13 @@ def _cash(result: Result) -> str:
 
 def _debt(result: Result) -> str:
     fin = result.tables["finance"]
-    weak = sum(1 for d in fin["dscr"] if d is not None and d < 1.3)  # noqa: PLR2004 - usual covenant
+    pairs = [(year, cover) for year, cover in zip(fin["years"], fin["dscr"], strict=True) if cover is not None]
+    weak = [year for year, cover in pairs if cover < 1.3]  # noqa: PLR2004 - usual covenant
     support = sum(value or 0 for value in fin["support"])
-    return (
-        f"{musd(fin['need'])} are needed, {musd(fin['idc'], 1)} of it interest and fees while building. Cover is under 1.3 in "
-        f"{weak} years (lowest {fin['dscr_min'] or 0:.2f}: the year after a late opening); owners add {musd(support, 1)} in all. "
-        f"Loan life cover is {fin['llcr'] or 0:.2f}."
-    )
+    text = f"{musd(fin['need'])} are needed; interest and fees while building are {musd(fin['idc'], 1)}. "
+    if weak:
+        text += f"Cover is under 1.3 in {', '.join(map(str, weak))}; owners add {musd(support, 1)}. "
+    return text + f"Loan life cover is {fin['llcr'] or 0:.2f}."
 
 
 def _tornado(result: Result) -> str:

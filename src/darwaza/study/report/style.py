@@ -58,6 +58,16 @@ def look() -> Iterator[None]:
         yield
 
 
+def label(axes: Any, x: float, y: float, text: str, *, side: str = "right", **look_of: Any) -> None:
+    """Text a few points beside (x, y); spaces cannot do that, for browsers drop them."""
+    shift = {"right": (4, 0), "left": (-4, 0), "above": (0, 3)}[side]
+    align = {"right": "left", "left": "right", "above": "center"}[side]
+    vertical = "bottom" if side == "above" else "center"
+    axes.annotate(
+        text, (x, y), xytext=shift, textcoords="offset points", ha=align, va=vertical, **({"fontsize": 8.5} | look_of)
+    )
+
+
 def musd(value: float | None, digits: int = 0) -> str:
     """US dollars in millions: ``$189m``, ``-$37m``, ``$2.1bn``."""
     if value is None:
