@@ -18,6 +18,7 @@ from darwaza.study.found import Found
 from darwaza.study.money import timeline
 from darwaza.study.money.risk import Case, monte_carlo
 from darwaza.study.network import Leg
+from darwaza.study.report.writer import write
 from darwaza.study.resilience.assess import Assessment, assess
 from darwaza.study.result import Result
 from darwaza.study.scenario.model import Alternative, Scenario
@@ -28,7 +29,7 @@ from darwaza.study.table import tables_of
 Progress = Callable[[str, float], None]
 """Told the name of the stage and the share of it that is done, 0 to 1."""
 
-MONTE_CARLO = "Monte Carlo"
+MONTE_CARLO, REPORT = "Monte Carlo", "Report"
 
 
 def stage_volumes(scenario: Scenario, split: Mapping[tuple[str, str], float]) -> dict[tuple[int, str, str], float]:
@@ -46,8 +47,8 @@ def headline(scenario: Scenario) -> Alternative:
     return next((a for a in scenario.alternatives if a.required), scenario.alternatives[-1])
 
 
-def run(scenario: Scenario, out: Path, *, progress: Progress | None = None, fresh: bool = False) -> Result:
-    """Run the whole study.
+def study(scenario: Scenario, out: Path, *, progress: Progress | None = None, fresh: bool = False) -> Result:
+    """Run the whole study and keep its result with the finished stages.
 
     Args:
         scenario: validated.
@@ -61,6 +62,25 @@ def run(scenario: Scenario, out: Path, *, progress: Progress | None = None, fres
     """
     tell = progress or (lambda _name, _share: None)
     stages = Stages(out, scenario.digest, fresh=fresh)
+    return stages.run("result", Result, lambda: _result(scenario, stages, tell))
+
+
+def report(scenario: Scenario, out: Path, *, progress: Progress | None = None, fresh: bool = False) -> list[Path]:
+    """Run the study and write its report under ``out``; see ``study`` for arguments and errors.
+
+    Returns:
+        The files, the HTML report first.
+    """
+    tell = progress or (lambda _name, _share: None)
+    result = study(scenario, out, progress=progress, fresh=fresh)
+    tell(REPORT, 0.0)
+    lines = Stages(out, scenario.digest).run("optical", dict[str, optical.Line], lambda: optical.lines(scenario))
+    files = write(result, scenario, lines, out)
+    tell(REPORT, 1.0)
+    return files
+
+
+def _result(scenario: Scenario, stages: Stages, tell: Progress) -> Result:
     found = work(scenario, stages, tell)
     tell(MONTE_CARLO, 0.0)
     spread = monte_carlo(

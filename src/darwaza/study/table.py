@@ -127,8 +127,8 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
     rows = []
     for plan in scenario.alternatives:
         design, assessed = found.designs[plan.id], found.assessments[plan.id]
-        built = {b.leg for b in design.builds}
-        first = {b.leg for b in design.builds if b.stage == 0}
+        built = sorted({b.leg for b in design.builds})
+        first = sorted({b.leg for b in design.builds if b.stage == 0})
         wanted = sum(
             gbps * scenario.members[member].protected.base
             for (_, member, region), gbps in found.volumes.items()
@@ -142,7 +142,7 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
                 "id": plan.id,
                 "name": plan.name,
                 "required": plan.required,
-                "built": sorted(built),
+                "built": built,
                 "km": round(sum(found.legs[name].km for name in built)),
                 "capex": round(sum(found.legs[name].build_usd for name in first) + _modules(scenario, found, design, 0)),
                 "capex_all": round(
@@ -412,7 +412,7 @@ def _climate(scenario: Scenario, found: Found) -> dict[str, Any]:
         link = scenario.links[name]
         cable += found.legs[name].km * scenario.terrains[link.terrain].build.base * (link.host.base if link.host else 1)
     extra = cable * climate.adaptation.base
-    built = {b.leg for b in design.builds}
+    built = sorted({b.leg for b in design.builds})
     hardened = sum(found.legs[name].cut_rate for name in built)
     return {
         "adaptation_usd": extra,

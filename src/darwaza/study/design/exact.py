@@ -258,10 +258,10 @@ def _forcing(model: _Model, option: Choice, number: int, stage: int, volume: flo
     """Nothing flows over a leg that is not built; per demand, which makes the linear relaxation tight."""
     using: dict[str, dict[int, float]] = {}
     for k, (first, second) in enumerate(option.pairs):
-        for name in option.routes[first].built | option.routes[second].built:
+        for name in sorted(option.routes[first].built | option.routes[second].built):
             using.setdefault(name, {})[model.pair[number, k, stage]] = 1.0
     for k in option.working:
-        for name in option.routes[k].built:
+        for name in sorted(option.routes[k].built):
             using.setdefault(name, {})[model.single[number, k, stage]] = 1.0
     for name, terms in using.items():
         model.program.row({**terms, model.build[name, stage]: -volume}, upper=0)

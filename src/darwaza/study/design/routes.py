@@ -143,11 +143,11 @@ def propose(
         for weigh in weightings:
             keep(_path(clear, start, ends, weigh))
     for route in list(found.values()):
-        local = {risk for risk in route.risks if risk in _near(choices, start) | _near_ends(choices, ends)}
+        local = route.risks & (_near(choices, start) | _near_ends(choices, ends))
         clear = [leg for leg in choices if leg.id not in route.legs and not (leg.risks & route.risks) - local]
         for weigh in weightings:
             keep(_path(clear, start, ends, weigh))
-    ranked = sorted(found.values(), key=lambda r: (r.lease + sum(legs[b].build_usd for b in r.built) / 8000, r.legs))
+    ranked = sorted(found.values(), key=lambda r: (r.lease + sum(legs[b].build_usd for b in sorted(r.built)) / 8000, r.legs))
     fast = sorted(found.values(), key=lambda r: (r.rtt_ms, r.legs))[: limit // 4]
     merged = list(dict.fromkeys([*fast, *ranked]))
     return merged[: max(limit, len(fast))] if len(merged) > limit else merged
@@ -197,7 +197,7 @@ def choice(scenario: Scenario, legs: Mapping[str, Leg], member: Member, region: 
 
     def cost(pair: tuple[int, int]) -> tuple[float, float]:
         first, second = routes[pair[0]], routes[pair[1]]
-        built = sum(legs[name].build_usd for name in first.built | second.built)
+        built = sum(legs[name].build_usd for name in sorted(first.built | second.built))
         return first.lease + standby * second.lease + built / BUILD_YEARS / BUILD_SHARE_GBPS, first.rtt_ms
 
     pairs.sort(key=cost)

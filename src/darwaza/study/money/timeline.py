@@ -74,7 +74,7 @@ def timeline(
             opex[at:] += leg.opex_usd
         by_leg[build.leg] = by_leg.get(build.leg, 0.0) + new_line + more
         if build.stage == 0:
-            for country in leg.countries:
+            for country in sorted(leg.countries):
                 by_country[country] = by_country.get(country, 0.0) + (new_line + more) / len(leg.countries)
     total = sum(by_country.values())
     carried, standby = _traffic(scenario, design, volumes)

@@ -35,6 +35,6 @@ def components(scenario: Scenario, legs: Mapping[str, Leg], *, hazard: float = 1
 def all_up(parts: Iterable[str], down: Mapping[str, float]) -> float:
     """Probability that every one of ``parts`` is up."""
     product = 1.0
-    for part in parts:
+    for part in sorted(parts):  # one order, so that the same parts give the same last digit
         product *= 1.0 - down[part]
     return product
