@@ -1,10 +1,11 @@
 """SNDlib models as mixed-integer programs.
 
 Two formulations of the same problem. ``plain`` is the first thing one would write: one flow per demand, conservation
-at each node, capacity on each link. ``tuned`` gives the solver the same problem in fewer columns with a tighter
-relaxation: demands that may be split are gathered into one commodity per node of a vertex cover of the demand graph
-(per source where direction matters), one copy of conservation is left out, and cuts around single nodes and around
-linked pairs of nodes are stated. Both have the same optimum; ``bench`` times one against the other.
+at each node, capacity on each link. ``tuned`` gives the solver the same problem in fewer columns and rows: demands that
+may be split are gathered into one commodity per node of a vertex cover of the demand graph (per source where direction
+matters), and the row of conservation that the others imply is left out. Both have the same optimum; ``bench`` times
+one against the other. Stating capacity cuts around nodes as well was tried: the solver finds them by itself, and the
+larger program took four times as long on pdh.
 
 Words of the format and how they are read here:
 
@@ -17,7 +18,6 @@ Words of the format and how they are read here:
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from darwaza.errors import MalformedError
@@ -102,7 +102,7 @@ def check(model: Model) -> None:
 def plain(network: Network, model: Model, *, routing_sum: bool = False) -> Program:
     """The plainest correct program of ``model`` on ``network``: one commodity per demand, nothing added."""
     check(model)
-    return _build(network, model, _per_demand(network), routing_sum=routing_sum, cuts=False)
+    return _build(network, model, _per_demand(network), routing_sum=routing_sum, reduced=False)
 
 
 def tuned(network: Network, model: Model, *, routing_sum: bool = False) -> Program:
@@ -118,7 +118,7 @@ def tuned(network: Network, model: Model, *, routing_sum: bool = False) -> Progr
     if gather:
         directed = model.link == "DIRECTED" or model.demand == "DIRECTED"
         commodities = _by_source(network) if directed else _by_cover(network)
-    return _build(network, model, commodities, routing_sum=routing_sum, cuts=True)
+    return _build(network, model, commodities, routing_sum=routing_sum, reduced=True)
 
 
 def solve(program: Program, *, time_limit_s: float, gap: float = 1e-6, seed: int = 0) -> Outcome:
@@ -162,20 +162,18 @@ def _by_cover(network: Network) -> list[Commodity]:
     return found
 
 
-def _build(network: Network, model: Model, commodities: list[Commodity], *, routing_sum: bool, cuts: bool) -> Program:
+def _build(network: Network, model: Model, commodities: list[Commodity], *, routing_sum: bool, reduced: bool) -> Program:
     built = _Built(network, model, routing_sum)
     built.program.offset = sum(link.installed_cost for link in network.links)
     _capacities(built)
     if model.survivability == "ONE_PLUS_ONE_PROTECTION":
-        _protected(built, commodities, reduced=cuts)
+        _protected(built, commodities, reduced=reduced)
     else:
         failures: list[str | None] = [None]
         if model.survivability == "UNRESTRICTED_FLOW_RECONFIGURATION":
             failures += [link.id for link in network.links]
         for failed in failures:
-            _routing(built, commodities, failed, reduced=cuts)
-    if cuts:
-        _cuts(built)
+            _routing(built, commodities, failed, reduced=reduced)
     return built.program
 
 
@@ -359,41 +357,3 @@ def _protected(built: _Built, commodities: list[Commodity], *, reduced: bool) ->
             net = (doubled.total if node == commodity.source else 0.0) - doubled.targets.get(node, 0.0)
             built.program.row(terms, lower=net / scale, upper=net / scale)
     _loads(built, ways, links, costed=True)
-
-
-def _cuts(built: _Built) -> None:
-    """Capacity that must leave a set of nodes: single nodes, and the two ends of every link."""
-    network = built.network
-    sets: list[frozenset[str]] = [frozenset([node]) for node in network.nodes]
-    if len(network.nodes) > 2:  # noqa: PLR2004 - the ends of a link are then not everything
-        sets += [frozenset([link.source, link.target]) for link in network.links]
-    for inside in dict.fromkeys(sets):
-        need = _crossing(built, inside)
-        if need <= 0:
-            continue
-        crossing = [link for link in network.links if (link.source in inside) != (link.target in inside)]
-        if built.model.link == "DIRECTED":
-            continue  # direction matters there; the solver's own cuts serve as well
-        if built.model.survivability == "ONE_PLUS_ONE_PROTECTION":
-            need *= 2
-        terms: dict[int, float] = {}
-        for link in crossing:
-            for column, capacity in _room(built, link).items():
-                terms[column] = -capacity
-        built.program.row(terms, lower=need - sum(link.installed for link in crossing))
-
-
-def _crossing(built: _Built, inside: Iterable[str]) -> float:
-    """Demand that must cross the border of a node set, in capacity of links that serve it both ways or shared."""
-    nodes = frozenset(inside)
-    out = into = 0.0
-    for d in built.network.demands:
-        if (d.source in nodes) != (d.target in nodes):
-            if d.source in nodes:
-                out += d.value * d.routing_unit
-            else:
-                into += d.value * d.routing_unit
-    if built.undirected:
-        return out + into
-    # On bidirected links an undirected demand may be routed either way round, so only half of the sum is certain.
-    return max(out, into) if built.model.demand == "DIRECTED" else (out + into) / 2
