@@ -431,7 +431,7 @@ def _assumptions(scenario: Scenario) -> Rows:
             "high": v.high,
             "unit": v.unit,
             "source": v.source,
-            "confidence": scenario.sources[v.source].confidence,
+            "confidence": v.confidence or scenario.sources[v.source].confidence,
             "note": v.note,
             "line": v.line,
         }

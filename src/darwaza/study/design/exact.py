@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from darwaza.errors import TransientError
 from darwaza.study.demand import member_factors, price_factors
 from darwaza.study.design.program import INFINITY, Program
 from darwaza.study.design.routes import Choice, Route, leg_risk, protected_risks
@@ -27,6 +28,7 @@ UNSERVED_PRICE_FACTOR = 40.0
 FLOW_MIN_GBPS = 1e-6
 SOFT_GAP_DIVISOR = 100
 """Where protection has a price the objective is many times the cost of building, so its gap must be finer."""
+ROUNDING = 1e-6
 UNLIMITED_GBPS = 1e6
 """Stands for a line without limit where a number is needed."""
 
@@ -104,6 +106,12 @@ def stage_years(scenario: Scenario, stage: int) -> range:
     return range(scenario.stages[stage], ends[stage])
 
 
+class SolverTimeoutError(TransientError):
+    """Time ran out before any design was found. More time may find one."""
+
+    code = "study_timeout"
+
+
 class _Model:
     """Columns by meaning, while the program is built."""
 
@@ -164,11 +172,19 @@ def solve(
 
     Returns:
         The design; None when no design satisfies the rules (see ``conflict`` for why).
+
+    Raises:
+        SolverTimeoutError: time ran out before any design was found.
     """
     model = _model(scenario, legs, options, volumes, alternative)
+    start = rounded(model)
     outcome = model.program.solve(
-        gap=scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR, time_limit_s=scenario.time_limit_s, seed=scenario.seed % 2**31, progress=progress
+        gap=scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR, time_limit_s=scenario.time_limit_s, seed=scenario.seed % 2**31, progress=progress, start=start
     )
+    if not outcome.found and not outcome.infeasible:
+        raise SolverTimeoutError(
+            f"plan {alternative.id}: no design was found in {scenario.time_limit_s:g} s; raise study.time_limit_s"
+        )
     if not outcome.found:
         return None
     return _read(model, options, alternative, outcome.values, outcome.objective, outcome.bound, outcome.finished)
@@ -200,6 +216,29 @@ def _model(
     _captures(model, options)
     _capacities(model, options, alternative)
     return model
+
+
+def rounded(model: _Model) -> list[float] | None:
+    """A quick feasible design: solve with fractions, round every build and module up, route again at no more than that.
+
+    It gives the search a first design (and the study an answer when time runs out at once). Rounding up keeps every
+    row but the ceiling of a line; None when that, or anything else, fails.
+    """
+    program = model.program
+    kinds = program.integer
+    program.integer = [False] * len(kinds)
+    relaxed = program.solve()
+    program.integer = kinds
+    if not relaxed.found:
+        return None
+    lower, upper = list(program.lower), list(program.upper)
+    for column, whole in enumerate(kinds):
+        if whole:
+            program.lower[column] = program.upper[column] = float(math.ceil(relaxed.values[column] - ROUNDING))
+    program.integer = [False] * len(kinds)
+    fixed = program.solve()
+    program.integer, program.lower, program.upper = kinds, lower, upper
+    return [float(value) for value in fixed.values] if fixed.found else None
 
 
 def _builds(model: _Model, alternative: Alternative) -> None:

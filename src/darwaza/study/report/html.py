@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from darwaza.study.report.page import Page, pages
-from darwaza.study.report.style import look, musd, percent
+from darwaza.study.report.style import chance, look, musd, percent
 from darwaza.study.result import Result
 
 WIDTH_INCHES = 10.0
@@ -98,7 +98,7 @@ def _header(result: Result) -> str:
         (musd(plan["capex"]), "to build the first stage", True),
         (percent(eco["eirr"]), f"economic return (asked: {percent(eco['discount'], 0)})", good),
         (percent(fin["firr"]), f"financial return (money costs {percent(fin['wacc'])})", pays),
-        (f"{spread['enpv_positive']:.0%}", "chance that the region gains", spread["enpv_positive"] >= 0.5),  # noqa: PLR2004 - even odds
+        (chance(spread["enpv_positive"]), "chance that the region gains", spread["enpv_positive"] >= 0.5),  # noqa: PLR2004 - even odds
         (f"{plan['protected_share']:.0%}", "of protected traffic survives any one failure", plan["protected_share"] > 0.999),  # noqa: PLR2004 - all of it
     ]
     boxes = "".join(

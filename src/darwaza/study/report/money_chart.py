@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from darwaza.study.report.style import BLUE, FAINT, GAIN, GOLD, GREEN, INK, LOSS, MUTED, ORANGE, RED, SERIES, SKY, TEAL, VIOLET, label, musd, percent
+from darwaza.study.report.style import BLUE, FAINT, GAIN, GOLD, GREEN, INK, LOSS, MUTED, ORANGE, RED, SERIES, SKY, TEAL, VIOLET, chance, label, musd, percent
 from darwaza.study.result import Result
 
 GROUP_NAMES = {
@@ -174,7 +174,7 @@ def uncertainty(figure: Any, result: Result) -> None:
         middle = spread[key]["p50"] / 1e6
         axes.axvline(middle, color=INK, lw=1, ls="--")
         axes.text(middle, counts.max() * 1.03, f"median {musd(middle * 1e6)}", ha="center", fontsize=8.5)
-        axes.set_title(f"{title}: positive in {share:.0%}", pad=16)
+        axes.set_title(f"{title}: positive in {chance(share)}", pad=16)
         axes.set_yticks([])
         axes.set_xlabel("million USD")
         axes.tick_params(length=0)
@@ -208,7 +208,7 @@ def switching(figure: Any, result: Result) -> None:
             label(right, shown, at, f"{value * 100:+.0f}%", side="right" if shown >= 0 else "left")
     right.axvline(0, color=MUTED, lw=0.8)
     right.set_yticks(range(len(items)), [name for name, _ in items])
-    right.invert_yaxis()
+    right.set_ylim(len(items) - 0.5, -0.5)
     right.set_title("Change that makes the gain zero")
     right.tick_params(length=0)
     right.margins(x=0.25)

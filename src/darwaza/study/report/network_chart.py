@@ -134,6 +134,7 @@ def _countries(axes: Axes, result: Result) -> None:
             key=lambda p: min(1.6, min(np.hypot((p[0] - q[0]) * 0.45, p[1] - q[1]) for q in points))
             - 0.16 * np.hypot(p[0] - middle[0], p[1] - middle[1]),
         )
+        points.extend((x + shift, y, country) for shift in (-1.6, 0.0, 1.6))
         axes.text(x, y, name.upper(), fontsize=8, color="#a3b1bb", ha="center", va="center", zorder=1)
 
 
@@ -152,7 +153,7 @@ def _map_legend(axes: Axes, most: float) -> None:
         "where a member's traffic starts",
         "border crossing",
     ]
-    axes.legend(handles, labels, loc="upper right", fontsize=8, frameon=True, facecolor="white", edgecolor=FAINT)
+    axes.legend(handles, labels, loc="lower right", fontsize=8, frameon=True, facecolor="white", edgecolor=FAINT)
 
 
 def times(figure: Any, result: Result) -> None:
@@ -319,7 +320,7 @@ def building(figure: Any, result: Result) -> None:
     first = min((r["built_from"] for r in rows), default=0)
     for at, row in enumerate(rows):
         axes.barh(at, row["build_usd"] / 1e6, color=BLUE if row["built_from"] == first else SERIES[7], height=0.65)
-        note = f"{musd(row['build_usd'], 1)} , {row['km']:,} km, {gbps(row['capacity'][-1])}, from {row['built_from']}"
+        note = f"{musd(row['build_usd'], 1)}, {row['km']:,} km, {gbps(row['capacity'][-1])}, from {row['built_from']}"
         label(axes, row["build_usd"] / 1e6, at, note)
     axes.set_yticks(range(len(rows)), [f"{row['id']}\n{row['terrain']}" for row in rows], fontsize=8)
     axes.invert_yaxis()

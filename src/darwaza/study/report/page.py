@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darwaza.study.report import money_chart, network_chart
-from darwaza.study.report.style import gbps, hours, musd, percent
+from darwaza.study.report.style import chance, gbps, hours, musd, percent
 from darwaza.study.result import Result
 
 PRICE_PER_MBPS_MONTH = 12_000.0
@@ -114,7 +114,7 @@ def _plans(result: Result) -> str:
     today, best = rows[0], _plan(result)
     return (
         f"Today {today['protected_share']:.0%} of what members want protected can be. '{best['name']}' protects "
-        f"{best['protected_share']:.0%} and is proven to be within {best['gap']:.1%} of the cheapest way of doing so."
+        f"{best['protected_share']:.0%} and is within {best['gap']:.1%} of the cheapest way over the routes considered (proven)."
     )
 
 
@@ -137,8 +137,18 @@ def _availability(result: Result) -> str:
     before, after = rows[today, best]["reserved_hours"], rows[result.plan, best]["reserved_hours"]
     return (
         f"Protected traffic of {_name(result, best)} is cut {hours(before)} a year today and {hours(after)} with the plan. "
-        "What remains is mostly the member's own national cut, which no cable can help."
+        + _remaining(rows[result.plan, best], best)
     )
+
+
+def _remaining(row: dict[str, Any], member: str) -> str:
+    """What the largest part of the traffic still lost is due to."""
+    if not row["causes"] or row["lost_hours"] <= 0:
+        return ""
+    top = row["causes"][0]
+    share = top["hours"] / row["lost_hours"]
+    own = " (a cut ordered at home, which no cable can help)" if top["cause"] == member else ""
+    return f"Of all its traffic still lost after rerouting, {share:.0%} is due to '{top['cause']}'{own}."
 
 
 def _events(result: Result) -> str:
@@ -217,8 +227,8 @@ def _tornado(result: Result) -> str:
 def _uncertainty(result: Result) -> str:
     spread = result.tables["spread"]
     return (
-        f"In {spread['runs']:,} futures the region gains in {spread['enpv_positive']:.0%}; the company earns the cost of its money "
-        f"in {spread['fnpv_positive']:.0%}. Nine in ten economic rates of return lie between {percent(spread['eirr'].get('p5'))} and "
+        f"In {spread['runs']:,} futures the region gains in {chance(spread['enpv_positive'])}; the company earns the cost of its money "
+        f"in {chance(spread['fnpv_positive'])}. Nine in ten economic rates of return lie between {percent(spread['eirr'].get('p5'))} and "
         f"{percent(spread['eirr'].get('p95'))}."
     )
 

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from darwaza.study.report.page import Page, pages
-from darwaza.study.report.style import BLUE, INK, MUTED, look, musd, percent
+from darwaza.study.report.style import BLUE, INK, MUTED, chance, look, musd, percent
 from darwaza.study.result import Result
 
 A4_LANDSCAPE = (11.69, 8.27)
@@ -42,7 +42,7 @@ def _cover(result: Result, items: list[Page]) -> Figure:
         (musd(plan["capex"]), "to build the first stage"),
         (percent(eco["eirr"]), f"economic return\n(asked: {percent(eco['discount'], 0)})"),
         (percent(fin["firr"]), f"financial return\n(money costs {percent(fin['wacc'])})"),
-        (f"{spread['enpv_positive']:.0%}", "chance that the region gains"),
+        (chance(spread["enpv_positive"]), "chance that the region gains"),
     ]
     for at, (value, text) in enumerate(cards):
         left = 0.05 + at * 0.23
@@ -83,6 +83,10 @@ def _text_pages(result: Result) -> list[Figure]:
         lines += [("item" if i == 0 else "more", part) for i, part in enumerate(textwrap.wrap(text, 135))]
         if source["url"]:
             lines.append(("link", source["url"][:150]))
+    lines.append(("head", "Assumptions"))
+    for row in result.tables["assumptions"]:
+        numbers = f"{row['base']:,.6g} ({row['low']:,.6g} to {row['high']:,.6g}) {row['unit']}"
+        lines.append(("item", f"{row['path']}: {numbers} [{row['source']}, {row['confidence']}]"))
     sheets = []
     for start in range(0, len(lines), ROWS_A_PAGE):
         figure = Figure(figsize=A4_LANDSCAPE)
@@ -92,6 +96,6 @@ def _text_pages(result: Result) -> list[Figure]:
                 figure.text(0.05, height, text, fontsize=13, fontweight="bold", color=BLUE)
             else:
                 mark = "•  " if kind == "item" else "    "
-                figure.text(0.05, height, mark + text, fontsize=9 if kind != "link" else 7.5, color=INK if kind != "link" else MUTED, parse_math=False)
+                figure.text(0.05, height, mark + text, fontsize=9 if kind != "link" else 7.5, color=INK if kind != "link" else MUTED)
         sheets.append(figure)
     return sheets

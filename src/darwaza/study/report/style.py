@@ -48,6 +48,7 @@ SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "darwaza",
     "pdf.fonttype": 42,
     "path.simplify": False,
+    "text.parse_math": False,
 }
 
 
@@ -81,6 +82,13 @@ def musd(value: float | None, digits: int = 0) -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as percent."""
     return "none" if value is None else f"{value * 100:.{digits}f}%"
+
+
+def chance(value: float) -> str:
+    """A probability as percent that never claims certainty."""
+    if 0.995 <= value < 1:  # noqa: PLR2004 - would be rounded to certainty
+        return "over 99%"
+    return "under 1%" if 0 < value < 0.005 else f"{value:.0%}"  # noqa: PLR2004 - would be rounded to never
 
 
 def gbps(value: float) -> str:

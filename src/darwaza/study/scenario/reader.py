@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darwaza.errors import MalformedError
-from darwaza.study.scenario.value import UNITS, Value
+from darwaza.study.scenario.value import CONFIDENCES, UNITS, Value
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-\.\"]+)\s*=")
-_VALUE_KEYS = frozenset({"low", "base", "high", "unit", "source", "note"})
+_VALUE_KEYS = frozenset({"low", "base", "high", "unit", "source", "note", "confidence"})
 PROBLEMS_MAX = 200
 """Problems listed at once; the rest are counted."""
 
@@ -217,7 +217,10 @@ class Reader:
             limits = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
             self.problem(key, f"must be {limits} {unit}, but its range is {scaled[0]:g} to {scaled[2]:g}")
         source, note = str(found.get("source", "")), str(found.get("note", ""))
-        value = Value(path, scaled[0], scaled[1], scaled[2], unit, source, note, line)
+        confidence = str(found.get("confidence", ""))
+        if confidence and confidence not in CONFIDENCES:
+            self.problem(key, f"confidence {confidence!r} is not one of {', '.join(CONFIDENCES)}")
+        value = Value(path, scaled[0], scaled[1], scaled[2], unit, source, note, line, confidence)
         self.notes.values[path] = value
         return value
 

@@ -78,6 +78,7 @@ class Value:
         source: id of a ``Source``.
         note: what a reader should know, or "".
         line: line in the scenario file, 1-based; 0 for a value the program derived.
+        confidence: of this number where it differs from its source's (a figure derived from a published one); else "".
     """
 
     path: str
@@ -88,9 +89,4 @@ class Value:
     source: str
     note: str = ""
     line: int = 0
-
-    def scaled(self, factor: float) -> "Value":
-        """The same statement about ``factor`` times the quantity; ``factor`` > 0."""
-        return Value(
-            self.path, self.low * factor, self.base * factor, self.high * factor, self.unit, self.source, self.note, self.line
-        )
+    confidence: str = ""
