@@ -25,8 +25,10 @@ class Journey:
     rtt_ms: float
 
 
-def fastest(legs: Iterable[Leg], start: str, ends: frozenset[str], avoid: frozenset[str] = frozenset()) -> Journey | None:
-    """Fastest route from ``start`` to any of ``ends`` keeping out of ``avoid`` countries (Dijkstra); None without one."""
+def fastest(
+    legs: Iterable[Leg], start: str, ends: frozenset[str], avoid: frozenset[str] = frozenset()
+) -> Journey | None:
+    """Fastest route from ``start`` to any of ``ends`` keeping out of ``avoid`` countries (Dijkstra), or None."""
     around: dict[str, list[Leg]] = {}
     for leg in legs:
         if not leg.countries & avoid:
@@ -62,7 +64,9 @@ def table(scenario: Scenario, legs: Mapping[str, Leg], usable: Iterable[str]) ->
     return found
 
 
-def through(scenario: Scenario, legs: Mapping[str, Leg], usable: Iterable[str], waypoint: str) -> dict[tuple[str, str], Journey]:
+def through(
+    scenario: Scenario, legs: Mapping[str, Leg], usable: Iterable[str], waypoint: str
+) -> dict[tuple[str, str], Journey]:
     """As ``table``, but every journey must pass the site ``waypoint``: the price in time of that gateway.
 
     Beyond the way point a journey keeps out of every country it has crossed before, so that it cannot turn back.

@@ -6,6 +6,7 @@ map never look at terrain tables again. Units: km, ms (round trip), USD, Gbit/s,
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from darwaza.study.scenario.model import Link, Scenario
 
@@ -85,7 +86,7 @@ def fibre_km(scenario: Scenario, link: Link, *, case: str = "base") -> float:
     if link.length is not None:
         return float(getattr(link.length, case))
     points = course(scenario, link)
-    air = sum(great_circle_km(p, q) for p, q in zip(points, points[1:], strict=False))
+    air = sum(great_circle_km(p, q) for p, q in pairwise(points))
     return air * float(getattr(scenario.equipment.detour, case))
 
 

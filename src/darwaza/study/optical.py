@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def chain(spans: int, span_km: float, loss_db_km: float) -> dict[str, Any]:
         elements.append(element(f"span {number}", "Fiber", number, type_variety=FIBRE, params=params))
     elements.append(element("B", "Transceiver", spans + 1))
     names = [item["uid"] for item in elements]
-    links = [{"from_node": a, "to_node": b} for a, b in zip(names, names[1:], strict=False)]
+    links = [{"from_node": a, "to_node": b} for a, b in pairwise(names)]
     return {"elements": elements, "connections": links}
 
 
@@ -213,7 +214,9 @@ def topology(scenario: Scenario, found: Mapping[str, Line], built: frozenset[str
     sites = sorted({end for name in built for end in (scenario.links[name].a, scenario.links[name].b)})
     for site in sites:
         place = scenario.sites[site]
-        where = {"location": {"city": place.name, "region": place.country, "latitude": place.lat, "longitude": place.lon}}
+        where = {
+            "location": {"city": place.name, "region": place.country, "latitude": place.lat, "longitude": place.lon}
+        }
         elements.append({"uid": f"trx {site}", "type": "Transceiver", "metadata": where})
         elements.append({"uid": f"roadm {site}", "type": "Roadm", "metadata": where})
         connections.append({"from_node": f"trx {site}", "to_node": f"roadm {site}"})
@@ -232,7 +235,9 @@ def topology(scenario: Scenario, found: Mapping[str, Line], built: frozenset[str
                     "con_out": CONNECTOR_DB,
                 }
                 where = {"location": {"city": name, "region": "", "latitude": 0, "longitude": 0}}
-                elements.append({"uid": uid, "type": "Fiber", "type_variety": FIBRE, "params": params, "metadata": where})
+                elements.append(
+                    {"uid": uid, "type": "Fiber", "type_variety": FIBRE, "params": params, "metadata": where}
+                )
                 connections.append({"from_node": previous, "to_node": uid})
                 previous = uid
             connections.append({"from_node": previous, "to_node": f"roadm {end}"})

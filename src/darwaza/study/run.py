@@ -8,6 +8,7 @@ The report is made from the result alone, so that what is printed is what was fo
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from darwaza.errors import InvariantError
@@ -121,7 +122,7 @@ def work(scenario: Scenario, stages: Stages, tell: Progress) -> Found:
         designs[plan.id] = stages.run(
             f"design-{plan.id}",
             exact.Design,
-            lambda plan=plan, allowed=allowed: _design(scenario, legs, options[plan.id], volumes, plan, allowed, tell),
+            partial(_design, scenario, legs, options[plan.id], volumes, plan, allowed, tell),
         )
         tell(f"Design: {plan.name}", 1.0)
     opening = {(m, r): gbps for (stage, m, r), gbps in volumes.items() if stage == 0}
@@ -132,7 +133,7 @@ def work(scenario: Scenario, stages: Stages, tell: Progress) -> Found:
         assessments[plan.id] = stages.run(
             f"resilience-{plan.id}",
             Assessment,
-            lambda plan=plan: assess(scenario, legs, designs[plan.id], options[plan.id], options[first], opening),
+            partial(assess, scenario, legs, designs[plan.id], options[plan.id], options[first], opening),
         )
     tell("Resilience and past events", 1.0)
     plan = headline(scenario)
@@ -148,7 +149,7 @@ def work(scenario: Scenario, stages: Stages, tell: Progress) -> Found:
         assessments=assessments,
         case=Case(
             scenario,
-            timeline.timeline(scenario, legs, designs[plan.id], volumes),
+            timeline.timeline(scenario, legs, designs[plan.id]),
             _saved(assessments[first], assessments[plan.id]),
             transit_owners(scenario, designs[first]),
         ),
@@ -241,4 +242,3 @@ def transit_owners(scenario: Scenario, today: exact.Design) -> dict[str, dict[st
         }
         for member, own in earned.items()
     }
-

@@ -6,7 +6,6 @@ name. A changed scenario or a new version never reads an old file. A file appear
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -56,8 +55,9 @@ class Stages:
                 return msgspec.msgpack.decode(path.read_bytes(), type=kind)
             except (msgspec.DecodeError, msgspec.ValidationError):
                 pass  # a damaged file is as good as none: the stage is worked out again below
-        result = work()
+        content = msgspec.msgpack.encode(work())
         scratch = path.with_suffix(".part")
-        scratch.write_bytes(msgspec.msgpack.encode(result))
-        os.replace(scratch, path)
-        return result
+        scratch.write_bytes(content)
+        scratch.replace(path)
+        # Decoded again, so that a first run hands on exactly what a later one will read (1 comes back as 1.0).
+        return msgspec.msgpack.decode(content, type=kind)

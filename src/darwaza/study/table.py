@@ -144,7 +144,9 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
                 "required": plan.required,
                 "built": built,
                 "km": round(sum(found.legs[name].km for name in built)),
-                "capex": round(sum(found.legs[name].build_usd for name in first) + _modules(scenario, found, design, 0)),
+                "capex": round(
+                    sum(found.legs[name].build_usd for name in first) + _modules(scenario, found, design, 0)
+                ),
                 "capex_all": round(
                     sum(found.legs[name].build_usd for name in built)
                     + _modules(scenario, found, design, len(scenario.stages) - 1)
@@ -311,9 +313,25 @@ def _distribution(economics: Economics) -> Rows:
 
 
 def _finance(found: Found, finance: Finance) -> dict[str, Any]:
-    fields = ("revenue", "opex", "fees", "backhaul", "tax", "later_capex", "available", "debt_service", "reserve", "support", "dividends", "project")
+    fields = (
+        "revenue",
+        "opex",
+        "fees",
+        "backhaul",
+        "tax",
+        "later_capex",
+        "available",
+        "debt_service",
+        "reserve",
+        "support",
+        "dividends",
+        "project",
+    )
     rows = {name: _numbers(getattr(finance, name)[0]) for name in fields}
-    rows["capex"] = _numbers(-finance.project[0] + (finance.revenue - finance.opex - finance.fees - finance.backhaul - finance.later_capex)[0])
+    rows["capex"] = _numbers(
+        -finance.project[0]
+        + (finance.revenue - finance.opex - finance.fees - finance.backhaul - finance.later_capex)[0]
+    )
     drawn = sum((d.drawn[0] for d in finance.tranches.values()), start=np.zeros(len(found.case.time.years)))
     rows["drawn"] = _numbers(drawn)
     return {

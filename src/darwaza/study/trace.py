@@ -63,12 +63,9 @@ def explain(name: str, scenario: Scenario, result: Result | None) -> list[Trace]
         UnknownValueError: nothing has this name.
     """
     figures = {figure.id: figure for figure in result.figures} if result else {}
-    found: list[Trace] = []
     seen: set[str] = set()
-    for figure in _matching(name, figures):
-        found.append(_figure(figures[figure], figures, scenario, seen, 0))
-    for path in _matching(name, scenario.values):
-        found.append(_value(scenario.values[path], scenario))
+    found = [_figure(figures[figure], figures, scenario, seen, 0) for figure in _matching(name, figures)]
+    found += [_value(scenario.values[path], scenario) for path in _matching(name, scenario.values)]
     if not found:
         near = get_close_matches(name, [*figures, *scenario.values], n=5, cutoff=0.4)
         hint = f"; near ones: {', '.join(near)}" if near else ""
@@ -85,7 +82,11 @@ def _figure(figure: Figure, figures: dict[str, Figure], scenario: Scenario, seen
     if figure.id not in seen and depth < DEPTH_MAX:
         seen.add(figure.id)
         for wanted in figure.inputs:
-            inputs += [_figure(figures[n], figures, scenario, seen, depth + 1) for n in _matching(wanted, figures) if n != figure.id]
+            inputs += [
+                _figure(figures[n], figures, scenario, seen, depth + 1)
+                for n in _matching(wanted, figures)
+                if n != figure.id
+            ]
             inputs += [_value(scenario.values[n], scenario) for n in _matching(wanted, scenario.values)]
     return Trace(figure.id, figure.label, figure.value, None, None, figure.unit, figure.method, None, 0, tuple(inputs))
 

@@ -43,7 +43,7 @@ def test_html_is_self_contained(report: Path) -> None:
     page = html.fromstring(text)
     assert not page.xpath("//script | //link | //img | //iframe | //object")
     assert not re.search(r"url\(\s*['\"]?https?:", text)
-    assert all(use.startswith("#") for use in page.xpath("//@*[name()='xlink:href']"))
+    assert all(use.startswith(("#", "data:image/png;base64,")) for use in page.xpath("//@*[name()='xlink:href']"))
     ids = page.xpath("//@id")
     assert len(ids) == len(set(ids)), "ids of the charts do not clash"
 
@@ -77,7 +77,7 @@ def test_machine_files_agree_with_the_result(report: Path, small_result: Result)
     kinds = [feature["geometry"]["type"] for feature in shapes["features"]]
     assert kinds.count("Point") == len(small_result.tables["sites"])
     assert kinds.count("LineString") == len(small_result.tables["links"])
-    rows = list(csv.DictReader((report / "data/figures.csv").open(encoding="utf-8", newline="")))
+    rows = list(csv.DictReader((report / "data/figures.csv").read_text(encoding="utf-8").splitlines()))
     eirr = next(row for row in rows if row["id"] == "economics.eirr")
     figure = small_result.figure("economics.eirr")
     assert figure is not None
@@ -93,11 +93,12 @@ def test_gnpy_reads_the_topology(report: Path) -> None:
     from darwaza.study.optical import _equipment
 
     content = json.loads((report / "data/gnpy-topology.json").read_text(encoding="utf-8"))
+    nodes = len(content["elements"])
+    fibres = sum(element["type"] == "Fiber" for element in content["elements"])
     loaded = network_from_json(content, _equipment())
-    fibres = [e["uid"] for e in content["elements"] if e["type"] == "Fiber"]
+    assert loaded.number_of_nodes() == nodes
     assert fibres
-    assert len(fibres) % 2 == 0
-    assert loaded.number_of_nodes() == len(content["elements"])
+    assert fibres % 2 == 0
 
 
 def test_finished_stages_are_read_again(small: Scenario, small_out: Path, small_result: Result) -> None:
@@ -188,7 +189,7 @@ def test_command_lists_faults_with_lines(tmp_path: Path, small_text: str) -> Non
 
 def test_command_explains_infeasibility(tmp_path: Path, small_text: str) -> None:
     """Impossible rules exit with 1 and the smallest conflicting set."""
-    text = small_text.replace('candidates = ["west", "east", "aa-mi"]', 'candidates = ["west"]', 1)
+    text = small_text.replace('candidates = ["west", "east", "aa-mi"]', "candidates = []", 1)
     path = tmp_path / "impossible.toml"
     path.write_text(text, encoding="utf-8")
     code, output = invoke("run", str(path), "--out", str(tmp_path))

@@ -51,10 +51,15 @@ def test_base_scenario_is_sourced_throughout(carec: Scenario) -> None:
     [
         ('unit = "ms"', 'unit = "furlong"', "region.north.working_rtt_max", "unknown unit 'furlong'"),
         ('unit = "ms"', 'unit = "km"', "region.north.working_rtt_max", "does not measure this"),
-        ('source = "p" }', "}", "terrain.plain.build", "has no source"),
+        (', source = "p" }', "}", "terrain.plain.build", "has no source"),
         ('source = "p" }', 'source = "pp" }', "terrain.plain.build", "did you mean 'p'"),
         ("low = 10, base = 15, high = 20", "low = -10, base = 15, high = 20", "terrain.plain.build", "at least 0"),
-        ("low = 10, base = 15, high = 20", "low = 16, base = 15, high = 20", "terrain.plain.build", "low <= base <= high"),
+        (
+            "low = 10, base = 15, high = 20",
+            "low = 16, base = 15, high = 20",
+            "terrain.plain.build",
+            "low <= base <= high",
+        ),
         ("low = 10, base = 15, high = 20", "base = 15, high = 20", "terrain.plain.build", "has no 'low'"),
         ("low = 10, base = 15, high = 20", "low = 10, base = nan, high = 20", "terrain.plain.build", "finite"),
         ('terrain = "plain"', 'terrain = "plane"', "link.MA-NO.terrain", "did you mean 'plain'"),
@@ -94,7 +99,7 @@ def test_all_faults_at_once(small_text: str) -> None:
 def test_disconnected_demand_is_named(small_text: str) -> None:
     """A member no chain of links joins to a region is an error of the scenario, with the region's name."""
     text = re.sub(r'\[\[link\]\]\nid = "NO-SO".*?(?=\[\[link\]\])', "", small_text, flags=re.DOTALL)
-    text = broken(text, 'avoid = []', "") if "avoid = []" in text else text
+    text = broken(text, "avoid = []", "") if "avoid = []" in text else text
     text = broken(text, "time_limit_s = 30", 'time_limit_s = 30\navoid = ["CC", "DD"]')
     assert any("no chain of links" in detail and "south" in detail for _, _, detail in problems(text))
 

@@ -48,7 +48,11 @@ def _answering(*, as_json: bool) -> Iterator[None]:
     """Turn expected errors into messages and exit codes."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        _fail(click.ClickException(f"missing: {', '.join(missing)}; install darwaza[study]"), as_json=as_json, code=EXIT_USAGE)
+        _fail(
+            click.ClickException(f"missing: {', '.join(missing)}; install darwaza[study]"),
+            as_json=as_json,
+            code=EXIT_USAGE,
+        )
     try:
         yield
     except (MalformedError, OSError) as error:
@@ -60,25 +64,30 @@ def _answering(*, as_json: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
+def _progress(*, quiet: bool, prefix: str = "") -> Iterator[Callable[[str, float], None]]:
     """Bars on stderr, one a stage; nothing when stderr is no terminal or ``quiet``."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda _name, _share: None
         return
-    columns = (TextColumn("{task.description:<42}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<42}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as bars:
         tasks: dict[str, Any] = {}
 
         def tell(name: str, share: float) -> None:
             if name not in tasks:
-                tasks[name] = bars.add_task(name, total=1.0)
+                tasks[name] = bars.add_task(prefix + name, total=1.0)
             bars.update(tasks[name], completed=share)
 
         yield tell
 
 
-def _scenario_argument(name: str) -> Any:
+def _scenario_argument(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.argument(name, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
@@ -94,7 +103,13 @@ def study() -> None:
     epilog="Example: darwaza study run profiles/carec/study.toml --out report/  (then open report/report.html)"
 )
 @_scenario_argument("scenario")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("report"), show_default=True, help="Folder of the report.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    help="Folder of the report.",
+)
 @click.option("--fresh", is_flag=True, help="Work everything out again, even what an earlier run finished.")
 @_json_option
 def run(scenario: Path, out: Path, *, fresh: bool, as_json: bool) -> None:
@@ -103,7 +118,8 @@ def run(scenario: Path, out: Path, *, fresh: bool, as_json: bool) -> None:
     An interrupted run goes on from its last finished stage. The same scenario gives the same bytes.
     """
     with _answering(as_json=as_json):
-        from darwaza.study.run import report, study as work  # noqa: PLC0415 - heavy libraries
+        from darwaza.study.run import report  # noqa: PLC0415 - heavy libraries
+        from darwaza.study.run import study as work  # noqa: PLC0415
         from darwaza.study.scenario.load import load  # noqa: PLC0415
 
         read = load(scenario)
@@ -112,11 +128,22 @@ def run(scenario: Path, out: Path, *, fresh: bool, as_json: bool) -> None:
             result = work(read, out)
     if as_json:
         figures = {f.id: {"value": f.value, "unit": f.unit, "label": f.label} for f in result.figures}
-        click.echo(json.dumps({"files": [str(f) for f in files], "figures": figures, "notes": list(result.notes)}, indent=1))
+        click.echo(
+            json.dumps({"files": [str(f) for f in files], "figures": figures, "notes": list(result.notes)}, indent=1)
+        )
         return
     console = Console(highlight=False)
     shown = Table(title=result.title, title_justify="left", show_header=False, box=None, pad_edge=False)
-    for name in ("design.capex", "economics.eirr", "economics.enpv", "finance.firr", "finance.wacc", "finance.tariff_cost_recovery", "risk.enpv_positive", "design.carried"):
+    for name in (
+        "design.capex",
+        "economics.eirr",
+        "economics.enpv",
+        "finance.firr",
+        "finance.wacc",
+        "finance.tariff_cost_recovery",
+        "risk.enpv_positive",
+        "design.carried",
+    ):
         figure = result.figure(name)
         if figure is not None:
             shown.add_row(figure.label, show(figure.value, figure.unit))
@@ -131,7 +158,13 @@ def run(scenario: Path, out: Path, *, fresh: bool, as_json: bool) -> None:
 @_scenario_argument("first")
 @_scenario_argument("second")
 @click.option("--all", "everything", is_flag=True, help="Every figure, not only those that moved by one percent.")
-@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), default=CACHE, show_default=True, help="Where finished stages are kept.")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=CACHE,
+    show_default=True,
+    help="Where finished stages are kept.",
+)
 @_json_option
 def compare(first: Path, second: Path, *, everything: bool, cache: Path, as_json: bool) -> None:
     """Run FIRST and SECOND and show what differs: assumptions, links, figures."""
@@ -143,9 +176,8 @@ def compare(first: Path, second: Path, *, everything: bool, cache: Path, as_json
         scenarios = [load(first), load(second)]
         results = []
         for number, read in enumerate(scenarios, start=1):
-            with _progress(quiet=as_json) as tell:
-                prefix = f"{number}: "
-                results.append(work(read, cache / read.digest[:16], progress=lambda n, s, p=prefix, t=tell: t(p + n, s)))
+            with _progress(quiet=as_json, prefix=f"{number}: ") as tell:
+                results.append(work(read, cache / read.digest[:16], progress=tell))
         values = comparing.values(*scenarios)
         figures = comparing.figures(*results)
         only = comparing.built(*results)
@@ -179,11 +211,22 @@ def _changes(title: str, changes: list[Any], first: str, second: str) -> Table:
 
 
 @study.command(
-    epilog="Examples: darwaza study explain economics.eirr   darwaza study explain 'latency.UZ.*'   darwaza study explain member.UZ.price"
+    epilog="Examples: darwaza study explain economics.eirr; "
+    "darwaza study explain 'latency.UZ.*'; darwaza study explain member.UZ.price"
 )
 @click.argument("value")
-@click.option("--scenario", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("profiles/carec/study.toml"), show_default=True)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=None, help="Folder of an earlier run; its stages are read instead of run again.")
+@click.option(
+    "--scenario",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=Path("profiles/carec/study.toml"),
+    show_default=True,
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Folder of an earlier run; its stages are read instead of run again.",
+)
 @click.option("--all", "everything", is_flag=True, help="Every input, however many.")
 @_json_option
 def explain(value: str, scenario: Path, out: Path | None, *, everything: bool, as_json: bool) -> None:
@@ -215,7 +258,11 @@ def _print_sources(console: Console, item: Any, scenario: Path) -> None:
     if item.line:
         console.print(f"{scenario}:{item.line}", markup=False)
     for source in list(sources.values())[:SOURCES_SHOWN]:
-        console.print(f"  [{source.confidence}] {source.id}: {source.title} {source.date} {source.url}", markup=False, soft_wrap=True)
+        console.print(
+            f"  [{source.confidence}] {source.id}: {source.title} {source.date} {source.url}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _tree(item: Any, *, everything: bool) -> Tree:
@@ -231,13 +278,27 @@ def _tree(item: Any, *, everything: bool) -> Tree:
 def _line(item: Any) -> str:
     text = f"[bold]{item.id}[/bold] = {show(item.value, item.unit)}"
     if item.low is not None:
-        text += f" ({show(item.low, item.unit)} to {show(item.high, item.unit)}; source {item.source.id if item.source else '-'})"
+        text += (
+            f" ({show(item.low, item.unit)} to {show(item.high, item.unit)}; source "
+            f"{item.source.id if item.source else '-'})"
+        )
     return text + (f": {item.method}" if item.method else "")
 
 
 @study.command(epilog="Example: darwaza study bench --json --instances ../shared/data/sndlib")
-@click.option("--scenario", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("profiles/carec/study.toml"), show_default=True)
-@click.option("--instances", type=click.Path(file_okay=False, path_type=Path), envvar="DARWAZA_SNDLIB", default=None, help="Folder of SNDlib instances (NAME/NAME.txt).")
+@click.option(
+    "--scenario",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=Path("profiles/carec/study.toml"),
+    show_default=True,
+)
+@click.option(
+    "--instances",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="DARWAZA_SNDLIB",
+    default=None,
+    help="Folder of SNDlib instances (NAME/NAME.txt).",
+)
 @click.option("--time-limit", type=float, default=600.0, show_default=True, help="Seconds per SNDlib solve.")
 @click.option("--only", multiple=True, help="carec, monte_carlo, synthetic, or the name of an instance.")
 @_json_option

@@ -127,7 +127,10 @@ Arcs = dict[str, tuple[int, int]]
 
 def _route_columns(program: Program, legs: list[Leg], start: str, ends: frozenset[str]) -> Arcs:
     """A unit of whole-numbered flow from ``start`` to any of ``ends``: two columns per leg, one each way."""
-    columns = {leg.id: (program.column(leg.rtt_ms, upper=1, integer=True), program.column(leg.rtt_ms, upper=1, integer=True)) for leg in legs}
+    columns = {
+        leg.id: (program.column(leg.rtt_ms, upper=1, integer=True), program.column(leg.rtt_ms, upper=1, integer=True))
+        for leg in legs
+    }
     balance: dict[str, dict[int, float]] = {start: {}}
     for leg in legs:
         ahead, back = columns[leg.id]
@@ -262,7 +265,9 @@ def _volume_rules(scenario: Scenario, legs: Mapping[str, Leg], plan: Alternative
         if math.isinf(leg.capacity_max) or (leg.candidate and leg.id not in plan.candidates):
             continue
         where = "equipment.line_capacity" if leg.candidate else f"link.{leg.id}.spare"
-        rules.append(Rule("volume", f"link.{leg.id}", f"{leg.id} carries at most {leg.capacity_max:,.0f} Gbit/s", where))
+        rules.append(
+            Rule("volume", f"link.{leg.id}", f"{leg.id} carries at most {leg.capacity_max:,.0f} Gbit/s", where)
+        )
     rules += [
         Rule(
             "volume",

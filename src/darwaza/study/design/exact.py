@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from darwaza.errors import TransientError
 from darwaza.study.demand import member_factors, price_factors
-from darwaza.study.design.program import INFINITY, Program
+from darwaza.study.design.program import INFINITY, Program, Vector
 from darwaza.study.design.routes import Choice, Route, leg_risk, protected_risks
 from darwaza.study.network import Leg
 from darwaza.study.scenario.model import Alternative, Scenario
@@ -115,7 +115,9 @@ class SolverTimeoutError(TransientError):
 class _Model:
     """Columns by meaning, while the program is built."""
 
-    def __init__(self, scenario: Scenario, legs: Mapping[str, Leg], volumes: Mapping[tuple[int, str, str], float]) -> None:
+    def __init__(
+        self, scenario: Scenario, legs: Mapping[str, Leg], volumes: Mapping[tuple[int, str, str], float]
+    ) -> None:
         self.scenario, self.legs, self.volumes = scenario, legs, volumes
         self.program = Program()
         self.build: dict[tuple[str, int], int] = {}
@@ -179,7 +181,11 @@ def solve(
     model = _model(scenario, legs, options, volumes, alternative)
     start = rounded(model)
     outcome = model.program.solve(
-        gap=scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR, time_limit_s=scenario.time_limit_s, seed=scenario.seed % 2**31, progress=progress, start=start
+        gap=scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR,
+        time_limit_s=scenario.time_limit_s,
+        seed=scenario.seed % 2**31,
+        progress=progress,
+        start=start,
     )
     if not outcome.found and not outcome.infeasible:
         raise SolverTimeoutError(
@@ -249,7 +255,9 @@ def _builds(model: _Model, alternative: Alternative) -> None:
         leg = model.legs[name]
         for stage in model.stages:
             later = stage + 1 < len(model.stages)
-            price = model.present(model.scenario.stages[stage] - 1) * leg.build_usd + model.running(stage) * leg.opex_usd
+            price = (
+                model.present(model.scenario.stages[stage] - 1) * leg.build_usd + model.running(stage) * leg.opex_usd
+            )
             delayed = 0.0
             if later:
                 delayed = model.present(model.scenario.stages[stage + 1] - 1) * leg.build_usd
@@ -257,7 +265,11 @@ def _builds(model: _Model, alternative: Alternative) -> None:
             model.build[name, stage] = program.column(price - delayed, upper=1, integer=True)
             ceiling = {model.build[name, stage]: -min(leg.capacity_max, UNLIMITED_GBPS)}
             for k, module in enumerate(equipment.modules):
-                cost = (model.renewals(stage) - (model.renewals(stage + 1) if later else 0.0)) * module.cost.base * leg.sections
+                cost = (
+                    (model.renewals(stage) - (model.renewals(stage + 1) if later else 0.0))
+                    * module.cost.base
+                    * leg.sections
+                )
                 most = INFINITY if math.isinf(leg.capacity_max) else math.ceil(leg.capacity_max / module.capacity.base)
                 model.modules[name, k, stage] = program.column(cost, upper=most, integer=True)
                 ceiling[model.modules[name, k, stage]] = module.capacity.base
@@ -278,7 +290,9 @@ def _flows(model: _Model, options: Sequence[Choice], *, required: bool) -> None:
             rent = model.rent_factor(option.member, stage)
             price = member.price.base * model.plain_years(stage)
             model.lost[number, stage] = program.column(price * UNSERVED_PRICE_FACTOR, upper=0 if required else volume)
-            model.short[number, stage] = program.column(price * SHORTFALL_PRICE_FACTOR, upper=0 if required else protected)
+            model.short[number, stage] = program.column(
+                price * SHORTFALL_PRICE_FACTOR, upper=0 if required else protected
+            )
             total, guarded = {model.lost[number, stage]: 1.0}, {model.short[number, stage]: 1.0}
             for k, (first, second) in enumerate(option.pairs):
                 cost = option.routes[first].lease + standby * option.routes[second].lease
@@ -319,7 +333,9 @@ def _captures(model: _Model, options: Sequence[Choice]) -> None:
         for number, option in enumerate(options):
             if not contestable(option, model.legs):
                 continue
-            limit = model.scenario.regions[option.region].capture.base * model.volumes[stage, option.member, option.region]
+            limit = (
+                model.scenario.regions[option.region].capture.base * model.volumes[stage, option.member, option.region]
+            )
             terms = {
                 model.pair[number, k, stage]: 1.0
                 for k, (first, _) in enumerate(option.pairs)
@@ -373,7 +389,7 @@ def _read(
     model: _Model,
     options: Sequence[Choice],
     alternative: Alternative,
-    values: Sequence[float],
+    values: Vector,
     cost: float,
     bound: float,
     finished: bool,
@@ -391,7 +407,14 @@ def _read(
             option = options[number]
             first, second = option.pairs[k]
             flows.append(
-                Flow(stage, option.member, option.region, option.routes[first], option.routes[second], float(values[column]))
+                Flow(
+                    stage,
+                    option.member,
+                    option.region,
+                    option.routes[first],
+                    option.routes[second],
+                    float(values[column]),
+                )
             )
     for (number, k, stage), column in sorted(model.single.items()):
         if values[column] > FLOW_MIN_GBPS:
@@ -409,7 +432,9 @@ def _read(
     )
 
 
-def _left(columns: Mapping[tuple[int, int], int], options: Sequence[Choice], values: Sequence[float]) -> dict[tuple[int, str, str], float]:
+def _left(
+    columns: Mapping[tuple[int, int], int], options: Sequence[Choice], values: Vector
+) -> dict[tuple[int, str, str], float]:
     return {
         (stage, options[number].member, options[number].region): float(values[column])
         for (number, stage), column in columns.items()

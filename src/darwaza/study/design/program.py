@@ -115,7 +115,7 @@ class Program:
         Raises:
             InvariantError: HiGHS refused the model, which is a fault of the caller.
         """
-        solver = highspy.Highs()
+        solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         settings: dict[str, Any] = {
             "output_flag": False,
             "mip_rel_gap": gap,
@@ -168,7 +168,8 @@ class Program:
         bound = float(info.mip_dual_bound) if mixed else (objective if finished else -float("inf"))
         return Outcome(
             found=found,
-            infeasible=status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible),
+            infeasible=status
+            in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible),
             finished=finished,
             objective=objective,
             bound=bound,

@@ -63,7 +63,9 @@ def leg_risk(leg: str) -> str:
     return f"leg:{leg}"
 
 
-def _path(legs: Iterable[Leg], start: str, ends: frozenset[str], weight: Callable[[Leg], float]) -> tuple[str, ...] | None:
+def _path(
+    legs: Iterable[Leg], start: str, ends: frozenset[str], weight: Callable[[Leg], float]
+) -> tuple[str, ...] | None:
     around: dict[str, list[Leg]] = {}
     for leg in legs:
         around.setdefault(leg.a, []).append(leg)
@@ -135,7 +137,11 @@ def propose(
         if path is not None and path not in found:
             found[path] = route_of(legs, path)
 
-    weightings: tuple[Callable[[Leg], float], ...] = (lambda leg: leg.rtt_ms, rank_cost, lambda leg: rank_cost(leg) + 400 * leg.rtt_ms)
+    weightings: tuple[Callable[[Leg], float], ...] = (
+        lambda leg: leg.rtt_ms,
+        rank_cost,
+        lambda leg: rank_cost(leg) + 400 * leg.rtt_ms,
+    )
     for weigh in weightings:
         keep(_path(choices, start, ends, weigh))
     for risk in risks:
@@ -147,7 +153,9 @@ def propose(
         clear = [leg for leg in choices if leg.id not in route.legs and not (leg.risks & route.risks) - local]
         for weigh in weightings:
             keep(_path(clear, start, ends, weigh))
-    ranked = sorted(found.values(), key=lambda r: (r.lease + sum(legs[b].build_usd for b in sorted(r.built)) / 8000, r.legs))
+    ranked = sorted(
+        found.values(), key=lambda r: (r.lease + sum(legs[b].build_usd for b in sorted(r.built)) / 8000, r.legs)
+    )
     fast = sorted(found.values(), key=lambda r: (r.rtt_ms, r.legs))[: limit // 4]
     merged = list(dict.fromkeys([*fast, *ranked]))
     return merged[: max(limit, len(fast))] if len(merged) > limit else merged
@@ -172,7 +180,9 @@ def pair_survives(working: Route, protection: Route, risks: Iterable[str]) -> bo
     return not any(risk in common for risk in risks)
 
 
-def choice(scenario: Scenario, legs: Mapping[str, Leg], member: Member, region: Region, allowed: frozenset[str]) -> Choice:
+def choice(
+    scenario: Scenario, legs: Mapping[str, Leg], member: Member, region: Region, allowed: frozenset[str]
+) -> Choice:
     """Routes and pairs of one demand under one plan."""
     exempt = exempt_risks(scenario, member, region)
     risks = [risk for risk in protected_risks(scenario) if risk not in exempt]
@@ -189,10 +199,7 @@ def choice(scenario: Scenario, legs: Mapping[str, Leg], member: Member, region: 
     working = [i for i, r in enumerate(routes) if r.rtt_ms <= region.working_rtt_ms_max.base]
     standby = scenario.economics.standby_share.base
     pairs = [
-        (i, j)
-        for i in working
-        for j in range(len(routes))
-        if i != j and pair_survives(routes[i], routes[j], risks)
+        (i, j) for i in working for j in range(len(routes)) if i != j and pair_survives(routes[i], routes[j], risks)
     ]
 
     def cost(pair: tuple[int, int]) -> tuple[float, float]:

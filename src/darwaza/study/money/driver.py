@@ -91,5 +91,7 @@ def draw(scenario: Scenario, *, runs: int, seed: int) -> Drivers:
         uniform = ndtr(normal @ np.linalg.cholesky(correlation_matrix(scenario)).T)
         for i, risk in enumerate(scenario.risks):
             factor = triangular(uniform[:, i], risk.factor.low, risk.factor.base, risk.factor.high)
-            columns[risk.target] = columns[risk.target] + factor if risk.target == "delay" else columns[risk.target] * factor
+            columns[risk.target] = (
+                columns[risk.target] + factor if risk.target == "delay" else columns[risk.target] * factor
+            )
     return Drivers(**columns)

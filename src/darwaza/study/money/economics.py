@@ -96,10 +96,14 @@ def analyse(
     running = (time.opex * drivers.opex[:, None] + time.later_capex * drivers.capex[:, None]) * _started(open_share)
     ledger = _Ledger(scenario)
     backhaul = np.zeros_like(open_share)
-    totals = {name: np.zeros_like(open_share) for name in ("diverted", "competition", "generated", "outages", "transit")}
+    totals = {
+        name: np.zeros_like(open_share) for name in ("diverted", "competition", "generated", "outages", "transit")
+    }
     for member in scenario.members.values():
         traffic = time.traffic[member.id] * drivers.demand[:, None]
-        moved = np.minimum(time.carried[member.id] * drivers.demand[:, None] * drivers.volume_captured[:, None], traffic)
+        moved = np.minimum(
+            time.carried[member.id] * drivers.demand[:, None] * drivers.volume_captured[:, None], traffic
+        )
         moved = moved * open_share
         before = member.price.base * erosion
         drop = np.clip(member.competition.base * drivers.competition, 0, 0.95)[:, None] * open_share

@@ -107,7 +107,8 @@ def tranche_shares(scenario: Scenario, time: Timeline) -> dict[str, float]:
         for tier in {m.tier for m in scenario.members.values()}
     }
     shares = {
-        t.id: min(t.share.base, sum(room.get(tier, 0.0) for tier in t.tiers)) if t.tiers else t.share.base for t in tranches
+        t.id: min(t.share.base, sum(room.get(tier, 0.0) for tier in t.tiers)) if t.tiers else t.share.base
+        for t in tranches
     }
     missing = 1 - sum(shares.values())
     open_ended = [t for t in tranches if not t.tiers]
@@ -147,7 +148,9 @@ def income(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: floa
         for anchor in scenario.anchors:
             if anchor.member != member or not time.leg_capex:
                 continue
-            term = (np.arange(count) >= opened) & (np.arange(count) < opened + anchor.years.base + drivers.delay[:, None])
+            term = (np.arange(count) >= opened) & (
+                np.arange(count) < opened + anchor.years.base + drivers.delay[:, None]
+            )
             wanted = anchor.volume.base * open_share * term
             used = np.minimum(wanted, moved)
             total = total + np.maximum(used, anchor.take_or_pay.base * wanted) * anchor.price.base
@@ -224,9 +227,7 @@ def _profile(capex: Array) -> Array:
     return np.asarray(np.divide(capex, total, out=np.zeros_like(capex), where=total > 0))
 
 
-def _draw(
-    scenario: Scenario, capex: Array, shares: dict[str, float]
-) -> tuple[Array, Array, dict[str, Debt]]:
+def _draw(scenario: Scenario, capex: Array, shares: dict[str, float]) -> tuple[Array, Array, dict[str, Debt]]:
     """Find the need that covers building and its own fees, and every tranche's schedule.
 
     Fees depend on the draws and the draws pay the fees: a fixed point, reached in a few rounds because fees are small.

@@ -3,6 +3,8 @@
 Flows are (..., years) arrays, year 0 first, received at the end of each year; rates are per year, real.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -50,7 +52,7 @@ def irr(flows: Array) -> Array:
 def sign_changes(flows: Array) -> int:
     """How often one stream of flows changes sign (Descartes' bound on the number of rates of return)."""
     signs = [value > 0 for value in np.asarray(flows).ravel() if value != 0]
-    return sum(1 for a, b in zip(signs, signs[1:], strict=False) if a != b)
+    return sum(1 for a, b in pairwise(signs) if a != b)
 
 
 def mirr(flows: Array, finance_rate: float, reinvest_rate: float) -> float:

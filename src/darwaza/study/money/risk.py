@@ -70,9 +70,7 @@ class Spread:
         return {f"p{p}": float(v) for p, v in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)}
 
 
-def monte_carlo(
-    case: Case, *, runs: int, seed: int, progress: Callable[[float], None] | None = None
-) -> Spread:
+def monte_carlo(case: Case, *, runs: int, seed: int, progress: Callable[[float], None] | None = None) -> Spread:
     """Draw ``runs`` joint values of all risks and work out both cases for each.
 
     Args:

@@ -50,9 +50,7 @@ class Timeline:
     through: Array
 
 
-def timeline(
-    scenario: Scenario, legs: Mapping[str, Leg], design: Design, volumes: Mapping[tuple[int, str, str], float]
-) -> Timeline:
+def timeline(scenario: Scenario, legs: Mapping[str, Leg], design: Design) -> Timeline:
     """Spread a design over the years."""
     years = tuple(range(scenario.base_year, scenario.last_year + 1))
     first, later, opex = (np.zeros(len(years)) for _ in range(3))
@@ -77,7 +75,7 @@ def timeline(
             for country in sorted(leg.countries):
                 by_country[country] = by_country.get(country, 0.0) + (new_line + more) / len(leg.countries)
     total = sum(by_country.values())
-    carried, standby = _traffic(scenario, design, volumes)
+    carried, standby = _traffic(scenario, design)
     return Timeline(
         years=years,
         first_capex=first,
@@ -104,9 +102,7 @@ def _spend(
     later[at - 1 + life :: life] += equipment
 
 
-def _traffic(
-    scenario: Scenario, design: Design, volumes: Mapping[tuple[int, str, str], float]
-) -> tuple[dict[str, Array], dict[str, Array]]:
+def _traffic(scenario: Scenario, design: Design) -> tuple[dict[str, Array], dict[str, Array]]:
     length = scenario.last_year - scenario.base_year + 1
     ends = (*scenario.stages[1:], scenario.last_year + 1)
     carried: dict[str, Array] = {}

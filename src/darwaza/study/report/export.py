@@ -73,7 +73,21 @@ def yearly(result: Result) -> list[dict[str, Any]]:
     ]
 
 
-CSV_TABLES = ("latency", "plans", "links", "routes", "resilience", "events", "distribution", "tranches", "tornado", "sensitivity", "assumptions", "sources", "preparation")
+CSV_TABLES = (
+    "latency",
+    "plans",
+    "links",
+    "routes",
+    "resilience",
+    "events",
+    "distribution",
+    "tranches",
+    "tornado",
+    "sensitivity",
+    "assumptions",
+    "sources",
+    "preparation",
+)
 
 
 def write(result: Result, scenario: Scenario, lines: dict[str, Line], out: Path) -> list[Path]:

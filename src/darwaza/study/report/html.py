@@ -16,11 +16,14 @@ from darwaza.study.result import Result
 
 WIDTH_INCHES = 10.0
 TABLE_ROWS_MAX = 2_000
+ALL = 0.999
+"""A share from which on it counts as everything."""
 
 _CSS = """
 :root{--ink:#1d2b36;--muted:#5f6f7b;--faint:#dfe5e9;--accent:#2563a8;--paper:#fff}
 *{box-sizing:border-box}
-body{margin:0;background:#eef2f5;color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
+body{margin:0;background:#eef2f5;color:var(--ink);
+font:16px/1.55 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
 main{max-width:1080px;margin:0 auto;background:var(--paper);padding:0 44px 64px}
 header{padding:48px 0 8px}
 h1{font-size:34px;line-height:1.15;margin:0 0 8px;letter-spacing:-.01em}
@@ -35,7 +38,8 @@ h2{font-size:15px;margin:0;color:var(--accent);font-weight:600}
 section{padding:36px 0 8px;border-top:1px solid var(--faint);margin-top:28px;break-inside:avoid}
 figure{margin:0}figure svg{width:100%;height:auto;display:block}
 figcaption{color:var(--muted);font-size:13.5px;margin-top:6px}
-nav{columns:2;column-gap:32px;font-size:15px;margin:16px 0}nav a{display:block;color:var(--ink);padding:2px 0;text-decoration:none}
+nav{columns:2;column-gap:32px;font-size:15px;margin:16px 0}
+nav a{display:block;color:var(--ink);padding:2px 0;text-decoration:none}
 nav a:hover,nav a:focus{text-decoration:underline}a{color:var(--accent)}
 details{margin:12px 0}summary{cursor:pointer;color:var(--accent)}
 .wide{overflow-x:auto}
@@ -99,7 +103,11 @@ def _header(result: Result) -> str:
         (percent(eco["eirr"]), f"economic return (asked: {percent(eco['discount'], 0)})", good),
         (percent(fin["firr"]), f"financial return (money costs {percent(fin['wacc'])})", pays),
         (chance(spread["enpv_positive"]), "chance that the region gains", spread["enpv_positive"] >= 0.5),  # noqa: PLR2004 - even odds
-        (f"{plan['protected_share']:.0%}", "of protected traffic survives any one failure", plan["protected_share"] > 0.999),  # noqa: PLR2004 - all of it
+        (
+            f"{plan['protected_share']:.0%}",
+            "of protected traffic survives any one failure",
+            plan["protected_share"] > ALL,
+        ),
     ]
     boxes = "".join(
         f'<div class="card{"" if fine else " bad"}"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
@@ -107,8 +115,10 @@ def _header(result: Result) -> str:
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     return (
-        f'<header><h1>{escape(result.title)}</h1><p class="lead">Feasibility, design and financing, computed from one scenario file '
-        f"whose every number has a source and a range. Scenario <code>{result.digest[:16]}</code>, seed {result.seed}: the same two "
+        f'<header><h1>{escape(result.title)}</h1><p class="lead">Feasibility, design and financing, computed from '
+        "one scenario file "
+        f"whose every number has a source and a range. Scenario <code>{result.digest[:16]}</code>, seed "
+        f"{result.seed}: the same two "
         f'give this report again, byte for byte.</p><div class="cards">{boxes}</div></header>'
         f"<details><summary>Read this before quoting a number ({len(result.notes)} notes on this run)</summary>"
         f'<ul class="plain">{notes}</ul></details>'
@@ -117,7 +127,10 @@ def _header(result: Result) -> str:
 
 def _contents(items: list[Page]) -> str:
     links = "".join(f'<a href="#{page.id}">{escape(page.question)}</a>' for page in items)
-    extra = '<a href="#assumptions">What is assumed?</a><a href="#sources">Who says so?</a><a href="#limits">What can the model not say?</a>'
+    extra = (
+        '<a href="#assumptions">What is assumed?</a><a href="#sources">Who says so?</a>'
+        '<a href="#limits">What can the model not say?</a>'
+    )
     return f'<nav aria-label="Contents">{links}{extra}</nav>'
 
 
@@ -129,7 +142,9 @@ def table(head: list[str], rows: list[list[Any]], *, numeric: frozenset[int] = f
         return f"<{tag}{mark}>{escape('-' if value is None else str(value))}</{tag}>"
 
     top = "".join(cell("th", i, value) for i, value in enumerate(head))
-    lines = ["<tr>" + "".join(cell("td", i, value) for i, value in enumerate(row)) + "</tr>" for row in rows[:TABLE_ROWS_MAX]]
+    lines = [
+        "<tr>" + "".join(cell("td", i, value) for i, value in enumerate(row)) + "</tr>" for row in rows[:TABLE_ROWS_MAX]
+    ]
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
@@ -146,7 +161,12 @@ def _times_table(result: Result) -> tuple[str, list[str], list[list[Any]], range
         [r["member"], r["region"], r["today"], r["corridor"], r["gateway"], " > ".join(r["corridor_route"])]
         for r in result.tables["latency"]
     ]
-    return "Round trips in milliseconds", ["member", "to", "today", "with links", "by Karachi", "fastest route"], rows, range(2, 5)
+    return (
+        "Round trips in milliseconds",
+        ["member", "to", "today", "with links", "by Karachi", "fastest route"],
+        rows,
+        range(2, 5),
+    )
 
 
 def _plans_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
@@ -174,9 +194,31 @@ def _building_table(result: Result) -> tuple[str, list[str], list[list[Any]], ra
             continue
         reach = ", ".join(f"{rate}G in {count}" for rate, count in optical["reach"].items())
         rows.append(
-            [r["id"], r["terrain"], r["km"], optical["spans"], optical["span_km"], optical["sections"], optical["gsnr_db"], optical["margin_db"], reach, r["built_from"] or "not built"]
+            [
+                r["id"],
+                r["terrain"],
+                r["km"],
+                optical["spans"],
+                optical["span_km"],
+                optical["sections"],
+                optical["gsnr_db"],
+                optical["margin_db"],
+                reach,
+                r["built_from"] or "not built",
+            ]
         )
-    head = ["link", "terrain", "km", "spans", "span km", "sections", "GSNR dB", "margin dB", "sections per rate", "built"]
+    head = [
+        "link",
+        "terrain",
+        "km",
+        "spans",
+        "span km",
+        "sections",
+        "GSNR dB",
+        "margin dB",
+        "sections per rate",
+        "built",
+    ]
     return "Optical feasibility of every candidate (GNPy)", head, rows, range(2, 8)
 
 
@@ -188,15 +230,42 @@ def _gains_table(result: Result) -> tuple[str, list[str], list[list[Any]], range
         [c, *(musd(cells.get((c, g), 0.0), 1) for g in groups), musd(sum(cells.get((c, g), 0.0) for g in groups), 1)]
         for c in countries
     ]
-    rows.append(["all", *(musd(sum(cells.get((c, g), 0.0) for c in countries), 1) for g in groups), musd(sum(cells.values()), 1)])
-    return "Distribution by country and group, present value", ["country", *groups, "net"], rows, range(1, len(groups) + 2)
+    rows.append(
+        [
+            "all",
+            *(musd(sum(cells.get((c, g), 0.0) for c in countries), 1) for g in groups),
+            musd(sum(cells.values()), 1),
+        ]
+    )
+    return (
+        "Distribution by country and group, present value",
+        ["country", *groups, "net"],
+        rows,
+        range(1, len(groups) + 2),
+    )
 
 
 def _cash_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
     fin = result.tables["finance"]
-    names = ["revenue", "opex", "fees", "backhaul", "tax", "later_capex", "available", "debt_service", "reserve", "support", "dividends"]
+    names = [
+        "revenue",
+        "opex",
+        "fees",
+        "backhaul",
+        "tax",
+        "later_capex",
+        "available",
+        "debt_service",
+        "reserve",
+        "support",
+        "dividends",
+    ]
     rows = [
-        [year, *(f"{(fin[name][i] or 0) / 1e6:.2f}" for name in names), "-" if fin["dscr"][i] is None else f"{fin['dscr'][i]:.2f}"]
+        [
+            year,
+            *(f"{(fin[name][i] or 0) / 1e6:.2f}" for name in names),
+            "-" if fin["dscr"][i] is None else f"{fin['dscr'][i]:.2f}",
+        ]
         for i, year in enumerate(fin["years"])
     ]
     return "Yearly cash flow, million USD", ["year", *(n.replace("_", " ") for n in names), "DSCR"], rows, range(1, 13)
@@ -206,18 +275,45 @@ def _worth_table(result: Result) -> tuple[str, list[str], list[list[Any]], range
     eco = result.tables["economics"]
     names = list(eco["benefits"])
     rows = [
-        [year, *(f"{eco['benefits'][n][i] / 1e6:.2f}" for n in names), f"{eco['costs'][i] / 1e6:.2f}", f"{eco['net'][i] / 1e6:.2f}", f"{eco['trade'][i] / 1e6:.2f}"]
+        [
+            year,
+            *(f"{eco['benefits'][n][i] / 1e6:.2f}" for n in names),
+            f"{eco['costs'][i] / 1e6:.2f}",
+            f"{eco['net'][i] / 1e6:.2f}",
+            f"{eco['trade'][i] / 1e6:.2f}",
+        ]
         for i, year in enumerate(eco["years"])
     ]
-    return "Yearly benefits and costs, million USD", ["year", *names, "cost", "net", "trade"], rows, range(1, len(names) + 4)
+    return (
+        "Yearly benefits and costs, million USD",
+        ["year", *names, "cost", "net", "trade"],
+        rows,
+        range(1, len(names) + 4),
+    )
 
 
 def _availability_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
     rows = [
-        [r["plan"], r["member"], f"{r['availability']:.4%}", f"{r['lost_hours']:.2f}", "-" if r["reserved_hours"] is None else f"{r['reserved_hours']:.2f}", f"{r['sampled_share']:.4%} ± {r['sampled_error']:.4%}", "; ".join(f"{c['cause']} {c['hours'] * 60:.0f} min" for c in r["causes"][:4])]
+        [
+            r["plan"],
+            r["member"],
+            f"{r['availability']:.4%}",
+            f"{r['lost_hours']:.2f}",
+            "-" if r["reserved_hours"] is None else f"{r['reserved_hours']:.2f}",
+            f"{r['sampled_share']:.4%} ± {r['sampled_error']:.4%}",
+            "; ".join(f"{c['cause']} {c['hours'] * 60:.0f} min" for c in r["causes"][:4]),
+        ]
         for r in result.tables["resilience"]
     ]
-    head = ["plan", "member", "availability", "hours lost", "protected: hours cut", "carried on reserved capacity (Monte Carlo)", "main causes"]
+    head = [
+        "plan",
+        "member",
+        "availability",
+        "hours lost",
+        "protected: hours cut",
+        "carried on reserved capacity (Monte Carlo)",
+        "main causes",
+    ]
     return "Every plan and member", head, rows, range(2, 6)
 
 
@@ -248,8 +344,10 @@ def _assumptions(result: Result) -> str:
         )
     return (
         '<section id="assumptions"><h2>What is assumed?</h2>'
-        f'<p class="answer">{len(rows)} numbers, each with a range and a source: {share}. Judgements are the first to replace.</p>'
-        "<details><summary>All of them</summary><div class='wide'><table><thead><tr><th>value</th><th class='n'>low</th>"
+        f'<p class="answer">{len(rows)} numbers, each with a range and a source: {share}. Judgements are the '
+        "first to replace.</p>"
+        "<details><summary>All of them</summary><div class='wide'><table><thead><tr><th>value</th><th "
+        "class='n'>low</th>"
         "<th class='n'>base</th><th class='n'>high</th><th>unit</th><th>source</th><th>note</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div></details></section>"
     )
@@ -265,7 +363,8 @@ def _sources(result: Result) -> str:
             f'<td>{escape(s["date"])}</td><td class="{s["confidence"]}">{s["confidence"]}</td></tr>'
         )
     return (
-        f'<section id="sources"><h2>Who says so?</h2><p class="answer">{len(lines)} sources.</p><details open><summary>List</summary>'
+        f'<section id="sources"><h2>Who says so?</h2><p class="answer">{len(lines)} sources.</p><details '
+        "open><summary>List</summary>"
         "<div class='wide'><table><thead><tr><th>id</th><th>source</th><th>date</th><th>confidence</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div></details></section>"
     )

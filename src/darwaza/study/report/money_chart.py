@@ -5,7 +5,26 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from darwaza.study.report.style import BLUE, FAINT, GAIN, GOLD, GREEN, INK, LOSS, MUTED, ORANGE, RED, SERIES, SKY, TEAL, VIOLET, chance, label, musd, percent
+from darwaza.study.report.style import (
+    BLUE,
+    FAINT,
+    GAIN,
+    GOLD,
+    GREEN,
+    INK,
+    LOSS,
+    MUTED,
+    ORANGE,
+    RED,
+    SERIES,
+    SKY,
+    TEAL,
+    VIOLET,
+    chance,
+    label,
+    musd,
+    percent,
+)
 from darwaza.study.result import Result
 
 GROUP_NAMES = {
@@ -39,8 +58,12 @@ def worth(figure: Any, result: Result) -> None:
         axes.plot([at + 0.31, at + 0.69], [level / 1e6] * 2, color=MUTED, lw=0.8)
     axes.bar(len(steps), level / 1e6, color=INK, width=0.62)
     axes.text(len(steps), max(0, level / 1e6), musd(level), ha="center", va="bottom", fontweight="bold")
-    axes.bar(len(steps) + 1, table["trade"] / 1e6, bottom=level / 1e6, color=SKY, width=0.62, hatch="///", edgecolor="white")
-    axes.text(len(steps) + 1, (level + table["trade"]) / 1e6, f"+{musd(table['trade'])}", ha="center", va="bottom", fontsize=9)
+    axes.bar(
+        len(steps) + 1, table["trade"] / 1e6, bottom=level / 1e6, color=SKY, width=0.62, hatch="///", edgecolor="white"
+    )
+    axes.text(
+        len(steps) + 1, (level + table["trade"]) / 1e6, f"+{musd(table['trade'])}", ha="center", va="bottom", fontsize=9
+    )
     labels = [name for name, _, _ in steps] + ["net gain\n(ENPV)", "trade, shown\napart"]
     axes.set_xticks(range(len(labels)), labels, fontsize=8.5)
     axes.axhline(0, color=MUTED, lw=0.8)
@@ -83,7 +106,11 @@ def cash(figure: Any, result: Result) -> None:
     table = result.tables["finance"]
     years = np.array(table["years"])
     axes = figure.add_axes((0.07, 0.1, 0.9, 0.78))
-    inflow = (("revenue", "revenue", BLUE), ("drawn", "loans, grants and equity drawn", SKY), ("support", "owners' support", GOLD))
+    inflow = (
+        ("revenue", "revenue", BLUE),
+        ("drawn", "loans, grants and equity drawn", SKY),
+        ("support", "owners' support", GOLD),
+    )
     outflow = (
         ("capex", "building", ORANGE),
         ("later_capex", "later building and renewal", "#efb98d"),
@@ -95,11 +122,19 @@ def cash(figure: Any, result: Result) -> None:
     )
     for parts, sign in ((inflow, 1), (outflow, -1)):
         level = np.zeros(len(years))
-        for key, label, colour in parts:
+        for key, name, colour in parts:
             values = sign * np.array(table[key], dtype=float) / 1e6
-            axes.bar(years, values, bottom=level, color=colour, width=0.78, label=label)
+            axes.bar(years, values, bottom=level, color=colour, width=0.78, label=name)
             level = level + values
-    axes.plot(years, np.array(table["dividends"], dtype=float) / 1e6, color=GREEN, lw=2, marker="o", ms=3, label="paid to owners")
+    axes.plot(
+        years,
+        np.array(table["dividends"], dtype=float) / 1e6,
+        color=GREEN,
+        lw=2,
+        marker="o",
+        ms=3,
+        label="paid to owners",
+    )
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.set_ylabel("million USD a year, real")
     axes.tick_params(length=0)
@@ -153,7 +188,9 @@ def tornado(figure: Any, result: Result) -> None:
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.margins(x=0.1)
-    axes.set_xlabel(f"net present value to the economy, million USD (base {musd(base * 1e6)}; grey figures: the factor, or years)")
+    axes.set_xlabel(
+        f"net present value to the economy, million USD (base {musd(base * 1e6)}; grey figures: the factor, or years)"
+    )
 
 
 def uncertainty(figure: Any, result: Result) -> None:
@@ -197,7 +234,14 @@ def switching(figure: Any, result: Result) -> None:
     left.set_title("Economic rate of return (EIRR), %")
     left.tick_params(length=0)
     left.margins(x=0.16)
-    names = {"capex": "building cost", "opex": "running cost", "benefit": "benefits", "demand": "traffic", "competition": "price fall", "volume_captured": "traffic won"}
+    names = {
+        "capex": "building cost",
+        "opex": "running cost",
+        "benefit": "benefits",
+        "demand": "traffic",
+        "competition": "price fall",
+        "volume_captured": "traffic won",
+    }
     items = [(names[k], v) for k, v in result.tables["switching"].items()]
     for at, (_, value) in enumerate(items):
         if value is None:
@@ -223,7 +267,13 @@ def preparation(figure: Any, result: Result) -> None:
         low, base, high = row["months"]
         axes.barh(at, base, left=start, color=BLUE, height=0.5)
         axes.plot([start + base, start + high], [at, at], color=FAINT, lw=4, zorder=0)
-        axes.text(start + high + 0.5, at, f"{low:g}-{high:g} months, {musd(row['cost'][1], 1)}, {row['funding']}", va="center", fontsize=8)
+        axes.text(
+            start + high + 0.5,
+            at,
+            f"{low:g}-{high:g} months, {musd(row['cost'][1], 1)}, {row['funding']}",
+            va="center",
+            fontsize=8,
+        )
         start += base * 0.55
     axes.set_yticks(range(len(rows)), [f"{row['name']}\n{row['lead']}" for row in rows], fontsize=8)
     axes.invert_yaxis()

@@ -91,7 +91,9 @@ def _sites(axes: Axes, result: Result) -> None:
         _name(axes, site, taken, home=home, border=border)
 
 
-def _name(axes: Axes, site: dict[str, Any], taken: list[tuple[float, float, float, float]], *, home: bool, border: bool) -> None:
+def _name(
+    axes: Axes, site: dict[str, Any], taken: list[tuple[float, float, float, float]], *, home: bool, border: bool
+) -> None:
     """Write the name at the first of eight places around the site that hits no other name or site."""
     size = 8.5 if home else 6.6
     wide, high = len(site["name"]) * size * 0.0335, size * 0.075
@@ -128,11 +130,15 @@ def _countries(axes: Axes, result: Result) -> None:
         if not own:
             continue
         middle = np.mean(own, axis=0)
-        candidates = [(middle[0] + dx, middle[1] + dy) for dx in np.arange(-3, 3.1, 0.5) for dy in np.arange(-2, 2.1, 0.5)]
+        candidates = [
+            (middle[0] + dx, middle[1] + dy) for dx in np.arange(-3, 3.1, 0.5) for dy in np.arange(-2, 2.1, 0.5)
+        ]
         x, y = max(
             candidates,
-            key=lambda p: min(1.6, min(np.hypot((p[0] - q[0]) * 0.45, p[1] - q[1]) for q in points))
-            - 0.16 * np.hypot(p[0] - middle[0], p[1] - middle[1]),
+            key=lambda p: (
+                min(1.6, *(np.hypot((p[0] - q[0]) * 0.45, p[1] - q[1]) for q in points))
+                - 0.16 * np.hypot(p[0] - middle[0], p[1] - middle[1])
+            ),
         )
         points.extend((x + shift, y, country) for shift in (-1.6, 0.0, 1.6))
         axes.text(x, y, name.upper(), fontsize=8, color="#a3b1bb", ha="center", va="center", zorder=1)
@@ -202,7 +208,10 @@ def demand(figure: Any, result: Result) -> None:
     figure.subplots_adjust(left=0.06, right=0.83, top=0.9, bottom=0.1)
     table, names = result.tables["demand"], {m["id"]: m["name"] for m in result.tables["members"]}
     years = table["years"]
-    for axes, key, title in ((left, "traffic", "International traffic, Tbit/s"), (right, "carried", "Of it on new links, Tbit/s")):
+    for axes, key, title in (
+        (left, "traffic", "International traffic, Tbit/s"),
+        (right, "carried", "Of it on new links, Tbit/s"),
+    ):
         rows = [np.array(table[key][member]) / 1000 for member in names]
         axes.stackplot(years, *rows, colors=SERIES[: len(rows)], lw=0)
         axes.set_title(title)
@@ -257,14 +266,19 @@ def availability(figure: Any, result: Result) -> None:
                 continue
             start = 0.0
             for kind, total in _by_kind(row["causes"]).items():
-                left.barh(at + offset, total, left=start, height=0.33, color=colours[kind], alpha=1 if offset > 0 else 0.5)
+                left.barh(
+                    at + offset, total, left=start, height=0.33, color=colours[kind], alpha=1 if offset > 0 else 0.5
+                )
                 start += total
             label(left, start, at + offset, hours(row["lost_hours"]), fontsize=7.5)
             value = row["reserved_hours"]
             if value is not None:
                 right.barh(at + offset, value, height=0.33, color=INK if offset > 0 else FAINT)
                 label(right, value, at + offset, hours(value), fontsize=7.5)
-    for axes, title in ((left, "All traffic, after rerouting: hours lost a year"), (right, "Hours cut a year, protected")):
+    for axes, title in (
+        (left, "All traffic, after rerouting: hours lost a year"),
+        (right, "Hours cut a year, protected"),
+    ):
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.set_title(title)

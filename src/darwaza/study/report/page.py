@@ -42,21 +42,149 @@ class Page:
 def pages(result: Result) -> list[Page]:
     """All pages in order."""
     return [
-        Page("map", "Where would it run?", _map(result), network_chart.route_map, 6.5, "Lines join sites directly; they are not surveyed courses. No borders are drawn.", ("design.capex", "design.carried")),
-        Page("times", "Is it faster?", _times(result), network_chart.times, 4.6, "Shortest possible: the speed of light in glass, no equipment, no queues.", ("latency.UZ.europe.today", "latency.UZ.europe.gateway", "latency.UZ.gulf.corridor")),
-        Page("demand", "How much traffic is there?", _demand(result), network_chart.demand, 4.4, "Peak of international traffic; a member's share over regions comes from a gravity model with today's round trips.", ("design.carried",)),
-        Page("plans", "Which plan is best?", _plans(result), network_chart.plans, 3.8, "Each plan is optimised on its own. Protected traffic must survive every single cut, landing, pass, border and any one country for two days.", ("design.best.cost", "design.best.protected")),
-        Page("building", "What is built, and what does it cost?", _building(result), network_chart.building, 5.4, "Cable, huts and terminals; transponders are added as traffic grows. Optical feasibility of each line was checked with GNPy.", ("design.capex",)),
-        Page("availability", "How often does it fail?", _availability(result), network_chart.availability, 5.0, "Left: everything that fits is rerouted. Right: only routes set aside in advance count; exact over all combinations of failures.", ("resilience.best.UZ.lost_hours", "resilience.best.UZ.reserved_hours")),
-        Page("events", "What would it have done in past crises?", _events(result), network_chart.events, 4.6, "Share of each member's traffic that still flows once rerouted, with the traffic of the opening stage.", ()),
-        Page("worth", "Is it worth it for the region?", _worth(result), money_chart.worth, 4.6, "Constant prices, taxes out, discounted at the development bank's rate. A bridge: each step adds to the one before.", ("economics.eirr", "economics.enpv", "economics.cost")),
-        Page("gains", "Who gains, who loses?", _gains(result), money_chart.gains, 4.9, "Users gain what today's carriers lose where the money stays in the region. All bars together are the region's net gain.", ("gain.UZ", "gain.KZ", "gain.PK")),
-        Page("cash", "Can it pay for itself?", _cash(result), money_chart.cash, 4.9, "Above the line what comes in, below what goes out; the two sides are equal each year once the reserve is counted.", ("finance.firr", "finance.wacc", "finance.tariff_cost_recovery")),
-        Page("debt", "Who lends, and are they safe?", _debt(result), money_chart.debt, 4.0, "Tranches limited to lending groups carry at most the cost that lies in those countries. Gift: grant element at 5 percent.", ("finance.need", "finance.dscr_min", "finance.llcr")),
-        Page("tornado", "What matters most?", _tornado(result), money_chart.tornado, 4.2, "Each risk alone from its low to its high; all else at base.", ("economics.enpv",)),
-        Page("uncertainty", "How sure is that?", _uncertainty(result), money_chart.uncertainty, 3.8, "All risks drawn together with their correlations.", ("risk.enpv_positive", "risk.fnpv_positive")),
-        Page("switching", "How wrong may we be?", _switching(result), money_chart.switching, 4.2, "Left: the table lenders ask for. Right: relative change of one driver that makes the economic gain zero.", ("switching.capex", "switching.benefit")),
-        Page("preparation", "What comes next?", _preparation(result), money_chart.preparation, 4.4, "A project-preparation pipeline; costs are grants or the members' own.", ()),
+        Page(
+            "map",
+            "Where would it run?",
+            _map(result),
+            network_chart.route_map,
+            6.5,
+            "Lines join sites directly; they are not surveyed courses. No borders are drawn.",
+            ("design.capex", "design.carried"),
+        ),
+        Page(
+            "times",
+            "Is it faster?",
+            _times(result),
+            network_chart.times,
+            4.6,
+            "Shortest possible: the speed of light in glass, no equipment, no queues.",
+            ("latency.UZ.europe.today", "latency.UZ.europe.gateway", "latency.UZ.gulf.corridor"),
+        ),
+        Page(
+            "demand",
+            "How much traffic is there?",
+            _demand(result),
+            network_chart.demand,
+            4.4,
+            "Peak of international traffic; a member's share over regions comes from a gravity model with "
+            "today's round trips.",
+            ("design.carried",),
+        ),
+        Page(
+            "plans",
+            "Which plan is best?",
+            _plans(result),
+            network_chart.plans,
+            3.8,
+            "Each plan is optimised on its own. Protected traffic must survive every single cut, landing, pass, "
+            "border and any one country for two days.",
+            ("design.best.cost", "design.best.protected"),
+        ),
+        Page(
+            "building",
+            "What is built, and what does it cost?",
+            _building(result),
+            network_chart.building,
+            5.4,
+            "Cable, huts and terminals; transponders are added as traffic grows. Optical feasibility of each "
+            "line was checked with GNPy.",
+            ("design.capex",),
+        ),
+        Page(
+            "availability",
+            "How often does it fail?",
+            _availability(result),
+            network_chart.availability,
+            5.0,
+            "Left: everything that fits is rerouted. Right: only routes set aside in advance count; exact over "
+            "all combinations of failures.",
+            ("resilience.best.UZ.lost_hours", "resilience.best.UZ.reserved_hours"),
+        ),
+        Page(
+            "events",
+            "What would it have done in past crises?",
+            _events(result),
+            network_chart.events,
+            4.6,
+            "Share of each member's traffic that still flows once rerouted, with the traffic of the opening stage.",
+            (),
+        ),
+        Page(
+            "worth",
+            "Is it worth it for the region?",
+            _worth(result),
+            money_chart.worth,
+            4.6,
+            "Constant prices, taxes out, discounted at the development bank's rate. A bridge: each step adds to "
+            "the one before.",
+            ("economics.eirr", "economics.enpv", "economics.cost"),
+        ),
+        Page(
+            "gains",
+            "Who gains, who loses?",
+            _gains(result),
+            money_chart.gains,
+            4.9,
+            "Users gain what today's carriers lose where the money stays in the region. All bars together are "
+            "the region's net gain.",
+            ("gain.UZ", "gain.KZ", "gain.PK"),
+        ),
+        Page(
+            "cash",
+            "Can it pay for itself?",
+            _cash(result),
+            money_chart.cash,
+            4.9,
+            "Above the line what comes in, below what goes out; the two sides are equal each year once the "
+            "reserve is counted.",
+            ("finance.firr", "finance.wacc", "finance.tariff_cost_recovery"),
+        ),
+        Page(
+            "debt",
+            "Who lends, and are they safe?",
+            _debt(result),
+            money_chart.debt,
+            4.0,
+            "Tranches limited to lending groups carry at most the cost that lies in those countries. Gift: grant "
+            "element at 5 percent.",
+            ("finance.need", "finance.dscr_lowest", "finance.llcr"),
+        ),
+        Page(
+            "tornado",
+            "What matters most?",
+            _tornado(result),
+            money_chart.tornado,
+            4.2,
+            "Each risk alone from its low to its high; all else at base.",
+            ("economics.enpv",),
+        ),
+        Page(
+            "uncertainty",
+            "How sure is that?",
+            _uncertainty(result),
+            money_chart.uncertainty,
+            3.8,
+            "All risks drawn together with their correlations.",
+            ("risk.enpv_positive", "risk.fnpv_positive"),
+        ),
+        Page(
+            "switching",
+            "How wrong may we be?",
+            _switching(result),
+            money_chart.switching,
+            4.2,
+            "Left: the table lenders ask for. Right: relative change of one driver that makes the economic gain zero.",
+            ("switching.capex", "switching.benefit"),
+        ),
+        Page(
+            "preparation",
+            "What comes next?",
+            _preparation(result),
+            money_chart.preparation,
+            4.4,
+            "A project-preparation pipeline; costs are grants or the members' own.",
+            (),
+        ),
     ]
 
 
@@ -72,8 +200,10 @@ def _map(result: Result) -> str:
     plan, built = _plan(result), [row for row in result.tables["links"] if row["built_from"]]
     carried = result.figure("design.carried")
     return (
-        f"The best design that survives every risk it was asked to survive builds {len(built)} links, {plan['km']:,} km, "
-        f"for {musd(plan['capex'])} at first. New links carry {gbps(carried.value or 0) if carried else '-'} in the opening "
+        f"The best design that survives every risk it was asked to survive builds {len(built)} links, "
+        f"{plan['km']:,} km, "
+        f"for {musd(plan['capex'])} at first. New links carry {gbps(carried.value or 0) if carried else '-'} in "
+        "the opening "
         "year. No single pass, border or country can cut it."
     )
 
@@ -91,7 +221,10 @@ def _times(result: Result) -> str:
         if row is None or row["today"] is None or row["corridor"] is None:
             continue
         if row["gateway"] is not None and row["gateway"] > row["today"] + 1:
-            parts.append(f"{region['name']} is farther through Karachi ({row['gateway']:.0f} ms) than today ({row['today']:.0f} ms)")
+            parts.append(
+                f"{region['name']} is farther through Karachi ({row['gateway']:.0f} ms) than today "
+                f"({row['today']:.0f} ms)"
+            )
         elif row["corridor"] < row["today"] - 1:
             parts.append(f"{region['name']} comes nearer ({row['today']:.0f} to {row['corridor']:.0f} ms)")
     return f"Not to everywhere. From {home}: " + "; ".join(parts) + "."
@@ -105,7 +238,8 @@ def _demand(result: Result) -> str:
     firm = sum(row["firm_usd_a_year"] for row in result.tables["anchors"])
     return (
         f"Members send {gbps(first)} today and {gbps(last)} in {table['years'][-1]}; new links win {share:.0%} of it. "
-        f"The buyers are few: {len(result.tables['anchors'])} anchor contracts, worth {musd(firm, 1)} a year even unused."
+        f"The buyers are few: {len(result.tables['anchors'])} anchor contracts, worth {musd(firm, 1)} a year even "
+        "unused."
     )
 
 
@@ -114,7 +248,8 @@ def _plans(result: Result) -> str:
     today, best = rows[0], _plan(result)
     return (
         f"Today {today['protected_share']:.0%} of what members want protected can be. '{best['name']}' protects "
-        f"{best['protected_share']:.0%} and is within {best['gap']:.1%} of the cheapest way over the routes considered (proven)."
+        f"{best['protected_share']:.0%} and is within {best['gap']:.1%} of the cheapest way over the routes "
+        "considered (proven)."
     )
 
 
@@ -124,7 +259,10 @@ def _building(result: Result) -> str:
         return "Nothing is built."
     top = rows[0]
     total = sum(row["build_usd"] for row in rows)
-    return f"The dearest link is {top['id']} ({musd(top['build_usd'], 1)} of {musd(total)}, {top['km']:,} km of {top['terrain']})."
+    return (
+        f"The dearest link is {top['id']} ({musd(top['build_usd'], 1)} of {musd(total)}, {top['km']:,} km of "
+        f"{top['terrain']})."
+    )
 
 
 def _availability(result: Result) -> str:
@@ -136,8 +274,8 @@ def _availability(result: Result) -> str:
     )
     before, after = rows[today, best]["reserved_hours"], rows[result.plan, best]["reserved_hours"]
     return (
-        f"Protected traffic of {_name(result, best)} is cut {hours(before)} a year today and {hours(after)} with the plan. "
-        + _remaining(rows[result.plan, best], best)
+        f"Protected traffic of {_name(result, best)} is cut {hours(before)} a year today and {hours(after)} with "
+        "the plan. " + _remaining(rows[result.plan, best], best)
     )
 
 
@@ -163,7 +301,8 @@ def _events(result: Result) -> str:
         return "In none of these events would the plan have carried more than today's network."
     helped = sum(1 for p in pairs if shares[(result.plan, *p)] - shares[(today, *p)] > 0.005)  # noqa: PLR2004 - as above
     return (
-        f"It helps {helped} times out of {len(pairs)}. Most in '{name}': {_name(result, member)} keeps {after:.0%} of its traffic "
+        f"It helps {helped} times out of {len(pairs)}. Most in '{name}': {_name(result, member)} keeps "
+        f"{after:.0%} of its traffic "
         f"rather than {before:.0%}. A country that cuts itself off stays cut off."
     )
 
@@ -172,7 +311,8 @@ def _worth(result: Result) -> str:
     eco = result.tables["economics"]
     verdict = "above" if (eco["eirr"] or -1) >= eco["discount"] else "below"
     return (
-        f"Economic rate of return {percent(eco['eirr'])}, {verdict} the {percent(eco['discount'], 0)} the development bank asks; "
+        f"Economic rate of return {percent(eco['eirr'])}, {verdict} the {percent(eco['discount'], 0)} the "
+        "development bank asks; "
         f"net present value {musd(eco['enpv'])}, before trade. With trade: {percent(eco['eirr_trade'])}."
     )
 
@@ -187,7 +327,8 @@ def _gains(result: Result) -> str:
     if losers:
         worst = losers[-1]
         text += (
-            f" {len(losers)} would lose, {_name(result, worst)} most ({musd(totals[worst])}), because its carriers earn less from "
+            f" {len(losers)} would lose, {_name(result, worst)} most ({musd(totals[worst])}), because its "
+            "carriers earn less from "
             "transit: without a share of the gains it has no reason to join."
         )
     return text
@@ -197,10 +338,17 @@ def _cash(result: Result) -> str:
     fin, tariffs = result.tables["finance"], result.tables["tariffs"]
     enough = (fin["firr"] if fin["firr"] is not None else -1) >= fin["wacc"]
     text = f"Financial return {percent(fin['firr'])} against a cost of money of {percent(fin['wacc'])}: "
-    text += "it pays for itself. " if enough else f"not without help; {musd(-fin['fnpv'])} of further grant would close the gap. "
+    text += (
+        "it pays for itself. "
+        if enough
+        else f"not without help; {musd(-fin['fnpv'])} of further grant would close the gap. "
+    )
     asked = tariffs["asked"] / PRICE_PER_MBPS_MONTH
     if tariffs["cost_recovery"] is not None:
-        text += f"The tariff asked is ${asked:.2f} a Mbit/s and month; cost is recovered at ${tariffs['cost_recovery'] / PRICE_PER_MBPS_MONTH:.2f}."
+        text += (
+            f"The tariff asked is ${asked:.2f} a Mbit/s and month; cost is recovered at "
+            f"${tariffs['cost_recovery'] / PRICE_PER_MBPS_MONTH:.2f}."
+        )
     return text
 
 
@@ -220,15 +368,19 @@ def _tornado(result: Result) -> str:
     negative = [row["name"].lower() for row in rows if min(row["enpv_low"], row["enpv_high"]) < 0]
     text = f"'{rows[0]['name']}' moves the result most."
     return text + (
-        f" Alone, {', '.join(negative)} can turn the gain into a loss." if negative else " No single risk turns the gain into a loss."
+        f" Alone, {', '.join(negative)} can turn the gain into a loss."
+        if negative
+        else " No single risk turns the gain into a loss."
     )
 
 
 def _uncertainty(result: Result) -> str:
     spread = result.tables["spread"]
     return (
-        f"In {spread['runs']:,} futures the region gains in {chance(spread['enpv_positive'])}; the company earns the cost of its money "
-        f"in {chance(spread['fnpv_positive'])}. Nine in ten economic rates of return lie between {percent(spread['eirr'].get('p5'))} and "
+        f"In {spread['runs']:,} futures the region gains in {chance(spread['enpv_positive'])}; the company earns "
+        "the cost of its money "
+        f"in {chance(spread['fnpv_positive'])}. Nine in ten economic rates of return lie between "
+        f"{percent(spread['eirr'].get('p5'))} and "
         f"{percent(spread['eirr'].get('p95'))}."
     )
 
@@ -240,13 +392,19 @@ def _switching(result: Result) -> str:
         parts.append(f"building cost may rise by {values['capex']:.0%}")
     if values["benefit"] is not None:
         parts.append(f"benefits may be {-values['benefit']:.0%} smaller")
-    return ("Before the gain is gone, " + " or ".join(parts) + ".") if parts else "No change within reach makes the gain zero."
+    return (
+        ("Before the gain is gone, " + " or ".join(parts) + ".")
+        if parts
+        else "No change within reach makes the gain zero."
+    )
 
 
 def _preparation(result: Result) -> str:
     rows, climate = result.tables["preparation"], result.tables["climate"]
     cost = sum(row["cost"][1] for row in rows)
     return (
-        f"{len(rows)} steps and {musd(cost, 1)} lead to financial close. Making the cables stand floods and slides costs "
-        f"{musd(climate['adaptation_usd'], 1)}, of which climate funds may carry {musd(climate['climate_finance_usd'], 1)}."
+        f"{len(rows)} steps and {musd(cost, 1)} lead to financial close. Making the cables stand floods and "
+        "slides costs "
+        f"{musd(climate['adaptation_usd'], 1)}, of which climate funds may carry "
+        f"{musd(climate['climate_finance_usd'], 1)}."
     )

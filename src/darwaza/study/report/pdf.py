@@ -2,6 +2,7 @@
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
@@ -28,7 +29,9 @@ def write(result: Result, path: Path) -> None:
 
 
 def _footer(figure: Figure, result: Result, number: int) -> None:
-    figure.text(0.05, 0.025, f"{result.title} · scenario {result.digest[:16]} · seed {result.seed}", fontsize=7.5, color=MUTED)
+    figure.text(
+        0.05, 0.025, f"{result.title} · scenario {result.digest[:16]} · seed {result.seed}", fontsize=7.5, color=MUTED
+    )
     figure.text(0.95, 0.025, str(number), fontsize=8.5, color=MUTED, ha="right")
 
 
@@ -61,11 +64,19 @@ def _cover(result: Result, items: list[Page]) -> Figure:
 def _page(result: Result, page: Page, number: int) -> Figure:
     figure = Figure(figsize=A4_LANDSCAPE)
     figure.text(0.05, 0.945, page.question, fontsize=11, color=BLUE, fontweight="bold")
-    figure.text(0.05, 0.925, textwrap.fill(page.answer, ANSWER_COLUMNS), fontsize=13.5, fontweight="bold", va="top", linespacing=1.35)
+    figure.text(
+        0.05,
+        0.925,
+        textwrap.fill(page.answer, ANSWER_COLUMNS),
+        fontsize=13.5,
+        fontweight="bold",
+        va="top",
+        linespacing=1.35,
+    )
     figure.text(0.05, 0.06, textwrap.fill(page.note, NOTE_COLUMNS), fontsize=8.5, color=MUTED)
     room = 8.27 * 0.70
     share = min(1.0, page.height * 1.06 / room)
-    outer = figure.subfigures(3, 1, height_ratios=[0.2, 0.70 * share, 0.1 + 0.70 * (1 - share)])
+    outer: Any = figure.subfigures(3, 1, height_ratios=[0.2, 0.70 * share, 0.1 + 0.70 * (1 - share)])
     inner = outer[1].subfigures(1, 3, width_ratios=[0.04, 0.92, 0.04])[1]
     page.draw(inner, result)
     _footer(figure, result, number)
@@ -79,7 +90,11 @@ def _text_pages(result: Result) -> list[Figure]:
         lines += [("item" if i == 0 else "more", part) for i, part in enumerate(wrapped)]
     lines.append(("head", "Sources"))
     for source in result.tables["sources"]:
-        text = f"{source['id']}: {source['title']}" + (f" ({source['date']})" if source["date"] else "") + f" [{source['confidence']}]"
+        text = (
+            f"{source['id']}: {source['title']}"
+            + (f" ({source['date']})" if source["date"] else "")
+            + f" [{source['confidence']}]"
+        )
         lines += [("item" if i == 0 else "more", part) for i, part in enumerate(textwrap.wrap(text, 135))]
         if source["url"]:
             lines.append(("link", source["url"][:150]))
@@ -96,6 +111,12 @@ def _text_pages(result: Result) -> list[Figure]:
                 figure.text(0.05, height, text, fontsize=13, fontweight="bold", color=BLUE)
             else:
                 mark = "•  " if kind == "item" else "    "
-                figure.text(0.05, height, mark + text, fontsize=9 if kind != "link" else 7.5, color=INK if kind != "link" else MUTED)
+                figure.text(
+                    0.05,
+                    height,
+                    mark + text,
+                    fontsize=9 if kind != "link" else 7.5,
+                    color=INK if kind != "link" else MUTED,
+                )
         sheets.append(figure)
     return sheets

@@ -24,7 +24,7 @@ BLUE, ORANGE, TEAL, RED, GOLD, VIOLET, GREEN, SKY = (
 SERIES = (BLUE, ORANGE, TEAL, GOLD, VIOLET, RED, GREEN, SKY, INK)
 GAIN, LOSS = BLUE, ORANGE
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.edgecolor": FAINT,
@@ -69,12 +69,16 @@ def label(axes: Any, x: float, y: float, text: str, *, side: str = "right", **lo
     )
 
 
+BILLION_FROM = 999.5e6
+"""From here on amounts are written in billions: rounded to millions they would read 1,000."""
+
+
 def musd(value: float | None, digits: int = 0) -> str:
     """US dollars in millions: ``$189m``, ``-$37m``, ``$2.1bn``."""
     if value is None:
         return "-"
     sign, size = ("-" if value < 0 else ""), abs(value)
-    if size >= 0.9995e9:
+    if size >= BILLION_FROM:
         return f"{sign}${size / 1e9:.1f}bn"
     return f"{sign}${size / 1e6:,.{digits}f}m"
 

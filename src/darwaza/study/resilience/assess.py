@@ -80,7 +80,8 @@ def assess(
         reserved_by_region={key: 0.0 if hours is None else hours for key, hours in reserved.items()},
         sampled=_by_member(drawn.mean, drawn.error, volumes),
         events={
-            event.id: _event(scenario, legs, design, every, volumes, frozenset(event.fails)) for event in scenario.events
+            event.id: _event(scenario, legs, design, every, volumes, frozenset(event.fails))
+            for event in scenario.events
         },
     )
 
@@ -136,7 +137,9 @@ def _reserved(
     return found
 
 
-def _weighted(hours: Mapping[tuple[str, str], float | None], volumes: Mapping[tuple[str, str], float]) -> dict[str, float]:
+def _weighted(
+    hours: Mapping[tuple[str, str], float | None], volumes: Mapping[tuple[str, str], float]
+) -> dict[str, float]:
     top: dict[str, float] = {}
     bottom: dict[str, float] = {}
     for key, value in hours.items():

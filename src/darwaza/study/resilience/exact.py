@@ -50,7 +50,9 @@ def _split(
         return all_up(routes[0], down)
     if routes in known:
         return known[routes]
-    shared, count = min(Counter(part for route in routes for part in route).items(), key=lambda item: (-item[1], item[0]))
+    shared, count = min(
+        Counter(part for route in routes for part in route).items(), key=lambda item: (-item[1], item[0])
+    )
     if count == 1:
         fail = 1.0
         for route in routes:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darwaza.study.design.exact import Flow
+from darwaza.study.design.routes import Route
 from darwaza.study.resilience.component import all_up
 
 SAMPLES_MAX = 2_000_000
@@ -74,7 +75,7 @@ def sample(
     )
 
 
-def _routes(flow: Flow) -> tuple[object, ...]:
+def _routes(flow: Flow) -> tuple[Route, ...]:
     return (flow.working,) if flow.protection is None else (flow.working, flow.protection)
 
 

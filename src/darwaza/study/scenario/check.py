@@ -26,7 +26,9 @@ def _years(scenario: model.Scenario, lines: Mapping[str, int]) -> Iterator[Probl
     line = lines.get("study", 0)
     if not order[0] < order[1] < order[2] or order[2] - order[0] > HORIZON_YEARS_MAX:
         yield Problem(
-            line, "study", f"base_year < opening_year < last_year within {HORIZON_YEARS_MAX} years does not hold: {order}"
+            line,
+            "study",
+            f"base_year < opening_year < last_year within {HORIZON_YEARS_MAX} years does not hold: {order}",
         )
     stages = scenario.stages
     if not stages or stages[0] != scenario.opening_year or list(stages) != sorted(set(stages)):
@@ -86,5 +88,7 @@ def _risks(scenario: model.Scenario, lines: Mapping[str, int]) -> Iterator[Probl
         for other in risk.correlations:
             if other not in known or other == risk.id:
                 yield Problem(
-                    lines.get(f"risk.{index}", 0), f"risk.{risk.id}", f"correlation with {other!r}, which is no other risk"
+                    lines.get(f"risk.{index}", 0),
+                    f"risk.{risk.id}",
+                    f"correlation with {other!r}, which is no other risk",
                 )

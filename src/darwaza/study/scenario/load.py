@@ -16,6 +16,7 @@ from darwaza.study.scenario.check import check
 from darwaza.study.scenario.reader import Notes, Problem, Reader, ScenarioError, locate
 from darwaza.study.scenario.value import CONFIDENCES, Source
 
+SHARES_TOLERANCE = 1e-6
 SCENARIO_BYTES_MAX = 8 * 1024 * 1024
 PRICE = "USD/(Gbit/s)/year"
 TIERS = ("A-grant", "A-blend", "B", "C2", "C3", "none")
@@ -75,9 +76,7 @@ class _Loader:
         self.group_ids = _ids(table, "group")
         self.member_ids = _ids(table, "member")
         self.terrain_ids = _ids(table, "terrain")
-        self.countries = frozenset(
-            str(site.get("country")) for site in table.get("site", []) if isinstance(site, dict)
-        )
+        self.countries = frozenset(str(site.get("country")) for site in table.get("site", []) if isinstance(site, dict))
 
     def scenario(self) -> model.Scenario:
         root, study = self.root, self.root.sub("study")
@@ -363,7 +362,7 @@ class _Loader:
             tranches=tuple(map(self._tranche, r.each("tranche"))),
         )
         total = sum(tranche.share.base for tranche in finance.tranches)
-        if finance.tranches and abs(total - 1) > 1e-6:
+        if finance.tranches and abs(total - 1) > SHARES_TOLERANCE:
             r.problem("tranche", f"the base shares of the tranches add up to {total:.4g}, not 1")
         return _closed(r, finance)
 
@@ -434,4 +433,3 @@ def _ids(table: dict[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(found, list):
         return ()
     return tuple(str(item["id"]) for item in found if isinstance(item, dict) and "id" in item)
-

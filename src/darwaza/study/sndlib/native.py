@@ -5,6 +5,7 @@ A network file holds sections ``NAME ( ... )`` (META, NODES, LINKS, DEMANDS, ADM
 names the line of the first thing it does not understand.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ class _Tokens:
             value = float(word)
         except ValueError as cause:
             raise self.wrong(f"{what} must be a number, not {word!r}") from cause
-        if value < 0 or value != value or value == float("inf"):
+        if value < 0 or not math.isfinite(value):
             raise self.wrong(f"{what} must be finite and not negative, not {word}")
         return value
 

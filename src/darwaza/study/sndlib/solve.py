@@ -95,7 +95,8 @@ def check(model: Model) -> None:
         found = getattr(model, name)
         if found not in words:
             raise MalformedError(
-                f"model field {name}: {found!r} is not supported; supported: {', '.join(words)}", code="sndlib_model_unknown"
+                f"model field {name}: {found!r} is not supported; supported: {', '.join(words)}",
+                code="sndlib_model_unknown",
             )
 
 
@@ -162,7 +163,9 @@ def _by_cover(network: Network) -> list[Commodity]:
     return found
 
 
-def _build(network: Network, model: Model, commodities: list[Commodity], *, routing_sum: bool, reduced: bool) -> Program:
+def _build(
+    network: Network, model: Model, commodities: list[Commodity], *, routing_sum: bool, reduced: bool
+) -> Program:
     built = _Built(network, model, routing_sum)
     built.program.offset = sum(link.installed_cost for link in network.links)
     _capacities(built)
@@ -196,7 +199,9 @@ def _capacities(built: _Built) -> None:
         if fixed:
             most = sum(d.value * d.routing_unit for d in built.network.demands)
             for module, column in zip(offered, columns, strict=True):
-                copies = 1.0 if built.model.capacity == "EXPLICIT_LINK_CAPACITIES" else math.ceil(most / module.capacity)
+                copies = (
+                    1.0 if built.model.capacity == "EXPLICIT_LINK_CAPACITIES" else math.ceil(most / module.capacity)
+                )
                 program.row({column: 1.0, built.setups[link.id]: -copies}, upper=0)
 
 
@@ -239,7 +244,9 @@ def _scale(built: _Built, commodity: Commodity) -> tuple[float, float, bool]:
     return 1.0, math.inf, False
 
 
-def _arc_flow(built: _Built, commodity: Commodity, ways: Ways, links: list[Link], *, costed: bool, reduced: bool) -> None:
+def _arc_flow(
+    built: _Built, commodity: Commodity, ways: Ways, links: list[Link], *, costed: bool, reduced: bool
+) -> None:
     scale, most, whole = _scale(built, commodity)
     balance: dict[str, dict[int, float]] = {node: {} for node in built.network.nodes}
     for link in links:
@@ -345,7 +352,10 @@ def _protected(built: _Built, commodities: list[Commodity], *, reduced: bool) ->
         balance: dict[str, dict[int, float]] = {node: {} for node in built.network.nodes}
         for link in links:
             cost = _flow_cost(built, link, costed=True) * scale
-            pair = [_column(built, cost, 1.0, whole=True, scale=scale) for _ in range(1 if built.model.link == "DIRECTED" else 2)]
+            pair = [
+                _column(built, cost, 1.0, whole=True, scale=scale)
+                for _ in range(1 if built.model.link == "DIRECTED" else 2)
+            ]
             for way, column in enumerate(pair):
                 ways[link.id][way].append(column)
                 start, end = (link.source, link.target) if way == 0 else (link.target, link.source)
