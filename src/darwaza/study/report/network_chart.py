@@ -314,7 +314,10 @@ def events(figure: Any, result: Result) -> None:
             if row["plan"] == plan:
                 column = next(i for i, m in enumerate(members) if m["id"] == row["member"])
                 matrix[order.index(row["event"]), column] = row["rerouted"]
-        axes.imshow(matrix, cmap=CARRIED, vmin=0, vmax=1, aspect="auto")
+        columns, lines = np.arange(len(members) + 1) - 0.5, np.arange(len(order) + 1) - 0.5
+        heat: Any = axes
+        heat.pcolormesh(columns, lines, matrix, cmap=CARRIED, vmin=0, vmax=1, edgecolors="white", linewidth=1)
+        axes.set_ylim(len(order) - 0.5, -0.5)
         for (i, j), value in np.ndenumerate(matrix):
             if np.isfinite(value):
                 axes.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize=8.5, color=INK)

@@ -7,6 +7,7 @@ sections are gathered first. Rules that need the whole (connected demand, ...) s
 import hashlib
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from darwaza.study.scenario import model
 from darwaza.study.scenario.check import check
 from darwaza.study.scenario.reader import Notes, Problem, Reader, ScenarioError, locate
 from darwaza.study.scenario.value import CONFIDENCES, Source
+from darwaza.study.terrain import read_raster, with_courses
 
 SHARES_TOLERANCE = 1e-6
 SCENARIO_BYTES_MAX = 8 * 1024 * 1024
@@ -40,7 +42,12 @@ def load(path: Path) -> model.Scenario:
     raw = path.read_bytes()
     if len(raw) > SCENARIO_BYTES_MAX:
         raise TooLargeError(f"{path}: larger than {SCENARIO_BYTES_MAX} bytes", code="scenario_too_large")
-    return parse(raw, file=str(path))
+    scenario = parse(raw, file=str(path))
+    if not scenario.elevation:
+        return scenario
+    raster = path.parent / scenario.elevation
+    digest = hashlib.sha256(raw + raster.read_bytes()).hexdigest()
+    return with_courses(replace(scenario, digest=digest), read_raster(raster, degrees=True))
 
 
 def parse(raw: bytes, *, file: str) -> model.Scenario:
@@ -97,6 +104,7 @@ class _Loader:
             gap=study.number("gap", low=0.0, high=0.5, default=0.01),
             time_limit_s=study.number("time_limit_s", low=1, high=3600, default=60),
             avoid=study.refer_many("avoid", self.countries, "country of a site"),
+            elevation=study.text("elevation", default=""),
             sources=sources,
             sites={s.id: s for s in map(self._site, root.each("site"))},
             regions={r.id: r for r in map(self._region, root.each("region"))},

@@ -425,6 +425,7 @@ class Scenario:
         last_year: of the analysis.
         stages: years in which capacity is decided, first is the opening.
         avoid: countries no route of the study may cross.
+        elevation: path of an ESRI ASCII grid in degrees, beside the scenario; "" for none.
         limits: what the model cannot say, in sentences.
         values: every value by its path.
     """
@@ -442,6 +443,7 @@ class Scenario:
     gap: float
     time_limit_s: float
     avoid: tuple[str, ...]
+    elevation: str
     sources: dict[str, Source]
     sites: dict[str, Site]
     regions: dict[str, Region]
