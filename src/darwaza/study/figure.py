@@ -5,7 +5,6 @@ from typing import Any
 
 from darwaza.study.design.routes import exempt_risks
 from darwaza.study.found import Found
-from darwaza.study.money.risk import Spread
 from darwaza.study.result import Figure
 from darwaza.study.scenario.model import Scenario
 
@@ -23,12 +22,11 @@ BUILDING = (
 )
 
 
-def figures_of(scenario: Scenario, found: Found, spread: Spread, tables: dict[str, Any]) -> list[Figure]:
+def figures_of(scenario: Scenario, found: Found, tables: dict[str, Any]) -> list[Figure]:
     """Every figure, most important first."""
-    del spread
     return [
         *_economic(tables),
-        *_financial(scenario, tables),
+        *_financial(tables),
         *_risks(tables),
         *_design(found, tables),
         *_times(scenario, tables),
@@ -36,6 +34,32 @@ def figures_of(scenario: Scenario, found: Found, spread: Spread, tables: dict[st
         *_gains(scenario, tables),
         *_climate(tables),
     ]
+
+
+_BENEFITS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "diverted": (
+        "traffic carried by new links x old price x part of it that leaves the members",
+        ("design.carried", *PRICES, "member.*.foreign_share", "finance.delay"),
+    ),
+    "competition": (
+        "traffic that stays x fall of its price x part of it that leaves the members",
+        (*TRAFFIC, *PRICES, "member.*.competition", "member.*.foreign_share", "finance.delay"),
+    ),
+    "generated": (
+        "half of the price fall x traffic that the fall brings about",
+        (*TRAFFIC, *PRICES, "member.*.competition", "economics.elasticity", "finance.delay"),
+    ),
+    "outages": (
+        "traffic-hours no longer lost x value of an hour of a Gbit/s",
+        ("resilience.*", *TRAFFIC, "economics.outage_value", "finance.delay"),
+    ),
+    "transit": (
+        "through traffic x its price",
+        ("economics.through_volume", "economics.through_price", "economics.erosion"),
+    ),
+    "trade": ("cases x saving x value x part owed to the corridor", ("benefit.*",)),
+}
+"""Benefit -> (method, inputs)."""
 
 
 def _economic(tables: dict[str, Any]) -> Iterator[Figure]:
@@ -65,30 +89,7 @@ def _economic(tables: dict[str, Any]) -> Iterator[Figure]:
         "as economics.eirr, with the results of the digital border added",
         ("economics.eirr", "economics.benefit.trade"),
     )
-    methods = {
-        "diverted": (
-            "traffic carried by new links x old price x part of it that leaves the members",
-            ("design.carried", *PRICES, "member.*.foreign_share", "finance.delay"),
-        ),
-        "competition": (
-            "traffic that stays x fall of its price x part of it that leaves the members",
-            (*TRAFFIC, *PRICES, "member.*.competition", "member.*.foreign_share", "finance.delay"),
-        ),
-        "generated": (
-            "half of the price fall x traffic that the fall brings about",
-            (*TRAFFIC, *PRICES, "member.*.competition", "economics.elasticity", "finance.delay"),
-        ),
-        "outages": (
-            "traffic-hours no longer lost x value of an hour of a Gbit/s",
-            ("resilience.*", *TRAFFIC, "economics.outage_value", "finance.delay"),
-        ),
-        "transit": (
-            "through traffic x its price",
-            ("economics.through_volume", "economics.through_price", "economics.erosion"),
-        ),
-        "trade": ("cases x saving x value x part owed to the corridor", ("benefit.*",)),
-    }
-    for name, (method, inputs) in methods.items():
+    for name, (method, inputs) in _BENEFITS.items():
         yield Figure(
             f"economics.benefit.{name}",
             f"Benefit: {name}",
@@ -117,126 +118,129 @@ def _economic(tables: dict[str, Any]) -> Iterator[Figure]:
     )
 
 
-def _financial(scenario: Scenario, tables: dict[str, Any]) -> Iterator[Figure]:
-    fin, tariffs = tables["finance"], tables["tariffs"]
-    income = (
-        "design.carried",
-        "finance.tariff",
-        "finance.tariff_floor",
-        "economics.erosion",
-        "economics.final_erosion",
-        "anchor.*",
-        "economics.standby_share",
-    )
-    spending = (
-        "design.capex",
-        "finance.overrun",
-        "terrain.*.opex",
-        "finance.transit_fee",
-        "finance.backhaul",
-        "finance.tax",
-        "finance.delay",
-    )
-    rows = (
-        (
-            "finance.firr",
-            "Financial rate of return",
-            fin["firr"],
-            "1/year",
-            "project flows before financing, after tax, real",
-            (*income, *spending),
-        ),
-        (
-            "finance.wacc",
-            "Cost of the money (WACC)",
-            fin["wacc"],
-            "1/year",
-            "tranche rates weighted by their shares after eligibility, interest after tax",
-            ("finance.tranche.*.share", "finance.tranche.*.rate", "finance.tax"),
-        ),
-        (
-            "finance.fnpv",
-            "Financial net present value",
-            fin["fnpv"],
-            "USD",
-            "project flows at the WACC",
-            ("finance.firr", "finance.wacc"),
-        ),
-        (
-            "finance.gap",
-            "Viability gap",
-            max(0.0, -fin["fnpv"]),
-            "USD",
-            "grant in the base year that would make the financial net present value zero",
-            ("finance.fnpv",),
-        ),
-        (
-            "finance.need",
-            "Financing need",
-            fin["need"],
-            "USD",
-            "building cost with overrun plus fees and commitment until opening",
-            ("design.capex", "finance.overrun", "finance.tranche.*.fee", "finance.tranche.*.commitment"),
-        ),
-        (
-            "finance.idc",
-            "Interest and fees during building",
-            fin["idc"],
-            "USD",
-            "capitalised until opening",
-            ("finance.need", "finance.tranche.*.rate"),
-        ),
-        (
-            "finance.dscr_lowest",
-            "Lowest debt service cover",
-            fin["dscr_min"],
-            "1",
-            "cash available over debt service, worst year",
-            (*income, *spending, "finance.tranche.*"),
-        ),
-        (
-            "finance.llcr",
-            "Loan life cover",
-            fin["llcr"],
-            "1",
-            "present value of cash while debt is served, over debt at opening",
-            ("finance.dscr_lowest",),
-        ),
-        (
-            "finance.equity_irr",
-            "Return to owners",
-            fin["equity_irr"],
-            "1/year",
-            "dividends minus support and equity paid in",
-            ("finance.firr", "finance.tranche.*"),
-        ),
-        (
-            "finance.tariff_asked",
-            "Tariff asked",
-            tariffs["asked"],
-            "USD/(Gbit/s)/year",
-            "the scenario's tariff in base-year level",
-            ("finance.tariff",),
-        ),
-        (
-            "finance.tariff_cost_recovery",
-            "Tariff that recovers cost",
-            tariffs["cost_recovery"],
-            "USD/(Gbit/s)/year",
-            "base-year tariff at which the financial net present value is zero, by root search",
-            ("finance.fnpv",),
-        ),
-        (
-            "finance.tariff_covenant",
-            "Tariff that meets the covenant",
-            tariffs["covenant"],
-            "USD/(Gbit/s)/year",
-            "base-year tariff at which mean cover meets the covenant, by root search",
-            ("finance.dscr_lowest",),
-        ),
-    )
-    for row in rows:
-        yield Figure(*row)
+_INCOME = (
+    "design.carried",
+    "finance.tariff",
+    "finance.tariff_floor",
+    "economics.erosion",
+    "economics.final_erosion",
+    "anchor.*",
+    "economics.standby_share",
+)
+_SPENDING = (
+    "design.capex",
+    "finance.overrun",
+    "terrain.*.opex",
+    "finance.transit_fee",
+    "finance.backhaul",
+    "finance.tax",
+    "finance.delay",
+)
+_FINANCIAL: tuple[tuple[str, str, str, str, str, tuple[str, ...]], ...] = (
+    (
+        "finance.firr",
+        "Financial rate of return",
+        "firr",
+        "1/year",
+        "project flows before financing, after tax, real",
+        (*_INCOME, *_SPENDING),
+    ),
+    (
+        "finance.wacc",
+        "Cost of the money (WACC)",
+        "wacc",
+        "1/year",
+        "tranche rates weighted by their shares after eligibility, interest after tax",
+        ("finance.tranche.*.share", "finance.tranche.*.rate", "finance.tax"),
+    ),
+    (
+        "finance.fnpv",
+        "Financial net present value",
+        "fnpv",
+        "USD",
+        "project flows at the WACC",
+        ("finance.firr", "finance.wacc"),
+    ),
+    (
+        "finance.gap",
+        "Viability gap",
+        "gap",
+        "USD",
+        "grant in the base year that would make the financial net present value zero",
+        ("finance.fnpv",),
+    ),
+    (
+        "finance.need",
+        "Financing need",
+        "need",
+        "USD",
+        "building cost with overrun plus fees and commitment until opening",
+        ("design.capex", "finance.overrun", "finance.tranche.*.fee", "finance.tranche.*.commitment"),
+    ),
+    (
+        "finance.idc",
+        "Interest and fees during building",
+        "idc",
+        "USD",
+        "capitalised until opening",
+        ("finance.need", "finance.tranche.*.rate"),
+    ),
+    (
+        "finance.dscr_lowest",
+        "Lowest debt service cover",
+        "dscr_min",
+        "1",
+        "cash available over debt service, worst year",
+        (*_INCOME, *_SPENDING, "finance.tranche.*"),
+    ),
+    (
+        "finance.llcr",
+        "Loan life cover",
+        "llcr",
+        "1",
+        "present value of cash while debt is served, over debt at opening",
+        ("finance.dscr_lowest",),
+    ),
+    (
+        "finance.equity_irr",
+        "Return to owners",
+        "equity_irr",
+        "1/year",
+        "dividends minus support and equity paid in",
+        ("finance.firr", "finance.tranche.*"),
+    ),
+    (
+        "finance.tariff_asked",
+        "Tariff asked",
+        "asked",
+        "USD/(Gbit/s)/year",
+        "the scenario's tariff in base-year level",
+        ("finance.tariff",),
+    ),
+    (
+        "finance.tariff_cost_recovery",
+        "Tariff that recovers cost",
+        "cost_recovery",
+        "USD/(Gbit/s)/year",
+        "base-year tariff at which the financial net present value is zero, by root search",
+        ("finance.fnpv",),
+    ),
+    (
+        "finance.tariff_covenant",
+        "Tariff that meets the covenant",
+        "covenant",
+        "USD/(Gbit/s)/year",
+        "base-year tariff at which mean cover meets the covenant, by root search",
+        ("finance.dscr_lowest",),
+    ),
+)
+"""(id, label, key, unit, method, inputs)."""
+
+
+def _financial(tables: dict[str, Any]) -> Iterator[Figure]:
+    found = {**tables["tariffs"], **tables["finance"], "gap": max(0.0, -tables["finance"]["fnpv"])}
+    for name, label, key, unit, method, inputs in _FINANCIAL:
+        yield Figure(name, label, found[key], unit, method, inputs)
     for tranche in tables["tranches"]:
         if tranche["grant_element"] is not None:
             yield Figure(
@@ -256,7 +260,6 @@ def _financial(scenario: Scenario, tables: dict[str, Any]) -> Iterator[Figure]:
             "relative change that makes the economic net present value zero; none when no change in range does",
             ("economics.enpv",),
         )
-    del scenario
 
 
 def _risks(tables: dict[str, Any]) -> Iterator[Figure]:

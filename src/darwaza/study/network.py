@@ -147,3 +147,8 @@ def _leg(scenario: Scenario, link: Link, touched: frozenset[str], sections: int)
         owner=link.owner,
         transit=link.transit,
     )
+
+
+def gateway_site(scenario: Scenario) -> str:
+    """The first landing site: the gateway whose price in time is shown."""
+    return next((s.id for s in scenario.sites.values() if s.role == "landing"), next(iter(scenario.sites)))

@@ -93,7 +93,7 @@ def _result(scenario: Scenario, stages: Stages, tell: Progress) -> Result:
         digest=scenario.digest,
         seed=scenario.seed,
         plan=found.plan.id,
-        figures=tuple(figures_of(scenario, found, spread, tables)),
+        figures=tuple(figures_of(scenario, found, tables)),
         tables=tables,
         notes=tuple(notes_of(scenario, found)),
     )
@@ -142,7 +142,7 @@ def work(scenario: Scenario, stages: Stages, tell: Progress) -> Found:
         lines=lines,
         today=today,
         corridor=latency.table(scenario, legs, legs),
-        gateway=latency.through(scenario, legs, legs, gateway_site(scenario)),
+        gateway=latency.through(scenario, legs, legs, network.gateway_site(scenario)),
         volumes=volumes,
         plan=plan,
         designs=designs,
@@ -180,11 +180,6 @@ def _complete(
             )
         found.append(option)
     return found
-
-
-def gateway_site(scenario: Scenario) -> str:
-    """The first landing site: the gateway whose price in time is shown."""
-    return next((s.id for s in scenario.sites.values() if s.role == "landing"), next(iter(scenario.sites)))
 
 
 def _design(

@@ -11,8 +11,8 @@ from darwaza.study.money.driver import base_case
 from darwaza.study.money.economics import Economics, shadow_factor
 from darwaza.study.money.finance import Finance, grant_elements
 from darwaza.study.money.returns import npv
-from darwaza.study.money.risk import PERCENTILES, Spread, sensitivity, switching, tariffs, tornado
-from darwaza.study.network import course
+from darwaza.study.money.risk import PERCENTILES, Spread, sensitivity, switching, tariffs, tornado, transit_fees
+from darwaza.study.network import course, gateway_site
 from darwaza.study.scenario.model import Scenario
 from darwaza.study.scenario.value import HOURS_PER_YEAR
 
@@ -52,6 +52,11 @@ def tables_of(scenario: Scenario, found: Found, spread: Spread) -> dict[str, Any
         ],
         "switching": switching(found.case),
         "tariffs": tariffs(found.case),
+        "transit_fees": [
+            {"fee": fee, "firr": _number(firr), "fnpv": fnpv, "fees_usd": worth, "by_country": _shared(found, worth)}
+            for fee, firr, fnpv, worth in transit_fees(found.case)
+        ],
+        "gateway": scenario.sites[gateway_site(scenario)].name,
         "spread": _spread(spread),
         "trade": _trade(scenario),
         "climate": _climate(scenario, found),
@@ -81,6 +86,11 @@ def _number(value: float) -> float | None:
 
 def _numbers(values: Any) -> list[float | None]:
     return [_number(value) for value in np.asarray(values).ravel()]
+
+
+def _shared(found: Found, usd: float) -> dict[str, float]:
+    """An amount split over the countries crossed, in proportion to building cost."""
+    return {country: usd * share for country, share in found.case.time.cost_by_country.items()}
 
 
 def _latency(scenario: Scenario, found: Found) -> Rows:
@@ -256,6 +266,9 @@ def _resilience(scenario: Scenario, found: Found) -> Rows:
                     "lost_hours": assessed.lost_hours[member],
                     "availability": 1 - assessed.lost_hours[member] / HOURS_PER_YEAR,
                     "reserved_hours": assessed.reserved_hours.get(member),
+                    "reserved_by_region": {
+                        region: hours for (own, region), hours in assessed.reserved_by_region.items() if own == member
+                    },
                     "beyond_hours": assessed.beyond_hours,
                     "sampled_share": mean,
                     "sampled_error": error,

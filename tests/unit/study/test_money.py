@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -195,3 +196,13 @@ def test_monte_carlo_repeats_and_contributions_add_up(small: Scenario, small_fou
     assert np.array_equal(first.enpv, second.enpv)
     assert sum(first.contribution.values()) == pytest.approx(1)
     assert small.runs == 300
+
+
+def test_higher_transit_fees_shift_money_to_the_countries_crossed(small_found: Found) -> None:
+    """Each step of the fee lowers the company's return and raises what the countries receive; no fee, no receipts."""
+    rows = risk.transit_fees(small_found.case)
+    assert rows[0][3] == 0
+    for (_, firr, fnpv, fees), (_, next_firr, next_fnpv, next_fees) in pairwise(rows):
+        assert next_firr < firr
+        assert next_fnpv < fnpv
+        assert next_fees > fees

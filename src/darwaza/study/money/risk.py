@@ -1,7 +1,7 @@
 """What could go wrong, in numbers: Monte Carlo, tornado, sensitivity table, switching values, tariff search."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 
 from darwaza.study.money import economics, finance
 from darwaza.study.money.driver import DRIVERS, Drivers, base_case, draw, fixed
+from darwaza.study.money.returns import npv
 from darwaza.study.money.timeline import Timeline
 from darwaza.study.scenario.model import Scenario
 
@@ -169,6 +170,22 @@ def switching(case: Case) -> dict[str, float | None]:
         low, high = at(SWITCH_RANGE[0]), at(SWITCH_RANGE[1])
         found[name] = None if low * high > 0 else float(brentq(at, *SWITCH_RANGE, xtol=1e-10)) - 1
     return found
+
+
+FEES = (0.0, 0.05, 0.10, 0.15, 0.20, 0.30)
+"""Shares of revenue passed on to the countries crossed, for the fee table."""
+
+
+def transit_fees(case: Case) -> list[tuple[float, float, float, float]]:
+    """What each transit fee does: rows of (fee, FIRR, FNPV, present value of the fees at the economic rate)."""
+    base = base_case(case.scenario)
+    rows = []
+    for fee in FEES:
+        terms = replace(case.scenario.finance, transit_fee=replace(case.scenario.finance.transit_fee, base=fee))
+        found = replace(case, scenario=replace(case.scenario, finance=terms)).finance(base)
+        worth = float(npv(found.fees, case.scenario.economics.discount.base)[0])
+        rows.append((fee, float(found.firr[0]), float(found.fnpv[0]), worth))
+    return rows
 
 
 def tariffs(case: Case) -> dict[str, float | None]:

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from darwaza.study.report.page import Page, pages
-from darwaza.study.report.style import chance, look, musd, percent
+from darwaza.study.report.style import chance, hours, look, musd, percent
 from darwaza.study.result import Result
 
 WIDTH_INCHES = 10.0
@@ -84,12 +84,12 @@ def chart_svg(result: Result, page: Page) -> str:
 
 
 def _section(result: Result, page: Page) -> str:
-    explain = ", ".join(f"<code>{escape(name)}</code>" for name in page.figures)
+    explain = ", ".join(f"<code>{escape(name)}</code>" for name in page.figures if result.figure(name))
     trail = f"<br>Where the numbers come from: <code>darwaza study explain</code> {explain}" if explain else ""
     return (
         f'<section id="{page.id}"><h2>{escape(page.question)}</h2><p class="answer">{escape(page.answer)}</p>'
         f"<figure>{chart_svg(result, page)}<figcaption>{escape(page.note)}{trail}</figcaption></figure>"
-        f"{_details(result, page.id)}</section>"
+        f"{''.join(_details(result, name) for name in (page.id, page.id + ' more'))}</section>"
     )
 
 
@@ -163,7 +163,7 @@ def _times_table(result: Result) -> tuple[str, list[str], list[list[Any]], range
     ]
     return (
         "Round trips in milliseconds",
-        ["member", "to", "today", "with links", "by Karachi", "fastest route"],
+        ["member", "to", "today", "with links", f"by {result.tables['gateway']}", "fastest route"],
         rows,
         range(2, 5),
     )
@@ -317,7 +317,74 @@ def _availability_table(result: Result) -> tuple[str, list[str], list[list[Any]]
     return "Every plan and member", head, rows, range(2, 6)
 
 
+def _fees_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    countries = sorted({c for row in result.tables["transit_fees"] for c in row["by_country"]})
+    rows = [
+        [
+            f"{r['fee']:.0%}",
+            percent(r["firr"]),
+            musd(r["fnpv"], 1),
+            musd(r["fees_usd"], 1),
+            *(musd(r["by_country"].get(c, 0.0), 1) for c in countries),
+        ]
+        for r in result.tables["transit_fees"]
+    ]
+    head = ["transit fee", "FIRR", "FNPV", "fees, present value", *countries]
+    return (
+        "Setting the transit fee: what the company loses and each country crossed receives",
+        head,
+        rows,
+        range(5 + len(countries)),
+    )
+
+
+def _anchors_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = [
+        [
+            r["name"],
+            r["member"],
+            f"{r['gbps']:.0f}",
+            f"{r['price'] / 12_000:.2f}",
+            f"{r['take_or_pay']:.0%}",
+            f"{r['years']:.0f}",
+            musd(r["firm_usd_a_year"], 2),
+        ]
+        for r in result.tables["anchors"]
+    ]
+    head = ["buyer", "member", "Gbit/s", "USD/(Mbit/s)/month", "take or pay", "years", "firm a year"]
+    return "Anchor contracts", head, rows, range(2, 7)
+
+
+def _trade_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = [[r["name"], r["member"], *(musd(v, 2) for v in r["usd_a_year"])] for r in result.tables["trade"]]
+    return (
+        "Trade results a year at full operation, shown apart",
+        ["result", "member", "low", "base", "high"],
+        rows,
+        range(2, 5),
+    )
+
+
+def _region_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    regions = [region["id"] for region in result.tables["regions"]]
+    rows = [
+        [r["plan"], r["member"], *(hours(r["reserved_by_region"].get(name)) for name in regions)]
+        for r in result.tables["resilience"]
+    ]
+    names = [region["name"] for region in result.tables["regions"]]
+    return (
+        "Protected traffic: hours cut a year by destination, exact",
+        ["plan", "member", *names],
+        rows,
+        range(2, 2 + len(regions)),
+    )
+
+
 _TABLES = {
+    "availability more": _region_table,
+    "cash more": _fees_table,
+    "demand": _anchors_table,
+    "worth more": _trade_table,
     "times": _times_table,
     "plans": _plans_table,
     "building": _building_table,

@@ -195,7 +195,7 @@ def times(figure: Any, result: Result) -> None:
     ]
     figure.legend(
         handles,
-        ["fastest today", "fastest with the new links", "if forced through the gateway at Karachi"],
+        ["fastest today", "fastest with the new links", f"if forced through {result.tables['gateway']}"],
         loc="upper left",
         ncols=3,
         bbox_to_anchor=(0.11, 1.0),

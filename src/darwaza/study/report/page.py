@@ -39,155 +39,6 @@ class Page:
     figures: tuple[str, ...]
 
 
-def pages(result: Result) -> list[Page]:
-    """All pages in order."""
-    return [
-        Page(
-            "map",
-            "Where would it run?",
-            _map(result),
-            network_chart.route_map,
-            6.5,
-            "Lines join sites directly; they are not surveyed courses. No borders are drawn.",
-            ("design.capex", "design.carried"),
-        ),
-        Page(
-            "times",
-            "Is it faster?",
-            _times(result),
-            network_chart.times,
-            4.6,
-            "Shortest possible: the speed of light in glass, no equipment, no queues.",
-            ("latency.UZ.europe.today", "latency.UZ.europe.gateway", "latency.UZ.gulf.corridor"),
-        ),
-        Page(
-            "demand",
-            "How much traffic is there?",
-            _demand(result),
-            network_chart.demand,
-            4.4,
-            "Peak of international traffic; a member's share over regions comes from a gravity model with "
-            "today's round trips.",
-            ("design.carried",),
-        ),
-        Page(
-            "plans",
-            "Which plan is best?",
-            _plans(result),
-            network_chart.plans,
-            3.8,
-            "Each plan is optimised on its own. Protected traffic must survive every single cut, landing, pass, "
-            "border and any one country for two days.",
-            ("design.best.cost", "design.best.protected"),
-        ),
-        Page(
-            "building",
-            "What is built, and what does it cost?",
-            _building(result),
-            network_chart.building,
-            5.4,
-            "Cable, huts and terminals; transponders are added as traffic grows. Optical feasibility of each "
-            "line was checked with GNPy.",
-            ("design.capex",),
-        ),
-        Page(
-            "availability",
-            "How often does it fail?",
-            _availability(result),
-            network_chart.availability,
-            5.0,
-            "Left: everything that fits is rerouted. Right: only routes set aside in advance count; exact over "
-            "all combinations of failures.",
-            ("resilience.best.UZ.lost_hours", "resilience.best.UZ.reserved_hours"),
-        ),
-        Page(
-            "events",
-            "What would it have done in past crises?",
-            _events(result),
-            network_chart.events,
-            4.6,
-            "Share of each member's traffic that still flows once rerouted, with the traffic of the opening stage.",
-            (),
-        ),
-        Page(
-            "worth",
-            "Is it worth it for the region?",
-            _worth(result),
-            money_chart.worth,
-            4.6,
-            "Constant prices, taxes out, discounted at the development bank's rate. A bridge: each step adds to "
-            "the one before.",
-            ("economics.eirr", "economics.enpv", "economics.cost"),
-        ),
-        Page(
-            "gains",
-            "Who gains, who loses?",
-            _gains(result),
-            money_chart.gains,
-            4.9,
-            "Users gain what today's carriers lose where the money stays in the region. All bars together are "
-            "the region's net gain.",
-            ("gain.UZ", "gain.KZ", "gain.PK"),
-        ),
-        Page(
-            "cash",
-            "Can it pay for itself?",
-            _cash(result),
-            money_chart.cash,
-            4.9,
-            "Above the line what comes in, below what goes out; the two sides are equal each year once the "
-            "reserve is counted.",
-            ("finance.firr", "finance.wacc", "finance.tariff_cost_recovery"),
-        ),
-        Page(
-            "debt",
-            "Who lends, and are they safe?",
-            _debt(result),
-            money_chart.debt,
-            4.0,
-            "Tranches limited to lending groups carry at most the cost that lies in those countries. Gift: grant "
-            "element at 5 percent.",
-            ("finance.need", "finance.dscr_lowest", "finance.llcr"),
-        ),
-        Page(
-            "tornado",
-            "What matters most?",
-            _tornado(result),
-            money_chart.tornado,
-            4.2,
-            "Each risk alone from its low to its high; all else at base.",
-            ("economics.enpv",),
-        ),
-        Page(
-            "uncertainty",
-            "How sure is that?",
-            _uncertainty(result),
-            money_chart.uncertainty,
-            3.8,
-            "All risks drawn together with their correlations.",
-            ("risk.enpv_positive", "risk.fnpv_positive"),
-        ),
-        Page(
-            "switching",
-            "How wrong may we be?",
-            _switching(result),
-            money_chart.switching,
-            4.2,
-            "Left: the table lenders ask for. Right: relative change of one driver that makes the economic gain zero.",
-            ("switching.capex", "switching.benefit"),
-        ),
-        Page(
-            "preparation",
-            "What comes next?",
-            _preparation(result),
-            money_chart.preparation,
-            4.4,
-            "A project-preparation pipeline; costs are grants or the members' own.",
-            (),
-        ),
-    ]
-
-
 def _name(result: Result, member: str) -> str:
     return next((str(m["name"]) for m in result.tables["members"] if m["id"] == member), member)
 
@@ -222,7 +73,7 @@ def _times(result: Result) -> str:
             continue
         if row["gateway"] is not None and row["gateway"] > row["today"] + 1:
             parts.append(
-                f"{region['name']} is farther through Karachi ({row['gateway']:.0f} ms) than today "
+                f"{region['name']} is farther through {result.tables['gateway']} ({row['gateway']:.0f} ms) than today "
                 f"({row['today']:.0f} ms)"
             )
         elif row["corridor"] < row["today"] - 1:
@@ -408,3 +259,169 @@ def _preparation(result: Result) -> str:
         f"{musd(climate['adaptation_usd'], 1)}, of which climate funds may carry "
         f"{musd(climate['climate_finance_usd'], 1)}."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A page before its answer is known; fields as in ``Page``."""
+
+    id: str
+    question: str
+    answer: Callable[[Result], str]
+    draw: Callable[[Any, Result], None]
+    height: float
+    note: str
+    figures: tuple[str, ...]
+
+
+QUESTIONS = (
+    Question(
+        "map",
+        "Where would it run?",
+        _map,
+        network_chart.route_map,
+        6.5,
+        "Lines join sites directly; they are not surveyed courses. No borders are drawn.",
+        ("design.capex", "design.carried"),
+    ),
+    Question(
+        "times",
+        "Is it faster?",
+        _times,
+        network_chart.times,
+        4.6,
+        "Shortest possible: the speed of light in glass, no equipment, no queues.",
+        ("latency.UZ.europe.today", "latency.UZ.europe.gateway", "latency.UZ.gulf.corridor"),
+    ),
+    Question(
+        "demand",
+        "How much traffic is there?",
+        _demand,
+        network_chart.demand,
+        4.4,
+        "Peak of international traffic; a member's share over regions comes from a gravity model with "
+        "today's round trips.",
+        ("design.carried",),
+    ),
+    Question(
+        "plans",
+        "Which plan is best?",
+        _plans,
+        network_chart.plans,
+        3.8,
+        "Each plan is optimised on its own. Protected traffic must survive every single cut, landing, pass, "
+        "border and any one country for two days.",
+        ("design.best.cost", "design.best.protected"),
+    ),
+    Question(
+        "building",
+        "What is built, and what does it cost?",
+        _building,
+        network_chart.building,
+        5.4,
+        "Cable, huts and terminals; transponders are added as traffic grows. Optical feasibility of each "
+        "line was checked with GNPy.",
+        ("design.capex",),
+    ),
+    Question(
+        "availability",
+        "How often does it fail?",
+        _availability,
+        network_chart.availability,
+        5.0,
+        "Left: everything that fits is rerouted. Right: only routes set aside in advance count; exact over "
+        "all combinations of failures.",
+        ("resilience.best.UZ.lost_hours", "resilience.best.UZ.reserved_hours"),
+    ),
+    Question(
+        "events",
+        "What would it have done in past crises?",
+        _events,
+        network_chart.events,
+        4.6,
+        "Share of each member's traffic that still flows once rerouted, with the traffic of the opening stage.",
+        (),
+    ),
+    Question(
+        "worth",
+        "Is it worth it for the region?",
+        _worth,
+        money_chart.worth,
+        4.6,
+        "Constant prices, taxes out, discounted at the development bank's rate. A bridge: each step adds to "
+        "the one before.",
+        ("economics.eirr", "economics.enpv", "economics.cost"),
+    ),
+    Question(
+        "gains",
+        "Who gains, who loses?",
+        _gains,
+        money_chart.gains,
+        4.9,
+        "Users gain what today's carriers lose where the money stays in the region. All bars together are "
+        "the region's net gain.",
+        ("gain.UZ", "gain.KZ", "gain.PK"),
+    ),
+    Question(
+        "cash",
+        "Can it pay for itself?",
+        _cash,
+        money_chart.cash,
+        4.9,
+        "Above the line what comes in, below what goes out; the two sides are equal each year once the "
+        "reserve is counted.",
+        ("finance.firr", "finance.wacc", "finance.tariff_cost_recovery"),
+    ),
+    Question(
+        "debt",
+        "Who lends, and are they safe?",
+        _debt,
+        money_chart.debt,
+        4.0,
+        "Tranches limited to lending groups carry at most the cost that lies in those countries. Gift: grant "
+        "element at 5 percent.",
+        ("finance.need", "finance.dscr_lowest", "finance.llcr"),
+    ),
+    Question(
+        "tornado",
+        "What matters most?",
+        _tornado,
+        money_chart.tornado,
+        4.2,
+        "Each risk alone from its low to its high; all else at base.",
+        ("economics.enpv",),
+    ),
+    Question(
+        "uncertainty",
+        "How sure is that?",
+        _uncertainty,
+        money_chart.uncertainty,
+        3.8,
+        "All risks drawn together with their correlations.",
+        ("risk.enpv_positive", "risk.fnpv_positive"),
+    ),
+    Question(
+        "switching",
+        "How wrong may we be?",
+        _switching,
+        money_chart.switching,
+        4.2,
+        "Left: the table lenders ask for. Right: relative change of one driver that makes the economic gain zero.",
+        ("switching.capex", "switching.benefit"),
+    ),
+    Question(
+        "preparation",
+        "What comes next?",
+        _preparation,
+        money_chart.preparation,
+        4.4,
+        "A project-preparation pipeline; costs are grants or the members' own.",
+        (),
+    ),
+)
+"""Every page in order."""
+
+
+def pages(result: Result) -> list[Page]:
+    """All pages with their answers."""
+    return [Page(q.id, q.question, q.answer(result), q.draw, q.height, q.note, q.figures) for q in QUESTIONS]

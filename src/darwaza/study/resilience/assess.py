@@ -7,8 +7,9 @@ from darwaza.study.design.exact import Design
 from darwaza.study.design.routes import Choice
 from darwaza.study.network import Leg
 from darwaza.study.resilience.component import all_up, components
+from darwaza.study.resilience.exact import flow_up
 from darwaza.study.resilience.replay import Restoration, capacity_of, merged, replay_event
-from darwaza.study.resilience.sampling import closed_form, sample
+from darwaza.study.resilience.sampling import sample
 from darwaza.study.scenario.model import Scenario
 from darwaza.study.scenario.value import HOURS_PER_YEAR
 
@@ -127,11 +128,11 @@ def _reserved(
         pairs = [flow for flow in flows if flow.protection is not None]
         wanted = volume * scenario.members[key[0]].protected.base
         guarded = sum(flow.gbps for flow in pairs)
-        lost = sum(flow.gbps * (1 - closed_form(flow, down)) for flow in pairs)
+        lost = sum(flow.gbps * (1 - flow_up(flow, down)) for flow in pairs)
         plain = [flow for flow in flows if flow.protection is None]
         rest, carried = max(0.0, wanted - guarded), sum(flow.gbps for flow in plain)
         if rest > 1e-6 * wanted:
-            share = sum(flow.gbps * (1 - closed_form(flow, down)) for flow in plain) / carried if carried else 1.0
+            share = sum(flow.gbps * (1 - flow_up(flow, down)) for flow in plain) / carried if carried else 1.0
             lost, guarded = lost + rest * share, guarded + rest
         found[key] = lost / guarded * HOURS_PER_YEAR if guarded > 0 else None
     return found

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from darwaza.errors import TooLargeError
+from darwaza.study.design.exact import Flow
 from darwaza.study.resilience.component import all_up
 
 ROUTES_MAX = 24
@@ -67,17 +68,7 @@ def _split(
     return known[routes]
 
 
-def by_cause(routes: Iterable[frozenset[str]], down: Mapping[str, float]) -> dict[str, float]:
-    """Share of time lost that each component is answerable for.
-
-    A component's part is its unavailability times how much likelier the loss is when it is down than when it is up
-    (Birnbaum importance). The parts of rare failures add up to the unavailability to first order.
-    """
-    different = _minimal(routes)
-    parts = {part for route in different for part in route}
-    found = {}
-    for part in sorted(parts):
-        standing = any_up((route - {part} for route in different), down)
-        broken = any_up((route for route in different if part not in route), down)
-        found[part] = down[part] * (standing - broken)
-    return found
+def flow_up(flow: Flow, down: Mapping[str, float]) -> float:
+    """Availability of one flow of a design: its working route or its protection is up."""
+    routes = (flow.working,) if flow.protection is None else (flow.working, flow.protection)
+    return any_up((route.risks for route in routes), down)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from darwaza.study.design.exact import Flow
 from darwaza.study.design.routes import Route
-from darwaza.study.resilience.component import all_up
 
 SAMPLES_MAX = 2_000_000
 BATCH_SAMPLES = 4096
@@ -116,11 +115,3 @@ def served_shares(
         ratio = np.where(load > limit * (1 + 1e-9), limit / np.maximum(load, 1e-12), 1.0)
         share = np.where(on, np.minimum(share, ratio[:, None]), share)
     return np.asarray(share, dtype=np.float64)
-
-
-def closed_form(flow: Flow, down: Mapping[str, float]) -> float:
-    """Exact availability of one flow without overload: working up, or else protection up."""
-    first = all_up(flow.working.risks, down)
-    if flow.protection is None:
-        return first
-    return first + all_up(flow.protection.risks, down) - all_up(flow.working.risks | flow.protection.risks, down)
