@@ -5,6 +5,7 @@ Readable without colour, on paper and by a screen reader: charts carry their mes
 
 import io
 import re
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -54,12 +55,22 @@ ul.plain{padding-left:20px}
 """
 
 
-def render(result: Result) -> str:
-    """The whole file as text; the same result gives the same text."""
+def charts(result: Result) -> dict[str, str]:
+    """Every chart as an ``svg`` element, by page."""
+    with look():
+        return {page.id: chart_svg(result, page) for page in pages(result)}
+
+
+def render(result: Result, drawn: Mapping[str, str]) -> str:
+    """The whole file as text; the same result gives the same text.
+
+    Args:
+        result: to report.
+        drawn: its ``charts``.
+    """
     items = pages(result)
     body = [_header(result), _contents(items)]
-    with look():
-        body.extend(_section(result, page) for page in items)
+    body.extend(_section(result, page, drawn[page.id]) for page in items)
     body += [_assumptions(result), _sources(result), _limits(result)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -83,12 +94,12 @@ def chart_svg(result: Result, page: Page) -> str:
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(page.question + " " + page.answer)}" ', 1)
 
 
-def _section(result: Result, page: Page) -> str:
+def _section(result: Result, page: Page, chart: str) -> str:
     explain = ", ".join(f"<code>{escape(name)}</code>" for name in page.figures if result.figure(name))
     trail = f"<br>Where the numbers come from: <code>darwaza study explain</code> {explain}" if explain else ""
     return (
         f'<section id="{page.id}"><h2>{escape(page.question)}</h2><p class="answer">{escape(page.answer)}</p>'
-        f"<figure>{chart_svg(result, page)}<figcaption>{escape(page.note)}{trail}</figcaption></figure>"
+        f"<figure>{chart}<figcaption>{escape(page.note)}{trail}</figcaption></figure>"
         f"{''.join(_details(result, name) for name in (page.id, page.id + ' more'))}</section>"
     )
 
