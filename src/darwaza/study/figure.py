@@ -429,9 +429,8 @@ def notes_of(scenario: Scenario, found: Found) -> Iterator[str]:
         design = found.designs[plan.id]
         if not design.finished:
             yield (
-                f"Plan '{plan.name}': the solver's time ran out. The best design found is shown; a better one can "
-                "be at "
-                f"most {design.gap:.1%} cheaper. On another machine the result may differ."
+                f"Plan '{plan.name}': the solver's time ran out. The best design found is shown; a better one can be "
+                f"at most {design.gap:.1%} cheaper. On another machine the result may differ."
             )
     for member in scenario.members.values():
         exempt = sorted(

@@ -127,10 +127,9 @@ def _header(result: Result) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     return (
         f'<header><h1>{escape(result.title)}</h1><p class="lead">Feasibility, design and financing, computed from '
-        "one scenario file "
-        f"whose every number has a source and a range. Scenario <code>{result.digest[:16]}</code>, seed "
-        f"{result.seed}: the same two "
-        f'give this report again, byte for byte.</p><div class="cards">{boxes}</div></header>'
+        "one scenario file whose every number has a source and a range. Scenario "
+        f"<code>{result.digest[:16]}</code>, seed {result.seed}: the same two give this report again, byte for "
+        f'byte.</p><div class="cards">{boxes}</div></header>'
         f"<details><summary>Read this before quoting a number ({len(result.notes)} notes on this run)</summary>"
         f'<ul class="plain">{notes}</ul></details>'
     )
@@ -424,9 +423,8 @@ def _assumptions(result: Result) -> str:
         '<section id="assumptions"><h2>What is assumed?</h2>'
         f'<p class="answer">{len(rows)} numbers, each with a range and a source: {share}. Judgements are the '
         "first to replace.</p>"
-        "<details><summary>All of them</summary><div class='wide'><table><thead><tr><th>value</th><th "
-        "class='n'>low</th>"
-        "<th class='n'>base</th><th class='n'>high</th><th>unit</th><th>source</th><th>note</th></tr></thead>"
+        "<details><summary>All of them</summary><div class='wide'><table><thead><tr><th>value</th>"
+        "<th class='n'>low</th><th class='n'>base</th><th class='n'>high</th><th>unit</th><th>source</th><th>note</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div></details></section>"
     )
 
@@ -441,8 +439,8 @@ def _sources(result: Result) -> str:
             f'<td>{escape(s["date"])}</td><td class="{s["confidence"]}">{s["confidence"]}</td></tr>'
         )
     return (
-        f'<section id="sources"><h2>Who says so?</h2><p class="answer">{len(lines)} sources.</p><details '
-        "open><summary>List</summary>"
+        f'<section id="sources"><h2>Who says so?</h2><p class="answer">{len(lines)} sources.</p>'
+        "<details open><summary>List</summary>"
         "<div class='wide'><table><thead><tr><th>id</th><th>source</th><th>date</th><th>confidence</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div></details></section>"
     )

@@ -50,13 +50,13 @@ def _plan(result: Result) -> dict[str, Any]:
 def _map(result: Result) -> str:
     plan, built = _plan(result), [row for row in result.tables["links"] if row["built_from"]]
     carried = result.figure("design.carried")
-    return (
-        f"The best design that survives every risk it was asked to survive builds {len(built)} links, "
-        f"{plan['km']:,} km, "
-        f"for {musd(plan['capex'])} at first. New links carry {gbps(carried.value or 0) if carried else '-'} in "
-        "the opening "
-        "year. No single pass, border or country can cut it."
+    text = (
+        f"'{plan['name']}' builds {len(built)} links, {plan['km']:,} km, for {musd(plan['capex'])} at first. New "
+        f"links carry {gbps(carried.value or 0) if carried else '-'} in the opening year."
     )
+    if plan["required"]:
+        text += " No single cut, pass, landing or border, and no one foreign country, stops its protected traffic."
+    return text
 
 
 def _row(result: Result, member: str, region: str) -> dict[str, Any] | None:
@@ -73,8 +73,8 @@ def _times(result: Result) -> str:
             continue
         if row["gateway"] is not None and row["gateway"] > row["today"] + 1:
             parts.append(
-                f"{region['name']} is farther through {result.tables['gateway']} ({row['gateway']:.0f} ms) than today "
-                f"({row['today']:.0f} ms)"
+                f"{region['name']} is farther through {result.tables['gateway']} ({row['gateway']:.0f} ms) than "
+                f"today ({row['today']:.0f} ms)"
             )
         elif row["corridor"] < row["today"] - 1:
             parts.append(f"{region['name']} comes nearer ({row['today']:.0f} to {row['corridor']:.0f} ms)")
@@ -88,9 +88,9 @@ def _demand(result: Result) -> str:
     share = sum(values[-1] for values in table["carried"].values()) / last if last else 0
     firm = sum(row["firm_usd_a_year"] for row in result.tables["anchors"])
     return (
-        f"Members send {gbps(first)} today and {gbps(last)} in {table['years'][-1]}; new links win {share:.0%} of it. "
-        f"The buyers are few: {len(result.tables['anchors'])} anchor contracts, worth {musd(firm, 1)} a year even "
-        "unused."
+        f"Members send {gbps(first)} today and {gbps(last)} in {table['years'][-1]}; new links win {share:.0%} of "
+        f"it. The buyers are few: {len(result.tables['anchors'])} anchor contracts, worth {musd(firm, 1)} a year "
+        "even unused."
     )
 
 
@@ -152,9 +152,8 @@ def _events(result: Result) -> str:
         return "In none of these events would the plan have carried more than today's network."
     helped = sum(1 for p in pairs if shares[(result.plan, *p)] - shares[(today, *p)] > 0.005)  # noqa: PLR2004 - as above
     return (
-        f"It helps {helped} times out of {len(pairs)}. Most in '{name}': {_name(result, member)} keeps "
-        f"{after:.0%} of its traffic "
-        f"rather than {before:.0%}. A country that cuts itself off stays cut off."
+        f"It helps {helped} times out of {len(pairs)}. Most in '{name}': {_name(result, member)} keeps {after:.0%} "
+        f"of its traffic rather than {before:.0%}. A country that cuts itself off stays cut off."
     )
 
 
@@ -163,8 +162,8 @@ def _worth(result: Result) -> str:
     verdict = "above" if (eco["eirr"] or -1) >= eco["discount"] else "below"
     return (
         f"Economic rate of return {percent(eco['eirr'])}, {verdict} the {percent(eco['discount'], 0)} the "
-        "development bank asks; "
-        f"net present value {musd(eco['enpv'])}, before trade. With trade: {percent(eco['eirr_trade'])}."
+        f"development bank asks; net present value {musd(eco['enpv'])}, before trade. With trade: "
+        f"{percent(eco['eirr_trade'])}."
     )
 
 
@@ -178,9 +177,8 @@ def _gains(result: Result) -> str:
     if losers:
         worst = losers[-1]
         text += (
-            f" {len(losers)} would lose, {_name(result, worst)} most ({musd(totals[worst])}), because its "
-            "carriers earn less from "
-            "transit: without a share of the gains it has no reason to join."
+            f" {len(losers)} of {len(ranked)} would lose, {_name(result, worst)} most ({musd(totals[worst])}), "
+            "because its carriers earn less from transit: without a share of the gains it has no reason to join."
         )
     return text
 
@@ -190,7 +188,7 @@ def _cash(result: Result) -> str:
     enough = (fin["firr"] if fin["firr"] is not None else -1) >= fin["wacc"]
     text = f"Financial return {percent(fin['firr'])} against a cost of money of {percent(fin['wacc'])}: "
     text += (
-        "it pays for itself. "
+        "in the base case it pays for itself. "
         if enough
         else f"not without help; {musd(-fin['fnpv'])} of further grant would close the gap. "
     )
@@ -228,11 +226,9 @@ def _tornado(result: Result) -> str:
 def _uncertainty(result: Result) -> str:
     spread = result.tables["spread"]
     return (
-        f"In {spread['runs']:,} futures the region gains in {chance(spread['enpv_positive'])}; the company earns "
-        "the cost of its money "
-        f"in {chance(spread['fnpv_positive'])}. Nine in ten economic rates of return lie between "
-        f"{percent(spread['eirr'].get('p5'))} and "
-        f"{percent(spread['eirr'].get('p95'))}."
+        f"In {spread['runs']:,} futures the region gains in {chance(spread['enpv_positive'])}; the company earns the "
+        f"cost of its money in {chance(spread['fnpv_positive'])}. Nine in ten economic rates of return lie between "
+        f"{percent(spread['eirr'].get('p5'))} and {percent(spread['eirr'].get('p95'))}."
     )
 
 
@@ -254,9 +250,8 @@ def _preparation(result: Result) -> str:
     rows, climate = result.tables["preparation"], result.tables["climate"]
     cost = sum(row["cost"][1] for row in rows)
     return (
-        f"{len(rows)} steps and {musd(cost, 1)} lead to financial close. Making the cables stand floods and "
-        "slides costs "
-        f"{musd(climate['adaptation_usd'], 1)}, of which climate funds may carry "
+        f"{len(rows)} steps and {musd(cost, 1)} lead to financial close. Making the cables stand floods and slides "
+        f"costs {musd(climate['adaptation_usd'], 1)}, of which climate funds may carry "
         f"{musd(climate['climate_finance_usd'], 1)}."
     )
 
@@ -299,8 +294,8 @@ QUESTIONS = (
         _demand,
         network_chart.demand,
         4.4,
-        "Peak of international traffic; a member's share over regions comes from a gravity model with "
-        "today's round trips.",
+        "Peak of international traffic; a member's share over regions comes from a gravity model with today's round "
+        "trips.",
         ("design.carried",),
     ),
     Question(
@@ -309,8 +304,8 @@ QUESTIONS = (
         _plans,
         network_chart.plans,
         3.8,
-        "Each plan is optimised on its own. Protected traffic must survive every single cut, landing, pass, "
-        "border and any one country for two days.",
+        "Each plan is optimised on its own. Protected traffic must survive every single cut, landing, pass, border "
+        "and any one country for two days.",
         ("design.best.cost", "design.best.protected"),
     ),
     Question(
@@ -319,8 +314,8 @@ QUESTIONS = (
         _building,
         network_chart.building,
         5.4,
-        "Cable, huts and terminals; transponders are added as traffic grows. Optical feasibility of each "
-        "line was checked with GNPy.",
+        "Cable, huts and terminals; transponders are added as traffic grows. Optical feasibility of each line was "
+        "checked with GNPy.",
         ("design.capex",),
     ),
     Question(
@@ -329,8 +324,8 @@ QUESTIONS = (
         _availability,
         network_chart.availability,
         5.0,
-        "Left: everything that fits is rerouted. Right: only routes set aside in advance count; exact over "
-        "all combinations of failures.",
+        "Left: everything that fits is rerouted. Right: only routes set aside in advance count; exact over all "
+        "combinations of failures.",
         ("resilience.best.UZ.lost_hours", "resilience.best.UZ.reserved_hours"),
     ),
     Question(
@@ -348,8 +343,8 @@ QUESTIONS = (
         _worth,
         money_chart.worth,
         4.6,
-        "Constant prices, taxes out, discounted at the development bank's rate. A bridge: each step adds to "
-        "the one before.",
+        "Constant prices, taxes out, discounted at the development bank's rate. A bridge: each step adds to the one "
+        "before.",
         ("economics.eirr", "economics.enpv", "economics.cost"),
     ),
     Question(
@@ -358,8 +353,8 @@ QUESTIONS = (
         _gains,
         money_chart.gains,
         4.9,
-        "Users gain what today's carriers lose where the money stays in the region. All bars together are "
-        "the region's net gain.",
+        "Users gain what today's carriers lose where the money stays in the region. All bars together are the "
+        "region's net gain.",
         ("gain.UZ", "gain.KZ", "gain.PK"),
     ),
     Question(
@@ -368,8 +363,8 @@ QUESTIONS = (
         _cash,
         money_chart.cash,
         4.9,
-        "Above the line what comes in, below what goes out; the two sides are equal each year once the "
-        "reserve is counted.",
+        "Above the line what comes in, below what goes out; the two sides are equal each year once the reserve is "
+        "counted.",
         ("finance.firr", "finance.wacc", "finance.tariff_cost_recovery"),
     ),
     Question(
