@@ -424,7 +424,8 @@ def _assumptions(result: Result) -> str:
         f'<p class="answer">{len(rows)} numbers, each with a range and a source: {share}. Judgements are the '
         "first to replace.</p>"
         "<details><summary>All of them</summary><div class='wide'><table><thead><tr><th>value</th>"
-        "<th class='n'>low</th><th class='n'>base</th><th class='n'>high</th><th>unit</th><th>source</th><th>note</th></tr></thead>"
+        "<th class='n'>low</th><th class='n'>base</th><th class='n'>high</th>"
+        "<th>unit</th><th>source</th><th>note</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div></details></section>"
     )
 
