@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from darwaza.study import network
 from darwaza.study.design import conflict, exact, heuristic, routes, verify
 from darwaza.study.design.program import Program
+from darwaza.study.figure import notes_of
 from darwaza.study.found import Found
 from darwaza.study.scenario.model import Alternative, Scenario
 
@@ -186,3 +187,19 @@ def test_heuristic_is_feasible_and_bounded() -> None:
     cost = sum(count * 5.0 + (edge.build if count else 0) for count, edge in zip(plan.modules, edges, strict=True))
     assert plan.cost == pytest.approx(cost)
     assert 0 < plan.bound <= plan.cost
+
+
+def test_time_out_gives_the_best_found_and_its_gap(small: Scenario, small_found: Found) -> None:
+    """With no time at all there is still a sound design, a true bound, and the study says that time ran out."""
+    hasty = replace(small, time_limit_s=1e-6, gap=0.0)
+    options = routes.choices(small, small_found.legs, frozenset(CANDIDATES))
+    plan = next(a for a in small.alternatives if a.id == "best")
+    design = exact.solve(hasty, small_found.legs, options, small_found.volumes, plan)
+    assert design is not None
+    assert not design.finished
+    assert verify.violations(small, design, small_found.volumes) == []
+    best = small_found.designs["best"]
+    assert 0 < design.bound <= best.cost * (1 + 1e-9)
+    assert best.bound <= design.cost * (1 + 1e-9)
+    found = replace(small_found, designs=small_found.designs | {"best": design})
+    assert any("time ran out" in note and "%" in note for note in notes_of(small, found))

@@ -179,7 +179,7 @@ def solve(
         SolverTimeoutError: time ran out before any design was found.
     """
     model = _model(scenario, legs, options, volumes, alternative)
-    start = rounded(model)
+    start, relaxed = rounded(model)
     outcome = model.program.solve(
         gap=scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR,
         time_limit_s=scenario.time_limit_s,
@@ -193,7 +193,9 @@ def solve(
         )
     if not outcome.found:
         return None
-    return _read(model, options, alternative, outcome.values, outcome.objective, outcome.bound, outcome.finished)
+    return _read(
+        model, options, alternative, outcome.values, outcome.objective, max(outcome.bound, relaxed), outcome.finished
+    )
 
 
 def relaxation_infeasible(
@@ -224,11 +226,15 @@ def _model(
     return model
 
 
-def rounded(model: _Model) -> list[float] | None:
+def rounded(model: _Model) -> tuple[list[float] | None, float]:
     """A quick feasible design: solve with fractions, round every build and module up, route again at no more than that.
 
     It gives the search a first design (and the study an answer when time runs out at once). Rounding up keeps every
-    row but the ceiling of a line; None when that, or anything else, fails.
+    row but the ceiling of a line.
+
+    Returns:
+        The design's columns, or None when that, or anything else, fails; and the cost with fractions, a lower bound
+        that stands when time runs out before the search has one of its own.
     """
     program = model.program
     kinds = program.integer
@@ -236,7 +242,7 @@ def rounded(model: _Model) -> list[float] | None:
     relaxed = program.solve()
     program.integer = kinds
     if not relaxed.found:
-        return None
+        return None, -math.inf
     lower, upper = list(program.lower), list(program.upper)
     for column, whole in enumerate(kinds):
         if whole:
@@ -244,7 +250,7 @@ def rounded(model: _Model) -> list[float] | None:
     program.integer = [False] * len(kinds)
     fixed = program.solve()
     program.integer, program.lower, program.upper = kinds, lower, upper
-    return [float(value) for value in fixed.values] if fixed.found else None
+    return [float(value) for value in fixed.values] if fixed.found else None, relaxed.bound
 
 
 def _builds(model: _Model, alternative: Alternative) -> None:
