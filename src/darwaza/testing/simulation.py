@@ -46,7 +46,7 @@ TICK_S = 0.5
 DRAIN_TICK_S = 2.0
 BATCH_WAIT_S = 0.002
 DRAIN_S_MAX = 400.0
-RESTORE_S = (2.0, 3.0)
+RESTORE_S = (1.6, 2.0)
 SKEW_S_MAX = 10.0
 
 
@@ -285,7 +285,7 @@ class Simulation:
         self.nodes = {code: Node(self, code) for code in codes}
         self.parties = Parties(self, rng)
         self._looked_s = 0.0
-        self.mean_s = rng.uniform(2.0, 3.6)
+        self.mean_s = rng.uniform(2.5, 4.0)
         self._calm = calm
 
     # --- time ---
@@ -314,8 +314,8 @@ class Simulation:
         self.parties.begin()
         if not self._calm:
             self.after(self.rng.uniform(0.1, 0.8), self._mischief)
-            self.after(self.mean_s * self.rng.uniform(0.2, 0.5), self._back_up_all)
-            self.after(self.mean_s * self.rng.uniform(0.5, 0.95), self._lose)
+            self.after(self.mean_s * self.rng.uniform(0.1, 0.3), self._back_up_all)
+            self.after(self.mean_s * self.rng.uniform(0.3, 0.85), self._lose)
         self._pass(self.mean_s)
         self._mend()
         if not self._pass(self.now_s + DRAIN_S_MAX, self._is_at_rest):
@@ -408,8 +408,11 @@ class Simulation:
     def _cut(self) -> None:
         one, other = self.rng.sample(sorted(self.nodes), 2)
         cut = {(one, other)} if self.rng.random() < 0.3 else {(one, other), (other, one)}  # noqa: PLR2004
+        self._cut_for(cut, self.rng.uniform(0.2, 4.0))
+
+    def _cut_for(self, cut: set[tuple[str, str]], lasts_s: float) -> None:
         self.network.cuts |= cut
-        self.after(self.rng.uniform(0.2, 4.0), partial(self.network.cuts.difference_update, cut))
+        self.after(lasts_s, partial(self.network.cuts.difference_update, cut))
 
     def _any(self) -> Node:
         return self.nodes[self.rng.choice(sorted(self.nodes))]
@@ -451,6 +454,8 @@ class Simulation:
         stores = {code: one.disk.store.copy() for code, one in self.nodes.items()}
         self.auditor.lost_disk(node.code, memory, store, dict(stores))
         self.parties.lost_disk(node.code)
+        if self.mean and self.rng.random() < 0.6:  # noqa: PLR2004 - it goes to work before it has met anybody
+            self._cut_for({(node.code, other) for other in self.nodes}, self.rng.uniform(0.3, 1.5))
         node.start()
 
     # --- sticks ---
