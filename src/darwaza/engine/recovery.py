@@ -56,10 +56,10 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
     if checkpoint.size > log.row.size:
         return _forgotten(unit, log)
     if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
-        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
-        exposed = max(log.row.exposed_size, checkpoint.size)
-        cosigned = max(log.row.cosigned_size, checkpoint.size)
-        return _heard(unit, log.with_row(exposed_size=exposed, cosigned_size=cosigned), checkpoint.size)
+        if checkpoint.size > log.row.cosigned_size:
+            unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+            log = log.with_row(cosigned_size=checkpoint.size)
+        return _heard(unit, log, checkpoint.size)
     if checkpoint.size > log.row.exposed_size:
         return _forgotten(unit, log)
     # Both histories were exposed. Sending from what both sides agree on lets the reader find the fork and prove it.
@@ -68,7 +68,10 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
 
 def _heard(unit: Unit, log: Log, send_from: int) -> Settled:
     """From now on the reader cannot hold more than we know: leaves may be exposed as they are appended."""
-    unit.install(log.with_row(exposed_size=log.row.size))
+    exposed = log.with_row(exposed_size=log.row.size)
+    # A quiet link asks again every few seconds: when nothing is new, nothing is written.
+    if exposed.row != unit.log(log.row.id).row:
+        unit.install(exposed)
     unit.heard.add(log.row.id)
     return Settled(send_from)
 

@@ -25,6 +25,7 @@ from darwaza.bootstrap import (
     found_gateway,
 )
 from darwaza.client import Client
+from darwaza.entry.cable import Cable
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER, Connection
 from darwaza.errors import DarwazaError, OperatorError
 from darwaza.kernel.amendment import document_signer, found, required_lines
@@ -45,6 +46,7 @@ class LocalCorridor:
     Attributes:
         folder: holds one folder a member, named by its code in lower case.
         names: of the members by code.
+        cables: by the member they lead to.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class LocalCorridor:
         witnesses: int = 0,
         lanes: int = 2,
         name: str = "local.example/corridor",
+        cables: bool = False,
     ) -> None:
         """Found the corridor: folders, keys, cards, and a document that all members voted.
 
@@ -66,10 +69,12 @@ class LocalCorridor:
             witnesses: members that must co-sign before evidence is witnessed.
             lanes: of each link.
             name: of the corridor.
+            cables: whether gateways reach one another over cables that can be cut.
         """
         self.folder = folder
         self.names = dict(names)
         self._ports = {code: _free_port() for code in names}
+        self.cables = {code: Cable(port) for code, port in self._ports.items()} if cables else {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         cards = [self._found(code) for code in sorted(names)]
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
@@ -100,7 +105,8 @@ class LocalCorridor:
 
     def _found(self, code: str) -> Card:
         port = self._ports[code]
-        url = f"https://127.0.0.1:{port}"
+        outer = self.cables[code].port if code in self.cables else port
+        url = f"https://127.0.0.1:{outer}"
         card = found_gateway(self.path(code), member=code, name=self.names[code], url=url, host="127.0.0.1", port=port)
         self.add_party(code, OPERATOR_TOKEN, OPERATOR, AUDITOR)
         return msgspec.json.decode(card.read_bytes(), type=Card)
@@ -180,6 +186,12 @@ class LocalCorridor:
         """End gateways in good order; all of them without codes."""
         for code in codes or tuple(self._processes):
             self._end(code, signal.SIGTERM)
+
+    def close(self) -> None:
+        """End everything."""
+        self.stop()
+        for cable in self.cables.values():
+            cable.close()
 
     def _end(self, code: str, how: signal.Signals) -> None:
         process = self._processes.pop(code, None)

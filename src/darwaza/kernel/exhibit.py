@@ -32,7 +32,7 @@ from darwaza.kernel.evidence import MESSAGE, RELATED, Item
 from darwaza.kernel.history import LaneKeys, keys_of
 from darwaza.kernel.merkle import leaf_hash, verify_inclusion
 from darwaza.kernel.message import VERSION, Header, check_body, decode_header, member_of, message_key
-from darwaza.kernel.naming import Lane, SignerName
+from darwaza.kernel.naming import KeyRole, Lane, SignerName
 from darwaza.kernel.note import Note, Verifier, verified
 from darwaza.kernel.proof import Proof, parse_proof
 from darwaza.kernel.reference import INSTANT_FORMAT, Reference
@@ -144,8 +144,11 @@ class Exhibit:
         except MessageError as fault:
             return self._fails("lane", fault.code, f"The log's origin line is none of a corridor: {fault.detail}.")
         sender, recipient = member_of(header.origin), member_of(header.destination)
-        if header.path is not None:
-            sender, recipient = header.path[0], header.path[1]
+        path = header.path or (sender, recipient)
+        if (path[0], path[-1]) != (sender, recipient):
+            text = f"The message's path {' - '.join(path)} does not lead from {sender} to {recipient}."
+            return self._fails("lane", "lane_differs", text)
+        sender, recipient = path[0], path[1]
         if (lane.corridor, lane.author, lane.reader) != (self._item.corridor.name, sender, recipient):
             text = f"The log {origin} is not one from {sender} to {recipient} in {self._item.corridor.name}."
             return self._fails("lane", "lane_differs", text)
@@ -236,7 +239,8 @@ class Exhibit:
         if seconds < instant.to_seconds(self.document.created_at) - CLOCK_SKEW_S_MAX:
             text = f"The receipt of {reader} is dated {at}, before the document whose keys it goes by."
             return self._unknown(name, "receipt_before_document", text)
-        retired = self._retired_by(seconds)
+        author = self.lane.author
+        retired = self._retired_by(author, KeyRole.LOG, seconds) or self._retired_by(reader, KeyRole.WITNESS, seconds)
         if retired is not None:
             text = (
                 f"The receipt of {reader} is dated {at}, when version {retired.version} had replaced a key it goes by. "
@@ -249,17 +253,16 @@ class Exhibit:
             f"{to_base64(self.keys.reader.public.raw)} (Ed25519). It cannot deny that it received this message.",
         )
 
-    def _retired_by(self, seconds: int) -> Corridor | None:
-        """The later version that had replaced the author's or the reader's key by then, if one is known."""
+    def _retired_by(self, code: str, role: KeyRole, seconds: int) -> Corridor | None:
+        """The later version, if one is known, that had replaced a member's key by then."""
+        card = self.document.card(code)
+        key = None if card is None else card.keys.get(role)
         for later in self._known.documents:
-            if later.version <= self.document.version:
-                continue
-            if seconds <= instant.to_seconds(later.created_at) + CLOCK_SKEW_S_MAX:
-                continue
-            for code, role in ((self.lane.author, "log"), (self.lane.reader, "witness")):
-                was, now = self.document.card(code), later.card(code)
-                if was is not None and (now is None or getattr(was.keys, role) != getattr(now.keys, role)):
-                    return later
+            card = later.card(code)
+            replaced = card is None or card.keys.get(role) != key
+            in_force = seconds > instant.to_seconds(later.created_at) + CLOCK_SKEW_S_MAX
+            if later.version > self.document.version and replaced and in_force:
+                return later
         return None
 
     def check_witnesses(self) -> bool:
@@ -272,13 +275,7 @@ class Exhibit:
                 text = f"The co-signature given as that of {member}, a witness, is false."
                 return self._fails("witnesses", "signature_false", text)
             if signed:
-                seconds = _cosigned_at(self.proof.note, verifier)
-                if seconds > self._now_s + CLOCK_SKEW_S_MAX:
-                    self._noted(
-                        "witnesses", "witness_in_future", f"The co-signature of {member} is dated in the future."
-                    )
-                else:
-                    self.witnesses.append(Attestation(member, _to_text(seconds)))
+                self._count_witness(member, _cosigned_at(self.proof.note, verifier))
         if not self._all_lines_known():
             text = "Under the log's state stands a signature that cannot be checked with these documents."
             return self._unknown("witnesses", "signature_unknown", text)
@@ -287,6 +284,16 @@ class Exhibit:
         if not self.witnesses:
             return self._noted("witnesses", "not_witnessed", f"No third member co-signed this state. {asked}")
         return self._holds("witnesses", f"Other members co-signed this state too: {names}. {asked}")
+
+    def _count_witness(self, member: str, seconds: int) -> None:
+        if seconds > self._now_s + CLOCK_SKEW_S_MAX:
+            text = f"The co-signature of {member} is dated in the future and does not count."
+            self._noted("witnesses", "witness_in_future", text)
+        elif self._retired_by(member, KeyRole.WITNESS, seconds) is not None:
+            text = f"The co-signature of {member} is dated when its key had been replaced and does not count."
+            self._noted("witnesses", "witness_key_retired", text)
+        else:
+            self.witnesses.append(Attestation(member, _to_text(seconds)))
 
     def _all_lines_known(self) -> bool:
         keys = self.keys

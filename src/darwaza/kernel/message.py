@@ -9,6 +9,7 @@ spec/message.md is the language-neutral text.
 """
 
 import re
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated
 
@@ -24,7 +25,7 @@ PATH_MEMBERS_MAX = 16
 # In Python, $ also matches before a final newline; the look-ahead takes that back.
 _END = r"$(?!\n)"
 _ADDRESS = r"^[A-Z0-9]{2,8}/[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?" + _END
-_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z" + _END
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z" + _END
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + _END
 
 AddressText = Annotated[str, Meta(max_length=72, pattern=_ADDRESS)]
@@ -96,7 +97,10 @@ def decode_header(raw: bytes) -> Header:
         )
     try:
         header = _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        for moment in (header.created_at, header.expires_at):
+            if moment is not None:
+                datetime.fromisoformat(moment)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as fault:
         raise MalformedError(f"the header cannot be read: {fault}", code="header_malformed") from fault
     if encode_header(header) != raw:
         raise MalformedError("the header is not in RFC 8785 form", code="header_not_canonical")

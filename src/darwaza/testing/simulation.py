@@ -48,6 +48,8 @@ BATCH_WAIT_S = 0.002
 DRAIN_S_MAX = 400.0
 RESTORE_S = (1.6, 2.0)
 SKEW_S_MAX = 10.0
+ASK_AGAIN_S = 30.0
+"""Longer than a gateway's own: virtual time is cheap, but not every second of it has to be lived."""
 
 
 @lru_cache(maxsize=8)
@@ -177,7 +179,7 @@ class Node:
                 raise
             simulation.crash(self)
             return
-        self.courier = Courier(self.engine)
+        self.courier = Courier(self.engine, ask_again_s=ASK_AGAIN_S)
         self.is_up = True
         if self.is_whole:
             simulation.auditor.check_kept(self.code, self.disk.store)
