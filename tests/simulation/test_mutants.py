@@ -94,7 +94,7 @@ def ignore_keys_of_commands(patch):
 
 
 def never_ask_again(patch):
-    patch(courier, "_is_quiet", lambda lane, row, now_s: False)
+    patch(courier.Courier, "_is_quiet", lambda self, lane, row, now_s: False)
 
 
 def rebuild_nothing(patch):

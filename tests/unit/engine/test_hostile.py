@@ -183,8 +183,8 @@ MESSAGES = {
     "forged origin": ({"origin": "KZ/trader"}, "origin_forged"),
     "our own name as origin": ({"origin": "UZ/trader"}, "origin_forged"),
     "for somebody else": ({"destination": "KZ/agency"}, "not_addressed_here"),
-    "31st of February": ({"created_at": "2026-02-31T00:00:00.000Z"}, "instant_malformed"),
-    "expiry in no calendar": ({"expires_at": "2026-13-01T00:00:00.000Z"}, "instant_malformed"),
+    "31st of February": ({"created_at": "2026-02-31T00:00:00.000Z"}, "header_malformed"),
+    "expiry in no calendar": ({"expires_at": "2026-13-01T00:00:00.000Z"}, "header_malformed"),
     "answer to nothing": ({"kind": "documents.refused"}, "unanswerable"),
 }
 
