@@ -33,10 +33,11 @@ from darwaza.errors import FatalError, PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.carrier import BATCH, Item
 from darwaza.kernel.note import Verifier
-from darwaza.ports.store import Changes, Store
+from darwaza.ports.store import Store
 from darwaza.ports.transport import AskWitness, Errand, Fetch, Reply, Send
 from darwaza.services.documents import SERVICE
 from darwaza.testing.auditor import Auditor, BrokenError, Memory
+from darwaza.testing.disk import Disk
 from darwaza.testing.network import Network, Weather
 from darwaza.testing.party import Parties
 from darwaza.testing.world import START, SeededEntropy, World
@@ -92,41 +93,6 @@ class NodeClock:
     def monotonic_s(self) -> float:
         """Virtual time."""
         return self._simulation.now_s
-
-
-class Disk:
-    """A store that tells the auditor what is on it, and fails now and then.
-
-    Attributes:
-        store: the rows.
-        injected: the error that ended it, None while it works.
-    """
-
-    def __init__(self, store: MemoryStore, node: "Node", simulation: "Simulation") -> None:
-        self.store = store
-        self.injected: FatalError | None = None
-        self._node = node
-        self._simulation = simulation
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.store, name)
-
-    def commit(self, changes: Changes) -> None:
-        """Write, or not, or write and fail all the same; tell what is there now."""
-        fault, applied = self._simulation.draw_fault()
-        if fault is not None:
-            self.store.fail_next(fault, applied=applied)
-        try:
-            self.store.commit(changes)
-        except FatalError as error:
-            if error is fault:
-                self.injected = error
-                # What failed refuses to be read: a twin stands for what the next process will find.
-                self.store = self.store.copy()
-                if applied:
-                    self._simulation.auditor.committed(self._node.code, changes, self.store)
-            raise
-        self._simulation.auditor.committed(self._node.code, changes, self.store)
 
 
 class Node:
