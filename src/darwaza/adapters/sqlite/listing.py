@@ -33,7 +33,7 @@ def case_list(wanted: CaseFilter) -> tuple[str, list[Any]]:
     where = " AND ".join(["1", *(clause for clause, values in conditions if values)])
     order = f"{at} DESC, {case_id} DESC"
     text = f"SELECT {_COLUMNS} FROM {source} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608 - names only
-    return text, [*(value for _, values in conditions for value in values), max(wanted.items_max, 0)]
+    return text, [*(value for _, values in conditions for value in values), wanted.items_max]
 
 
 def _given(value: str | None) -> tuple[str, ...]:
