@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from darwaza.config import HOLDS_PER_BATCH_MAX
 from darwaza.engine import arrival, recovery
 from darwaza.engine.intake import (
     Accepted,
@@ -26,6 +27,7 @@ from darwaza.engine.intake import (
     Expose,
     Given,
     Outcome,
+    PlaceOrders,
     Resume,
     Settle,
     Submit,
@@ -33,6 +35,7 @@ from darwaza.engine.intake import (
     Wake,
     Witness,
 )
+from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
@@ -70,6 +73,7 @@ class Engine:
         self._given_back = store.given_back_count()
         self._halted: dict[int, str] = {}
         site.notice_sequence = store.notice_sequence()
+        site.ledger_end = LedgerEnd.of(store)
         self._open_logs()
 
     # --- running ---
@@ -85,6 +89,9 @@ class Engine:
             FatalError: whether the batch is stored is unknown; the process must stop.
         """
         unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
+        if due:
+            unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
         try:
@@ -100,6 +107,7 @@ class Engine:
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.notice_sequence += len(changes.notices)
+        self.site.ledger_end = unit.ledger_end
         self._given_back += len(changes.given_back) - len(changes.given_back_used)
         self.site.heard |= unit.heard
         if unit.trust is not None:
@@ -321,6 +329,10 @@ class Engine:
         unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
         return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
 
+    def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
+        refusal = unit.ledger.place(given.orders, None)
+        return unit.ledger_end.sequence if refusal is None else refusal
+
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
         version = unit.trust.current.version
@@ -348,6 +360,7 @@ class Engine:
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
+        PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
     }
