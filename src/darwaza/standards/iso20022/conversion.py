@@ -1,7 +1,7 @@
 """pacs.008.001.13 to pacs.008.001.08 and back, without loss.
 
-Between countries version 13 travels, domestic systems speak version 8. Most elements are the same in both. For the rest,
-in this order:
+Between countries version 13 travels, domestic systems speak version 8. Most elements are the same in both. For the
+rest, in this order:
 
 1. *Moved.* The acceptance and pooling times stand in ``AddtlDtTm`` in version 13 and directly in the transaction in
    version 8; they move.
@@ -69,7 +69,8 @@ def convert(data: bytes, to: str) -> bytes:
             schema_of(to).validate(root)
         except MalformedError as error:
             raise MalformedError(error.detail, code="not_in_version", pointer=error.pointer) from error
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    data = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return bytes(data)
 
 
 class _Found(NamedTuple):
@@ -189,7 +190,7 @@ class _Converter:
 
 
 def _local(element: etree._Element) -> str:
-    return etree.QName(element).localname
+    return str(etree.QName(element).localname)
 
 
 def _is_text(type_: ComplexType | None) -> bool:

@@ -127,9 +127,8 @@ class _Reader:
             return ComplexType("text", text=text, attributes=attributes)
         if _CHOICE.search(self._names[item.name]):
             optional = _OPTIONAL_BRANCHES.get(self._names[item.name], frozenset())
-            branches = ({"required": m.get("name") not in optional, "min_occurs": 1, **m} for _, m in fields)
-            kinds = (annotation for annotation, _ in fields)
-            return ComplexType("choice", children=tuple(map(self._child, kinds, branches)))
+            fields = [(a, {"required": m.get("name") not in optional, "min_occurs": 1, **m}) for a, m in fields]
+            return ComplexType("choice", children=tuple(self._child(a, m) for a, m in fields))
         return ComplexType("sequence", children=tuple(self._child(a, m) for a, m in fields))
 
     def _child(self, annotation: str, metadata: dict[str, Any]) -> Element | Wildcard:

@@ -113,15 +113,12 @@ class RequestToPay(Message, frozen=True, kw_only=True):
     requests: Annotated[tuple[PaymentRequest, ...], At("PmtInf")]
 
     def __post_init__(self) -> None:
-        amounts = [payment.amount for request in self.requests for payment in request.payments]
-        stated = [amount for amount in amounts if amount is not None]
+        payments = [payment for request in self.requests for payment in request.payments]
+        amounts = [payment.amount for payment in payments if payment.amount is not None]
         header = self.header
-        check_totals(
-            HEADER,
-            stated if len(stated) == len(amounts) else amounts,
-            count=header.transaction_count,
-            control_sum=header.control_sum if len(stated) == len(amounts) else None,
-        )
+        # An amount still to be converted from another currency is not ours to add up.
+        control_sum = header.control_sum if len(amounts) == len(payments) else None
+        check_totals(HEADER, amounts, count=header.transaction_count, found=len(payments), control_sum=control_sum)
 
 
 class RequestStatusHeader(Part, frozen=True, kw_only=True):

@@ -142,6 +142,7 @@ def check_totals(
     amounts: list[Amount],
     *,
     count: int,
+    found: int | None = None,
     control_sum: Decimal | None,
     total: Amount | None = None,
 ) -> None:
@@ -151,15 +152,17 @@ def check_totals(
         pointer: path of the group header.
         amounts: of the transactions.
         count: number of transactions announced.
+        found: number of transactions there are, when some have no amount.
         control_sum: sum of all amounts whatever their currency, if given.
         total: sum of all amounts, which then share its currency, if given.
 
     Raises:
         MalformedError: ``transaction_count_wrong``, ``control_sum_wrong`` or ``total_wrong``.
     """
-    if count != len(amounts):
+    found = len(amounts) if found is None else found
+    if count != found:
         raise MalformedError(
-            f"{count} transactions announced, {len(amounts)} found",
+            f"{count} transactions announced, {found} found",
             code="transaction_count_wrong",
             pointer=pointer + "/NbOfTxs",
         )

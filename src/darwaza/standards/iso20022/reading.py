@@ -13,10 +13,11 @@ from darwaza.errors import MalformedError
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.part import Kept
 from darwaza.standards.iso20022.pointer import pointer_to
-from darwaza.standards.iso20022.shape import Branch, Node, Shape
+from darwaza.standards.iso20022.shape import Branch, Field, Node, Shape
 from darwaza.standards.iso20022.text import READERS
 
-Read = Callable[[etree._Element], Any]
+Read = Callable[[Any], Any]
+"""From an element to a value."""
 
 # What to do with a child. Plain integers, because this is compared once for every element of every message.
 _TEXT: Final = 0
@@ -26,11 +27,11 @@ _NODE: Final = 3
 _MANY: Final = 4
 
 _Table = dict[str | None, Any]
-"""Tag to (what to do, field, argument); under None the node's path, for what is kept."""
+"""Tag to (what to do, field, argument); under None the path of the node, for what is kept."""
 
 
-def reader_of(shape: Shape, namespace: str, constants: Mapping[str, Any] | None = None) -> Read:
-    """Compile a function from the part's element to the part.
+def reader_of(shape: Shape, namespace: str, constants: Mapping[str, Any]) -> Read:
+    """Compile a function from the element of a shape's part to the part.
 
     Args:
         shape: of the part, in one message version.
@@ -40,7 +41,7 @@ def reader_of(shape: Shape, namespace: str, constants: Mapping[str, Any] | None 
     Returns:
         A function that raises ``MalformedError`` with the element's path.
     """
-    return _Compiler("{" + namespace + "}").part(shape, dict(constants or {}))
+    return _Compiler("{" + namespace + "}").part(shape, constants)
 
 
 class _Compiler:
@@ -48,27 +49,20 @@ class _Compiler:
         self._prefix = prefix
         self._readers: dict[int, Read] = {}
 
-    def part(self, shape: Shape, constants: dict[str, Any]) -> Read:
+    def part(self, shape: Shape, constants: Mapping[str, Any] | None = None) -> Read:
         known = self._readers.get(id(shape))
         if known is not None:
             return known
         table = self._table(shape.root)
-        tuples = tuple(field.name for field in shape.fields if field.many)
-        musts = tuple((field.name, field.path) for field in shape.fields if field.required and not field.certain)
-        make = shape.part
+        make, finish = shape.part, _finisher(shape)
+        given = dict(constants or {})
 
         def read(element: etree._Element) -> Any:
-            out = constants.copy()
-            _fill(element, table, out)
-            for name in tuples:
-                if name in out:
-                    out[name] = tuple(out[name])
-            for name, path in musts:
-                if name not in out:
-                    raise MalformedError(
-                        f"{path} is missing", code="element_missing", pointer=f"{pointer_to(element)}/{path}"
-                    )
-            return make(**out)
+            found = given.copy()
+            _fill(element, table, found)
+            if finish is not None:
+                finish(found, element)
+            return make(**found)
 
         self._readers[id(shape)] = read
         return read
@@ -79,24 +73,41 @@ class _Compiler:
             if branch.node is not None:
                 table[self._prefix + branch.name] = (_NODE, "", self._table(branch.node))
             elif branch.field is not None:
-                table[self._prefix + branch.name] = self._leaf(branch)
+                table[self._prefix + branch.name] = self._leaf(branch, branch.field)
         return table
 
-    def _leaf(self, branch: Branch) -> tuple[int, str, Any]:
-        field = branch.field
-        if field is None:
-            return _NODE, "", {}
+    def _leaf(self, branch: Branch, field: Field) -> tuple[int, str, Any]:
         if branch.shape is not None:
-            read: Read = self.part(branch.shape, {})
-        elif field.kind is Amount:
-            read = _read_amount
-        elif field.many:
-            convert = READERS.get(field.kind, str)
-            read = lambda child: convert(child.text or "")  # noqa: E731
-        else:
-            convert = READERS.get(field.kind)
-            return (_TEXT, field.name, None) if convert is None else (_CONVERT, field.name, convert)
-        return (_MANY if field.many else _ELEMENT), field.name, read
+            return (_MANY if field.many else _ELEMENT), field.name, self.part(branch.shape)
+        if field.kind is Amount:
+            return (_MANY if field.many else _ELEMENT), field.name, _read_amount
+        if field.many:
+            return _MANY, field.name, _text_reader(READERS.get(field.kind, str))
+        convert = READERS.get(field.kind)
+        return (_TEXT, field.name, None) if convert is None else (_CONVERT, field.name, convert)
+
+
+def _finisher(shape: Shape) -> Callable[[dict[str, Any], Any], None] | None:
+    """Return what turns lists into tuples and misses what the value needs though the schema does not."""
+    tuples = tuple(field.name for field in shape.fields if field.many)
+    musts = tuple((field.name, field.path) for field in shape.fields if field.required and not field.certain)
+    if not tuples and not musts:
+        return None
+
+    def finish(found: dict[str, Any], element: etree._Element) -> None:
+        for name in tuples:
+            if name in found:
+                found[name] = tuple(found[name])
+        for name, path in musts:
+            if name not in found:
+                pointer = f"{pointer_to(element)}/{path}"
+                raise MalformedError(f"{path} is missing", code="element_missing", pointer=pointer)
+
+    return finish
+
+
+def _text_reader(convert: Callable[[str], Any]) -> Read:
+    return lambda child: convert(child.text or "")
 
 
 def _read_amount(child: etree._Element) -> Amount:

@@ -75,9 +75,9 @@ def schema_of(message: str) -> Schema:
 def xsd_text(definition: Definition) -> str:
     """Write a definition as XML Schema 1.0."""
     space = quoteattr(definition.namespace)
+    attributes = f'xmlns={space} targetNamespace={space} elementFormDefault="qualified"'
     lines = [
-        f'<xs:schema xmlns={space} xmlns:xs="http://www.w3.org/2001/XMLSchema"'
-        f' elementFormDefault="qualified" targetNamespace={space}>',
+        f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" {attributes}>',
         f"<xs:element name={quoteattr(definition.root)} type={quoteattr(definition.root_type)}/>",
     ]
     lines += [_complex(name, type_) for name, type_ in definition.reachable().items()]

@@ -50,12 +50,14 @@ class Branch(NamedTuple):
 
     Attributes:
         name: local name.
+        certain: it stands wherever its parent does.
         field: what it holds, when a path ends here.
         shape: of the field, when it is a part.
         node: when a path goes on.
     """
 
     name: str
+    certain: bool
     field: Field | None = None
     shape: "Shape | None" = None
     node: "Node | None" = None
@@ -151,16 +153,14 @@ class _Resolver:
             if not isinstance(child, Element):
                 continue
             at = f"{path}/{child.name}" if path else child.name
+            certain = child.count_min > 0 and type_.kind == "sequence"
             field = fields.get(at)
+            shape = node = None
             if field is not None and issubclass(field.kind, Part):
-                branches.append(Branch(child.name, field, shape=self.shape(field.kind, str(child.type))))
-            elif field is not None:
-                branches.append(Branch(child.name, field))
-            elif any(other.startswith(at + "/") for other in fields):
-                inner = self._definition.types[str(child.type)]
-                branches.append(Branch(child.name, node=self._node(at, inner, fields)))
-            else:
-                branches.append(Branch(child.name))
+                shape = self.shape(field.kind, str(child.type))
+            elif field is None and any(other.startswith(at + "/") for other in fields):
+                node = self._node(at, self._definition.types[str(child.type)], fields)
+            branches.append(Branch(child.name, certain, field, shape, node))
         return Node(path, tuple(branches))
 
 

@@ -56,11 +56,15 @@ class _Group(NamedTuple):
     """An element that only groups fields.
 
     Attributes:
+        certain: it must stand even when nothing is in it.
+        prefix: of the paths in ``kept`` that lie inside.
         found: fetches all its fields from a value at once.
         nothing: what ``found`` gives when none has a value.
         steps: its children.
     """
 
+    certain: bool
+    prefix: str
     found: Callable[[Any], Any]
     nothing: Any
     steps: _Steps
@@ -109,17 +113,18 @@ class _Compiler:
     def _steps(self, node: Node) -> _Steps:
         return tuple(self._step(node, branch) for branch in node.branches)
 
-    def _group(self, node: Node) -> _Group:
+    def _group(self, node: Node, *, certain: bool) -> _Group:
         fields = _fields(node)
         nothing = tuple(() if field.many else None for field in fields)
         names = [field.name for field in fields]
-        return _Group(attrgetter(*names), nothing if len(names) > 1 else nothing[0], self._steps(node))
+        empty = nothing if len(names) > 1 else nothing[0]
+        return _Group(certain, node.path + "/", attrgetter(*names), empty, self._steps(node))
 
     def _step(self, node: Node, branch: Branch) -> _Step:
         name, field = branch.name, branch.field
         opening, closing = f"<{name}>", f"</{name}>"
         if branch.node is not None:
-            return _Step(_NODE, "", name, opening, closing, self._group(branch.node))
+            return _Step(_NODE, "", name, opening, closing, self._group(branch.node, certain=branch.certain))
         if field is None:
             return _Step(_KEPT, "", name, opening, closing, f"{node.path}/{name}" if node.path else name)
         if branch.shape is not None:
@@ -169,15 +174,12 @@ def _put(steps: _Steps, value: Part, out: Out, kept: _Kept) -> None:
         for mode, field, name, opening, closing, argument in steps:
             at = name
             if mode == _NODE:
-                found, nothing, inner = argument
-                if kept or found(value) != nothing:
-                    before = len(out)
+                certain, prefix, inner_fields, nothing, inner = argument
+                # Left out, if it may be, when none of its fields has a value and nothing inside it was kept.
+                if certain or inner_fields(value) != nothing or (kept and _any_under(prefix, kept)):
                     out.append(opening)
                     _put(inner, value, out, kept)
-                    if len(out) == before + 1:
-                        out.pop()
-                    else:
-                        out.append(closing)
+                    out.append(closing)
             elif mode == _KEPT:
                 out.extend(kept.pop(argument, ()))
             else:
@@ -191,14 +193,28 @@ def _put(steps: _Steps, value: Part, out: Out, kept: _Kept) -> None:
                     argument(found, out)
                     out.append(closing)
                 else:
-                    for index, one in enumerate(found, 1):
-                        at = f"{name}[{index}]"
-                        if mode == _TEXTS:
-                            out.append(opening + argument(one) + closing)
-                        else:
-                            out.append(opening)
-                            argument(one, out)
-                            out.append(closing)
+                    _put_many(mode, opening, closing, argument, found, out)
     except MalformedError as error:
         error.pointer = f"/{at}{error.pointer}"
+        raise
+
+
+def _any_under(prefix: str, kept: _Kept) -> bool:
+    return any(path.startswith(prefix) for path in kept)
+
+
+def _put_many(mode: int, opening: str, closing: str, argument: Any, found: tuple[Any, ...], out: Out) -> None:
+    """Append an element for each of a field's values."""
+    index = 0
+    try:
+        for one in found:
+            index += 1
+            if mode == _TEXTS:
+                out.append(opening + argument(one) + closing)
+            else:
+                out.append(opening)
+                argument(one, out)
+                out.append(closing)
+    except MalformedError as error:
+        error.pointer = f"[{index}]{error.pointer}"
         raise
