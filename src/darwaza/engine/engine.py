@@ -9,12 +9,13 @@ the stored answer. Recovery is this same code: peers resend, and what they resen
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
 
-from darwaza.config import HOLDS_PER_BATCH_MAX
+from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
 from darwaza.engine import arrival, recovery
 from darwaza.engine.intake import (
     Accepted,
@@ -45,7 +46,7 @@ from darwaza.kernel import instant, witness
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import acknowledge
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
-from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
+from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.witness import Verdict, format_cosignatures
@@ -72,9 +73,17 @@ class Engine:
         self._rules = Rules(site)
         self._given_back = store.given_back_count()
         self._halted: dict[int, str] = {}
+        self._newest = self._signed_until()
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
         self._open_logs()
+
+    def _signed_until(self) -> datetime:
+        """When the newest message of the own logs was made."""
+        own = [log.row for log in self.logs.values() if log.row.author == self.site.member and log.row.size]
+        last = (self.store.leaves(row.id, row.size - 1, row.size, HEADER_BYTES_MAX) for row in own)
+        made = [instant.from_text(decode_header(header).created_at) for ((header, _),) in last]
+        return max(made, default=instant.EPOCH)
 
     # --- running ---
 
@@ -88,7 +97,7 @@ class Engine:
         Raises:
             FatalError: whether the batch is stored is unknown; the process must stop.
         """
-        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        unit = Unit(self.site, self.store, self.logs, self._now())
         due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
         if due:
             unit.ledger.expire(due)
@@ -99,6 +108,14 @@ class Engine:
         except PushbackError as full:
             return [full] * len(inputs)
         return outcomes
+
+    def _now(self) -> datetime:
+        """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
+
+        Peers conclude from a message dated past a deadline that nothing dated before it will follow.
+        """
+        self._newest = max(self._newest, instant.floor_ms(self.site.clock.now()))
+        return self._newest
 
     def _commit(self, unit: Unit) -> None:
         changes = unit.finish()
@@ -131,7 +148,7 @@ class Engine:
 
     def _open_logs(self) -> None:
         """Make the logs of the corridor document that do not exist yet; an own one starts with its genesis leaf."""
-        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        unit = Unit(self.site, self.store, self.logs, self._now())
         me, trust = self.site.member, self.site.trust
         for peer in trust.neighbours(me):
             for lane in (*trust.current.lanes(me, peer), *trust.current.lanes(peer, me)):
