@@ -42,7 +42,7 @@ PLAN = Plan(
     currencies={"PK": PKR, "KZ": KZT},
     participants=(
         Participant(address=HBL, role="psp", name="HBL", bic=BANKS[HBL], limit_minor=50_000_000_00),
-        Participant(address=UBL, role="psp", name="UBL", bic=BANKS[UBL], floor_minor=-1_000_00),
+        Participant(address=UBL, role="psp", name="UBL", bic=BANKS[UBL], floor_minor=-1_000_00, limit_minor=99_000_00),
         Participant(address=HALYK, role="psp", name="Halyk", bic=BANKS[HALYK], fee=Fee(fixed_minor=100_00)),
         Participant(address=KASPI, role="psp", name="Kaspi", bic=BANKS[KASPI]),
         Participant(address=SWIFT_FX, role="fxp", name="Swift FX", bic="FXSWPKKA"),
