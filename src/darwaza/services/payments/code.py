@@ -25,6 +25,7 @@ class PaymentRefusal(RefusalCode):
     DATA_MISSING = ("data_missing", False)
     NO_OFFER = ("no_offer", True)
     TOO_LATE = ("too_late", False)
+    REASON_WRONG = ("reason_wrong", False)
     SAME_OFFICER = ("same_officer", False)
 
 

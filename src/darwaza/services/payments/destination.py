@@ -26,6 +26,7 @@ from darwaza.services.payments.code import (
 from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Block, Clear, Reject, Terms, read_order
 from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, transit
 from darwaza.services.payments.record import Check, Payment
+from darwaza.services.payments.reversal import RECALL_ANSWER
 from darwaza.services.payments.screening import Screener, names_of
 from darwaza.services.payments.source import COMPLIANCE_ROLE, offer_of
 
@@ -40,6 +41,8 @@ _STATUS_OF = {
     "asked": status.PENDING,
     "accepted": status.ACCEPTED,
     "credited": status.CREDITED,
+    "recalled": status.CREDITED,
+    "given-back": status.CREDITED,
     "refused": status.REJECTED,
 }
 
@@ -211,15 +214,17 @@ class DestinationRules:
         told = self._status(payment, case.id, _STATUS_OF[case.state], context)
         return Decision(case.state, payment, messages=(told,), remind_at=self._wake(case, context))
 
-    def keep(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
+    def keep(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """A word on what has ended changes nothing."""
         if message.origin != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
-        return Decision(case.state, case.data)
+        return Decision(case.state, case.data, remind_at=self._wake(case, context))
 
     def _wake(self, case: PaymentCase, context: Context) -> Any:
         if case.state in ("screened", "asked"):
             return _past(case.data.answer_by)
+        if case.state == "recalled":
+            return context.now + RECALL_ANSWER
         return context.now + LISTEN_AGAIN if case.state == "accepted" else None
 
     # --- ends ---

@@ -9,18 +9,30 @@ from darwaza.kernel.message import REFUSED
 from darwaza.services.payments.destination import DestinationRules
 from darwaza.services.payments.funding import MOVED, FundingRules
 from darwaza.services.payments.market import OPEN, MarketRules
-from darwaza.services.payments.message import ALLOCATED, DECIDED, INQUIRY, ORDER, RELEASED, STATUS
+from darwaza.services.payments.message import (
+    ALLOCATED,
+    DECIDED,
+    INQUIRY,
+    ORDER,
+    RECALL,
+    RELEASED,
+    RESOLVED,
+    RETURNED,
+    STATUS,
+)
 from darwaza.services.payments.plan import Directory, Plan
 from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.record import Record
+from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
 
 NAME = "payments"
 REFUSED_KIND = NAME + REFUSED
 
-SOURCE_ENDS = ("settled", "rejected", "expired")
-DESTINATION_ENDS = ("credited", "refused")
+SOURCE_ENDS = ("settled", "rejected", "expired", "returned")
+DESTINATION_ENDS = ("credited", "refused", "given-back")
+"""Where a payment may rest. Only a return still follows a settled and credited one."""
 
 
 def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
@@ -40,6 +52,7 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
         | _quote(QuoteRules(directory))
         | _source(SourceRules(directory, screen))
         | _destination(DestinationRules(directory, screen))
+        | _reversal(ReversalRules(directory))
     )
     return Service(name=NAME, data_type=Record, table=table)
 
@@ -91,7 +104,7 @@ def _source(rule: SourceRules) -> Table:
         table[state, STATUS] = Transition(rule.take_status, (state, "settled", "rejected"))
         table[state, REFUSED_KIND] = Transition(rule.take_refused, (state, "rejected"))
         table[state, restored(INQUIRY)] = Transition(rule.restore_inquiry, ("unknown",))
-    for state in ("settled", "rejected"):
+    for state in ("settled", "rejected", "recalling", "returning", "returned"):
         table[state, STATUS] = table[state, REFUSED_KIND] = Transition(rule.keep, (state,))
     return table
 
@@ -110,8 +123,28 @@ def _destination(rule: DestinationRules) -> Table:
     for state in ("screened", "asked", "accepted"):
         table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))
         table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "credited", "refused"))
-    for state in DESTINATION_ENDS:
+    for state in (*DESTINATION_ENDS, "recalled"):
         table[state, DECIDED] = Transition(rule.keep, (state,))
-    for state in ("screened", "asked", "accepted", *DESTINATION_ENDS):
+    for state in ("screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
         table[state, INQUIRY] = Transition(rule.take_inquiry, (state,))
+    return table
+
+
+def _reversal(rule: ReversalRules) -> Table:
+    table = {
+        ("settled", "recall"): Transition(rule.recall, ("recalling",)),
+        ("settled", restored(RECALL)): Transition(rule.restore_recall, ("recalling",)),
+        ("recalling", RESOLVED): Transition(rule.take_resolved, ("settled",)),
+        ("returning", ELAPSED): Transition(rule.try_again, ("returned", "returning")),
+        ("credited", RECALL): Transition(rule.take_recall, ("recalled",)),
+        ("given-back", RECALL): Transition(rule.crossed, ("given-back",)),
+        ("recalled", "refuse-recall"): Transition(rule.keep_it, ("credited",)),
+        ("recalled", ELAPSED): Transition(rule.recall_over, ("credited",)),
+        ("recalled", restored(RESOLVED)): Transition(rule.restore_resolved, ("credited",)),
+    }
+    for state in ("settled", "recalling"):
+        table[state, RETURNED] = Transition(rule.take_returned, ("returned", "returning"))
+    for state in ("credited", "recalled"):
+        table[state, "return"] = Transition(rule.give_back, ("given-back",))
+        table[state, restored(RETURNED)] = Transition(rule.restore_returned, ("given-back",))
     return table

@@ -20,12 +20,16 @@ ORDER = "payments.order"
 STATUS = "payments.status"
 DECIDED = "payments.decided"
 INQUIRY = "payments.inquiry"
+RECALL = "payments.recall"
+RESOLVED = "payments.resolved"
+RETURNED = "payments.returned"
 
 ORDER_MEDIA_TYPE = "application/vnd.darwaza.payment"
 XML_MEDIA_TYPE = "application/xml"
 TERMS_BYTES_MAX = 4_096
 
 AmountText = Annotated[str, Meta(max_length=40)]
+ReasonText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -136,7 +140,7 @@ class Reject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         detail: one sentence.
     """
 
-    reason: Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]
+    reason: ReasonText
     detail: Annotated[str, Meta(max_length=105)] = ""
 
 
@@ -158,6 +162,36 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     officer: Text
+
+
+class AskBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``recall`` of the payer's PSP.
+
+    Attributes:
+        reason: ExternalCancellationReason1Code.
+    """
+
+    reason: ReasonText
+
+
+class GiveBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``return`` of the payee's PSP.
+
+    Attributes:
+        reason: ExternalReturnReason1Code; ``FOCR`` on a recall and only then.
+    """
+
+    reason: ReasonText
+
+
+class KeepIt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``refuse-recall`` of the payee's PSP.
+
+    Attributes:
+        reason: ExternalPaymentCancellationRejection1Code.
+    """
+
+    reason: ReasonText
 
 
 # --- messages ---

@@ -48,6 +48,7 @@ class QuoteRules:
             quoted_at=context.now,
             quote_until=until,
             offers=made,
+            market=asked.market,
         )
         answer = {"quote_id": quote_id(context.case_id)}
         if asked.take_best:

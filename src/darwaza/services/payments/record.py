@@ -119,6 +119,10 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
         document: the pacs.008 as it came, while the payment waits for a release; else empty.
         reason: ISO 20022 status reason of the end, or "".
         detail: one sentence for it, or "".
+        market: id of the market's case; "" at the payee's gateway.
+        recall_reason: why the payer's bank asked for it back, or "".
+        recall_answer: why the payee's bank kept it, or "".
+        refund_minor: what the payer's bank got back on a return.
         ended_at: when it was final; None before.
     """
 
@@ -140,6 +144,10 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
     document: bytes = b""
     reason: str = ""
     detail: str = ""
+    market: str = ""
+    recall_reason: str = ""
+    recall_answer: str = ""
+    refund_minor: int = 0
     ended_at: datetime | None = None
 
 

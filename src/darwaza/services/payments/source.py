@@ -204,11 +204,11 @@ class SourceRules:
         notices = () if payment.asked else (Notice(payment.payer_bank, "payment.unknown"),)
         return Decision("unknown", asked, messages=(draft,), remind_at=context.now + wait, notices=notices)
 
-    def keep(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
+    def keep(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """A late answer to what is decided changes nothing."""
         if member_of(message.origin) != member_of(case.data.payee_bank):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway answers")
-        return Decision(case.state, case.data)
+        return Decision(case.state, case.data, remind_at=_next_wake(case, context))
 
     def _settle(self, case_id: str, payment: Payment, context: Context) -> Outcome:
         chosen, own = payment.chosen, self._directory.currencies[context.member]
@@ -362,4 +362,4 @@ def _past(payment: Payment) -> Any:
 
 def _next_wake(case: PaymentCase, context: Context) -> Any:
     """When to look at a payment that has not ended."""
-    return context.now + INQUIRY_LAST if case.state in ("sent", "unknown") else None
+    return context.now + INQUIRY_LAST if case.state in ("sent", "unknown", "returning") else None

@@ -35,10 +35,10 @@ def write_status(
         given = (Reason(reason=Coded(code=reason), texts=(text,) if text else ()),)
     report = StatusReport(
         message=STATUS_MESSAGE,
-        header=StatusHeader(message_id=_message_id(case_id, status), created_at=now.replace(microsecond=0)),
+        header=StatusHeader(message_id=message_id(case_id, status), created_at=now.replace(microsecond=0)),
         transactions=(
             TransactionStatus(
-                original=_original(payment),
+                original=original_of(payment),
                 end_to_end=payment.end_to_end,
                 uetr=payment.uetr,
                 status=status,
@@ -73,10 +73,8 @@ def write_inquiry(payment: Payment, case_id: str, now: datetime) -> bytes:
     """Write a pacs.028: what has become of the payment?"""
     request = StatusRequest(
         message=INQUIRY_MESSAGE,
-        header=StatusHeader(
-            message_id=_message_id(case_id, f"Q{payment.asked}"), created_at=now.replace(microsecond=0)
-        ),
-        transactions=(StatusQuery(original=_original(payment), end_to_end=payment.end_to_end, uetr=payment.uetr),),
+        header=StatusHeader(message_id=message_id(case_id, f"Q{payment.asked}"), created_at=now.replace(microsecond=0)),
+        transactions=(StatusQuery(original=original_of(payment), end_to_end=payment.end_to_end, uetr=payment.uetr),),
     )
     return write(request, verify=False)
 
@@ -92,10 +90,11 @@ def read_problem(body: bytes, uetr: str) -> str:
     return ""
 
 
-def _original(payment: Payment) -> OriginalMessage:
+def original_of(payment: Payment) -> OriginalMessage:
+    """How other messages name the payment's own."""
     return OriginalMessage(message_id=payment.message_id, message_name=TRANSFER_MESSAGE)
 
 
-def _message_id(case_id: str, suffix: str) -> str:
+def message_id(case_id: str, suffix: str) -> str:
     """At most 35 characters that no other message of this gateway about this case has."""
     return case_id.replace("-", "")[:29] + "." + suffix[:5]
