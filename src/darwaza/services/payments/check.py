@@ -22,7 +22,7 @@ from darwaza.standards.iso20022.message import read
 from darwaza.standards.iso20022.pacs008 import CreditTransfer, CreditTransferTransaction
 from darwaza.standards.iso20022.party import Account, Party
 
-ACCEPTANCE_AGE_MAX = timedelta(minutes=5)
+ACCEPTANCE_AGE_MAX = timedelta(minutes=10)
 """A payment its bank took on longer ago is not sent out any more."""
 CLOCK_AHEAD_MAX = timedelta(seconds=60)
 _TRANSACTION = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf[1]"
@@ -40,7 +40,7 @@ class Agreed(NamedTuple):
     """What a payment is held against.
 
     Attributes:
-        payment: with its accepted offer.
+        payment: with its accepted offer; without ``quote_until`` where there is no quote but a rate of the moment.
         offer: that offer.
         corridor: the terms.
         payer_bank: the payer's PSP.
@@ -91,11 +91,12 @@ def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Con
 
 def _quote_problem(transaction: CreditTransferTransaction, agreed: Agreed, context: Context) -> Refusal | None:
     rate = transaction.agreed_rate
-    if rate is None or rate.quote_id != quote_id(context.case_id) or rate.rate != Decimal(agreed.offer.rate):
+    until = agreed.payment.quote_until
+    named = None if until is None else quote_id(context.case_id)
+    if rate is None or rate.quote_id != named or rate.rate != Decimal(agreed.offer.rate):
         return Refusal.of(
             PaymentRefusal.QUOTE_OTHER, "the agreed rate is not the accepted quote's", _TRANSACTION + "/AgrdRate"
         )
-    until = agreed.payment.quote_until
     if until is not None and until <= context.now:
         return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired", _TRANSACTION + "/AgrdRate/QtId")
     return None

@@ -92,6 +92,7 @@ def _quote(rule: QuoteRules) -> Table:
 
 def _source(rule: SourceRules) -> Table:
     table = {
+        (NEW, "remit"): Transition(rule.remit, ("sent",)),
         ("reserved", "pay"): Transition(rule.pay, ("sent", "parked")),
         ("parked", "release"): Transition(rule.release, ("parked", "sent")),
         ("parked", "block"): Transition(rule.block, ("rejected",)),

@@ -128,6 +128,18 @@ class Pay(msgspec.Struct, frozen=True):
     document: bytes
 
 
+class Remit(msgspec.Struct, frozen=True):
+    """Command ``remit``: one payment at the rate it names, without a quote, if an FX provider still offers that rate.
+
+    Attributes:
+        market: id of the market's case.
+        document: pacs.008.001.13 with one transaction and an agreed rate without a quote.
+    """
+
+    market: str
+    document: bytes
+
+
 class Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Command ``confirm`` of the payee's PSP: it credits, or will once an urgent payment is decided."""
 

@@ -28,20 +28,11 @@ class QuoteRules:
     def quote(self, _: None, command: Command, context: Context) -> Outcome:
         """Gather the offers of all FX providers."""
         asked: Ask = command.body
-        if self._directory.participant(command.party, "psp") is None:
-            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only a payment service provider asks for quotes")
-        found = context.look(asked.market)
-        market = None if found is None else found.data
-        if not isinstance(market, Market) or market.source != context.member:
-            return Refusal.of(PaymentRefusal.MARKET_UNKNOWN, "there is no such market here", "/market")
-        corridor = self._directory.corridor(market.source, market.destination)
-        payee = self._directory.participant(asked.payee_bank, "psp")
-        if corridor is None or payee is None or payee.member != market.destination:
-            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the payee's bank is not in that market", "/payee_bank")
-        made = offers(self._directory, corridor, market, asked, payee, command.party, context)
+        made = self.offers(asked, command.party, context)
         if isinstance(made, Refusal):
             return made
-        until = context.now + timedelta(seconds=corridor.quote_s)
+        corridor = self._directory.corridor(context.member, member_of(asked.payee_bank))
+        until = context.now + timedelta(seconds=0 if corridor is None else corridor.quote_s)
         payment = Payment(
             payer_bank=command.party,
             payee_bank=asked.payee_bank,
@@ -54,6 +45,20 @@ class QuoteRules:
         if asked.take_best:
             return replace(self._reserve(payment, made[0], context), parties=(command.party,), answer=answer)
         return Decision("quoted", payment, remind_at=until, parties=(command.party,), answer=answer)
+
+    def offers(self, asked: Ask, bank: str, context: Context) -> tuple[Offer, ...] | Refusal:
+        """What all FX providers offer for what a PSP asks, best first."""
+        if self._directory.participant(bank, "psp") is None:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only a payment service provider asks for quotes")
+        found = context.look(asked.market)
+        market = None if found is None else found.data
+        if not isinstance(market, Market) or market.source != context.member:
+            return Refusal.of(PaymentRefusal.MARKET_UNKNOWN, "there is no such market here", "/market")
+        corridor = self._directory.corridor(market.source, market.destination)
+        payee = self._directory.participant(asked.payee_bank, "psp")
+        if corridor is None or payee is None or payee.member != market.destination:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the payee's bank is not in that market", "/payee_bank")
+        return offers(self._directory, corridor, market, asked, payee, bank, context)
 
     def accept(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """Take one offer: the provider's funds are reserved, so the quote cannot fail for lack of them."""

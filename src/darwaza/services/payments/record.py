@@ -111,6 +111,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
         message_id: of the pacs.008.
         end_to_end: the payer's own reference.
         urgent: whether nobody is credited before the payer's gateway has confirmed (instruction priority HIGH).
+        sent_at: when the order left; None before, and at the payee's gateway.
         answer_by: until then the payee's bank may accept.
         decide_by: until then an acceptance counts for an urgent payment.
         asked: how often the other gateway was asked what has become of it.
@@ -136,6 +137,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
     message_id: str = ""
     end_to_end: str = ""
     urgent: bool = True
+    sent_at: datetime | None = None
     answer_by: datetime | None = None
     decide_by: datetime | None = None
     asked: int = 0

@@ -7,6 +7,7 @@ gateway's log has gone past the deadline without an acceptance in it.
 """
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -25,15 +26,17 @@ from darwaza.services.payments.message import (
     ORDER,
     ORDER_MEDIA_TYPE,
     XML_MEDIA_TYPE,
+    Ask,
     Block,
     Clear,
     Pay,
+    Remit,
     Terms,
     read_order,
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
-from darwaza.services.payments.quote import lapsed, provider_leg
+from darwaza.services.payments.quote import QuoteRules, lapsed, provider_leg
 from darwaza.services.payments.record import Check, Offer, Payment
 from darwaza.services.payments.screening import Screener, names_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
@@ -53,6 +56,7 @@ class SourceRules:
 
     def __init__(self, directory: Directory, screen: Screener) -> None:
         self._directory = directory
+        self._quotes = QuoteRules(directory)
         self._screen = screen
 
     # --- order ---
@@ -62,9 +66,10 @@ class SourceRules:
         asked: Pay = command.body
         if command.party != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "the quote is another institution's")
-        ordered = self._checked(case.data, asked.document, context)
-        if isinstance(ordered, Refusal):
-            return ordered
+        ordered = check.read_transfer(asked.document)
+        problem = ordered if isinstance(ordered, Refusal) else self._problem(case.data, ordered, context)
+        if isinstance(ordered, Refusal) or problem is not None:
+            return problem or Refusal.of(PaymentRefusal.MALFORMED, "it cannot be read")
         hits = self._screen(names_of(ordered.transaction))
         if hits:
             # Nothing but the quote is reserved meanwhile: who is screened too long has to ask for a new one.
@@ -78,16 +83,56 @@ class SourceRules:
             )
         return self._send(case.data, ordered, asked.document, context)
 
-    def _checked(self, payment: Payment, document: bytes, context: Context) -> check.Ordered | Refusal:
-        ordered = check.read_transfer(document)
+    def remit(self, _: None, command: Command, context: Context) -> Outcome:
+        """Pay at a rate of the moment: quote, acceptance and order in one decision.
+
+        A payment that stops at screening is refused here: only an accepted quote keeps its rate for that long.
+        """
+        asked: Remit = command.body
+        ordered = check.read_transfer(asked.document)
         if isinstance(ordered, Refusal):
             return ordered
+        payment = self._at_rate(asked, ordered, command.party, context)
+        if isinstance(payment, Refusal):
+            return payment
+        problem = self._problem(payment, ordered, context)
+        if problem is not None:
+            return problem
+        if self._screen(names_of(ordered.transaction)):
+            return Refusal.of(PaymentRefusal.NEEDS_QUOTE, "it has to be looked at: ask for a quote, which waits")
+        return self._send(payment, ordered, asked.document, context)
+
+    def _at_rate(self, asked: Remit, ordered: check.Ordered, bank: str, context: Context) -> Payment | Refusal:
+        """The payment at the first offer that has the rate the document names."""
+        transaction = ordered.transaction
+        payee = self._directory.bank(transaction.creditor_agent.bic)
+        given, rate = transaction.instructed_amount, transaction.agreed_rate
+        if payee is None or given is None or rate is None or not transaction.charges:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it names its rate, its amounts and the payee's bank")
+        fee = transaction.charges[0].amount.text()
+        ask = Ask(asked.market, payee.address, given.text(), fee=fee)
+        made = self._quotes.offers(ask, bank, context)
+        if isinstance(made, Refusal):
+            return made
+        chosen = next((one for one in made if Decimal(one.rate) == rate.rate), None)
+        if chosen is None:
+            return Refusal.of(PaymentRefusal.QUOTE_OTHER, "nobody offers this rate now", "/document")
+        return Payment(
+            payer_bank=bank,
+            payee_bank=payee.address,
+            quoted_at=context.now,
+            offers=(chosen,),
+            chosen=chosen,
+            market=asked.market,
+        )
+
+    def _problem(self, payment: Payment, ordered: check.Ordered, context: Context) -> Refusal | None:
         payer, payee = (self._directory.participant(one, "psp") for one in (payment.payer_bank, payment.payee_bank))
         corridor = self._directory.corridor(member_of(payment.payer_bank), member_of(payment.payee_bank))
         if payer is None or payee is None or corridor is None or payment.chosen is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this payment no more")
         agreed = check.Agreed(payment, payment.chosen, corridor, payer, payee)
-        return check.problem(ordered, agreed, self._directory, context) or ordered
+        return check.problem(ordered, agreed, self._directory, context)
 
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """One officer notes that a finding is no match; another lets the payment go on (four eyes)."""
@@ -101,9 +146,10 @@ class SourceRules:
         if len(payment.checks) == 1:
             return Decision("parked", payment, remind_at=payment.quote_until)
         document = payment.document
-        ordered = self._checked(payment, document, context)
-        if isinstance(ordered, Refusal):
-            return ordered
+        ordered = check.read_transfer(document)
+        problem = ordered if isinstance(ordered, Refusal) else self._problem(payment, ordered, context)
+        if isinstance(ordered, Refusal) or problem is not None:
+            return problem or Refusal.of(PaymentRefusal.MALFORMED, "it cannot be read")
         return self._send(replace(payment, document=b""), ordered, document, context)
 
     def block(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
@@ -122,16 +168,17 @@ class SourceRules:
             return Refusal.of(PaymentRefusal.QUOTE_OTHER, "there is no accepted quote")
         answer_by = context.now + corridor.answer_time
         sent = _described(payment, ordered)
-        sent = replace(sent, answer_by=answer_by, decide_by=answer_by + corridor.grace)
+        sent = replace(sent, sent_at=context.now, answer_by=answer_by, decide_by=answer_by + corridor.grace)
         terms = _terms(sent, payment.chosen)
         # The order carries no expiry of its own: the payee's gateway answers a late one by its terms, with a reason.
         draft = Draft(ORDER, sent.payer_bank, sent.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
-        unquote = Void(f"{context.case_id}/unquote", f"{context.case_id}/quote")
+        quoted = payment.quote_until is not None
+        unquote = (Void(f"{context.case_id}/unquote", f"{context.case_id}/quote"),) if quoted else ()
         return Decision(
             "sent",
             sent,
             messages=(draft,),
-            transfers=(unquote, *self._holds(sent, payment.chosen, context)),
+            transfers=(*unquote, *self._holds(sent, payment.chosen, context)),
             remind_at=_past(sent),
             parties=(sent.payer_bank, sent.payee_bank, payment.chosen.provider),
         )
@@ -163,7 +210,8 @@ class SourceRules:
         if given == status.REJECTED:
             return self._reject(case.id, payment, context, reason=reason, detail=detail, tell=False)
         if given == status.PENDING:
-            return Decision(case.state, payment, remind_at=_past(payment) or context.now + INQUIRY_LAST)
+            later = context.now + INQUIRY_FIRST
+            return Decision(case.state, payment, remind_at=max(_past(payment) or later, later))
         if given != (status.ACCEPTED if payment.urgent else status.CREDITED):
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{given[:4]} is no answer to this payment")
         if payment.urgent and _late(payment, context):

@@ -42,7 +42,7 @@ ROWS = [
     ("amount_other", "/IntrBkSttlmAmt", {"amount": Amount(1_000_000_01, 2, "PKR")}),
     ("amount_other", "/InstdAmt", {"instructed_amount": None}),
     ("amount_other", "/ChrgsInf", {"charges": (Charge(amount=Amount(1, 2, "PKR"), agent=Agent(bic=BANKS[HBL])),)}),
-    ("time_wrong", "/AddtlDtTm", {"accepted_at": -301}),
+    ("time_wrong", "/AddtlDtTm", {"accepted_at": -601}),
     ("purpose_wrong", "/Purp/Cd", {"purpose": Coded(code="SALA")}),
     ("data_missing", "/Dbtr/Nm", {"debtor": NAMELESS}),
 ]
