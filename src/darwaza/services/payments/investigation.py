@@ -126,15 +126,16 @@ def write_return(payment: Payment, case_id: str, reason: str, amount_minor: int,
     return write(returned)
 
 
-def read_return(body: bytes, uetr: str) -> tuple[str, int]:
-    """Read a pacs.004 about that transaction: its reason and its amount in minor units.
+def read_return(body: bytes, uetr: str) -> tuple[str, int, datetime]:
+    """Read a pacs.004 about that transaction: its reason, its amount in minor units, and when it was made.
 
     Raises:
         MalformedError, TooLargeError: it cannot be read, or is about something else.
     """
     returned = _read(body, PaymentReturn)
     _only(returned.transactions, uetr)
-    return _code(returned.transactions[0].reasons), returned.transactions[0].amount.minor
+    one = returned.transactions[0]
+    return _code(one.reasons), one.amount.minor, returned.header.created_at
 
 
 def _assignment(assignment_id: str, assigner: str, assignee: str, now: datetime) -> Assignment:

@@ -124,6 +124,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
         recall_reason: why the payer's bank asked for it back, or "".
         recall_answer: why the payee's bank kept it, or "".
         refund_minor: what the payer's bank got back on a return.
+        returned_at: when the return was made, as its message says at both ends; None without one.
         ended_at: when it was final; None before.
     """
 
@@ -150,6 +151,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
     recall_reason: str = ""
     recall_answer: str = ""
     refund_minor: int = 0
+    returned_at: datetime | None = None
     ended_at: datetime | None = None
 
 

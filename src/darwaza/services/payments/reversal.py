@@ -7,7 +7,7 @@ payer's recall (reason FOCR) gives back exactly what had been paid out abroad, e
 day.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -81,13 +81,14 @@ class ReversalRules:
         if message.origin != payment.payee_bank or payment.chosen is None:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank returns")
         try:
-            reason, amount_minor = investigation.read_return(message.body, payment.uetr)
+            reason, amount_minor, made_at = investigation.read_return(message.body, payment.uetr)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         if amount_minor != payment.chosen.exchange.destination_minor:
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "a return is of the whole payment")
         refund = self._refund(payment, reason, context)
-        return self._give_back(case.id, replace(payment, reason=reason, refund_minor=refund), context)
+        back = replace(payment, reason=reason, refund_minor=refund, returned_at=made_at)
+        return self._give_back(case.id, back, context)
 
     def try_again(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
         """Perhaps the provider has money by now."""
@@ -167,9 +168,9 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank returns")
         if (asked.reason == ON_RECALL) != (case.state == "recalled"):
             return Refusal.of(PaymentRefusal.REASON_WRONG, f"{ON_RECALL} goes with a recall, and only that", "/reason")
-        return self._return(case.id, case.data, asked.reason, context)
+        return self._return(case.id, case.data, asked.reason, context.now, context)
 
-    def _return(self, case_id: str, payment: Payment, reason: str, context: Context) -> Outcome:
+    def _return(self, case_id: str, payment: Payment, reason: str, made_at: datetime, context: Context) -> Outcome:
         if payment.chosen is None:
             return Refusal.of(PaymentRefusal.QUOTE_OTHER, "there are no terms")
         own, amount = self._directory.currencies[context.member], payment.chosen.exchange.destination_minor
@@ -180,9 +181,10 @@ class ReversalRules:
             amount,
             payment.end_to_end,
         )
-        body = investigation.write_return(payment, case_id, reason, amount, own, context.now)
+        body = investigation.write_return(payment, case_id, reason, amount, own, made_at)
         draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
-        return Decision("given-back", replace(payment, reason=reason), transfers=(move,), messages=(draft,))
+        back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
+        return Decision("given-back", back, transfers=(move,), messages=(draft,))
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""
@@ -214,10 +216,10 @@ class ReversalRules:
     def restore_returned(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """Rebuild a return from its own message, given back after a loss."""
         try:
-            reason, _amount = investigation.read_return(message.body, case.data.uetr)
+            reason, _amount, made_at = investigation.read_return(message.body, case.data.uetr)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        outcome = self._return(case.id, case.data, reason, context)
+        outcome = self._return(case.id, case.data, reason, made_at, context)
         return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=())
 
     def restore_resolved(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
