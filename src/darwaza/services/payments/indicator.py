@@ -1,7 +1,8 @@
 """Key figures of a corridor from its gateway's own cases, as the G20 targets for cross-border payments define them.
 
 Targets (Financial Stability Board, targets for addressing the four challenges of cross-border payments, October 2021):
-a mean cost of at most 1 % and no corridor above 3 % for retail payments, three quarters of them credited within an hour.
+a mean cost of at most 1 % and no corridor above 3 % for retail payments, three quarters of them credited within an
+hour.
 """
 
 from collections import Counter
