@@ -8,10 +8,11 @@ import random
 import pytest
 from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, KASPI, SLOW_FX, UBL, Desk
 
-from darwaza.engine.intake import Arrive, Wake
+from darwaza.engine.intake import Arrive, PlaceOrders, Wake
 from darwaza.errors import FatalError, PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.machine import Refusal
+from darwaza.ledger.order import Move
 from darwaza.services.payments import message
 from darwaza.services.payments.record import Payment
 
@@ -29,14 +30,24 @@ class Life:
         self.told = {}
 
     def run(self):
-        acts = [self.order] * 4 + [self.answer] * 6 + [self.move] * 8 + [self.wait] * 3
+        acts = [self.order] * 4 + [self.answer] * 6 + [self.move] * 8 + [self.wait] * 3 + [self.reverse] * 2
         acts += [self.cut, self.restart, self.crash, self.full, self.repeat, self.fund]
         for _ in range(STEPS):
             self.random.choice(acts)()
             self.desk.check(at_rest=False)
         self.desk.settle_down()
+        self.end_reversals()
         self.desk.check()
         self.finish()
+
+    def end_reversals(self):
+        """Bring the providers money for the returns that wait, and let the recalls lapse."""
+        moves = tuple(
+            Move(f"pay-in-{fx}", "external:PKR", f"liquidity:PK/{fx}:PKR", 10**12) for fx in ("fx-swift", "fx-slow")
+        )
+        self.desk.done(self.desk.pk.run(PlaceOrders(moves))[0])
+        self.desk.wait(15 * 86_400)
+        self.desk.settle_down()
 
     def order(self):
         bank, payee = self.random.choice([HBL, HBL, UBL]), self.random.choice([HALYK, KASPI])
@@ -60,6 +71,20 @@ class Life:
             outcome = self.desk.reject(case_id, bank=payee)
         if not isinstance(outcome, Refusal):
             self.told[case_id] = outcome.state
+
+    def reverse(self):
+        """A bank recalls, returns or keeps, whether or not that is possible just now."""
+        if not self.orders:
+            return
+        case_id, payee = self.random.choice(self.orders)
+        payer = self.desk.pk.case(case_id)[1].payer_bank
+        act = self.random.randrange(4)
+        if act == 0:
+            self.desk.pk.command(payer, "recall", message.AskBack("DUPL"), case_id)
+        elif act == 1:
+            self.desk.kz.command(payee, "refuse-recall", message.KeepIt("CUST"), case_id)
+        else:
+            self.desk.kz.command(payee, "return", message.GiveBack("FOCR" if act == 2 else "AC04"), case_id)
 
     def move(self):
         self.desk.move(*self.random.choice([("PK", "KZ"), ("KZ", "PK")]))
@@ -117,11 +142,13 @@ class Life:
         for case_id, (here, _) in self.desk.cases().items():
             _, payment = self.desk.pk.case(case_id)
             assert isinstance(payment, Payment)
-            if here == "settled":
-                spent[payment.payer_bank] += payment.chosen.exchange.debit_minor
+            if here in ("settled", "returned"):
+                spent[payment.payer_bank] += payment.chosen.exchange.debit_minor - payment.refund_minor
                 got[payment.payee_bank] += payment.chosen.exchange.credit_minor
+            if here == "returned":
+                got[payment.payee_bank] -= payment.chosen.exchange.destination_minor
             if self.told.get(case_id) == "credited":
-                assert here == "settled"
+                assert here in ("settled", "returned")
             if self.told.get(case_id) == "refused":
                 assert here == "rejected"
         for bank, amount in spent.items():
