@@ -12,7 +12,7 @@ A gateway's folder::
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
 from darwaza.engine.engine import Engine
+from darwaza.engine.fsck import Finding, examine
 from darwaza.engine.loop import Loop
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
@@ -214,6 +215,22 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
 def backup_store(folder: Path, to: Path) -> None:
     """Copy a gateway's store, while it runs or not."""
     backup(folder / STORE_FILE, to)
+
+
+def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Finding]:
+    """Examine the store of a stopped gateway; see ``engine.fsck``.
+
+    Raises:
+        OperatorError: ``store_in_use`` and others.
+    """
+    settings = GatewayConfig.load(folder / CONFIG_FILE)
+    store = SqliteStore(folder / STORE_FILE)
+    try:
+        notes = [note for _, note in store.documents()]
+        trust = Trust(read_history(folder, SystemClock(), notes))
+        return examine(store, member=settings.member, trust=trust, services=SERVICES, progress=progress)
+    finally:
+        store.close()
 
 
 def create_store(folder: Path) -> None:

@@ -232,6 +232,10 @@ class Client:
         query = {"body": "true" if body else "false"}
         return self._send("GET", f"/v1/evidence/{quote(message_id, safe='')}", params=query).content
 
+    def receipt(self, message_id: str) -> bytes:
+        """A COSE receipt (RFC 9942) of a message of the gateway's own log."""
+        return self._send("GET", f"/v1/evidence/{quote(message_id, safe='')}/receipt").content
+
     # --- operators ---
 
     def health(self) -> dict[str, Any]:
@@ -242,6 +246,11 @@ class Client:
     def links(self) -> list[dict[str, Any]]:
         """How every link does."""
         found: list[dict[str, Any]] = self.call("GET", "/v1/operator/links")
+        return found
+
+    def stages(self) -> dict[str, float]:
+        """Seconds the engine has spent so far, by stage."""
+        found: dict[str, float] = self.call("GET", "/v1/operator/stages")
         return found
 
     def export_carrier(self, peer: str, to: Path) -> int:

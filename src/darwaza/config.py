@@ -36,13 +36,19 @@ ENGINE_QUEUE_MAX = 16_384
 ENGINE_QUEUE_BYTES_MAX = 64 * 1_048_576
 BATCHES_IN_FLIGHT_MAX = 4
 """Batches of one lane sent and not yet acknowledged."""
+BATCH_GATHER_MESSAGES = 256
+"""So many messages go at once although a batch is in flight."""
+BATCH_GATHER_S_MAX = 0.02
+"""Fewer go after this long."""
 BATCH_SEND_BYTES = 2 * 1_048_576
 """What one sent batch aims not to exceed; a single larger message still goes."""
 EARLY_BATCHES_MAX = 8
 """Batches that arrived before their predecessor and wait for it, per lane."""
 EARLY_WAIT_S_MAX = 2.0
 RETRY_FIRST_S = 0.2
-RETRY_LAST_S = 15.0
+RETRY_LAST_S = 5.0
+ASK_AGAIN_S = 2.0
+"""A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
 PEER_TIMEOUT_S = 20.0
 WITNESS_INTERVAL_S = 2.0
 TIMER_SCAN_S = 0.25
@@ -59,6 +65,8 @@ REQUESTS_PER_S_MAX = 2_000
 PAGE_ITEMS_MAX = 200
 """Items one page of a list holds."""
 EVENT_STREAMS_PER_PARTY_MAX = 8
+DELIVERY_WAIT_S_MAX = 30.0
+"""How long a request may wait for the peer's signature (Prefer: wait)."""
 TOKEN_BYTES = 32
 STREAM_BYTES = 1_048_576
 """What one read of a streamed answer holds."""

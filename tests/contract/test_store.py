@@ -16,6 +16,11 @@ from darwaza.ports.store import (
 )
 
 
+def third_leaf(changes, key):
+    changes.leaves.append(leaf(2, 2, key=key))
+    changes.logs[2] = log(2, 3)
+
+
 class TestCommit:
     def test_everything_written_is_read_back_as_it_was_given(self, store):
         """Reads see everything committed before them."""
@@ -54,8 +59,8 @@ class TestCommit:
     @pytest.mark.parametrize(
         "wrong",
         [
-            pytest.param(lambda c: c.leaves.append(leaf(2, 2, key="PK 1-3")), id="message stored"),
-            pytest.param(lambda c: c.leaves.append(leaf(2, 2, key="PK 2-0")), id="message twice in the batch"),
+            pytest.param(lambda c: third_leaf(c, "PK 1-3"), id="message stored"),
+            pytest.param(lambda c: third_leaf(c, "PK 2-0"), id="message twice in the batch"),
             pytest.param(lambda c: c.answers.append(AnswerRow("PK/bank", "key", b"", b"", "")), id="answer stored"),
             pytest.param(lambda c: c.answers.append(AnswerRow("PK/bank", "a", b"", b"", "")), id="answer twice"),
             pytest.param(lambda c: c.notices.append(notice(1, "PK/bank")), id="notice stored"),

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from darwaza.engine import recovery
-from darwaza.engine.intake import Cosigned, Expected, Forked
+from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import DarwazaError, MessageError, ServiceError
-from darwaza.kernel import fork, instant
+from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge
-from darwaza.kernel.machine import Draft, Received, Refusal
+from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
     REFUSED,
@@ -26,7 +26,7 @@ from darwaza.kernel.message import (
     member_of,
     message_key,
 )
-from darwaza.ports.store import ForkRow, QuarantineRow
+from darwaza.ports.store import QuarantineRow
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
@@ -35,22 +35,28 @@ LINK_KINDS = "link."
 """Kinds the engine itself understands."""
 
 
-def take(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, *, replaying: bool) -> Cosigned | Expected | Forked:
+def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying: bool) -> Cosigned | Expected | Forked:
     """Handle one batch.
 
     Args:
         engine: whose logs it is about.
         rules: to decide with.
         unit: the transaction in the making.
-        batch: as decoded.
+        given: the batch, and how it came.
         replaying: whether own messages given back by peers still wait for their cause.
 
     Raises:
         DarwazaError: the batch is refused as a whole; nothing has changed. See ``link.judge`` and ``engine.log_of``;
-            ``body_differs`` when a body is not the one its header names.
+            ``body_differs`` when a body is not the one its header names; ``catching_up``, see
+            ``engine.check_caught_up``.
     """
-    site = engine.site
+    site, batch = engine.site, given.batch
+    fork_proof = engine.known_fork(batch.origin)
+    if fork_proof is not None:
+        return Forked(fork_proof)  # the former answer may have been lost
     log = engine.log_of(unit, batch.origin, reader=site.member)
+    if not given.carried:
+        engine.check_caught_up(unit, log.row.author)
     verdict = judge(
         batch,
         held=log.frontier,
@@ -64,10 +70,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, *, replaying:
     if isinstance(verdict, Repeat):
         return _stored_answer(engine, unit, batch, verdict)
     if isinstance(verdict, Fork):
-        proof = fork.encode(verdict.proof)
-        unit.changes.forks.append(ForkRow(log.row.id, unit.now_text, proof))
-        engine.halt(unit, log.row.author, "fork")
-        return Forked(proof)
+        return recovery.stop(engine, unit, log, log.row.author, verdict.proof)
     return _take_fresh(engine, rules, unit, batch, verdict, replaying=replaying)
 
 
@@ -136,7 +139,7 @@ class _Arrival:
                 return pending._replace(message_key=f"{log_id}:{index}", case_id=header.case_id)
             fault = self._misplaced(header)
             if fault is None:
-                self._known.add(key)
+                self._unit.arrived(key)
                 fault = self._deliver(header, pending.body)
                 if fault is not None:
                     self._quarantine(log_id, index, fault)
@@ -160,26 +163,22 @@ class _Arrival:
         name, _, _ = header.kind.partition(".")
         if header.kind.startswith(LINK_KINDS):
             return None
+        try:
+            received = recovery.received(header, header.kind, body)
+        except MessageError as fault:
+            return fault
+        sent_before, now = self._sent_before(header) if self._replaying else ((), None)
         service = self._site.services.get(name)
         if service is None:
-            return self._refuse(header, Refusal("unknown_service", f"there is no service {name!r} here", "/kind"))
-        received = Received(
-            header.kind,
-            header.id,
-            header.origin,
-            header.destination,
-            instant.from_text(header.created_at),
-            None if header.expires_at is None else instant.from_text(header.expires_at),
-            header.ucr,
-            header.media_type,
-            body,
-        )
-        sent_before, now = self._sent_before(header) if self._replaying else ((), None)
+            refusal = Refusal("unknown_service", f"there is no service {name!r} here", "/kind")
+            return self._refuse(header, refusal, sent_before)
         if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
-            return self._refuse(header, Refusal("expired", "it came after it had expired", "/expires_at"))
+            refusal = Refusal("expired", "it came after it had expired", "/expires_at")
+            return self._refuse(header, refusal, sent_before)
         found = self._unit.case(header.case_id)
         if found is not None and found[0] != name:
-            return self._refuse(header, Refusal("case_conflict", "the case is of another service", "/case_id"))
+            refusal = Refusal("case_conflict", "the case is of another service", "/case_id")
+            return self._refuse(header, refusal, sent_before)
         try:
             outcome = self._rules.run(
                 self._unit,
@@ -192,7 +191,7 @@ class _Arrival:
                 sent_before=sent_before,
             )
         except ServiceError as fault:
-            self._refuse(header, Refusal(fault.code, "the receiving service failed on this message"))
+            self._refuse(header, Refusal(fault.code, "the receiving service failed on this message"), sent_before)
             return fault
         if isinstance(outcome, Refusal):
             return self._refuse(header, outcome, sent_before)
@@ -201,20 +200,29 @@ class _Arrival:
         return None
 
     def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], datetime | None]:
-        """What this message made us send before a loss, and when: the rule is run again as of that moment."""
-        keys = self._engine.store.given_back(header.id)
-        sent, now = [], None
-        for key in keys:
-            row = self._engine.store.leaf(key)
-            if row is not None:
-                own = decode_header(row.header)
-                sent.append((own.kind, own.destination))
-                now = instant.from_text(own.created_at)
-        self._unit.changes.given_back_used.extend(keys)
-        return tuple(sent), now
+        """What this message made us send before a loss, and when: the rule is run again as of that moment.
+
+        A message we answered nothing came in time and before our own next word on its case: it is taken as of then.
+        """
+        sent = []
+        for own in self._own(self._unit.given_back(header.id)):
+            sent.append((own.kind, own.destination))
+            self._unit.use_given_back(message_key(own))
+            now = instant.from_text(own.created_at)
+        if sent:
+            return tuple(sent), now
+        later = self._own(self._unit.given_back(recovery.case_cause(header.case_id)))
+        moments = [own.created_at for own in later]
+        if moments and header.expires_at is not None:
+            moments.append(header.expires_at)
+        return (), instant.from_text(min(moments)) if moments else None
+
+    def _own(self, keys: list[str]) -> list[Header]:
+        rows = [self._engine.store.leaf(key) for key in keys]
+        return [decode_header(row.header) for row in rows if row is not None]
 
     def _refuse(
-        self, header: Header, refusal: Refusal, sent_before: tuple[tuple[str, str], ...] = ()
+        self, header: Header, refusal: Refusal, sent_before: tuple[tuple[str, str], ...]
     ) -> DarwazaError | None:
         """Answer with a refusal; returns why it must be kept in quarantine when nobody can be answered."""
         name, _, _ = header.kind.partition(".")

@@ -92,7 +92,7 @@ def given(item: Item) -> Given:
         MalformedError: the item is neither of the two kinds, or cannot be read.
     """
     if item.kind == BATCH:
-        return Arrive(batch.decode(item.data))
+        return Arrive(batch.decode(item.data), carried=True)
     if item.kind == NOTE:
         checkpoint, note = parse_checkpoint(item.data)
         return Acknowledge(checkpoint.origin, item.data, note.signatures)

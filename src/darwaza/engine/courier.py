@@ -53,6 +53,7 @@ class Lane(msgspec.Struct):
         retry_at_s: do nothing before, on the monotonic clock.
         retry_s: the next wait.
         fault: code of the last failure, or "".
+        sent_at_s: when the last batch went.
         heard_at_s: when the reader last answered; None before.
         round_trip_s: of the last answered errand.
     """
@@ -67,8 +68,15 @@ class Lane(msgspec.Struct):
     retry_at_s: float = 0.0
     retry_s: float = config.RETRY_FIRST_S
     fault: str = ""
+    sent_at_s: float = 0.0
     heard_at_s: float | None = None
     round_trip_s: float = 0.0
+
+
+def _is_quiet(lane: Lane, row: LogRow, now_s: float) -> bool:
+    """Whether there is nothing to send and nothing was heard for a while."""
+    heard_at_s = now_s if lane.heard_at_s is None else lane.heard_at_s
+    return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= config.ASK_AGAIN_S
 
 
 class WitnessLane(msgspec.Struct):
@@ -102,8 +110,10 @@ class Courier:
             row = self._engine.logs[lane.log_id].row
             if row.halted or now_s < lane.retry_at_s:
                 continue
+            if lane.phase == "flow" and _is_quiet(lane, row, now_s):
+                lane.phase = "ask"
             if lane.phase == "flow":
-                self._fill(origin, lane, row, found)
+                self._fill(origin, lane, row, now_s, found)
             elif not lane.asking:
                 lane.asking = True
                 if lane.phase == "ask":
@@ -113,6 +123,14 @@ class Courier:
             self._ask_witnesses(origin, row, now_s, found)
         return found
 
+    def pause_s(self) -> float:
+        """How long nothing has to be done if nothing happens."""
+        gathering = any(lane.flying and lane.next_index < self._size(lane) for lane in self.lanes.values())
+        return config.BATCH_GATHER_S_MAX if gathering else config.RETRY_FIRST_S
+
+    def _size(self, lane: Lane) -> int:
+        return self._engine.logs[lane.log_id].row.size
+
     def _follow_engine(self) -> None:
         """Know every own log; new ones appear with a new corridor document."""
         if len(self.lanes) * 2 == len(self._engine.logs):
@@ -121,11 +139,19 @@ class Courier:
             if log.row.author == self._engine.site.member and log.row.origin not in self.lanes:
                 self.lanes[log.row.origin] = Lane(log.row.id, log.row.reader)
 
-    def _fill(self, origin: str, lane: Lane, row: LogRow, found: list[Errand]) -> None:
+    def _fill(self, origin: str, lane: Lane, row: LogRow, now_s: float, found: list[Errand]) -> None:
+        """Send what the reader lacks.
+
+        With nothing in flight a single message goes at once. While something is, small amounts gather for a moment: on
+        a near link the next answer comes first and takes them all, on a far one they go ahead of it.
+        """
         while len(lane.flying) < config.BATCHES_IN_FLIGHT_MAX and lane.next_index < row.size:
+            gathered = row.size - lane.next_index >= config.BATCH_GATHER_MESSAGES
+            if lane.flying and not gathered and now_s - lane.sent_at_s < config.BATCH_GATHER_S_MAX:
+                return
             send = self._pack(origin, lane)
             lane.flying.append((send.start, send.end))
-            lane.next_index = send.end
+            lane.next_index, lane.sent_at_s = send.end, now_s
             found.append(send)
 
     def _pack(self, origin: str, lane: Lane) -> Send:
@@ -186,10 +212,11 @@ class Courier:
         lane = self.lanes[errand.origin]
         if isinstance(outcome, Settled):
             self._settled(lane, errand, outcome)
-        elif (isinstance(outcome, Delivered) and isinstance(errand, Send)) or (
-            isinstance(outcome, Forked) and isinstance(errand, Send)
-        ):
+        elif isinstance(outcome, Delivered) and isinstance(errand, Send):
             self._landed(lane, errand)
+        elif isinstance(outcome, Forked):
+            self._reset(lane)
+            lane.phase = "ask"
         else:
             fault = outcome if isinstance(outcome, DarwazaError) else PeerError("unexpected", code="peer_answer")
             self._failed(lane, errand, fault, now_s)

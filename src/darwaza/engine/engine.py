@@ -8,8 +8,8 @@ Crash: before the commit nothing of the batch exists, after it all of it does; w
 the stored answer. Recovery is this same code: peers resend, and what they resend is taken like anything new.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -41,16 +41,29 @@ from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
 from darwaza.engine.unit import Unit
-from darwaza.errors import ConflictError, DarwazaError, MalformedError, PushbackError, SignatureError
+from darwaza.errors import (
+    ConflictError,
+    DarwazaError,
+    FatalError,
+    MalformedError,
+    PushbackError,
+    ServiceError,
+    SignatureError,
+)
 from darwaza.kernel import instant, witness
 from darwaza.kernel.checkpoint import parse_checkpoint
-from darwaza.kernel.link import acknowledge
+from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
 from darwaza.kernel.naming import Lane
+from darwaza.kernel.note import Verifier, format_note
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
+from darwaza.ports.store import LogRow, PartyRow, Store, WitnessRow
+
+REMIND_AGAIN = timedelta(minutes=1)
+"""After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
+CATCH_UP_RETRY_S = 0.5
 
 _decode_answer = msgspec.msgpack.Decoder(Accepted).decode
 
@@ -62,6 +75,7 @@ class Engine:
         site: where it runs.
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
+        spent_s: seconds spent so far: deciding, giving places and signing, committing.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -74,6 +88,7 @@ class Engine:
         self._given_back = store.given_back_count()
         self._halted: dict[int, str] = {}
         self._newest = self._signed_until()
+        self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
         self._open_logs()
@@ -88,21 +103,26 @@ class Engine:
     # --- running ---
 
     def run(self, inputs: Sequence[Given]) -> list[Outcome]:
-        """Handle inputs in one transaction.
+        """Handle inputs in one transaction; what is taken back has one of its own.
 
         Returns:
-            One outcome for each input, in order. When the store pushes back, every outcome is that error and nothing
-            of the batch is stored.
+            One outcome for each input, in order. When the store pushes back, every outcome of the transaction is that
+            error and nothing of it is stored.
 
         Raises:
             FatalError: whether the batch is stored is unknown; the process must stop.
         """
+        return [outcome for part in _transactions(inputs) for outcome in self._run(part)]
+
+    def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
+        began_s = self.site.clock.monotonic_s()
         unit = Unit(self.site, self.store, self.logs, self._now())
         due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
         if due:
             unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
+        self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
         try:
             self._commit(unit)
         except PushbackError as full:
@@ -118,17 +138,23 @@ class Engine:
         return self._newest
 
     def _commit(self, unit: Unit) -> None:
+        monotonic_s = self.site.clock.monotonic_s
+        began_s = monotonic_s()
         changes = unit.finish()
+        signed_s = monotonic_s()
         if not unit.is_empty():
             self.store.commit(changes)
+        self.spent_s["sign"] += signed_s - began_s
+        self.spent_s["commit"] += monotonic_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.notice_sequence += len(changes.notices)
         self.site.ledger_end = unit.ledger_end
-        self._given_back += len(changes.given_back) - len(changes.given_back_used)
-        self.site.heard |= unit.heard
+        if changes.given_back or changes.given_back_used:
+            self._given_back = self.store.given_back_count()
+        self.site.heard = (self.site.heard | unit.heard) - unit.unheard
         if unit.trust is not None:
-            self.site.trust = unit.trust
+            self.site.follow(unit.trust)
             self._open_logs()
         elif any(log.row.halted != self._halted.get(log_id, "") for log_id, log in unit.logs.items()):
             self._route()
@@ -136,6 +162,8 @@ class Engine:
     def _take(self, unit: Unit, given: Given) -> Outcome:
         try:
             return self._handlers[type(given)](self, unit, given)
+        except FatalError:
+            raise
         except DarwazaError as error:
             return error
 
@@ -230,6 +258,27 @@ class Engine:
 
         return read_tile
 
+    def check_caught_up(self, unit: Unit, peer: str) -> None:
+        """Hold that a neighbour has said what it holds of the own logs, since this process started.
+
+        Until then it may hold messages that were sent and forgotten here, and its own messages may be about them.
+
+        Raises:
+            PushbackError: ``catching_up``.
+        """
+        for log in self.logs.values():
+            if log.row.reader == peer and not unit.is_heard(log.row.id):
+                raise PushbackError(
+                    f"{log.row.origin} is still being compared", retry_after_s=CATCH_UP_RETRY_S, code="catching_up"
+                )
+
+    def known_fork(self, origin: str) -> bytes | None:
+        """The proof for which a log was stopped, or None."""
+        log_id = self._ids.get(origin)
+        if log_id is None or self.logs[log_id].row.halted != recovery.FORK:
+            return None
+        return next((row.proof for row in self.store.forks() if row.log_id == log_id), None)
+
     def halt(self, unit: Unit, peer: str, code: str) -> None:
         """Stop a link: every log with that member, both ways."""
         for log in self.logs.values():
@@ -268,7 +317,7 @@ class Engine:
         return accepted
 
     def _arrive(self, unit: Unit, given: Arrive) -> Outcome:
-        return arrival.take(self, self._rules, unit, given.batch, replaying=self._given_back > 0)
+        return arrival.take(self, self._rules, unit, given, replaying=self._given_back > 0)
 
     def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -281,8 +330,14 @@ class Engine:
                 raise ConflictError("the checkpoint is past this log's end", code="checkpoint_not_ours")
             return held_root() if size == held_size else root_at(size, read_tile)
 
-        checkpoint, note = acknowledge(given.note, given.reply, cosigner, root)
-        unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
+        _, signed = read_checkpoint(
+            given.note,
+            origin=given.origin,
+            verifiers=self.site.trust.author_verifiers(given.origin, past=True),
+            required=frozenset(),
+        )
+        checkpoint, note = acknowledge(format_note(signed), given.reply, cosigner, root)
+        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         if checkpoint.size > log.row.cosigned_size:
             log = log.with_row(cosigned_size=checkpoint.size, exposed_size=max(log.row.exposed_size, checkpoint.size))
             unit.install(log)
@@ -291,13 +346,13 @@ class Engine:
     def _attest(self, unit: Unit, given: Attest) -> Delivered:
         log = self.own_log(unit, given.origin)
         checkpoint, _ = parse_checkpoint(given.note)
-        row = self.store.checkpoint_from(log.row.id, checkpoint.size)
-        if row is None or row.size != checkpoint.size:
+        held = unit.checkpoint(log.row.id, checkpoint.size)
+        if held is None:
             raise ConflictError("there is no such checkpoint here", code="checkpoint_not_ours")
         cosigner = self.site.trust.cosigner(given.witness)
         read_tile = self.tile_reader(unit, log)
-        _, note = acknowledge(row.note, given.reply, cosigner, lambda size: root_at(size, read_tile))
-        unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
+        _, note = acknowledge(held, given.reply, cosigner, lambda size: root_at(size, read_tile))
+        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         return Delivered(log.row.cosigned_size)
 
     def _settle(self, unit: Unit, given: Settle) -> Outcome:
@@ -321,22 +376,25 @@ class Engine:
         unit.load_cases(ids)
         for case_id in ids:
             found = unit.case(case_id)
-            if found is None:
-                continue
-            service_name, case = found
-            outcome = self._rules.run(
-                unit, self.site.services[service_name], case_id, case, Elapsed(due_at=unit.now), None
-            )
-            if isinstance(outcome, Refusal) and not outcome.transient:
-                unit.forget_reminder(service_name, case)
+            if found is not None and unit.is_due(case_id):
+                self._wake_case(unit, *found)
         return len(ids)
+
+    def _wake_case(self, unit: Unit, service_name: str, case: Case[Any]) -> None:
+        """Wake one case; one that cannot act now sleeps on for a while, so that it never stands before the others."""
+        service = self.site.services[service_name]
+        try:
+            outcome = self._rules.run(unit, service, case.id, case, Elapsed(due_at=unit.now), None)
+        except ServiceError as fault:
+            unit.faults.append(fault.detail)
+            unit.remind(service_name, case, unit.now + REMIND_AGAIN)
+            return
+        if isinstance(outcome, Refusal):
+            unit.remind(service_name, case, unit.now + REMIND_AGAIN if outcome.transient else None)
 
     def _witness(self, unit: Unit, given: Witness) -> Verdict:
         checkpoint, note = given.request.checkpoint, given.request.note
-        lane = Lane.parse(checkpoint.origin)
-        # A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
-        third = self.site.member not in (lane.author, lane.reader)
-        verifiers = self.site.trust.author_verifiers(checkpoint.origin) if third else ()
+        verifiers = self._witnessable(checkpoint.origin)
         row = unit.witnessed(checkpoint.origin)
         held = None if row is None else parse_checkpoint(row.note)[0]
         verdict = witness.judge(held, given.request, verifiers)
@@ -349,6 +407,18 @@ class Engine:
     def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
         refusal = unit.ledger.place(given.orders, None)
         return unit.ledger_end.sequence if refusal is None else refusal
+
+    def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
+        """Keys of a log that this gateway may witness; none for any other log.
+
+        A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
+        """
+        try:
+            lane = Lane.parse(origin)
+        except MalformedError:
+            return ()
+        third = self.site.member not in (lane.author, lane.reader)
+        return self.site.trust.author_verifiers(origin) if third else ()
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
@@ -381,6 +451,19 @@ class Engine:
         Adopt: _adopt,
         Resume: _resume,
     }
+
+
+def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
+    """Split inputs at what is taken back: whatever follows must find that in the store."""
+    start = 0
+    for at, given in enumerate(inputs):
+        if type(given) is TakeBack:
+            if start < at:
+                yield inputs[start:at]
+            yield inputs[at : at + 1]
+            start = at + 1
+    if start < len(inputs):
+        yield inputs[start:]
 
 
 def _may_see(unit: Unit, party: str, case: Case[Any]) -> bool:

@@ -55,9 +55,16 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Arrive(msgspec.Struct, frozen=True):
-    """A batch from a neighbour, by whatever carrier. Outcome: ``Cosigned``, ``Expected``, ``Forked`` or an error."""
+    """A batch from a neighbour, by whatever carrier. Outcome: ``Cosigned``, ``Expected``, ``Forked`` or an error.
+
+    Attributes:
+        batch: as decoded.
+        carried: it came by a way on which nobody can be asked first (a file). Over the network a batch is not taken
+            before its author has said what it holds of the own logs: see ``darwaza.engine.recovery``.
+    """
 
     batch: Batch
+    carried: bool = False
 
 
 class Cosigned(msgspec.Struct, frozen=True):
@@ -144,7 +151,7 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 class TakeBack(msgspec.Struct, frozen=True):
-    """Leaves of an own log that a reader gives back. Outcome: ``Settled`` with the next step, or an error."""
+    """Leaves of an own log that a reader gives back. Outcome: ``Settled`` with the next step, ``Forked``, an error."""
 
     batch: Batch
 

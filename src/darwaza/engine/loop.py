@@ -141,7 +141,7 @@ class Loop:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             try:
-                await asyncio.wait_for(self._wakeup.wait(), config.RETRY_FIRST_S)
+                await asyncio.wait_for(self._wakeup.wait(), self.courier.pause_s())
             except TimeoutError:
                 continue
 

@@ -1,13 +1,15 @@
 """How a gateway that came back from an old backup, or with an empty disk, catches up with what it had said.
 
 At the start of every connection the author asks the reader which of its checkpoints it co-signed last (``settle``). If
-the reader holds leaves that are forgotten here, the author takes them back, batch by batch, checks its own signature on
-them, and gives them their old places (``take_back``): an index is never used twice, and P1 holds. Leaves appended here
-in the meantime were never exposed, so they move behind. The neighbours' own logs need nothing special: they resend.
+the reader holds leaves that are forgotten here, the author takes them back, batch by batch from the size both sides are
+known to agree on, checks its own signature on them, and gives them their old places (``take_back``): an index is never
+used twice, and P1 holds. Leaves appended here in the meantime were never exposed, so they move behind. The neighbours'
+own logs need nothing special: they resend. But they are taken only after that (``engine.check_caught_up``): what a
+neighbour says is often about what we had said.
 
 Own messages given back rebuild their cases by the rules for ``restored …``. Those that answered a message wait for
 it to be resent; then it is processed again, as of the moment they were sent, without sending them a second time. Those
-whose case has not come back yet wait for the next message of that case.
+whose case has not come back yet wait for the next message of that case, which is taken as of their moment too.
 """
 
 from typing import TYPE_CHECKING
@@ -18,18 +20,21 @@ from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
-from darwaza.errors import ConflictError, MalformedError, ServiceError, SignatureError
+from darwaza.errors import ConflictError, MessageError, ServiceError, SignatureError
 from darwaza.kernel import fork, instant
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.link import read_checkpoint, read_cosigned
+from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.kernel.merkle import leaf_hash
-from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, message_key
+from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, member_of, message_key
 from darwaza.kernel.tile import root_at
-from darwaza.ports.store import CheckpointRow, ForkRow
+from darwaza.ports.store import ForkRow
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
+
+FORK = "fork"
+"""Why a link stopped of which two signed histories were found."""
 
 
 def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
@@ -49,71 +54,97 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
         cosigners=trust.cosigners(log.row.reader, past=True),
     )
     if checkpoint.size > log.row.size:
-        return Settled(None, log.row.exposed_size)
+        return _forgotten(unit, log)
     if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
-        unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
-        exposed = max(log.row.exposed_size, checkpoint.size)
-        cosigned = max(log.row.cosigned_size, checkpoint.size)
-        return _heard(unit, log.with_row(exposed_size=exposed, cosigned_size=cosigned), checkpoint.size)
+        if checkpoint.size > log.row.cosigned_size:
+            unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+            log = log.with_row(cosigned_size=checkpoint.size)
+        return _heard(unit, log, checkpoint.size)
     if checkpoint.size > log.row.exposed_size:
-        return Settled(None, log.row.exposed_size)
+        return _forgotten(unit, log)
     # Both histories were exposed. Sending from what both sides agree on lets the reader find the fork and prove it.
     return _heard(unit, log, min(log.row.cosigned_size, checkpoint.size))
 
 
 def _heard(unit: Unit, log: Log, send_from: int) -> Settled:
     """From now on the reader cannot hold more than we know: leaves may be exposed as they are appended."""
-    unit.install(log.with_row(exposed_size=log.row.size))
+    exposed = log.with_row(exposed_size=log.row.size)
+    # A quiet link asks again every few seconds: when nothing is new, nothing is written.
+    if exposed.row != unit.log(log.row.id).row:
+        unit.install(exposed)
     unit.heard.add(log.row.id)
     return Settled(send_from)
 
 
-def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settled:
+def _forgotten(unit: Unit, log: Log) -> Settled:
+    """The reader holds what is not held here: no leaf may be exposed before that is back."""
+    unit.unheard.add(log.row.id)
+    return Settled(None, log.row.cosigned_size)
+
+
+def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settled | Forked:
     """Put leaves a reader gives back into their old places.
 
+    Runs in a transaction of its own. When the leaves differ from what was exposed here, the link stops and the proof
+    that two histories were signed is kept.
+
     Raises:
-        ConflictError: ``take_back_misplaced``: not the leaves that are missing. ``history_differs``: they do not
-            continue what this gateway exposed; then the link is halted and both checkpoints are kept.
-        SignatureError, MalformedError: see ``link.read_checkpoint``; ``body_differs``.
+        ConflictError: ``take_back_misplaced``: the batch does not start at the size both sides agree on.
+        SignatureError, MalformedError: see ``link.read_cosigned`` and ``link.judge``; ``body_differs``.
     """
     log = engine.own_log(unit, batch.origin)
-    exposed = log.row.exposed_size
-    if batch.start != exposed:
-        raise ConflictError(f"leaves are missing from {exposed} on, not {batch.start}", code="take_back_misplaced")
+    if batch.start != log.row.cosigned_size:
+        detail = f"leaves are taken back from {log.row.cosigned_size} on, not {batch.start}"
+        raise ConflictError(detail, code="take_back_misplaced")
     trust = engine.site.trust
-    checkpoint, _ = read_checkpoint(
+    authors = trust.author_verifiers(batch.origin, past=True)
+    _, note = read_cosigned(
         batch.checkpoint,
         origin=batch.origin,
-        verifiers=trust.author_verifiers(batch.origin, past=True),
+        authors=authors,
+        cosigners=trust.cosigners(log.row.reader, past=True),
+    )
+    shorter, tiles = log.cut(log.row.exposed_size, engine.store)
+    verdict = judge(
+        batch,
+        held=shorter.frontier,
+        held_note=log.row.checkpoint,
+        read_tile=engine.tile_reader(unit, log),
+        verifiers=authors,
         required=frozenset(),
     )
-    if checkpoint.size != batch.end:
-        raise MalformedError("the checkpoint's size is not the end of the batch", code="batch_size_wrong")
-    headers = [decode_header(header) for header, _ in batch.entries]
-    for header, (_, body) in zip(headers, batch.entries, strict=True):
-        check_body(header, body)
-    shorter, tiles = log.cut(exposed, engine.store)
-    hashes = [leaf_hash(header) for header, _ in batch.entries]
-    if shorter.frontier.append_all(hashes).root() != checkpoint.root:
-        raise SignatureError("the leaves given back do not continue what is held here", code="history_differs")
-    tail = _tail(engine, log, {message_key(header) for header in headers}, headers)
-    unit.changes.truncate.append((log.row.id, exposed))
-    for tile in tiles:
-        unit.changes.tiles[tile[:3]] = tile
-    pending = [
-        Pending(leaf, message_key(header), header.case_id, raw, body)
-        for leaf, header, (raw, body) in zip(hashes, headers, batch.entries, strict=True)
-    ]
-    unit.append(shorter, pending, batch.checkpoint)
-    longer = unit.log(log.row.id)
-    unit.install(longer.with_row(exposed_size=batch.end, cosigned_size=batch.end))
-    held = {entry.message_key for entry in tail.dropped}
-    for header, (_, body) in zip(headers, batch.entries, strict=True):
-        if message_key(header) not in held:
-            _restore(engine, rules, unit, header, body)
-    for entry in tail.kept:
-        unit.queue(log.row.id, entry.header, entry.body, entry.message_key, entry.case_id)
+    unit.unheard.add(log.row.id)
+    if isinstance(verdict, Fork):
+        return stop(engine, unit, log, log.row.reader, verdict.proof)
+    if isinstance(verdict, Fresh):
+        headers = [decode_header(header) for header, _ in batch.entries[verdict.skip :]]
+        for header, (_, body) in zip(headers, batch.entries[verdict.skip :], strict=True):
+            check_body(header, body)
+        entries = [
+            Pending(leaf, message_key(header), header.case_id, raw, body)
+            for leaf, header, (raw, body) in zip(verdict.hashes, headers, batch.entries[verdict.skip :], strict=True)
+        ]
+        tail = _tail(engine, log, headers)
+        unit.changes.truncate.append((log.row.id, log.row.exposed_size))
+        for tile in tiles:
+            unit.changes.tiles[tile[:3]] = tile
+        unit.append(shorter, entries, note)
+        _rebuild_cases(engine, rules, unit, headers, entries, tail)
+        for entry in tail.kept:
+            unit.queue(log.row.id, entry.header, entry.body, entry.message_key, entry.case_id)
+    else:
+        unit.keep_checkpoint(log.row.id, batch.end, note)
+        unit.install(log.with_row(cosigned_size=batch.end))
     return Settled(None, batch.end)
+
+
+def _rebuild_cases(
+    engine: "Engine", rules: Rules, unit: Unit, headers: list[Header], entries: list[Pending], tail: "_Tail"
+) -> None:
+    held = {entry.message_key for entry in tail.dropped}
+    for header, entry in zip(headers, entries, strict=True):
+        if entry.message_key not in held:
+            _restore(engine, rules, unit, header, entry.body)
 
 
 class _Tail(msgspec.Struct, frozen=True):
@@ -123,12 +154,14 @@ class _Tail(msgspec.Struct, frozen=True):
     dropped: list[Pending]
 
 
-def _tail(engine: "Engine", log: Log, keys: set[str], given: list[Header]) -> _Tail:
+def _tail(engine: "Engine", log: Log, given: list[Header]) -> _Tail:
     """Sort the unexposed leaves.
 
     A leaf is replaced when the very message came back, when what came back answers the same message, and when it is a
-    genesis leaf that turns out not to be the first.
+    genesis leaf that turns out not to be the first. Whatever a party commanded stays, even if it was said before: the
+    services take what is said twice.
     """
+    keys = {message_key(header) for header in given}
     causes = {(header.cause_id, header.kind, header.destination) for header in given if header.cause_id is not None}
     kept: list[Pending] = []
     dropped: list[Pending] = []
@@ -145,8 +178,11 @@ def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
     """Rebuild the case of an own message that came back, or keep it until what it waits for has come."""
     if header.kind == GENESIS:
         return
-    if header.cause_id is not None:
-        unit.changes.given_back.append((header.cause_id, message_key(header)))
+    cause = header.cause_id
+    if cause is not None:
+        cause_key = f"{member_of(header.destination)} {cause}"
+        if not engine.store.known([cause_key]):
+            unit.changes.given_back.append((cause, message_key(header)))
     elif not _rebuild(engine, rules, unit, header, body):
         unit.changes.given_back.append((case_cause(header.case_id), message_key(header)))
 
@@ -158,10 +194,10 @@ def case_cause(case_id: str) -> str:
 
 def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
     """Try again the own messages given back that could not be understood before this word on their case."""
-    for key in engine.store.given_back(case_cause(case_id)):
+    for key in unit.given_back(case_cause(case_id)):
         row = engine.store.leaf(key)
         if row is not None and _rebuild(engine, rules, unit, decode_header(row.header), row.body):
-            unit.changes.given_back_used.append(key)
+            unit.use_given_back(key)
 
 
 def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> bool:
@@ -171,30 +207,34 @@ def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
     found = unit.case(header.case_id)
     if service is None or (found is not None and found[0] != name):
         return False
+    case = None if found is None else found[1]
     try:
-        outcome = rules.run(
-            unit,
-            service,
-            header.case_id,
-            None if found is None else found[1],
-            _received(header, body),
-            None,
-            now=instant.from_text(header.created_at),
-        )
-    except ServiceError as fault:
+        own = received(header, restored(header.kind), body)
+        outcome = rules.run(unit, service, header.case_id, case, own, None, now=own.created_at)
+    except (ServiceError, MessageError) as fault:
         unit.faults.append(fault.detail)
         return False
     return not isinstance(outcome, Refusal)
 
 
-def _received(header: Header, body: bytes) -> Received:
+def received(header: Header, kind: str, body: bytes) -> Received:
+    """What a service gets of a message.
+
+    Args:
+        header: as decoded.
+        kind: the header's, or that of an own message given back.
+        body: checked against the header.
+
+    Raises:
+        MalformedError: ``instant_malformed``: the header's pattern lets a 31st of February pass.
+    """
     return Received(
-        restored(header.kind),
+        kind,
         header.id,
         header.origin,
         header.destination,
-        instant.from_text(header.created_at),
-        None if header.expires_at is None else instant.from_text(header.expires_at),
+        instant.from_text(header.created_at, "/created_at"),
+        None if header.expires_at is None else instant.from_text(header.expires_at, "/expires_at"),
         header.ucr,
         header.media_type,
         body,
@@ -212,6 +252,12 @@ def accept_fork(engine: "Engine", unit: Unit, given: AcceptFork) -> Forked:
     verifiers = engine.site.trust.author_verifiers(given.origin, past=True)
     if proof.origin != given.origin or not fork.convicts(proof, verifiers):
         raise SignatureError("the proof does not show two signed histories", code="fork_proof_false")
-    unit.changes.forks.append(ForkRow(log.row.id, unit.now_text, given.proof))
-    engine.halt(unit, log.row.reader, "fork")
-    return Forked(given.proof)
+    return stop(engine, unit, log, log.row.reader, proof)
+
+
+def stop(engine: "Engine", unit: Unit, log: Log, peer: str, proof: fork.ForkProof) -> Forked:
+    """Stop a link whose log turned out to have two histories, and keep the proof."""
+    raw = fork.encode(proof)
+    unit.changes.forks.append(ForkRow(log.row.id, unit.now_text, raw))
+    engine.halt(unit, peer, FORK)
+    return Forked(raw)

@@ -1,6 +1,6 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
 from darwaza.ports.store import CaseRow
+from darwaza.standards.cose import Receipt, build_receipt
 
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
@@ -51,7 +52,6 @@ class Site:
         self.entropy = entropy
         self.services: Mapping[str, Service] = {service.name: service for service in services}
         self.party_known = party_known
-        self.trust = trust
         self.heard: set[int] = set()
         self.notice_sequence = 0
         self.ledger_end = LedgerEnd()
@@ -59,6 +59,7 @@ class Site:
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._lanes: dict[str, list[int]] = {}
         self._signers: dict[str, tuple[Signer, ...]] = {}
+        self.follow(trust)
 
     encode = staticmethod(encode)
     to_json = staticmethod(to_json)
@@ -68,6 +69,11 @@ class Site:
         data = self._decoders[row.service].decode(row.data)
         opened, changed = instant.from_text(row.opened_at), instant.from_text(row.changed_at)
         return Case(row.id, row.state, data, row.ucr, opened, changed)
+
+    def follow(self, trust: Trust) -> None:
+        """Go by another version of the corridor document."""
+        self.trust = trust
+        self._signers = {}
 
     # --- lanes ---
 
@@ -101,7 +107,7 @@ class Site:
         return format_note(signed(Checkpoint(origin, size, root).text, *signers))
 
     def _make_signers(self, origin: str) -> tuple[Signer, ...]:
-        second = self._keys.log_mldsa44
+        second = self._keys.log_mldsa44 if self.trust.current.mldsa44_required else None
         first = Signer(origin, self._keys.log)
         return (first,) if second is None else (first, MLDSA44Cosigner(origin, second))
 
@@ -110,3 +116,7 @@ class Site:
         name = self.trust.cosigner_name(self.member)
         line = Cosigner(name, self._keys.witness).sign(note.text.encode(), seconds)
         return line, format_note(Note(note.text, (*note.signatures, line)))
+
+    def sign_receipt(self, receipt: Receipt, root: bytes, proof: Sequence[bytes]) -> bytes:
+        """Sign a COSE receipt with the log key; see ``cose.build_receipt``."""
+        return build_receipt(receipt, root, proof, self._keys.log)

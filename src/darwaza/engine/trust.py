@@ -26,6 +26,7 @@ class Trust:
         self.documents = tuple(entry.document for entry in history.entries)
         self._authors: dict[tuple[str, bool], tuple[Verifier, ...]] = {}
         self._cosigners: dict[tuple[str, bool], tuple[Verifier, ...]] = {}
+        self._witnesses: dict[str, tuple[str, ...]] = {}
 
     @property
     def current(self) -> Corridor:
@@ -57,7 +58,8 @@ class Trust:
             lane = Lane.parse(origin)
             known = lane.corridor == self.current.name
             found = self._make_authors(origin, lane.author, past=past) if known else ()
-            self._authors[origin, past] = found
+            if found:  # what does not exist has no end
+                self._authors[origin, past] = found
         return found
 
     def _cards(self, member: str, *, past: bool) -> list[Card]:
@@ -89,12 +91,17 @@ class Trust:
             name = self.cosigner_name(member)
             keys = dict.fromkeys(card.keys.witness for card in self._cards(member, past=past))
             found = tuple(CosignatureVerifier(name, Ed25519PublicKey(key)) for key in keys)
-            self._cosigners[member, past] = found
+            if found:
+                self._cosigners[member, past] = found
         return found
 
     def witnesses(self, origin: str) -> tuple[str, ...]:
-        """Codes of the members that witness a log."""
-        return tuple(card.code for card in self.current.witnesses(Lane.parse(origin)))
+        """Codes of the members that witness a log of this corridor."""
+        found = self._witnesses.get(origin)
+        if found is None:
+            found = tuple(card.code for card in self.current.witnesses(Lane.parse(origin)))
+            self._witnesses[origin] = found
+        return found
 
     def cosigner(self, member: str) -> Verifier:
         """The key a member co-signs with now.

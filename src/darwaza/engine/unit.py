@@ -16,8 +16,10 @@ from darwaza.engine.log import Log
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
+from darwaza.kernel.address import Address
+from darwaza.kernel.link import joined
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
-from darwaza.kernel.message import VERSION, Header, body_digest, decode_header, encode_header, member_of
+from darwaza.kernel.message import VERSION, Header, body_digest, decode_header, encode_header, is_ucr, member_of
 from darwaza.ports.store import (
     AnswerRow,
     CaseRow,
@@ -33,7 +35,9 @@ from darwaza.ports.store import (
 
 FIELD_HEX = 32
 """Hex digits of 16 random bytes."""
+RANDOM_BYTES = 2_048
 _LEAF = b"\x00"
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Pending(NamedTuple):
@@ -54,6 +58,7 @@ class Unit:
         changes: what to commit.
         logs: logs as this batch leaves them, by id; only those it touched.
         heard: ids of own logs whose reader was heard in this batch.
+        unheard: ids of own logs whose reader turned out to hold leaves that are not held here.
         trust: the corridor's documents as this batch leaves them; None when it admits none.
         faults: what went wrong without stopping the batch, for the operator's log.
     """
@@ -64,6 +69,7 @@ class Unit:
         self.changes = Changes()
         self.logs: dict[int, Log] = {}
         self.heard: set[int] = set()
+        self.unheard: set[int] = set()
         self.trust: Trust | None = None
         self.faults: list[str] = []
         self._site = site
@@ -74,24 +80,30 @@ class Unit:
         self._facts: dict[tuple[str, str], Fact] = {}
         self._answers: dict[tuple[str, str], AnswerRow] = {}
         self._witnessed: dict[str, WitnessRow] = {}
-        self._sent: set[str] = set()
+        self._keys: set[str] = set()
+        self._used: set[str] = set()
         self._ledger: Entries | None = None
         self._random = ""
-        self._milliseconds = f"{int(now.timestamp() * 1000):012x}"
+        self._random_used = 0
+        milliseconds = f"{int(now.timestamp() * 1000):012x}"
+        self._id_start = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
 
     # --- identifiers ---
 
     def random_hex(self) -> str:
         """32 hex digits nobody can guess."""
-        if not self._random:
-            self._random = self._site.entropy.random(4_096).hex()
-        taken, self._random = self._random[:FIELD_HEX], self._random[FIELD_HEX:]
-        return taken
+        start = self._random_used
+        self._random_used = end = start + FIELD_HEX
+        if end > len(self._random):
+            self._random = self._site.entropy.random(RANDOM_BYTES).hex()
+            self._random_used = end = FIELD_HEX
+            start = 0
+        return self._random[start:end]
 
     def new_id(self) -> str:
         """A UUID of version 7 (RFC 9562 section 5.7): sorted by time, so that tables grow at one end."""
-        time, noise = self._milliseconds, self.random_hex()
-        return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{'89ab'[int(noise[3], 16) & 3]}{noise[4:7]}-{noise[7:19]}"
+        noise = self.random_hex()
+        return f"{self._id_start}{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"
 
     # --- cases ---
 
@@ -144,9 +156,11 @@ class Unit:
             (self.now, self.now_text) if case is None else (case.opened_at, instant.to_text(case.opened_at))
         )
         remind_at = None if decision.remind_at is None else instant.to_text(decision.remind_at)
-        for notice in decision.notices:
+        details = [site.encode(notice.detail) for notice in decision.notices]
+        facts = [(fact, self._fact_row(case_id, ucr or "", fact)) for fact in decision.facts]
+        # Everything that a service can get wrong is behind; from here on the batch changes.
+        for notice, detail in zip(decision.notices, details, strict=True):
             sequence = site.notice_sequence + len(changes.notices) + 1
-            detail = site.encode(notice.detail)
             changes.notices.append(NoticeRow(sequence, notice.party, notice.kind, case_id, detail, self.now_text))
         self._cases[case_id] = (service, Case(case_id, decision.state, decision.data, ucr, opened, self.now))
         changes.cases[case_id] = CaseRow(
@@ -156,19 +170,17 @@ class Unit:
             changes.parties.append(PartyRow(party, opened_text, case_id))
         if decision.awaits or case is not None:
             changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
-        for fact in decision.facts:
-            self._state_fact(case_id, ucr or "", fact)
+        for fact, row in facts:
+            self._facts[row.ucr, row.name] = fact
+            changes.facts[row.ucr, row.name] = row
         return tuple(self.send(draft, case_id, ucr, cause_id) for draft in decision.messages)
 
-    def _state_fact(self, case_id: str, ucr: str, fact: Fact) -> None:
+    def _fact_row(self, case_id: str, ucr: str, fact: Fact) -> FactRow:
         until = None if fact.valid_until is None else instant.to_text(fact.valid_until)
-        self._facts[ucr, fact.name] = fact
-        self.changes.facts[ucr, fact.name] = FactRow(
-            ucr, fact.name, self._site.encode(fact.value), until, case_id, self.now_text
-        )
+        return FactRow(ucr, fact.name, self._site.encode(fact.value), until, case_id, self.now_text)
 
-    def forget_reminder(self, service: str, case: Case[Any]) -> None:
-        """Let a case sleep that has no use for its reminder."""
+    def remind(self, service: str, case: Case[Any], at: datetime | None) -> None:
+        """Move a case's reminder, or let it sleep."""
         self.changes.cases[case.id] = CaseRow(
             case.id,
             service,
@@ -177,8 +189,13 @@ class Unit:
             case.ucr,
             instant.to_text(case.opened_at),
             instant.to_text(case.changed_at),
-            None,
+            None if at is None else instant.to_text(at),
         )
+
+    def is_due(self, case_id: str) -> bool:
+        """Whether a case that was due in the store still is in this batch."""
+        row = self.changes.cases.get(case_id)
+        return row is None or (row.remind_at is not None and row.remind_at <= self.now_text)
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address, as this batch has it."""
@@ -243,13 +260,28 @@ class Unit:
 
     def queue(self, log_id: int, header: bytes, body: bytes, message_key: str, case_id: str) -> None:
         """Queue a finished message for an own log."""
-        self._sent.add(message_key)
+        self._keys.add(message_key)
         pending = Pending(sha256(_LEAF + header).digest(), message_key, case_id, header, body)
         self._pending.setdefault(log_id, []).append(pending)
 
+    def arrived(self, message_key: str) -> None:
+        """Note that this batch stores a message that came."""
+        self._keys.add(message_key)
+
     def holds(self, message_key: str) -> bool:
         """Whether this batch stores a message of this key."""
-        return message_key in self._sent
+        return message_key in self._keys
+
+    # --- own messages given back ---
+
+    def given_back(self, cause_id: str) -> list[str]:
+        """Keys of own messages given back that wait for this, and were not matched in this batch."""
+        return [key for key in self._store.given_back(cause_id) if key not in self._used]
+
+    def use_given_back(self, message_key: str) -> None:
+        """Note that an own message given back has found what it waited for."""
+        self._used.add(message_key)
+        self.changes.given_back_used.append(message_key)
 
     # --- answers and witnessed checkpoints ---
 
@@ -311,6 +343,19 @@ class Unit:
             self.changes.checkpoints.append(CheckpointRow(log_id, longer.row.size, note))
         self.install(longer)
 
+    def checkpoint(self, log_id: int, size: int) -> bytes | None:
+        """The checkpoint of exactly this size with all its signatures, as this batch has it."""
+        for row in reversed(self.changes.checkpoints):
+            if (row.log_id, row.size) == (log_id, size):
+                return row.note
+        row_or_none = self._store.checkpoint_from(log_id, size)
+        return row_or_none.note if row_or_none is not None and row_or_none.size == size else None
+
+    def keep_checkpoint(self, log_id: int, size: int, note: bytes) -> None:
+        """Keep a checkpoint, with the signatures that were under it before: witnesses do not sign twice."""
+        held = self.checkpoint(log_id, size)
+        self.changes.checkpoints.append(CheckpointRow(log_id, size, note if held is None else joined(held, note)))
+
     def install(self, log: Log) -> None:
         """Note a log's new state."""
         self.logs[log.row.id] = log
@@ -336,8 +381,12 @@ class Unit:
         self.append(self.log(log_id), entries)
         log = self.log(log_id)
         note = self._site.sign(log.row.origin, log.row.size, log.frontier.root())
-        heard = log_id in self._site.heard or log_id in self.heard
+        heard = self.is_heard(log_id)
         self.install(log.with_row(checkpoint=note, exposed_size=log.row.size if heard else log.row.exposed_size))
+
+    def is_heard(self, log_id: int) -> bool:
+        """Whether the reader of an own log has told that it holds nothing that is not held here."""
+        return (log_id in self._site.heard or log_id in self.heard) and log_id not in self.unheard
 
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
@@ -349,6 +398,10 @@ def _check(case: Case[Any] | None, decision: Decision[Any]) -> None:
     ucr = decision.ucr or (None if case is None else case.ucr)
     if ucr is None and (decision.facts or decision.awaits):
         raise ValueError("a case without a consignment can neither state nor await a fact")
+    if decision.ucr is not None and not is_ucr(decision.ucr):
+        raise ValueError(f"not a consignment reference: {decision.ucr[:40]!r}")
     for draft in decision.messages:
+        Address.parse(draft.origin)
+        Address.parse(draft.destination)
         if len(draft.body) > BODY_BYTES_MAX:
             raise ValueError(f"a message body of {len(draft.body)} bytes is over the limit of {BODY_BYTES_MAX}")

@@ -1,6 +1,7 @@
 """A gateway that runs: the engine's loop, and what the interfaces share."""
 
 import asyncio
+import heapq
 
 from darwaza import config
 from darwaza.bootstrap import Gateway
@@ -31,12 +32,36 @@ class Server:
         self._changed = asyncio.Event()
         self.streams: dict[str, int] = {}
         self.metrics = registry(self.loop)
+        self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
+        self._waits = 0
         self._early: dict[str, int] = {}
         self.loop.listen(self._committed)
 
     def _committed(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        for log_id, waiting in self._deliveries.items():
+            cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
+            while waiting and waiting[0][0] < cosigned_size:
+                future = heapq.heappop(waiting)[2]
+                if not future.done():
+                    future.set_result(None)
+
+    async def delivered(self, message_id: str, timeout_s: float) -> bool:
+        """Wait until both sides have signed for an own message; False when that took too long."""
+        leaf = self.store.leaf(f"{self.gateway.config.member} {message_id}")
+        if leaf is None:
+            return False
+        if leaf.leaf_index < self.gateway.engine.logs[leaf.log_id].row.cosigned_size:
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waits += 1
+        heapq.heappush(self._deliveries.setdefault(leaf.log_id, []), (leaf.leaf_index, self._waits, future))
+        try:
+            await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def changed(self, timeout_s: float) -> bool:
         """Wait for the next commit; False when none came in time."""

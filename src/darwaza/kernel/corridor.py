@@ -16,6 +16,7 @@ import hashlib
 import re
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -48,6 +49,9 @@ CLASS_NAME_CHARACTERS_MAX = 32
 PATH_POLICY_CHARACTERS_MAX = 4096
 RECEIPT_DEADLINE_S_MAX = 90 * 86_400
 VERSION_MAX = 2**31 - 1
+
+DIGESTS_REMEMBERED = 64
+"""Writing a document out takes milliseconds, and evidence asks for its digest once for every message."""
 
 LANES_DEFAULT = 2
 """One lane for ordinary messages and one for large bodies, which must not delay them."""
@@ -142,7 +146,7 @@ class Corridor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def digest(self) -> str:
         """SHA-256 of the text, 64 lower-case hexadecimal digits; the next version names this one by it."""
-        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+        return _digest(self)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -174,6 +178,11 @@ class Corridor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """What holds for the messages of a class."""
         named = {terms.name: terms for terms in self.classes}
         return named.get(message_class, named[DEFAULT_CLASS])
+
+
+@lru_cache(maxsize=DIGESTS_REMEMBERED)
+def _digest(document: Corridor) -> str:
+    return hashlib.sha256(document.text.encode("utf-8")).hexdigest()
 
 
 def read(raw: bytes) -> tuple[Corridor, Note]:

@@ -15,6 +15,7 @@ Example::
 """
 
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -26,6 +27,9 @@ from darwaza.kernel.key import Ed25519PublicKey, MLDSA44PublicKey
 from darwaza.kernel.member import Card
 from darwaza.kernel.naming import Lane, SignerName
 from darwaza.kernel.note import Verifier
+
+LANE_KEYS_REMEMBERED = 256
+"""Admitting a key takes a good part of a millisecond, and every message is checked against several."""
 
 
 class ForkError(ConflictError):
@@ -184,23 +188,37 @@ class History(msgspec.Struct, frozen=True):
             MalformedError: see ``naming.Lane.parse``.
             SignatureError: ``origin_unknown``; that version of this corridor has no such lane.
         """
-        document = self.version(version)
-        lane = Lane.parse(origin)
-        author, reader = document.card(lane.author), document.card(lane.reader)
-        if author is None or reader is None or lane not in document.lanes(lane.author, lane.reader):
-            raise SignatureError(f"version {version} has no lane {origin}", code="origin_unknown")
-        post_quantum = author.keys.log_mldsa44
-        return LaneKeys(
-            lane=lane,
-            log=Verifier(origin, Ed25519PublicKey(author.keys.log)),
-            log_mldsa44=None
-            if post_quantum is None
-            else MLDSA44CosignatureVerifier(origin, MLDSA44PublicKey(post_quantum)),
-            mldsa44_required=document.mldsa44_required,
-            reader=_cosigner(document, reader),
-            witnesses=tuple(_cosigner(document, card) for card in document.witnesses(lane)),
-            witness_quorum=document.witness_quorum,
-        )
+        return keys_of(self.version(version), origin)
+
+
+@lru_cache(maxsize=LANE_KEYS_REMEMBERED)
+def keys_of(document: Corridor, origin: str) -> LaneKeys:
+    """Give what verifies a lane's checkpoints by one version of the document.
+
+    Args:
+        document: the version under which they were made.
+        origin: the checkpoints' origin line.
+
+    Raises:
+        MalformedError: see ``naming.Lane.parse``.
+        SignatureError: ``origin_unknown``; that version of this corridor has no such lane.
+    """
+    lane = Lane.parse(origin)
+    author, reader = document.card(lane.author), document.card(lane.reader)
+    if author is None or reader is None or lane not in document.lanes(lane.author, lane.reader):
+        raise SignatureError(f"version {document.version} has no lane {origin}", code="origin_unknown")
+    post_quantum = author.keys.log_mldsa44
+    return LaneKeys(
+        lane=lane,
+        log=Verifier(origin, Ed25519PublicKey(author.keys.log)),
+        log_mldsa44=None
+        if post_quantum is None
+        else MLDSA44CosignatureVerifier(origin, MLDSA44PublicKey(post_quantum)),
+        mldsa44_required=document.mldsa44_required,
+        reader=_cosigner(document, reader),
+        witnesses=tuple(_cosigner(document, card) for card in document.witnesses(lane)),
+        witness_quorum=document.witness_quorum,
+    )
 
 
 def _cosigner(document: Corridor, card: Card) -> CosignatureVerifier:

@@ -13,7 +13,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def to_text(instant: datetime) -> str:
     """Write an aware instant; what lies below a millisecond is cut off."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def from_text(text: str, pointer: str = "") -> datetime:
@@ -28,7 +30,7 @@ def from_text(text: str, pointer: str = "") -> datetime:
         except ValueError:
             pass
         else:
-            if to_text(instant) == text:
+            if instant.isoformat(timespec="milliseconds")[:-6] == text[:-1]:
                 return instant
     raise MalformedError(
         f"{text[:40]!r} is not an instant like 2026-11-22T02:28:23.123Z", code="instant_malformed", pointer=pointer

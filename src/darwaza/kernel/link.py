@@ -17,7 +17,7 @@ from darwaza.kernel.batch import Batch
 from darwaza.kernel.checkpoint import Checkpoint, parse_checkpoint
 from darwaza.kernel.fork import FORMAT, ForkProof
 from darwaza.kernel.merkle import HASH_BYTES, Frontier, leaf_hash
-from darwaza.kernel.note import Note, Signature, Verifier, format_note, verified
+from darwaza.kernel.note import Note, Signature, Verifier, format_note, parse, verified
 from darwaza.kernel.proof import Proof, format_proof
 from darwaza.kernel.tile import TILE_HASHES, ReadTile, append_to_tiles, frontier_at, inclusion_proof, partial_tiles
 
@@ -87,6 +87,21 @@ def only(note: Note, verifiers: Sequence[Verifier]) -> Note:
     """The note with no other lines than those of these keys."""
     names = {(verifier.name, verifier.key_id) for verifier in verifiers}
     return Note(note.text, tuple(line for line in note.signatures if (line.name, line.key_id) in names))
+
+
+def joined(one: bytes, other: bytes) -> bytes:
+    """Join the signatures under one text; when the texts differ, as after a fork, the second stands alone.
+
+    Args:
+        one: a signed note.
+        other: another; each with true lines only.
+    """
+    first, second = parse(one), parse(other)
+    if first.text != second.text:
+        return other
+    known = {(line.name, line.key_id) for line in first.signatures}
+    added = tuple(line for line in second.signatures if (line.name, line.key_id) not in known)
+    return format_note(Note(first.text, first.signatures + added))
 
 
 def read_cosigned(
@@ -159,7 +174,9 @@ def stored_leaf(index: int, read_tile: ReadTile) -> bytes:
 def _fork_proof(
     index: int, before: Frontier, hashes: Sequence[bytes], note: Note, held_note: bytes, read_tile: ReadTile
 ) -> ForkProof:
-    held_checkpoint, held = parse_checkpoint(held_note)
+    held_checkpoint, stored = parse_checkpoint(held_note)
+    # Only the author's lines: what others say about its log is no part of the proof. Its key may have changed since.
+    held = Note(stored.text, tuple(line for line in stored.signatures if line.name == held_checkpoint.origin))
     held_proof = Proof(index, inclusion_proof(index, held_checkpoint.size, read_tile), held)
     given_proof = Proof(index, _proof_in_batch(index, before, hashes, read_tile), note)
     return ForkProof(

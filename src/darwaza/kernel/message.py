@@ -8,6 +8,8 @@ and through ``body_digest`` the bodies, without holding them. ``blind`` keeps a 
 spec/message.md is the language-neutral text.
 """
 
+import re
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated
 
@@ -23,7 +25,7 @@ PATH_MEMBERS_MAX = 16
 # In Python, $ also matches before a final newline; the look-ahead takes that back.
 _END = r"$(?!\n)"
 _ADDRESS = r"^[A-Z0-9]{2,8}/[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?" + _END
-_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z" + _END
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z" + _END
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + _END
 
 AddressText = Annotated[str, Meta(max_length=72, pattern=_ADDRESS)]
@@ -31,6 +33,7 @@ InstantText = Annotated[str, Meta(min_length=24, max_length=24, pattern=_INSTANT
 UuidText = Annotated[str, Meta(min_length=36, max_length=36, pattern=_UUID)]
 KindText = Annotated[str, Meta(max_length=64, pattern=r"^[a-z]+\.[a-z0-9-]+" + _END)]
 UcrText = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"^[!-~]+" + _END)]
+_UCR = re.compile("[!-~]{1,35}")
 MemberText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}" + _END)]
 DigestText = Annotated[str, Meta(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}" + _END)]
 
@@ -52,6 +55,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         media_type: of the body, RFC 6838.
         origin: full address of the sender, ``PK/fbr``.
         path: member codes from origin to destination of a routed message, or absent between neighbours.
+        relays: leaf hash, lower-case hex, of the header this one forwards; only in a relay's own message, else absent.
         ucr: the consignment (WCO unique consignment reference), or absent.
         version: of this format, 1.
     """
@@ -69,6 +73,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media_type: Annotated[str, Meta(min_length=3, max_length=127, pattern=r"^[!-~]+/[ -~]+" + _END)]
     origin: AddressText
     path: Annotated[tuple[MemberText, ...], Meta(min_length=2, max_length=PATH_MEMBERS_MAX)] | None = None
+    relays: DigestText | None = None
     ucr: UcrText | None = None
     version: Annotated[int, Meta(ge=VERSION, le=VERSION)]
 
@@ -92,7 +97,10 @@ def decode_header(raw: bytes) -> Header:
         )
     try:
         header = _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        for moment in (header.created_at, header.expires_at):
+            if moment is not None:
+                datetime.fromisoformat(moment)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as fault:
         raise MalformedError(f"the header cannot be read: {fault}", code="header_malformed") from fault
     if encode_header(header) != raw:
         raise MalformedError("the header is not in RFC 8785 form", code="header_not_canonical")
@@ -112,6 +120,11 @@ def check_body(header: Header, body: bytes) -> None:
     """
     if len(body) != header.body_bytes or body_digest(body) != header.body_digest:
         raise MalformedError("the body is not the one the header names", code="body_differs", pointer="/body_digest")
+
+
+def is_ucr(text: str) -> bool:
+    """Tell whether a text can be a consignment reference: 1 to 35 visible ASCII characters."""
+    return _UCR.fullmatch(text) is not None
 
 
 def member_of(address: str) -> str:

@@ -31,7 +31,7 @@ from darwaza.kernel.message import PATH_MEMBERS_MAX
 HOPS_MAX = PATH_MEMBERS_MAX - 1
 """Links on the longest path a header can hold."""
 LATENCY_MS_MAX = 600_000
-WEIGHT_MAX = 1_000_000
+WEIGHT_MAX = 10_000
 
 CORRIDOR = "the corridor"
 """Stands in ``Objection.by`` for the policy of the corridor document."""

@@ -8,12 +8,12 @@ faster at 1.5 kB, 1.6 times at 100 kB), because states' procurement lists name i
 used twice, cannot arise: each seal has a fresh key.
 
 A sealed body is bound to its message: HPKE's ``info`` carries a digest of those header fields that are known before
-sealing and stay the same whichever path the message takes (``binding``). A relay that puts a stranger's ciphertext
+sealing and stay the same whichever path the message takes (``Binding``). A relay that puts a stranger's ciphertext
 into a message of its own gets a body that its destination cannot open. The same sealed body may be sent again over
 another path.
 
 HPKE proves nothing about the sender; the signed log does that. HPKE draws its own ephemeral key from the operating
-system's generator, so ``seal`` is the one function of the kernel that answers differently each time.
+system's generator, so sealing the same body twice gives different bytes.
 
 A second, inner layer may seal the body on to one party of the destination, so that its gateway cannot read it either.
 
@@ -32,12 +32,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey, Suite
 
 from darwaza.errors import MalformedError, SignatureError
+from darwaza.kernel.enrolment import admit_seal
 from darwaza.kernel.message import Header
 
 SECRET_BYTES = 32
 """A sealing secret: the seed of draft-ietf-hpke-pq; all of it must come from a secure generator."""
-PUBLIC_BYTES = 1_216
-"""A sealing public key: ML-KEM-768 encapsulation key (1,184) and X25519 public key (32)."""
 
 SUITE_ID: Final = b"HPKE" + bytes.fromhex("647a00010002")
 """RFC 9180 section 5.1: KEM 0x647A, KDF 0x0001 (HKDF-SHA256), AEAD 0x0002 (AES-256-GCM)."""
@@ -52,10 +51,7 @@ PARTY: Final[Layer] = 2
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _INFO = b"darwaza/seal/v1"
-_MLKEM_PUBLIC_BYTES = 1_184
 _MLKEM_SEED_BYTES = 64
-_PROBE = X25519PrivateKey.from_private_bytes(bytes([1]) * 32)
-"""Any fixed scalar: an exchange with it finds a public key of low order."""
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,7 +102,7 @@ class SealKey:
     """A destination's public sealing key, ready for use.
 
     Attributes:
-        raw: ``PUBLIC_BYTES`` bytes, as the member's card carries them.
+        raw: ``member.SEAL_KEY_BYTES`` bytes, as the member's card carries them.
     """
 
     raw: bytes
@@ -114,26 +110,16 @@ class SealKey:
 
     @classmethod
     def of(cls, raw: bytes) -> "SealKey":
-        """Read a public key strictly.
+        """Read a public key.
 
         Raises:
-            MalformedError: ``seal_key_malformed`` for a wrong length or an ML-KEM coefficient over the modulus (FIPS
-                203 section 7.2), ``seal_key_weak`` for an X25519 point of low order (RFC 7748 section 6.1).
+            SignatureError: ``key_not_admitted``, see ``enrolment.admit_seal``.
         """
-        if len(raw) != PUBLIC_BYTES:
-            raise MalformedError(
-                f"a sealing key has {PUBLIC_BYTES} bytes, this one has {len(raw)}", code="seal_key_malformed"
-            )
-        try:
-            lattice = MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC_BYTES])
-        except ValueError as fault:
-            raise MalformedError("the sealing key's ML-KEM part is not a key", code="seal_key_malformed") from fault
-        curve = X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC_BYTES:])
-        try:
-            _PROBE.exchange(curve)
-        except ValueError as fault:
-            raise MalformedError("the sealing key's X25519 part has low order", code="seal_key_weak") from fault
-        return cls(bytes(raw), MLKEM768X25519PublicKey(lattice, curve))
+        lattice, curve = admit_seal(raw)
+        public = MLKEM768X25519PublicKey(
+            MLKEM768PublicKey.from_public_bytes(lattice), X25519PublicKey.from_public_bytes(curve)
+        )
+        return cls(bytes(raw), public)
 
     def seal(self, body: bytes, binding: Binding, layer: Layer = GATEWAY) -> bytes:
         """Seal a body; the answer is ``SEAL_OVERHEAD_BYTES`` longer and differs each time.
@@ -151,7 +137,7 @@ class UnsealKey:
     """A sealing secret, ready for use. Making one costs 0.4 ms: make it once.
 
     Attributes:
-        public: the public key that belongs to it, ``PUBLIC_BYTES`` bytes.
+        public: the public key that belongs to it, ``member.SEAL_KEY_BYTES`` bytes.
     """
 
     public: bytes
@@ -165,12 +151,11 @@ class UnsealKey:
             secret: ``SECRET_BYTES`` bytes from a secure generator, or as kept in the key file.
 
         Raises:
-            MalformedError: ``seal_key_malformed`` for another length.
+            SignatureError: ``key_not_admitted`` for another length.
         """
         if len(secret) != SECRET_BYTES:
-            raise MalformedError(
-                f"a sealing secret has {SECRET_BYTES} bytes, this one has {len(secret)}", code="seal_key_malformed"
-            )
+            detail = f"a sealing secret has {SECRET_BYTES} bytes, not {len(secret)}"
+            raise SignatureError(detail, code="key_not_admitted")
         expanded = shake_256(secret).digest(_MLKEM_SEED_BYTES + 32)
         lattice = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_BYTES])
         curve = X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_BYTES:])

@@ -47,16 +47,20 @@ def open_connection(path: Path, connect: Connect = sqlite3.connect) -> sqlite3.C
     """
     try:
         db = connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "wal_autocheckpoint=0",
-            f"journal_size_limit={WAL_BYTES_MAX}",
-            f"cache_size=-{CACHE_KIB}",
-            "trusted_schema=OFF",
-            "temp_store=MEMORY",
-        ):
-            db.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "wal_autocheckpoint=0",
+                f"journal_size_limit={WAL_BYTES_MAX}",
+                f"cache_size=-{CACHE_KIB}",
+                "trusted_schema=OFF",
+                "temp_store=MEMORY",
+            ):
+                db.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            db.close()
+            raise
     except sqlite3.Error as fault:
         raise OperatorError(f"the store at {path} cannot be opened: {fault}", code="store_unusable") from fault
     return db

@@ -70,7 +70,7 @@ CREATE TABLE answer (
     digest      BLOB NOT NULL,
     answer      BLOB NOT NULL,
     answered_at TEXT NOT NULL,
-    PRIMARY KEY (key, party)  -- keys grow with time over all parties, so new rows share pages (48 of 247 a commit)
+    PRIMARY KEY (key, party)  -- keys grow with time over all parties, so new rows share pages
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE fact (

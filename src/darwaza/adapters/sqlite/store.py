@@ -413,7 +413,11 @@ class SqliteStore:
         file.backup(self.path, to)
 
     def close(self) -> None:
-        """Release the store; what the write-ahead log holds moves into the database file."""
+        """Release the store; what the write-ahead log holds moves into the database file.
+
+        It is right after a failure too: a commit that failed is not in the log's index, and SQLite removes the log only
+        when an fsync of the database file has worked.
+        """
         if self._lock < 0:
             return
         self._over = "it was closed"

@@ -76,6 +76,7 @@ class Sent(msgspec.Struct, omit_defaults=True):
         message_ids: of the messages it sent.
         missing: digests of chunks that are still to come.
         repeated: this is the stored answer to a request that came before.
+        delivered: both sides have signed for every message; only looked at when the caller asked to wait for it.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Sent(msgspec.Struct, omit_defaults=True):
     message_ids: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     repeated: bool = False
+    delivered: bool = False
 
 
 class BulkAnswer(msgspec.Struct, omit_defaults=True):
@@ -153,6 +155,14 @@ def idempotency_key(call: Call) -> str:
     return key
 
 
+def preferred_wait_s(call: Call) -> float:
+    """How long the caller would wait for delivery: ``Prefer: wait=5`` (RFC 7240 section 4.3), 0 for not at all."""
+    name, _, value = call.header("prefer").partition("=")
+    if name.strip() != "wait" or not value.strip().isdigit():
+        return 0.0
+    return min(float(value), config.DELIVERY_WAIT_S_MAX)
+
+
 def command(
     call: Call, kind: str, body: Any, *, case_id: str | None = None, key: str = "", digest: bytes = b""
 ) -> Submit:
@@ -185,7 +195,11 @@ async def offer(call: Call) -> Sent | DarwazaError | Refusal:
     )
     key = idempotency_key(call)
     given = command(call, "offer", asked, key=key, digest=_digest(asked) if key else b"")
-    return _sent(await call.server.submit(given, len(content)))
+    sent = _sent(await call.server.submit(given, len(content)))
+    wait_s = preferred_wait_s(call)
+    if wait_s and isinstance(sent, Sent):
+        sent.delivered = await call.server.delivered(sent.message_ids[-1], wait_s)
+    return sent
 
 
 def _digest(asked: Any) -> bytes:

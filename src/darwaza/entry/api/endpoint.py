@@ -12,7 +12,6 @@ import msgspec
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from darwaza.entry.api.party import Door, Guest
 from darwaza.entry.api.problem import respond
@@ -95,8 +94,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     status: int = HTTPStatus.OK.value
 
 
-def route(endpoint: Endpoint, server: Server, door: Door) -> Route:
-    """Make the route of an endpoint."""
+def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Request], Awaitable[Response]]:
+    """Make what answers an endpoint's requests."""
     decode = (
         msgspec.json.Decoder(endpoint.body).decode if endpoint.body is not None and endpoint.body is not bytes else None
     )
@@ -119,7 +118,7 @@ def route(endpoint: Endpoint, server: Server, door: Door) -> Route:
             return respond(answer)
         return Response(_encode(answer), endpoint.status, media_type=JSON)
 
-    return Route(endpoint.path, run, methods=[endpoint.method])
+    return run
 
 
 def _read_query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:

@@ -57,6 +57,11 @@ async def links(call: Call) -> list[LinkView]:
     return view_links(call.server.gateway.engine, call.server.loop.courier)
 
 
+async def stages(call: Call) -> dict[str, float]:
+    """Seconds the engine has spent so far, by stage."""
+    return dict(call.server.gateway.engine.spent_s)
+
+
 async def quarantine(call: Call) -> list[QuarantineView]:
     """Messages that could not be processed, newest first."""
     return view_quarantine(call.server.gateway.engine)
@@ -243,6 +248,15 @@ ENDPOINTS = (
         tag="operator",
         role=OPERATOR,
         answer=list[LinkView],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/operator/stages",
+        handler=stages,
+        summary="Seconds the engine has spent, by stage",
+        tag="operator",
+        role=OPERATOR,
+        answer=dict[str, float],
     ),
     Endpoint(
         method="GET",

@@ -4,14 +4,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+from rich.progress import Progress
 
 from darwaza.adapters.keyfile.keys import write_secret
 from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
 from darwaza.adapters.system.clock import SystemEntropy
-from darwaza.bootstrap import PARTY_FILE, Gateway, found_gateway
+from darwaza.bootstrap import PARTY_FILE, Gateway, backup_store, examine_store, found_gateway
 from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
-from darwaza.entry.cli.output import console, json_option, reports_errors, show
+from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
 from darwaza.entry.journal import set_up
 from darwaza.entry.serve import serve
 
@@ -139,7 +140,28 @@ def revoke(folder: Path, name: str) -> None:
 @reports_errors
 def backup(folder: Path, output: Path) -> None:
     """Copy the store of a gateway, running or not."""
-    from darwaza.bootstrap import backup_store  # noqa: PLC0415
-
     backup_store(folder, output)
     console.print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+@click.command(epilog="Example: darwaza fsck pk")
+@folder_argument
+@json_option
+@reports_errors
+def fsck(folder: Path, *, as_json: bool) -> None:
+    """Derive everything in the store of a stopped gateway again from its evidence, and report what does not fit.
+
+    \b
+    Exit codes: 0 nothing is wrong, 1 something is.
+    """  # noqa: D301 - \b is click's mark for a block it must not wrap
+    with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
+        task = progress.add_task("examining", total=None)
+        findings = examine_store(folder, lambda done, total: progress.update(task, completed=done, total=total))
+
+    def human() -> None:
+        for one in findings:
+            console.print(f"[red]{one.code}[/]  {one.where}: {one.detail}")
+        console.print(f"{len(findings)} finding(s)" if findings else "Nothing is wrong.")
+
+    show(findings, as_json=as_json, human=human)
+    raise SystemExit(REFUSED if findings else 0)

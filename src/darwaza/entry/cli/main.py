@@ -3,9 +3,11 @@
 import click
 
 from darwaza import __version__
+from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.document import documents
-from darwaza.entry.cli.gateway import backup, init, party, serve_command
+from darwaza.entry.cli.evidence import evidence
+from darwaza.entry.cli.gateway import backup, fsck, init, party, serve_command
 from darwaza.entry.cli.link import link
 
 
@@ -20,7 +22,7 @@ def main() -> None:
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
 
 
-for command in (init, serve_command, party, backup, corridor, link, documents):
+for command in (init, serve_command, party, backup, fsck, corridor, link, documents, evidence, bench):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -67,9 +67,9 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     to: str
-    title: str
-    filename: str
-    media_type: str
+    title: Title
+    filename: FileName
+    media_type: MediaType
     content: bytes
     ucr: str | None = None
     expires_at: datetime | None = None

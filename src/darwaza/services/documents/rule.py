@@ -1,11 +1,12 @@
 """The rules of registered delivery. Pure: see ``darwaza.kernel.machine``."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from darwaza.config import CHUNKS_MAX
 from darwaza.errors import MalformedError
+from darwaza.kernel.address import Address
 from darwaza.kernel.machine import (
     Case,
     Command,
@@ -18,7 +19,7 @@ from darwaza.kernel.machine import (
     Refusal,
     Rule,
 )
-from darwaza.kernel.message import JSON_MEDIA_TYPE
+from darwaza.kernel.message import JSON_MEDIA_TYPE, is_ucr
 from darwaza.kernel.message import Refused as RefusedBody
 from darwaza.services.documents.code import DocumentRefusal
 from darwaza.services.documents.message import (
@@ -46,6 +47,9 @@ from darwaza.services.documents.message import (
 SENDER_GRACE = timedelta(minutes=5)
 """How long after its expiry a sender waits for the recipient's word before it calls the document expired."""
 DETAIL_LENGTH_MAX = 500
+RANK = {"expired": 1, "refused": 2, "handed-over": 3}
+"""How much a recipient's word weighs. A recipient that lost its disk may say two: at both gateways the weightier one
+stands, in whatever order they come, so that both always agree."""
 
 _json = msgspec.json.Encoder().encode
 _refused = msgspec.json.Decoder(RefusedBody).decode
@@ -61,6 +65,9 @@ replace = msgspec.structs.replace
 def offer(_: None, command: Command, context: Context) -> Outcome:
     """Send a document that fits into one message."""
     asked: Offer = command.body
+    misaddressed = _misaddressed(asked)
+    if misaddressed is not None:
+        return misaddressed
     if len(asked.content) > INLINE_BYTES_MAX:
         detail = f"over {INLINE_BYTES_MAX} bytes a document is sent in chunks"
         return Refusal.of(DocumentRefusal.TOO_LARGE, detail, "/content")
@@ -80,6 +87,9 @@ def offer(_: None, command: Command, context: Context) -> Outcome:
 def open_upload(_: None, command: Command, context: Context) -> Outcome:
     """Announce a document whose chunks follow."""
     asked: Open = command.body
+    misaddressed = _misaddressed(asked)
+    if misaddressed is not None:
+        return misaddressed
     if asked.manifest.chunks is None:
         return Refusal.of(DocumentRefusal.MALFORMED, "the manifest names no chunks", "/manifest/chunks")
     try:
@@ -108,15 +118,43 @@ def add_chunk(case: DocumentCase, command: Command, _: Context) -> Outcome:
     digest = digest_of(asked.content)
     if digest not in (document.manifest.chunks or ()):
         return Refusal.of(DocumentRefusal.CHUNK_UNKNOWN, f"the manifest names no chunk {digest}")
-    if digest in document.have:
-        return Decision(case.state, document, remind_at=document.expires_at, answer={"missing": document.missing})
+    if case.state == "offered" or digest in document.have:
+        missing = () if case.state == "offered" else document.missing
+        return Decision(
+            case.state, document, remind_at=_sender_reminder(case.state, document), answer={"missing": missing}
+        )
     document = replace(document, have=(*document.have, digest))
-    chunk = Draft(CHUNK, document.sender, document.recipient, asked.content, CHUNK_MEDIA_TYPE, bulk=True)
+    chunk = Draft(
+        CHUNK,
+        document.sender,
+        document.recipient,
+        asked.content,
+        CHUNK_MEDIA_TYPE,
+        expires_at=document.expires_at,
+        bulk=True,
+    )
     if document.missing:
         answer = {"missing": document.missing}
         return Decision("uploading", document, messages=(chunk,), remind_at=document.expires_at, answer=answer)
     offered = _send_offer(document, b"", ucr=case.ucr)
     return replace(offered, messages=(chunk, *offered.messages), answer={"missing": ()})
+
+
+def _misaddressed(asked: Offer | Open) -> Refusal | None:
+    try:
+        Address.parse(asked.to)
+    except MalformedError as fault:
+        return Refusal.of(DocumentRefusal.MALFORMED, fault.detail, "/to")
+    if asked.ucr is not None and not is_ucr(asked.ucr):
+        return Refusal.of(DocumentRefusal.MALFORMED, "a UCR has 1 to 35 visible ASCII characters", "/ucr")
+    return None
+
+
+def _sender_reminder(state: str, document: Document) -> datetime | None:
+    """When a sender stops waiting: for chunks at the expiry, for the recipient's word somewhat later."""
+    if document.expires_at is None or state not in {"uploading", "offered"}:
+        return None
+    return document.expires_at + SENDER_GRACE if state == "offered" else document.expires_at
 
 
 def _send_offer(document: Document, content: bytes, *, ucr: str | None) -> Decision[Document]:
@@ -134,7 +172,7 @@ def _send_offer(document: Document, content: bytes, *, ucr: str | None) -> Decis
         "offered",
         document,
         messages=(draft,),
-        remind_at=None if document.expires_at is None else document.expires_at + SENDER_GRACE,
+        remind_at=_sender_reminder("offered", document),
         parties=(document.sender, document.recipient),
         ucr=ucr,
     )
@@ -144,9 +182,8 @@ def take_handed_over(case: DocumentCase, message: Received, _: Context) -> Outco
     """The recipient took the document over."""
     if message.origin != case.data.recipient:
         return Refusal.of(DocumentRefusal.NOT_ALLOWED, "only the recipient hands over")
-    document = replace(case.data, ended_at=message.created_at)
-    notice = Notice(document.sender, "document.handed-over")
-    return Decision("handed-over", document, notices=(notice,))
+    document = replace(case.data, code="", detail="", ended_at=message.created_at)
+    return _take_word(case, "handed-over", document)
 
 
 def take_refused(case: DocumentCase, message: Received, _: Context) -> Outcome:
@@ -160,8 +197,7 @@ def take_refused(case: DocumentCase, message: Received, _: Context) -> Outcome:
     state = "expired" if body.code == DocumentRefusal.EXPIRED.code else "refused"
     detail = body.detail[:DETAIL_LENGTH_MAX]
     document = replace(case.data, code=body.code, detail=detail, ended_at=message.created_at)
-    notice = Notice(document.sender, "document." + state, {"code": body.code, "detail": detail})
-    return Decision(state, document, notices=(notice,))
+    return _take_word(case, state, document, {"code": body.code, "detail": detail})
 
 
 def take_expired(case: DocumentCase, message: Received, _: Context) -> Outcome:
@@ -169,7 +205,14 @@ def take_expired(case: DocumentCase, message: Received, _: Context) -> Outcome:
     if message.origin != case.data.recipient:
         return Refusal.of(DocumentRefusal.NOT_ALLOWED, "only the recipient's gateway says so")
     document = replace(case.data, code="expired", ended_at=message.created_at)
-    return Decision("expired", document, notices=(Notice(document.sender, "document.expired"),))
+    return _take_word(case, "expired", document)
+
+
+def _take_word(case: DocumentCase, state: str, document: Document, detail: object = None) -> Decision[Document]:
+    """End the sender's case by the recipient's word, unless a weightier one came before."""
+    if RANK[state] <= RANK.get(case.state, 0):
+        return Decision(case.state, case.data)
+    return Decision(state, document, notices=(Notice(document.sender, "document." + state, detail),))
 
 
 def give_up(case: DocumentCase, _: Elapsed, context: Context) -> Outcome:
@@ -189,9 +232,16 @@ def restore_offer(case: DocumentCase | None, message: Received, _: Context) -> O
     return replace(_send_offer(document, b"", ucr=message.ucr), messages=())
 
 
+def restore_nothing(case: DocumentCase, _message: Received, _: Context) -> Outcome:
+    """What came back is known already, or the case has ended since."""
+    return Decision(case.state, case.data, remind_at=_sender_reminder(case.state, case.data))
+
+
 def restore_chunk(case: DocumentCase | None, message: Received, _: Context) -> Outcome:
     """Rebuild what a sender's case has sent, from its own chunk, given back after a loss."""
-    return _keep_chunk(case, message, "uploading")
+    state = "uploading" if case is None else case.state
+    kept = _keep_chunk(case, message, state)
+    return kept if isinstance(kept, Refusal) else replace(kept, remind_at=_sender_reminder(state, kept.data))
 
 
 # --- at the recipient's gateway ---
@@ -212,10 +262,12 @@ def take_offer(case: DocumentCase | None, message: Received, context: Context) -
     return _arrive(document, ucr=message.ucr)
 
 
-def take_chunk(case: DocumentCase | None, message: Received, _: Context) -> Outcome:
+def take_chunk(case: DocumentCase | None, message: Received, context: Context) -> Outcome:
     """Keep a chunk; it may come before its offer."""
     if case is not None and message.origin != case.data.sender:
         return Refusal.of(DocumentRefusal.NOT_ALLOWED, "the case is another sender's")
+    if not context.party_known(message.destination):
+        return Refusal.of(DocumentRefusal.UNKNOWN_PARTY, f"{message.destination} is not served here", "/destination")
     kept = _keep_chunk(case, message, "incomplete")
     if isinstance(kept, Refusal) or kept.data.manifest is None:
         return kept
@@ -223,7 +275,10 @@ def take_chunk(case: DocumentCase | None, message: Received, _: Context) -> Outc
 
 
 def _keep_chunk(case: DocumentCase | None, message: Received, state: str) -> Outcome:
-    document = Document(message.origin, message.destination, None) if case is None else case.data
+    if case is None:
+        document = Document(message.origin, message.destination, None, expires_at=message.expires_at)
+    else:
+        document = case.data
     digest = digest_of(message.body)
     if digest not in document.have:
         document = replace(document, have=(*document.have, digest))
@@ -231,6 +286,14 @@ def _keep_chunk(case: DocumentCase | None, message: Received, state: str) -> Out
         return Refusal.of(DocumentRefusal.TOO_LARGE, f"a document has at most {CHUNKS_MAX} chunks")
     parties = (document.sender, document.recipient)
     return Decision(state, document, remind_at=document.expires_at, parties=parties, ucr=message.ucr)
+
+
+def take_late(case: DocumentCase, message: Received, _: Context) -> Outcome:
+    """A piece of a document that is whole or has ended: the sender said it twice, or before it heard of the end."""
+    if message.origin != case.data.sender:
+        return Refusal.of(DocumentRefusal.NOT_ALLOWED, "the case is another sender's")
+    remind_at = case.data.expires_at if case.state == "arrived" else None
+    return Decision(case.state, case.data, remind_at=remind_at)
 
 
 def _arrive(document: Document, *, ucr: str | None) -> Decision[Document]:
@@ -274,9 +337,11 @@ def expire(case: DocumentCase, _: Elapsed, context: Context) -> Outcome:
 
 
 def restore_end(state: str) -> Rule:
-    """Rebuild the recipient's end of a case from its own last word, given back after a loss."""
+    """Rebuild the recipient's end of a case from its own word, given back after a loss."""
 
     def rule(case: DocumentCase, message: Received, _: Context) -> Outcome:
+        if RANK[state] <= RANK.get(case.state, 0):
+            return Decision(case.state, case.data)
         return Decision(state, replace(case.data, ended_at=message.created_at))
 
     return rule

@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 
 from darwaza.adapters.memory.store import MemoryStore
-from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, PlaceOrders, Submit, Wake
+from darwaza.engine.desk import answer_ask
+from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, PlaceOrders, Settle, Submit, Wake
 from darwaza.engine.ledger import account_from, transfer_from
 from darwaza.kernel import batch
 from darwaza.kernel.machine import Refusal
@@ -83,6 +84,13 @@ class Land:
         """Forget everything that is not stored."""
         self.starts += 1  # so that its randomness is not that of its former life
         self.engine = self.world.engine(self.code, [self.service], self.store, seed=self.starts)
+        self.meet()
+
+    def meet(self):
+        """Hear from the neighbour what it holds of the own logs, as at the start of a connection."""
+        for row in self.store.logs():
+            if row.author == self.code:
+                self.run(Settle(row.origin, answer_ask(self.peer.engine, row.origin)))
 
     def command(self, party, kind, body, case_id=None, *, roles=(), key=""):
         given = Submit(party, frozenset(roles), "payments", kind, key, key.encode(), body, case_id)
@@ -124,6 +132,9 @@ class Desk:
         self.world = World(["KZ", "PK"])
         self.pk, self.kz = Land(self.world, "PK", screen), Land(self.world, "KZ", screen)
         self.lands = {"PK": self.pk, "KZ": self.kz}
+        self.pk.peer, self.kz.peer = self.kz, self.pk
+        for land in self.lands.values():
+            land.meet()
         self.cut = set()
         self.payments = 0
         for land in self.lands.values():

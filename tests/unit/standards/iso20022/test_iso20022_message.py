@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from tests.unit.standards.iso20022.samples import NOW, credit_transfer, transaction
+from tests.unit.standards.iso20022.values import make
 
 from darwaza.errors import MalformedError
+from darwaza.standards.iso20022 import identification
 from darwaza.standards.iso20022.message import MESSAGES, codec_of, read, write
 from darwaza.standards.iso20022.pacs002 import StatusHeader, StatusReport
 from darwaza.standards.iso20022.part import Kept
-from tests.unit.standards.iso20022.samples import NOW, credit_transfer, transaction
-from tests.unit.standards.iso20022.values import make
+
 
 @cache
 def published(path: Path) -> etree.XMLSchema:
@@ -31,12 +33,10 @@ def test_what_is_written_is_valid_and_reads_back(message: str, seed: int, densit
     assert read(write(value)) == value
 
 
-@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize("message", sorted(set(MESSAGES) - set(identification.ROOTS)))
 def test_every_field_can_be_written(message: str, shared_data: Path) -> None:
     """With every field set at once, ISO's own schema file accepts what is written."""
     path = shared_data / "iso20022" / "xsd" / f"{message}.xsd"
-    if not path.is_file():
-        pytest.skip(f"the test data has no {path.name}")
     for seed in range(5):
         published(path).assertValid(etree.fromstring(write(make(message, seed, 1.0))))
 
