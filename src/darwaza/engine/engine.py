@@ -9,12 +9,13 @@ the stored answer. Recovery is this same code: peers resend, and what they resen
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
 
+from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
 from darwaza.engine import arrival, recovery
 from darwaza.engine.intake import (
     Accepted,
@@ -27,6 +28,7 @@ from darwaza.engine.intake import (
     Expose,
     Given,
     Outcome,
+    PlaceOrders,
     Resume,
     Settle,
     Submit,
@@ -34,6 +36,7 @@ from darwaza.engine.intake import (
     Wake,
     Witness,
 )
+from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
@@ -51,7 +54,7 @@ from darwaza.kernel import instant, witness
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
-from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
+from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, format_note
 from darwaza.kernel.tile import root_at
@@ -84,9 +87,18 @@ class Engine:
         self._rules = Rules(site)
         self._given_back = store.given_back_count()
         self._halted: dict[int, str] = {}
+        self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
+        site.ledger_end = LedgerEnd.of(store)
         self._open_logs()
+
+    def _signed_until(self) -> datetime:
+        """When the newest message of the own logs was made."""
+        own = [log.row for log in self.logs.values() if log.row.author == self.site.member and log.row.size]
+        last = (self.store.leaves(row.id, row.size - 1, row.size, HEADER_BYTES_MAX) for row in own)
+        made = [instant.from_text(decode_header(header).created_at) for ((header, _),) in last]
+        return max(made, default=instant.EPOCH)
 
     # --- running ---
 
@@ -104,7 +116,10 @@ class Engine:
 
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.monotonic_s()
-        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        unit = Unit(self.site, self.store, self.logs, self._now())
+        due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
+        if due:
+            unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
         self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
@@ -113,6 +128,14 @@ class Engine:
         except PushbackError as full:
             return [full] * len(inputs)
         return outcomes
+
+    def _now(self) -> datetime:
+        """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
+
+        Peers conclude from a message dated past a deadline that nothing dated before it will follow.
+        """
+        self._newest = max(self._newest, instant.floor_ms(self.site.clock.now()))
+        return self._newest
 
     def _commit(self, unit: Unit) -> None:
         monotonic_s = self.site.clock.monotonic_s
@@ -126,6 +149,7 @@ class Engine:
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.notice_sequence += len(changes.notices)
+        self.site.ledger_end = unit.ledger_end
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
@@ -152,7 +176,7 @@ class Engine:
 
     def _open_logs(self) -> None:
         """Make the logs of the corridor document that do not exist yet; an own one starts with its genesis leaf."""
-        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        unit = Unit(self.site, self.store, self.logs, self._now())
         me, trust = self.site.member, self.site.trust
         for peer in trust.neighbours(me):
             for lane in (*trust.current.lanes(me, peer), *trust.current.lanes(peer, me)):
@@ -382,6 +406,10 @@ class Engine:
         unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
         return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
 
+    def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
+        refusal = unit.ledger.place(given.orders, None)
+        return unit.ledger_end.sequence if refusal is None else refusal
+
     def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
         """Keys of a log that this gateway may witness; none for any other log.
 
@@ -421,6 +449,7 @@ class Engine:
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
+        PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
     }

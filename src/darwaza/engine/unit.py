@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from darwaza.config import BODY_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
+from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
+from darwaza.engine.ledger import Entries, LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
@@ -18,7 +19,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.address import Address
 from darwaza.kernel.link import joined
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
-from darwaza.kernel.message import VERSION, Header, body_digest, encode_header, is_ucr, member_of
+from darwaza.kernel.message import VERSION, Header, body_digest, decode_header, encode_header, is_ucr, member_of
 from darwaza.ports.store import (
     AnswerRow,
     CaseRow,
@@ -81,6 +82,7 @@ class Unit:
         self._witnessed: dict[str, WitnessRow] = {}
         self._keys: set[str] = set()
         self._used: set[str] = set()
+        self._ledger: Entries | None = None
         self._random = ""
         self._random_used = 0
         milliseconds = f"{int(now.timestamp() * 1000):012x}"
@@ -204,6 +206,20 @@ class Unit:
         stored = [one for one in self._store.awaiting(ucr, name) if one not in self.changes.awaits]
         return stored + [one for one, waits in self.changes.awaits.items() if (ucr, name) in waits]
 
+    # --- the ledger ---
+
+    @property
+    def ledger(self) -> Entries:
+        """The ledger as this batch has it."""
+        if self._ledger is None:
+            self._ledger = Entries(self._store, self._site.ledger_end, self.now)
+        return self._ledger
+
+    @property
+    def ledger_end(self) -> LedgerEnd:
+        """Where the ledger ends after this batch."""
+        return self._site.ledger_end if self._ledger is None else self._ledger.end
+
     # --- messages ---
 
     def send(
@@ -299,6 +315,16 @@ class Unit:
         """A log as this batch has it."""
         return self.logs.get(log_id) or self._held[log_id]
 
+    def heard_until(self, member: str) -> datetime | None:
+        """When a neighbour's newest ordinary message was made, as its header says; None when there is none."""
+        logs = (log for log in self._held.values() if (log.row.author, log.row.reader) == (member, self._site.member))
+        first = min(logs, key=lambda log: log.row.lane, default=None)
+        if first is None or first.row.size == 0:
+            return None
+        # What this batch brings is in the store only after it: leaving it out errs on the safe side.
+        ((header, _),) = self._store.leaves(first.row.id, first.row.size - 1, first.row.size, HEADER_BYTES_MAX)
+        return instant.from_text(decode_header(header).created_at)
+
     def append(self, log: Log, entries: list[Pending], note: bytes | None = None) -> None:
         """Put messages into a log, in order.
 
@@ -343,6 +369,8 @@ class Unit:
         """
         for log_id in list(self._pending):
             self.flush(log_id)
+        if self._ledger is not None:
+            self._ledger.write(self.changes)
         return self.changes
 
     def flush(self, log_id: int) -> None:

@@ -248,10 +248,16 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
 
 
 class LedgerView(Protocol):
-    """Read access to the ledger as it stands inside the running batch."""
+    """Read access to the ledger as it stands inside the running batch (``darwaza.ledger.book.Book``)."""
 
     def account(self, account_id: str) -> Any:
-        """Return the account, or None."""
+        """Return the ``ledger.account.Account`` as it stands, or None."""
+
+    def transfer(self, transfer_id: str) -> Any:
+        """Return the ``ledger.transfer.Transfer``, or None."""
+
+    def hold(self, hold_id: str) -> Any:
+        """Return the ``ledger.transfer.HoldStanding``: the hold and its end, or None if there is no such hold."""
 
 
 class Context(Protocol):
@@ -262,20 +268,32 @@ class Context(Protocol):
         member: code of the member this gateway serves.
         case_id: the case the input is about, also when it does not exist yet.
         reachable: codes of the members a message can be addressed to.
-        ledger: the ledger inside this batch.
     """
 
     now: datetime
     member: str
     case_id: str
     reachable: frozenset[str]
-    ledger: LedgerView
+
+    @property
+    def ledger(self) -> LedgerView:
+        """The ledger inside this batch."""
 
     def fact(self, name: str) -> Fact | None:
         """The valid fact of this name on the case's consignment, or None."""
 
     def party_known(self, address: str) -> bool:
         """Whether this gateway serves a party of this full address."""
+
+    def look(self, case_id: str) -> "Case[Any] | None":
+        """Another case of the same service as the batch has it, or None."""
+
+    def heard_until(self, member: str) -> datetime | None:
+        """The newest instant a neighbour's log of ordinary messages is known to have reached, or None.
+
+        What stands in it is in order: a message dated before that instant and not taken by now does not exist. So
+        silence past an instant can be proven, with the neighbour's own signature.
+        """
 
 
 Rule = Callable[[Any, Any, Any], "Decision[Any] | Refusal"]
@@ -299,12 +317,12 @@ class Service(msgspec.Struct, frozen=True):
 
     Attributes:
         name: the package's name; prefixes every message kind.
-        data_type: frozen msgspec Struct the cases hold; stored as MessagePack.
+        data_type: frozen msgspec Struct the cases hold, or a tagged union of such; stored as MessagePack.
         table: all there is; a pair not in it is refused.
     """
 
     name: str
-    data_type: type[msgspec.Struct]
+    data_type: Any
     table: Mapping[tuple[str, str], Transition]
 
 
