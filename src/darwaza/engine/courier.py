@@ -189,7 +189,9 @@ class Courier:
             return self._witness_replied(errand, reply)
         lane = self.lanes[errand.origin]
         if not isinstance(reply, DarwazaError):
-            lane.heard_at_s, lane.retry_s, lane.fault = now_s, config.RETRY_FIRST_S, ""
+            lane.heard_at_s, lane.fault = now_s, ""
+        if isinstance(reply, Signed):
+            lane.retry_s = config.RETRY_FIRST_S
         if isinstance(errand, Ask) and isinstance(reply, Held):
             return Settle(errand.origin, reply.note)
         if isinstance(errand, Fetch) and isinstance(reply, batch.Batch):
@@ -201,7 +203,7 @@ class Courier:
                 return AcceptFork(errand.origin, reply.proof)
             if isinstance(reply, Wanted):
                 self._landed(lane, errand)
-                self._go_on_from(lane, errand, reply.index)
+                self._go_on_from(lane, errand, reply.index, now_s)
                 return None
         fault = reply if isinstance(reply, DarwazaError) else PeerError("the answer makes no sense", code="peer_answer")
         self._failed(lane, errand, fault, now_s)
@@ -243,9 +245,13 @@ class Courier:
         if (errand.start, errand.end) in lane.flying and errand.epoch == lane.epoch:
             lane.flying.remove((errand.start, errand.end))
 
-    def _go_on_from(self, lane: Lane, errand: Send, index: int) -> None:
+    def _go_on_from(self, lane: Lane, errand: Send, index: int, now_s: float) -> None:
         if errand.epoch != lane.epoch:
             return
+        if index <= errand.start:
+            # It wants what it was just given, or less: once is a loss, again and again is a peer that wastes our time.
+            lane.retry_at_s = now_s + lane.retry_s
+            lane.retry_s = min(lane.retry_s * 2, config.RETRY_LAST_S)
         self._reset(lane)
         if index > self._engine.logs[lane.log_id].row.size:
             lane.phase = "ask"

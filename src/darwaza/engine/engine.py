@@ -186,6 +186,10 @@ class Engine:
         for log in list(self.logs.values()):
             if log.row.author == me and log.row.size == 0:
                 self._write_genesis(unit, log)
+            elif log.row.author == me and not self.site.is_signed(log.row.origin, log.row.checkpoint):
+                # The key, or what the corridor asks of a signature, has changed: the same tree, signed anew.
+                note = self.site.sign(log.row.origin, log.row.size, log.frontier.root())
+                unit.install(unit.log(log.row.id).with_row(checkpoint=note))
         self._commit(unit)
 
     def _open_log(self, unit: Unit, lane: Lane) -> None:
