@@ -1,8 +1,9 @@
 """Durable transfers a second through the ledger and the store: ``python -m bench.ledger``.
 
 What is measured: batches of groups, one transfer each, from ready orders through the engine's own book, rows and
-commit, to SQLite on disk with an fsync a batch. The same work over 10,000 accounts and over six, then holds and their postings.
-What is not: building the orders, and the rules and messages that give rise to them (see the payments benchmark).
+commit, to SQLite on disk with an fsync a batch. The same work over 10,000 accounts and over six, then holds and their
+postings. What is not: building the orders, and the rules and messages that give rise to them (see the payments
+benchmark).
 """
 
 import json
