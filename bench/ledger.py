@@ -2,8 +2,8 @@
 
 What is measured: batches of groups, one transfer each, from ready orders through the engine's own book, rows and
 commit, to SQLite on disk with an fsync a batch. The same work over 10,000 accounts and over six, then holds and their
-postings.
-What is not: building the orders, and the rules and messages that give rise to them (see the payments benchmark).
+postings. What is not: building the orders, and the rules and messages that give rise to them (see the payments
+benchmark).
 """
 
 import json

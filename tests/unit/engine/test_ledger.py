@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from darwaza.adapters.memory.store import MemoryStore
+from darwaza.engine.fsck import examine
 from darwaza.engine.intake import PlaceOrders, Submit
 from darwaza.engine.ledger import account_from, read_statement, transfer_from
 from darwaza.errors import PushbackError, ServiceError
@@ -13,6 +14,7 @@ from darwaza.kernel.machine import NEW, Decision, Draft, Refusal, Service, Trans
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.audit import audit
 from darwaza.ledger.order import Hold, Move, OpenAccount, Post, Void
+from darwaza.ports.store import Changes
 from darwaza.testing.world import World
 
 RUPEE = Asset("PKR", 2)
@@ -218,3 +220,17 @@ class TestStatement:
         said = read_statement(desk.store, "bank")
         assert [line.transfer.sequence for line in said.lines] == list(range(1, 802))
         assert len(read_statement(desk.store, "bank", 300).lines) == 501
+
+
+def test_fsck_finds_a_balance_that_is_not_the_sum_of_its_transfers(desk):
+    """One unit too many in a stored total is found, with the account's name."""
+    found = fsck(desk)
+    assert found == []
+    ((_, totals),) = desk.store.accounts(["bank"])
+    desk.store.commit(Changes(balances={"bank": totals._replace(credits_posted=101)}))
+    assert {finding.code for finding in fsck(desk)} == {"ledger_balance_differs", "ledger_not_balanced"}
+    desk.store.commit(Changes(balances={"bank": totals}))
+
+
+def fsck(desk):
+    return examine(desk.store, member="PK", trust=desk.engine.site.trust, services=[SERVICE])

@@ -11,6 +11,7 @@ import msgspec
 
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine.desk import answer_ask
+from darwaza.engine.fsck import examine
 from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, PlaceOrders, Settle, Submit, Wake
 from darwaza.engine.ledger import account_from, transfer_from
 from darwaza.kernel import batch
@@ -246,6 +247,9 @@ class Desk:
         """Both ledgers are sound and agree; at rest every payment and every hold has ended."""
         for land in self.lands.values():
             assert audit(land.accounts(), map(transfer_from, land.store.scan_transfers())) == []
+            if at_rest:
+                trust, services = land.engine.site.trust, [land.service]
+                assert examine(land.store, member=land.code, trust=trust, services=services) == []
             if at_rest:
                 for account in land.accounts():
                     assert account.balance.debits_pending == account.balance.credits_pending == 0, account
