@@ -8,8 +8,8 @@ instant only: comparing local dates is the fault that made a living transit syst
 01:00
 in summer ("date in the future").
 
-Days that people mean (a deadline "on 5 March at Torkham") end at local midnight, which may be 18:30, 19:00 or 19:30 UTC,
-and a local day may last 23 or 25 hours.
+Days that people mean (a deadline "on 5 March at Torkham") end at local midnight, which may be 18:30, 19:00 or
+19:30 UTC, and a local day may last 23 or 25 hours.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
