@@ -135,9 +135,7 @@ def check_terms(terms: GuaranteeTerms, regime: Regime) -> Refusal | None:
     return None
 
 
-def check_guarantee(
-    terms: GuaranteeTerms, declaration: Declaration, regime: Regime, now: datetime
-) -> Refusal | None:
+def check_guarantee(terms: GuaranteeTerms, declaration: Declaration, regime: Regime, now: datetime) -> Refusal | None:
     """Check that the guarantee fits this declaration now."""
     if terms.holder != declaration.holder.id:
         text = "the guarantee was issued to another holder"

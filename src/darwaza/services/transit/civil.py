@@ -1,12 +1,9 @@
 """Local civil time: an instant, its zone, and what the clock on the wall showed.
 
 Instants are kept in UTC. Beside each stands the IANA zone and the local time with its offset as they were known when
-the
-record was made, because zone rules change later and the paper in the driver's hand shows local time. Comparisons use
-the
-instant only: comparing local dates is the fault that made a living transit system refuse remarks between 00:01 and
-01:00
-in summer ("date in the future").
+the record was made, because zone rules change later and the paper in the driver's hand shows local time. Comparisons
+use the instant only: comparing local dates is the fault that made a living transit system refuse remarks between
+00:01 and 01:00 in summer ("date in the future").
 
 Days that people mean (a deadline "on 5 March at Torkham") end at local midnight, which may be 18:30, 19:00 or
 19:30 UTC, and a local day may last 23 or 25 hours.

@@ -1,9 +1,8 @@
 """The register of border crossings and customs offices.
 
-A crossing belongs to an ordered pair of members and has two sides, each with its own name, office, time zone and hours;
-UN/LOCODE gives both sides unrelated codes, several codes, or none, so it is an attribute here and not the key. An
-office
-id begins with its member's code, which is how a rule knows whose office it is without asking the register.
+A crossing belongs to an ordered pair of members and has two sides, each with its own name, office, time zone and
+hours; UN/LOCODE gives both sides unrelated codes, several codes, or none, so it is an attribute here and not the key.
+An office id begins with its member's code, which is how a rule knows whose office it is without asking the register.
 
 Hours that nobody has published are unknown, never "always open".
 """

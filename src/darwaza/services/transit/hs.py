@@ -1,8 +1,7 @@
 """The Harmonized System: is this six-digit code a subheading of the edition in force?
 
 The list is data (``profiles/hs2022.toml``): one line a heading. An edition has a period of validity, so a code is
-always
-checked against the edition of the declaration's own day; the 2028 edition will be another file.
+always checked against the edition of the declaration's own day; the 2028 edition will be another file.
 
 Standard: International Convention on the Harmonized Commodity Description and Coding System (Brussels, 1983).
 """

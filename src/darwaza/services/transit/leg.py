@@ -1,9 +1,9 @@
 """What the events of a movement add up to: legs, seals, goods on board, discrepancies.
 
-``progress`` is a pure function of the declaration and the *set* of events. Where two events exclude each other (two posts
-acted, each with its network cut) a written rule decides and the loser is listed as a discrepancy; nothing that
-happened is ever dropped. The rules stand in docs/concepts/transit-offline.md and a property test holds them: any order, any
-repetition, any grouping of the same events gives the same result.
+``progress`` is a pure function of the declaration and the *set* of events. Where two events exclude each other (two
+posts acted, each with its network cut) a written rule decides and the loser is listed as a discrepancy; nothing that
+happened is ever dropped. The rules stand in docs/concepts/transit-offline.md and a property test holds them: any
+order, any repetition, any grouping of the same events gives the same result.
 
 Standard: start, termination and discharge as in the TIR Convention, Article 1; eTIR v4.3 workflow errors 210 to 216.
 """

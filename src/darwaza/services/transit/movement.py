@@ -1,8 +1,8 @@
 """The movement: what one gateway knows of one transit.
 
 Every gateway concerned holds its own. Beside the declaration it is a *set of events*: what the legs, seals and
-liabilities are now is computed from that set (``darwaza.services.transit.leg``), never stored beside it. So two gateways that heard
-the same events agree, in whatever order and however often they heard them.
+liabilities are now is computed from that set (``darwaza.services.transit.leg``), never stored beside it. So two
+gateways that heard the same events agree, in whatever order and however often they heard them.
 """
 
 from datetime import datetime, timedelta

@@ -1,10 +1,9 @@
 """The wire form: RFC 8785 canonical JSON of the message structs, and strict reading of it.
 
 Between gateways a message body is canonical JSON, so that a digest names one text. The structs hold only strings
-without
-lone surrogates, integers within +-(2**53 - 1), booleans, null, lists and objects with ASCII names; for these msgspec's
-sorted encoding *is* RFC 8785 (a property test compares it with an independent implementation). Reading refuses every
-text that is not the canonical one, and names the field that is wrong.
+without lone surrogates, integers within +-(2**53 - 1), booleans, null, lists and objects with ASCII names; for these
+msgspec's sorted encoding *is* RFC 8785 (a property test compares it with an independent implementation). Reading
+refuses every text that is not the canonical one, and names the field that is wrong.
 """
 
 import re
