@@ -22,11 +22,13 @@ class Reference(msgspec.Struct, frozen=True):
         regimes: transit regimes.
         register: crossings and offices.
         hs: editions of the Harmonized System.
+        release_facts: names of facts a release of goods may require.
     """
 
     regimes: Regimes
     register: Register
     hs: tuple[HsEdition, ...]
+    release_facts: tuple[str, ...] = ("duty paid", "fee paid", "premium paid")
 
     def hs_edition(self, at: datetime) -> HsEdition | None:
         """Return the edition in force on the UTC day of an instant."""
@@ -37,7 +39,7 @@ class Reference(msgspec.Struct, frozen=True):
 def check_declaration(declaration: Declaration, reference: Reference, now: datetime) -> Refusal | None:
     """Check everything about a declaration that its own text and the data decide.
 
-    The order: regime, members, itinerary, offices, goods, HS codes, guarantee.
+    The order: regime, members, itinerary, offices, goods, HS codes, required facts, guarantee.
 
     Args:
         declaration: as lodged.
@@ -52,6 +54,7 @@ def check_declaration(declaration: Declaration, reference: Reference, now: datet
         or check_itinerary(declaration.legs, reference.register, regime)
         or _goods(declaration)
         or _hs(declaration, reference, now)
+        or _facts(declaration, reference)
         or check_guarantee(declaration.guarantee, declaration, regime, now)
     )
 
@@ -112,6 +115,14 @@ def _hs(declaration: Declaration, reference: Reference, now: datetime) -> Refusa
         if not edition.holds(item.hs):
             text = f"{item.hs} is not a subheading of HS {edition.edition}"
             return Refusal.of(No.HS_UNKNOWN, text, f"/goods/{index}/hs")
+    return None
+
+
+def _facts(declaration: Declaration, reference: Reference) -> Refusal | None:
+    """Check that what the release waits for can ever be stated."""
+    for index, name in enumerate(declaration.release_requires):
+        if name not in reference.release_facts:
+            return Refusal.of(No.FACT_UNKNOWN, f"no release waits for {name!r}", f"/release_requires/{index}")
     return None
 
 

@@ -28,6 +28,7 @@ class TransitRefusal(RefusalCode):
     OFFICE_UNKNOWN = ("office_unknown", False)
     GOODS_WRONG = ("goods_wrong", False)
     HS_UNKNOWN = ("hs_unknown", False)
+    FACT_UNKNOWN = ("fact_unknown", False)
     VERSION_WRONG = ("version_wrong", False)
     HOLDER_MISMATCH = ("holder_mismatch", False)
     GUARANTEE_KIND_UNKNOWN = ("guarantee_kind_unknown", False)

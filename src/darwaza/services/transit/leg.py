@@ -133,7 +133,7 @@ def progress(movement: Movement) -> Progress:
     _reused_numbers(movement.events, found)
     _rival_editions(movement, found)
     packages = _packages(movement, legs, found)
-    seals, seal_faults = custody_chain(movement.recorded, movement.events)
+    seals, seal_faults = custody_chain(movement.accepted, movement.events)
     found += [Discrepancy(what, -1, event, detail) for what, event, detail in seal_faults]
     cancelled = _cancelled(legs, movement.events, found)
     return Progress(
@@ -263,8 +263,8 @@ def _vehicles(declared: tuple[Vehicle, ...], events: Sequence[Event]) -> tuple[V
 def _trackers(movement: Movement) -> tuple[str, ...]:
     """Return the trackers fitted and not removed."""
     on: dict[str, None] = {}
-    if movement.recorded is not None and movement.recorded.tracker:
-        on[movement.recorded.tracker] = None
+    if movement.accepted is not None and movement.accepted.tracker:
+        on[movement.accepted.tracker] = None
     for event in movement.events:
         if isinstance(event, TrackerChange):
             if event.action == "fitted":

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from darwaza.kernel.machine import Case
 from darwaza.services.transit.message import Event
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.internal import I2, I7, Share
@@ -70,9 +71,10 @@ class Movement(msgspec.Struct, frozen=True):
     """Data of a movement's case.
 
     Attributes:
-        terms: of the guarantee.
-        declaration: the edition in force; None at a guarantor that has only been asked for the guarantee.
+        terms: of the guarantee; None when only events have been heard of so far.
+        declaration: the edition in force; None as long as it has not been heard of.
         recorded: the acceptance (or amendment, or new itinerary) in force; None before the acceptance.
+        original: the acceptance itself, when a later edition is in force; None when ``recorded`` is it.
         pending: an acceptance or new itinerary that waits for the guarantor's word.
         requested: an amendment the holder asked for after the acceptance.
         acceptance: the guarantor's word.
@@ -87,9 +89,10 @@ class Movement(msgspec.Struct, frozen=True):
         closed_reason: why it was withdrawn.
     """
 
-    terms: GuaranteeTerms
+    terms: GuaranteeTerms | None = None
     declaration: Declaration | None = None
     recorded: I7 | None = None
+    original: I7 | None = None
     pending: I7 | None = None
     requested: Declaration | None = None
     acceptance: I2 | None = None
@@ -113,6 +116,20 @@ class Movement(msgspec.Struct, frozen=True):
             raise ValueError("this movement has no declaration yet")
         return self.declaration
 
+    def guarantee(self) -> GuaranteeTerms:
+        """Return the terms where the state guarantees that there are some."""
+        if self.terms is None:
+            raise ValueError("this movement has no guarantee yet")
+        return self.terms
+
+    @property
+    def accepted(self) -> I7 | None:
+        """The acceptance at departure, with its seals."""
+        return self.original or self.recorded
+
+
+MovementCase = Case[Movement]
+"""The case of a movement."""
 
 _FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 
@@ -137,10 +154,17 @@ def with_edition(movement: Movement, recorded: I7) -> Movement:
     """
     version = version_of(recorded)
     versions = tuple(sorted({*movement.versions, version}))
-    changed = msgspec.structs.replace(movement, versions=versions)
-    if versions[-1] != version:
-        return changed
-    return msgspec.structs.replace(changed, recorded=recorded, declaration=recorded.declaration)
+    known = [edition for edition in (movement.original, movement.recorded, recorded) if edition is not None]
+    first = min(known, key=lambda edition: (edition.declaration.version, -version_of(edition).age))
+    latest = max(known, key=version_of)
+    return msgspec.structs.replace(
+        movement,
+        versions=versions,
+        recorded=latest,
+        original=None if first == latest else first,
+        declaration=latest.declaration,
+        terms=latest.declaration.guarantee,
+    )
 
 
 def concerned(declaration: Declaration) -> tuple[str, ...]:
