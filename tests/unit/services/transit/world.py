@@ -294,6 +294,6 @@ def drive(world, movement, leg):
 
 
 __all__ = [
-    "Accept", "Carried", "Elapsed", "I17", "SealChange", "World", "accepted", "booking", "declaration", "discharge",
+    "Accept", "Carried", "Elapsed", "I17", "START", "SealChange", "World", "accepted", "booking", "declaration", "discharge",
     "drive", "legs_karachi", "reference", "register", "stamp", "start", "terminate", "terms", "uid",
 ]  # fmt: skip
