@@ -55,7 +55,8 @@ def parse_canonical(raw: bytes, bytes_max: int = CANONICAL_BYTES_MAX) -> Any:
     """Read JSON that must already be in canonical form.
 
     Repeated names, white space, other spellings of numbers or strings and unsorted names all fail the same way: the
-    value does not write back to the same bytes.
+    value does not write back to the same bytes. Integers beyond ``INTEGER_MAX`` are refused as well (RFC 7493 section
+    2.2), although ``canonical`` writes whole floats from there up to 1e21 as such.
 
     Args:
         raw: the JSON text in UTF-8.

@@ -15,6 +15,7 @@ Example::
     cosigned_at(signature)
 """
 
+import re
 from typing import ClassVar
 
 import msgspec
@@ -39,6 +40,7 @@ ORIGIN_BYTES_MAX = 255
 
 _TIMESTAMP_BYTES = 8
 _COSIGNED_LENGTHS = frozenset({_TIMESTAMP_BYTES + ED25519_SIGNATURE_BYTES, _TIMESTAMP_BYTES + MLDSA44_SIGNATURE_BYTES})
+_FORBIDDEN_IN_ORIGIN = re.compile("[\x00-\x1f\ud800-\udfff]")
 _SUBTREE_LABEL = b"subtree/v1\n\x00"
 
 
@@ -75,8 +77,8 @@ def parse_text(text: str) -> Checkpoint:
     if len(lines) != 4 or lines[3]:  # noqa: PLR2004 - three lines, each with its newline
         raise _malformed("a checkpoint is three lines: origin, size and root")
     origin, size, root = lines[0], parse_decimal(lines[1]), parse_base64(lines[2], HASH_BYTES)
-    if not origin or len(origin.encode("utf-8", "replace")) > ORIGIN_BYTES_MAX:
-        raise _malformed(f"an origin has 1 to {ORIGIN_BYTES_MAX} bytes")
+    if not origin or _FORBIDDEN_IN_ORIGIN.search(origin) or len(origin.encode("utf-8")) > ORIGIN_BYTES_MAX:
+        raise _malformed(f"an origin has 1 to {ORIGIN_BYTES_MAX} bytes and no control characters")
     return Checkpoint(origin, size, root)
 
 

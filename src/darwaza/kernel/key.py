@@ -7,6 +7,7 @@ key could deny any of them; and it takes encodings of which there are several fo
 What is left to others: proof of possession (``darwaza.kernel.member``), key files and rotation.
 """
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -96,67 +97,74 @@ def admit_mldsa44(raw: bytes) -> None:
         raise _refuse(f"an ML-DSA-44 public key has {MLDSA44_KEY_BYTES} bytes, not {len(raw)}")
 
 
-class Ed25519PublicKey:
-    """An admitted Ed25519 public key.
+class _AdmittedKey:
+    __slots__ = ("_verify", "raw")
+
+    raw: bytes
+    _verify: Callable[[bytes, bytes], None]
+
+    def verify(self, signature: bytes, message: bytes) -> bool:
+        """Tell whether the signature over the message is true; a signature of wrong length is not."""
+        try:
+            self._verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Ed25519PublicKey(_AdmittedKey):
+    """An admitted Ed25519 public key; signatures have 64 bytes.
 
     Raises:
         SignatureError: code ``key_not_admitted``.
     """
 
-    __slots__ = ("_verify", "raw")
+    __slots__ = ()
 
     def __init__(self, raw: bytes) -> None:
         admit_ed25519(raw)
         self.raw = raw
         self._verify = ed25519.Ed25519PublicKey.from_public_bytes(raw).verify
 
-    def verify(self, signature: bytes, message: bytes) -> bool:
-        """Tell whether the signature (64 bytes, RFC 8032) over the message is true."""
-        try:
-            self._verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
 
-
-class MLDSA44PublicKey:
-    """An admitted ML-DSA-44 public key.
+class MLDSA44PublicKey(_AdmittedKey):
+    """An admitted ML-DSA-44 public key; signatures have 2420 bytes and an empty context.
 
     Raises:
         SignatureError: code ``key_not_admitted``.
     """
 
-    __slots__ = ("_verify", "raw")
+    __slots__ = ()
 
     def __init__(self, raw: bytes) -> None:
         admit_mldsa44(raw)
         self.raw = raw
         self._verify = mldsa.MLDSA44PublicKey.from_public_bytes(raw).verify
 
-    def verify(self, signature: bytes, message: bytes) -> bool:
-        """Tell whether the signature (2420 bytes, FIPS 204, empty context) over the message is true."""
-        try:
-            self._verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
+
+def _check_seed(seed: bytes) -> None:
+    if len(seed) != SEED_BYTES:
+        raise _refuse(f"a seed has {SEED_BYTES} bytes, not {len(seed)}")
 
 
 class Ed25519PrivateKey:
-    """An Ed25519 key that signs, from its 32-byte seed.
+    """An Ed25519 key that signs, from its 32-byte seed. Signing the same message again gives the same signature.
 
     Raises:
         SignatureError: code ``key_not_admitted``, for a seed of another length.
     """
 
-    __slots__ = ("public", "sign")
+    __slots__ = ("_sign", "public")
 
     def __init__(self, seed: bytes) -> None:
-        if len(seed) != SEED_BYTES:
-            raise _refuse(f"an Ed25519 seed has {SEED_BYTES} bytes, not {len(seed)}")
+        _check_seed(seed)
         private = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
         self.public: PublicKey = Ed25519PublicKey(private.public_key().public_bytes_raw())
-        self.sign = private.sign
+        self._sign = private.sign
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign the message; 64 bytes."""
+        return self._sign(message)
 
 
 class MLDSA44PrivateKey:
@@ -169,12 +177,11 @@ class MLDSA44PrivateKey:
     __slots__ = ("_sign", "public")
 
     def __init__(self, seed: bytes) -> None:
-        if len(seed) != SEED_BYTES:
-            raise _refuse(f"an ML-DSA-44 seed has {SEED_BYTES} bytes, not {len(seed)}")
+        _check_seed(seed)
         private = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed)
         self.public: PublicKey = MLDSA44PublicKey(private.public_key().public_bytes_raw())
         self._sign = private.sign
 
     def sign(self, message: bytes) -> bytes:
-        """Sign the message (FIPS 204, empty context); 2420 bytes."""
+        """Sign the message with an empty context; 2420 bytes."""
         return self._sign(message)

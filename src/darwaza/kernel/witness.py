@@ -11,11 +11,12 @@ Example::
 
     request = parse_request(body)
     verdict = judge(held, request, verifiers_of(request.checkpoint.origin))
-    if verdict.status == 200:
+    if verdict.status is HTTPStatus.OK:
         ...  # store request.checkpoint, then answer format_cosignatures([cosigner.sign(...)])
 """
 
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 
 import msgspec
 
@@ -40,13 +41,6 @@ REQUEST_BYTES_MAX = NOTE_BYTES_MAX + 4096
 
 SIZE_MEDIA_TYPE = "text/x.tlog.size"
 """Content type of the body that goes with status 409."""
-
-OK = 200
-BAD_REQUEST = 400
-FORBIDDEN = 403
-NOT_FOUND = 404
-CONFLICT = 409
-UNPROCESSABLE = 422
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -74,7 +68,7 @@ class Verdict(msgspec.Struct, frozen=True):
         media_type: of the body, "" when there is none.
     """
 
-    status: int
+    status: HTTPStatus
     body: bytes = b""
     media_type: str = ""
 
@@ -129,29 +123,29 @@ def judge(held: Checkpoint | None, request: Request, verifiers: Sequence[Verifie
         raise InvariantError(f"a checkpoint of {held.origin} was held against one of {new.origin}")
     # 1. The origin is known.
     if not verifiers:
-        return Verdict(NOT_FOUND)
+        return Verdict(HTTPStatus.NOT_FOUND)
     # 2. A trusted key signed, and no signature by a trusted key is false.
     try:
         verified(request.note, verifiers)
     except SignatureError:
-        return Verdict(FORBIDDEN)
+        return Verdict(HTTPStatus.FORBIDDEN)
     # 3. The log does not ask to go back.
     if request.old_size > new.size:
-        return Verdict(BAD_REQUEST)
+        return Verdict(HTTPStatus.BAD_REQUEST)
     # 4. It starts from what this witness holds; otherwise it is told where to start.
     held_size = 0 if held is None else held.size
     if request.old_size != held_size:
-        return Verdict(CONFLICT, b"%d\n" % held_size, SIZE_MEDIA_TYPE)
+        return Verdict(HTTPStatus.CONFLICT, b"%d\n" % held_size, SIZE_MEDIA_TYPE)
     # 5. An empty log has the empty tree's root.
     if new.size == 0 and new.root != EMPTY_ROOT:
-        return Verdict(UNPROCESSABLE)
+        return Verdict(HTTPStatus.UNPROCESSABLE_ENTITY)
     # 6. The new tree continues the held one; every tree continues the empty one, without a proof.
     if held is None or held.size == 0:
         consistent = not request.proof
     else:
         # For equal sizes this holds just when the roots are equal and the proof is empty.
         consistent = verify_consistency(held.size, new.size, old_root=held.root, new_root=new.root, proof=request.proof)
-    return Verdict(OK) if consistent else Verdict(UNPROCESSABLE)
+    return Verdict(HTTPStatus.OK) if consistent else Verdict(HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def format_cosignatures(signatures: Iterable[Signature]) -> bytes:
