@@ -6,7 +6,7 @@ values a store would write. What is not: building the orders, and any disk.
 
 import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 from darwaza.kernel.machine import Refusal
@@ -76,7 +76,7 @@ def payments(accounts: int, offset: int) -> list[Group]:
     return groups
 
 
-def measure(make, accounts: int) -> float:
+def measure(make: Callable[[int, int], list[Group]], accounts: int) -> float:
     """Transfers a second over all batches, and check that none was refused."""
     reader = Accounts(accounts)
     transfers = 0
