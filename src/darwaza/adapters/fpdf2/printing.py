@@ -20,6 +20,7 @@ _FONT = "noto"
 _FALLBACK = "noto-arabic"
 _INK = (30, 30, 30)
 _GREY = (110, 110, 110)
+_RULE = (200, 205, 212)
 _SHADE = (235, 238, 242)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _PICTURE_MM = 84
@@ -73,7 +74,7 @@ class _Document(FPDF):
         self.multi_cell(0, 9, self._sheet.title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.set_font(_FONT, size=9)
         self.set_text_color(*_GREY)
-        self.multi_cell(0, 5, self._sheet.subtitle, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(0, 5, self._sheet.subtitle, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(3)
 
     def fields(self) -> None:
@@ -83,7 +84,11 @@ class _Document(FPDF):
         self.set_text_color(*_INK)
         label = FontFace(color=_GREY)
         with self.table(
-            borders_layout="NONE", first_row_as_headings=False, col_widths=(18, 32, 18, 32), line_height=5
+            borders_layout="NONE",
+            first_row_as_headings=False,
+            col_widths=(15, 37, 15, 33),
+            line_height=5,
+            text_align="LEFT",
         ) as table:
             for at in range(0, len(pairs), 2):
                 row = table.row()
@@ -102,9 +107,14 @@ class _Document(FPDF):
         self.ln(2)
         self.cell(0, 7, grid.heading, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.set_font(_FONT, size=8)
+        self.set_draw_color(*_RULE)
         heading = FontFace(fill_color=_SHADE, color=_INK)
         with self.table(
-            borders_layout="HORIZONTAL_LINES", col_widths=grid.widths, headings_style=heading, line_height=4.6
+            borders_layout="HORIZONTAL_LINES",
+            col_widths=grid.widths,
+            headings_style=heading,
+            line_height=4.6,
+            text_align="LEFT",
         ) as table:
             for values in (grid.columns, *grid.rows):
                 row = table.row()
