@@ -20,7 +20,7 @@ from darwaza.standards.etir.value import Body, Declaration
 
 LODGED = "lodged"
 DECLINED = "declined"
-CANCELLED = "cancelled"
+WITHDRAWN = "withdrawn"
 
 
 class Lodging:
@@ -71,7 +71,7 @@ class Lodging:
         reason: Withdraw = command.body
         data = msgspec.structs.replace(case.data, closed_reason=reason.reason)
         told = _to_departure(E13(context.case_id, reason.reason), declaration, context)
-        return Decision(CANCELLED, data, messages=told)
+        return Decision(WITHDRAWN, data, messages=told)
 
     def hear_e9(self, _: object, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """Advance data arrives at the member of departure."""
@@ -110,7 +110,7 @@ class Lodging:
         if origin_member(received) != case.data.known().holder_party[:2]:
             return Refusal.of(No.NOT_AUTHORITY, "only the holder's own gateway withdraws")
         data = msgspec.structs.replace(case.data, closed_reason=body.reason)
-        return Decision(CANCELLED, data, messages=(draft(E14(context.case_id), origin_member(received)),))
+        return Decision(WITHDRAWN, data, messages=(draft(E14(context.case_id), origin_member(received)),))
 
     def hear_answer(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """E10 or E12: the member of departure took the data, or says what is wrong with them."""
@@ -145,7 +145,7 @@ class Lodging:
         body = read(received, context, E13)
         if isinstance(body, Refusal):
             return body
-        return Decision(CANCELLED, msgspec.structs.replace(case.data, closed_reason=body.reason))
+        return Decision(WITHDRAWN, msgspec.structs.replace(case.data, closed_reason=body.reason))
 
     def _holder(self, command: Command, declaration: Declaration, context: Context) -> Refusal | None:
         """Refuse a party that is not the holder of this declaration, or a declaration of another case."""

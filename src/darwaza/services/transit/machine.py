@@ -14,7 +14,8 @@ the acceptance are what ``leg.progress`` computes; the engine checks that a rule
     held       an office refused to start its leg
     ended      every leg is terminated
     discharged every leg is discharged: the guarantee is free
-    cancelled  withdrawn or cancelled before it started
+    withdrawn  taken back by the holder before the acceptance; if customs had accepted meanwhile, that prevails
+    cancelled  cancelled by customs of departure before it started
 """
 
 from collections.abc import Mapping
@@ -23,10 +24,11 @@ from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.services.transit import acts
 from darwaza.services.transit.binding import ASKING, HEARD, RESERVED, Binding
 from darwaza.services.transit.check import Reference
-from darwaza.services.transit.lodging import CANCELLED, DECLINED, LODGED, Lodging
+from darwaza.services.transit.lodging import DECLINED, LODGED, WITHDRAWN, Lodging
 from darwaza.services.transit.movement import Movement
 
-ACCEPTED, MOVING, HELD, ENDED, DISCHARGED = "accepted", "moving", "held", "ended", "discharged"
+ACCEPTED, MOVING, HELD = "accepted", "moving", "held"
+ENDED, DISCHARGED, CANCELLED = "ended", "discharged", "cancelled"
 
 AFTER = (ACCEPTED, MOVING, HELD, ENDED, DISCHARGED, CANCELLED)
 """States of an accepted movement; any of them may follow from any other, because late events may come."""
@@ -75,29 +77,29 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         (HEARD, restored("transit.i7")): Transition(binding.hear_i7, AFTER),
         (HEARD, restored("transit.i15")): Transition(binding.hear_i15, AFTER),
         (LODGED, "amend"): Transition(lodging.amend, (LODGED,)),
-        (LODGED, "withdraw"): Transition(lodging.withdraw, (CANCELLED,)),
+        (LODGED, "withdraw"): Transition(lodging.withdraw, (WITHDRAWN,)),
         (LODGED, "accept"): Transition(binding.accept, (ASKING, ACCEPTED)),
         (LODGED, "transit.e11"): Transition(lodging.hear_e11, (LODGED, DECLINED)),
-        (LODGED, "transit.e13"): Transition(lodging.hear_e13, (CANCELLED,)),
+        (LODGED, "transit.e13"): Transition(lodging.hear_e13, (WITHDRAWN,)),
         (LODGED, "transit.e10"): Transition(lodging.hear_answer, (LODGED, DECLINED)),
         (LODGED, "transit.e12"): Transition(lodging.hear_answer, (LODGED, DECLINED)),
         (LODGED, "transit.i1"): Transition(binding.hear_i1, (LODGED,)),
         (LODGED, "transit.i7"): Transition(binding.hear_i7, AFTER),
         (LODGED, "transit.i15"): Transition(binding.hear_i15, AFTER),
         (LODGED, restored("transit.e11")): Transition(lodging.restore, (LODGED,)),
-        (LODGED, restored("transit.e13")): Transition(lodging.restore_withdrawal, (CANCELLED,)),
+        (LODGED, restored("transit.e13")): Transition(lodging.restore_withdrawal, (WITHDRAWN,)),
         (LODGED, restored("transit.i1")): Transition(binding.restore_asking, (LODGED,)),
         (LODGED, restored("transit.i2")): Transition(binding.restore_i2, (LODGED,)),
         (LODGED, restored("transit.i7")): Transition(binding.hear_i7, AFTER),
         (LODGED, restored("transit.i15")): Transition(binding.hear_i15, AFTER),
         (DECLINED, "amend"): Transition(lodging.amend, (LODGED,)),
-        (DECLINED, "withdraw"): Transition(lodging.withdraw, (CANCELLED,)),
+        (DECLINED, "withdraw"): Transition(lodging.withdraw, (WITHDRAWN,)),
         (DECLINED, "transit.e11"): Transition(lodging.hear_e11, (LODGED, DECLINED)),
         (DECLINED, "transit.e12"): Transition(lodging.hear_answer, (DECLINED,)),
-        (DECLINED, "transit.e13"): Transition(lodging.hear_e13, (CANCELLED,)),
+        (DECLINED, "transit.e13"): Transition(lodging.hear_e13, (WITHDRAWN,)),
         (DECLINED, "transit.i1"): Transition(binding.hear_i1, (RESERVED, DECLINED)),
         (DECLINED, restored("transit.e11")): Transition(lodging.restore, (LODGED,)),
-        (DECLINED, restored("transit.e13")): Transition(lodging.restore_withdrawal, (CANCELLED,)),
+        (DECLINED, restored("transit.e13")): Transition(lodging.restore_withdrawal, (WITHDRAWN,)),
         (DECLINED, restored("transit.i2")): Transition(binding.restore_i2, (DECLINED,)),
         (ASKING, "transit.i2"): Transition(binding.hear_i2, (*AFTER, DECLINED)),
         (RESERVED, "transit.i1"): Transition(binding.hear_i1, (RESERVED,)),
@@ -106,7 +108,10 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         (RESERVED, restored("transit.i2")): Transition(binding.restore_i2, (RESERVED,)),
         (RESERVED, restored("transit.i7")): Transition(binding.hear_i7, AFTER),
         (RESERVED, restored("transit.i15")): Transition(binding.hear_i15, AFTER),
-        (CANCELLED, "transit.e14"): Transition(lodging.hear_nothing_new, (CANCELLED,)),
+        (WITHDRAWN, "transit.e14"): Transition(lodging.hear_nothing_new, (WITHDRAWN,)),
+        (WITHDRAWN, "transit.i1"): Transition(binding.hear_i1, (WITHDRAWN,)),
+        (WITHDRAWN, "transit.i7"): Transition(binding.hear_i7, AFTER),
+        (WITHDRAWN, "transit.i15"): Transition(binding.hear_i15, AFTER),
     }
     early = {
         (state, kind): Transition(acts.hear, (HEARD,) if state == NEW else (state,))

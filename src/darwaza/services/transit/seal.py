@@ -12,6 +12,7 @@ import msgspec
 
 from darwaza.services.transit.message import Event, SealChange
 from darwaza.standards.etir.internal import I7
+from darwaza.standards.etir.value import SealMark
 
 INTACT = "intact"
 BROKEN = "broken"
@@ -56,11 +57,13 @@ class Custody(msgspec.Struct, frozen=True):
 
 
 _STATUS = {"affixed": INTACT, "checked": INTACT, "broken": BROKEN, "replaced": REPLACED, "removed": REMOVED}
+_RANK = {action: rank for rank, action in enumerate(("affixed", "checked", "broken", "replaced", "removed"))}
+"""Order of steps that carry one instant: two of an officer's entries may fall into the same second."""
+
+Fault = tuple[str, str, str]
 
 
-def custody_chain(
-    recorded: I7 | None, events: Sequence[Event]
-) -> tuple[tuple[Custody, ...], list[tuple[str, str, str]]]:
+def custody_chain(recorded: I7 | None, events: Sequence[Event]) -> tuple[tuple[Custody, ...], list[Fault]]:
     """Add up the seal events.
 
     Args:
@@ -70,17 +73,18 @@ def custody_chain(
     Returns:
         The chains in the order the seals were affixed; and faults as (code, event, sentence).
     """
-    chains: dict[str, Custody] = {}
-    faults: list[tuple[str, str, str]] = []
-    if recorded is not None:
-        stamp = recorded.stamp
-        for seal in recorded.seals:
-            step = CustodyStep("affixed", stamp.office, stamp.officer, stamp.at, "", stamp.event)
-            chains[seal.number] = Custody(seal.number, seal.kind, INTACT, (step,))
-    for event in events:
-        if isinstance(event, SealChange):
-            _step(event, chains, faults)
-    return tuple(chains.values()), faults
+    changes = [event for event in events if isinstance(event, SealChange)]
+    faults: list[Fault] = []
+    chains = _affixed(recorded, changes, faults)
+    steps: dict[str, list[CustodyStep]] = {number: [chain.steps[0]] for number, chain in chains.items()}
+    for event in sorted(changes, key=lambda item: (item.stamp.at, _RANK[item.action], item.stamp.event)):
+        if event.action == "affixed":
+            continue
+        if event.number not in steps:
+            faults.append(("seal-unknown", event.stamp.event, f"seal {event.number} was never affixed here"))
+            continue
+        steps[event.number].append(_step(event, event.action))
+    return tuple(_with_steps(chain, steps[chain.number]) for chain in chains.values()), faults
 
 
 def on_now(chains: Sequence[Custody]) -> tuple[str, ...]:
@@ -88,31 +92,36 @@ def on_now(chains: Sequence[Custody]) -> tuple[str, ...]:
     return tuple(chain.number for chain in chains if chain.status == INTACT)
 
 
-def _step(event: SealChange, chains: dict[str, Custody], faults: list[tuple[str, str, str]]) -> None:
-    """Add one event to the chains."""
+def _affixed(recorded: I7 | None, changes: Sequence[SealChange], faults: list[Fault]) -> dict[str, Custody]:
+    """Begin a chain for every seal that was ever put on; note a number that was put on twice."""
+    chains: dict[str, Custody] = {}
+    if recorded is not None:
+        stamp = recorded.stamp
+        for seal in recorded.seals:
+            step = CustodyStep("affixed", stamp.office, stamp.officer, stamp.at, "", stamp.event)
+            chains[seal.number] = Custody(seal.number, seal.kind, INTACT, (step,))
+    for event in changes:
+        put_on = event.replacement
+        if event.action == "affixed":
+            put_on = SealMark(event.number, put_on.kind if put_on is not None else "bolt")
+        elif event.action != "replaced" or put_on is None:
+            continue
+        if put_on.number in chains:
+            faults.append(("seal-repeated", event.stamp.event, f"seal {put_on.number} was affixed before"))
+        else:
+            chains[put_on.number] = Custody(put_on.number, put_on.kind, INTACT, (_step(event, "affixed"),))
+    return chains
+
+
+def _step(event: SealChange, action: str) -> CustodyStep:
+    """Word one step."""
     stamp = event.stamp
-    step = CustodyStep(event.action, stamp.office, stamp.officer, stamp.at, event.reason, stamp.event)
-    if event.action == "affixed":
-        kind = event.replacement.kind if event.replacement is not None else "bolt"
-        _affix(event.number, kind, step, chains, faults)
-        return
-    chain = chains.get(event.number)
-    if chain is None:
-        faults.append(("seal-unknown", stamp.event, f"seal {event.number} was never affixed here"))
-    else:
-        # A check does not mend a broken seal.
-        status = chain.status if event.action == "checked" else _STATUS[event.action]
-        chains[event.number] = Custody(chain.number, chain.kind, status, (*chain.steps, step))
-    if event.action == "replaced" and event.replacement is not None:
-        _affix(event.replacement.number, event.replacement.kind, step, chains, faults)
+    return CustodyStep(action, stamp.office, stamp.officer, stamp.at, event.reason, stamp.event)
 
 
-def _affix(
-    number: str, kind: str, step: CustodyStep, chains: dict[str, Custody], faults: list[tuple[str, str, str]]
-) -> None:
-    """Begin a chain, or note that the number stands twice."""
-    if number in chains:
-        faults.append(("seal-repeated", step.event, f"seal {number} was affixed before"))
-        return
-    affixed = CustodyStep("affixed", step.office, step.officer, step.at, step.reason, step.event)
-    chains[number] = Custody(number, kind, INTACT, (affixed,))
+def _with_steps(chain: Custody, steps: Sequence[CustodyStep]) -> Custody:
+    """Complete a chain: a check does not mend a broken seal, everything else sets its status."""
+    status = INTACT
+    for step in steps:
+        status = status if step.action == "checked" else _STATUS[step.action]
+    return Custody(chain.number, chain.kind, status, tuple(steps))

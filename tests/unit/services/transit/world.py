@@ -193,6 +193,11 @@ class World:
                     self.refused.append((origin, destination, received.kind, outcome))
             self.check()
 
+    def run_once(self):
+        """Deliver one message."""
+        origin, destination, name, case_id, received = self.queue.pop(0)
+        return self.gateways[destination].give(name, case_id, received)
+
     def check(self):
         """Liabilities never exceed cover, and every asset sums to zero."""
         for gateway in self.gateways.values():
