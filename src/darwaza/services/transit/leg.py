@@ -149,13 +149,13 @@ def progress(movement: Movement) -> Progress:
 
 
 def _first(events: Iterable[Event], what: str, index: int, found: list[Discrepancy]) -> Event | None:
-    """Take the earliest of several events that exclude each other and list the others."""
+    """Take the first of several events that exclude each other and list the others."""
     winner: Event | None = None
-    for event in events:  # sorted by instant and id, so the first is the earliest
+    for event in events:
         if winner is None:
             winner = event
         else:
-            text = f"{event.stamp.office} acted, but {winner.stamp.office} had acted before"
+            text = f"{event.stamp.office} acted, but what {winner.stamp.office} did counts"
             found.append(Discrepancy(what, index, event.stamp.event, text))
     return winner
 
@@ -167,8 +167,15 @@ def _leg(index: int, leg: Leg, events: Sequence[Event], found: list[Discrepancy]
         for event in events
         if isinstance(event, I9 | I11 | I13 | I17) and event.leg == index and event.stamp.office[:2] == leg.member
     ]
-    start = _first((event for event in own if isinstance(event, I9)), "duplicate-start", index, found)
-    end = _first((event for event in own if isinstance(event, I11)), "duplicate-termination", index, found)
+    # The office the itinerary names outweighs another one; then the earlier outweighs the later.
+    starts = sorted(
+        (event for event in own if isinstance(event, I9)), key=lambda event: event.stamp.office != leg.entry_office
+    )
+    ends = sorted(
+        (event for event in own if isinstance(event, I11)), key=lambda event: event.stamp.office != leg.exit_office
+    )
+    start = _first(starts, "duplicate-start", index, found)
+    end = _first(ends, "duplicate-termination", index, found)
     discharge = _first((event for event in own if isinstance(event, I13)), "duplicate-discharge", index, found)
     refusals = tuple(event for event in own if isinstance(event, I17))
     if start is None and (end is not None or discharge is not None):
@@ -215,6 +222,14 @@ def _off_itinerary(legs: Sequence[Leg], events: Sequence[Event], found: list[Dis
         if event.leg >= len(legs) or legs[event.leg].member != event.stamp.office[:2]:
             text = f"{event.stamp.office} acted on a leg that is not its member's in the itinerary in force"
             found.append(Discrepancy("off-itinerary", event.leg, event.stamp.event, text))
+            continue
+        leg = legs[event.leg]
+        if isinstance(event, I13):
+            continue
+        expected = leg.exit_office if isinstance(event, I11) else leg.entry_office
+        if event.stamp.office != expected:
+            text = f"{event.stamp.office} acted where the itinerary in force names {expected}"
+            found.append(Discrepancy("other-office", event.leg, event.stamp.event, text))
 
 
 def _reused_numbers(events: Sequence[Event], found: list[Discrepancy]) -> None:

@@ -207,9 +207,7 @@ def test_kinds_follow_the_law_of_the_day(kind):
         "BG", guarantor="PK", chain="PK/nbp", regime="aptta", kind=kind, per_member=False, single_use=False,
         members=("AF", "PK"), valid_until=year,
     )  # fmt: skip
-    outcome = world.pk.do(
-        "register", uid("g"), Register(guarantee, "PK/x"), party="PK/nbp", name="guarantee"
-    )
+    outcome = world.pk.do("register", uid("g"), Register(guarantee, "PK/x"), party="PK/nbp", name="guarantee")
     assert (outcome.state if isinstance(outcome, Decision) else outcome.code) == (
         "registered" if kind == "bank" else "guarantee_kind_unknown"
     )

@@ -154,7 +154,12 @@ class TestGuards:
     @pytest.mark.parametrize(
         ("index", "change", "code", "pointer"),
         [
-            (1, {"member": "IR", "entry_office": "IRDOG", "exit_office": "IRDOG"}, "member_not_bound", "/legs/1/member"),
+            (
+                1,
+                {"member": "IR", "entry_office": "IRDOG", "exit_office": "IRDOG"},
+                "member_not_bound",
+                "/legs/1/member",
+            ),
             (0, {"exit_office": "UZ-YALLAMA"}, "itinerary_wrong", "/legs/0/exit_office"),
             (0, {"crossing": "KZ-UZ/KONYSBAYEV"}, "itinerary_wrong", "/legs/0/crossing"),
             (0, {"crossing": None}, "itinerary_wrong", "/legs/0/crossing"),
@@ -217,9 +222,7 @@ class TestGuards:
         world.now = START.replace(hour=19, minute=15) + timedelta(days=2)
         assert isinstance(world.af.do("start", movement, start(world, movement, 1, "AFHRT")), Decision)
         world.pass_time(minutes=20)  # 00:05 in Kabul, still 19:35 UTC of the day before
-        assert isinstance(
-            world.af.do("terminate", movement, terminate(world, movement, 1, "AFHRT", "AFRKH")), Decision
-        )
+        assert isinstance(world.af.do("terminate", movement, terminate(world, movement, 1, "AFHRT", "AFRKH")), Decision)
         assert isinstance(world.pk.do("start", movement, start(world, movement, 2, "PKTOR")), Decision)
 
     def test_numbers_are_used_once(self):
@@ -530,7 +533,10 @@ class TestEditions:
             ({"ucr": "OTHER"}, "other_case"),
             ({"guarantee": terms("JX9")}, "other_case"),
             ({"version": 3}, "version_wrong"),
-            ({"legs": (*good.legs[:2], msgspec.structs.replace(good.legs[2], entry_office="PKTOR"))}, "itinerary_wrong"),
+            (
+                {"legs": (*good.legs[:2], msgspec.structs.replace(good.legs[2], entry_office="PKTOR"))},
+                "itinerary_wrong",
+            ),
         ):
             edition = I7(msgspec.structs.replace(good, **change), stamp(world, "AFHRT"))
             assert world.af.do("reroute", movement, edition).code == code

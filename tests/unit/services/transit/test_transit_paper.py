@@ -307,7 +307,9 @@ class TestParts:
         with pytest.raises(MalformedError, match="do not make up"):
             join([one[0], fake, one[2]])
 
-    @pytest.mark.parametrize("text", ["", "DWZ1", "DWZ1:", "DWZ1:::", "dwz1:00", "DWZ1:É", "DWZ1:0000000000000", "A" * 99])
+    @pytest.mark.parametrize(
+        "text", ["", "DWZ1", "DWZ1:", "DWZ1:::", "dwz1:00", "DWZ1:É", "DWZ1:0000000000000", "A" * 99]
+    )
     def test_other_codes_are_refused(self, text):
         """What is not a code of a paper is malformed."""
         with pytest.raises(MalformedError):
@@ -320,7 +322,12 @@ class TestParts:
 
     def test_base45_vectors(self):
         """The examples of RFC 9285, section 4.3 and 4.4; and what no encoder writes is refused."""
-        for data, text in ((b"AB", "BB8"), (b"Hello!!", "%69 VD92EX0"), (b"base-45", "UJCLQE7W581"), (b"ietf!", "QED8WEX0")):
+        for data, text in (
+            (b"AB", "BB8"),
+            (b"Hello!!", "%69 VD92EX0"),
+            (b"base-45", "UJCLQE7W581"),
+            (b"ietf!", "QED8WEX0"),
+        ):
             assert to_base45(data) == text
             assert from_base45(text) == data
         for text in ("GGW", "BB8B", "ZZ", ":::"):
