@@ -15,11 +15,12 @@ zxingcpp = pytest.importorskip("zxingcpp")
 pdfium = pytest.importorskip("pypdfium2")
 image = pytest.importorskip("PIL.Image")
 
+from tests.unit.services.transit.world import World, accepted, reference  # noqa: E402
+
 from darwaza.adapters.fpdf2.printing import Fpdf2Printer  # noqa: E402
 from darwaza.adapters.segno.barcode import VERSION_MAX, SegnoBarcodes  # noqa: E402
 from darwaza.services.transit import paper as papers  # noqa: E402
 from darwaza.services.transit.sheet import sheet_of  # noqa: E402
-from tests.unit.services.transit.world import World, accepted, reference  # noqa: E402
 
 BARCODES = SegnoBarcodes()
 
@@ -87,7 +88,7 @@ class TestPdf:
         assert Fpdf2Printer().pdf(sheet) == pdf
 
     def test_names_in_the_scripts_of_the_corridor(self):
-        """Urdu, Pashto, Dari, Uzbek and Russian names are drawn: the page differs from one with none of their letters."""
+        """Urdu, Pashto, Dari, Uzbek and Russian names are drawn, each with its own letters."""
         names = ("محمد رفیق", "ګل محمد", "Ўткир Каримов", "Иванов")
 
         def drawn(value):

@@ -7,12 +7,12 @@ import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.services.transit.world import START, World, declaration, stamp, terms, uid
 
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.standards.etir import external, internal, wire
 from darwaza.standards.etir.codes import ErrorClass, ErrorCode, Fault
 from darwaza.standards.etir.value import Actor, Body, GoodsItem, Stamp
-from tests.unit.services.transit.world import START, World, declaration, stamp, terms, uid
 
 MESSAGES = {
     name: kind

@@ -99,7 +99,7 @@ def hear(case: MovementCase | None, received: Received, context: Context) -> Dec
         return Decision(HEARD if case is None else case.state, changed)
     answers = () if own else _answer(changed, event, received, context)
     orders = () if known else _follow(changed, event, context)
-    return conclude(changed, context, before=data, messages=answers, transfers=orders, notices=_alarms(event, context))
+    return conclude(changed, context, case=case, messages=answers, transfers=orders, notices=_alarms(event, context))
 
 
 def suspend(case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
@@ -112,7 +112,7 @@ def suspend(case: MovementCase, command: Command, context: Context) -> Decision[
         return Refusal.of(No.CLOSURE_UNKNOWN, f"the movement does not head for {body.crossing}", "/crossing")
     data = clock.suspend(case.data, body.closure, body.crossing, body.since)
     told = _tell_holder(data, "movement.suspended", body.crossing, context)
-    return conclude(data, context, before=case.data, notices=told)
+    return conclude(data, context, case=case, notices=told)
 
 
 def resume(case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
@@ -125,7 +125,7 @@ def resume(case: MovementCase, command: Command, context: Context) -> Decision[M
         return Refusal.of(No.CLOSURE_UNKNOWN, "no such closure stopped these clocks", "/closure")
     data = clock.resume(case.data, body.closure, body.until)
     told = _tell_holder(data, "movement.resumed", body.closure, context)
-    return conclude(data, context, before=case.data, notices=told)
+    return conclude(data, context, case=case, notices=told)
 
 
 def elapsed(case: MovementCase, given: Elapsed, context: Context) -> Decision[Movement] | Refusal:
@@ -139,7 +139,7 @@ def elapsed(case: MovementCase, given: Elapsed, context: Context) -> Decision[Mo
         notices.append(Notice(f"{context.member}/customs", "movement.overdue", {"leg": index}))
     if late and data.guarantee().guarantor == context.member:
         notices.append(chain_notice(data, context, "overdue", context.now))
-    return conclude(data, context, before=case.data, notices=notices)
+    return conclude(data, context, case=case, notices=notices)
 
 
 def release(case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
@@ -192,12 +192,12 @@ def _record(case: MovementCase, events: tuple[Event, ...], context: Context) -> 
         if event.stamp.office[:2] == context.member:
             body = EventMessage(event) if isinstance(event, OwnEvent) else event
             messages += [draft(body, member) for member in everyone(data, context.member)]
-    return conclude(data, context, before=case.data, messages=messages, transfers=orders, notices=notices)
+    return conclude(data, context, case=case, messages=messages, transfers=orders, notices=notices)
 
 
 def _unchanged(case: MovementCase, context: Context) -> Decision[Movement]:
     """Answer an event that is already known: it changes nothing and is no error."""
-    return conclude(case.data, context, before=case.data)
+    return conclude(case.data, context, case=case)
 
 
 def _follow(data: Movement, event: Event, context: Context) -> tuple[Order, ...]:
@@ -267,10 +267,10 @@ def _release(case: MovementCase, office: str, context: Context) -> Decision[Move
     missing = [name for name in case.data.known().release_requires if context.fact(name) is None]
     if missing:
         data = msgspec.structs.replace(case.data, release="awaiting")
-        return conclude(data, context, before=case.data, answer={"awaiting": missing})
+        return conclude(data, context, case=case, answer={"awaiting": missing})
     data = msgspec.structs.replace(case.data, release="released")
     told = _tell_holder(data, "goods.released", office, context)
-    return conclude(data, context, before=case.data, facts=(fact_released(office),), notices=told)
+    return conclude(data, context, case=case, facts=(fact_released(office),), notices=told)
 
 
 def _names(movement: str, context: Context) -> Refusal | None:

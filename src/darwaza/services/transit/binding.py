@@ -105,7 +105,7 @@ class Binding:
         accepted = msgspec.structs.replace(data, pending=None, acceptance=body, faults=())
         if case.state == ASKING:
             return self._announce(accepted, pending, context, orders=self._fittings(pending, context))
-        return self._adopt(accepted, pending, context)
+        return self._adopt(case, accepted, pending, context)
 
     def hear_i7(self, case: MovementCase | None, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """An edition recorded by another member arrives."""
@@ -118,10 +118,9 @@ class Binding:
         member = context.member if own else origin_member(received)
         if member != body.stamp.office[:2] or member not in concerned(body.declaration):
             return Refusal.of(No.NOT_AUTHORITY, "only the member of the recording office sends this", "/stamp/office")
-        before = None if case is None else case.data
-        data = with_edition(before or Movement(), body)
+        data = with_edition(Movement() if case is None else case.data, body)
         told = () if own else (draft(I8(context.case_id, body.stamp.event), member),)
-        return conclude(data, context, before=before, messages=told)
+        return conclude(data, context, case=case, messages=told)
 
     def hear_i15(self, case: MovementCase | None, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """Everything about a movement that will come here, or an own one given back."""
@@ -134,8 +133,7 @@ class Binding:
         if body.acceptance.faults or body.acceptance.terms_digest != booking.terms_digest(declaration.guarantee):
             return Refusal.of(No.GUARANTEE_NOT_FOUND, "the acceptance is of another guarantee", "/acceptance")
         own = received.kind.startswith("restored ")
-        before = None if case is None else case.data
-        data = with_edition(before or Movement(), body.recorded)
+        data = with_edition(Movement() if case is None else case.data, body.recorded)
         data = msgspec.structs.replace(data, acceptance=body.acceptance, pending=None)
         for event in body.events:
             wrong = conflicting(data, event)
@@ -143,7 +141,7 @@ class Binding:
                 return wrong
             data = data if data.event(event.stamp.event) else with_event(data, event)
         answer = I16(context.case_id, body.recorded.stamp.event)
-        return conclude(data, context, before=before, messages=() if own else (draft(answer, origin_member(received)),))
+        return conclude(data, context, case=case, messages=() if own else (draft(answer, origin_member(received)),))
 
     def reroute(self, case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
         """Customs records a new edition: an amendment of the goods, or another itinerary for what lies ahead."""
@@ -160,9 +158,9 @@ class Binding:
             if full is not None:
                 return Refusal.of(full, "the guarantee has no room for the new itinerary", "/declaration/legs")
             data, acceptance, orders = _reserve(data, terms, shares, context)
-            return self._adopt(msgspec.structs.replace(data, acceptance=acceptance), body, context, orders=orders)
+            return self._adopt(case, msgspec.structs.replace(data, acceptance=acceptance), body, context, orders=orders)
         if _needs_no_more(data, body.declaration):
-            return self._adopt(data, body, context)
+            return self._adopt(case, data, body, context)
         waiting = msgspec.structs.replace(data, pending=body, faults=())
         asked = I1(context.case_id, terms, body.declaration.holder.id, body.stamp.office, shares, body.stamp.at)
         return Decision(case.state, waiting, messages=(draft(asked, terms.guarantor),), answer={"asked": True})
@@ -218,20 +216,19 @@ class Binding:
         for member in everyone(data, context.member):
             if member != guarantor:
                 told += briefing(data, member)
-        return conclude(data, context, before=None, messages=told, transfers=orders, notices=notices)
+        return conclude(data, context, case=None, messages=told, transfers=orders, notices=notices)
 
     def _adopt(
-        self, data: Movement, edition: I7, context: Context, *, orders: tuple[Order, ...] = ()
+        self, case: MovementCase, data: Movement, edition: I7, context: Context, *, orders: tuple[Order, ...] = ()
     ) -> Decision[Movement]:
         """Put a new edition in force and tell everyone: the old members by I7, new ones everything."""
         old = concerned(data.known())
-        before = data
         data = with_edition(data, edition)
         told = [draft(edition, member) for member in old if member != context.member]
         for member in everyone(data, context.member):
             if member not in old:
                 told += briefing(data, member)
-        return conclude(data, context, before=before, messages=told, transfers=orders)
+        return conclude(data, context, case=case, messages=told, transfers=orders)
 
     def _fitted(self, declaration: Declaration, body: Accept, context: Context) -> Refusal | None:
         """Check seals and tracker of departure."""

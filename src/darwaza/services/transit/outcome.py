@@ -15,7 +15,7 @@ from darwaza.services.transit.clock import next_deadline
 from darwaza.services.transit.codes import FACT_ENDED, FACT_GUARANTEE, FACT_RELEASED, FACT_UNDER_WAY
 from darwaza.services.transit.leg import DISCHARGED, Progress, progress
 from darwaza.services.transit.message import KINDS, EventMessage
-from darwaza.services.transit.movement import Hold, Movement, concerned
+from darwaza.services.transit.movement import Hold, Movement, MovementCase, concerned
 from darwaza.standards.etir.external import E7
 from darwaza.standards.etir.internal import I9, I11, I13, I15, I17, Share
 from darwaza.standards.etir.value import Body
@@ -41,7 +41,7 @@ def conclude(
     movement: Movement,
     context: Context,
     *,
-    before: Movement | None = None,
+    case: MovementCase | None,
     messages: Sequence[Draft] = (),
     transfers: Sequence[Order] = (),
     facts: Sequence[Fact] = (),
@@ -53,7 +53,7 @@ def conclude(
     Args:
         movement: as it now is.
         context: of the rule.
-        before: as it was; None when it is new here.
+        case: as it was; None when the movement is new here.
         messages: decided by the rule.
         transfers: decided by the rule; liabilities follow them.
         facts: decided by the rule.
@@ -63,7 +63,8 @@ def conclude(
     now = progress(movement)
     declaration = movement.known()
     movement, orders, chain = settle(movement, now, context)
-    was = None if before is None or before.recorded is None else progress(before).state
+    # An accepted case's state is what its events came to, so it need not be computed again.
+    was = None if case is None or case.data.recorded is None else case.state
     stated = [*facts, *_facts(movement, now, was)]
     told = [*notices, *chain]
     if declaration.holder_party[:2] == context.member and was != now.state:

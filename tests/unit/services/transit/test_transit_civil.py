@@ -65,7 +65,7 @@ def test_unknown_zones_and_texts():
 
 
 @given(
-    st.datetimes(datetime(2001, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),
+    st.integers(978_307_200, 2_840_140_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
     st.sampled_from(["Asia/Kabul", "Asia/Karachi", "Asia/Tashkent", "Asia/Almaty", "Europe/Bucharest"]),
 )
 def test_local_text_names_its_instant(at, zone):

@@ -7,6 +7,15 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.unit.services.transit.world import (
+    START,
+    World,
+    declaration,
+    legs_karachi,
+    stamp,
+    terms,
+    uid,
+)
 
 from darwaza.kernel.machine import Decision
 from darwaza.services.transit import booking
@@ -15,16 +24,6 @@ from darwaza.services.transit.message import Cancellation, Carried, Incident, Re
 from darwaza.services.transit.movement import Movement, with_edition, with_event
 from darwaza.standards.etir.internal import I7, I9, I11, I13, I17
 from darwaza.standards.etir.value import SealMark, Vehicle
-from tests.unit.services.transit.world import (
-    START,
-    World,
-    accepted,
-    declaration,
-    legs_karachi,
-    stamp,
-    terms,
-    uid,
-)
 
 OFFICES = (("UZTAS", "UZTER"), ("AFHRT", "AFRKH"), ("PKTOR", "PKKHI"))
 TORKHAM = "AF-PK/TORKHAM"

@@ -1,12 +1,12 @@
 """Questions between members and their answers."""
 
 import msgspec
+from tests.unit.services.transit.world import World, reference, uid
 
 from darwaza.kernel.machine import Decision
 from darwaza.services.transit.enquiry import Ask, enquiry_service
 from darwaza.standards.etir.external import E5, E6
 from darwaza.standards.etir.internal import I3, I4, I5, I6, I19
-from tests.unit.services.transit.world import World, reference, uid
 
 
 def world_with_enquiries():

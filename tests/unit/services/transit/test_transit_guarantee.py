@@ -2,13 +2,6 @@
 
 import msgspec
 import pytest
-
-from darwaza.kernel.machine import Decision, Received
-from darwaza.services.transit import booking
-from darwaza.services.transit.guarantee import Exposure, Register, exposures
-from darwaza.standards.etir.external import E1, E3
-from darwaza.standards.etir.value import SealMark
-from darwaza.standards.etir.wire import encode
 from tests.unit.services.transit.world import (
     START,
     Accept,
@@ -24,6 +17,13 @@ from tests.unit.services.transit.world import (
     terms,
     uid,
 )
+
+from darwaza.kernel.machine import Decision, Received
+from darwaza.services.transit import booking
+from darwaza.services.transit.guarantee import Exposure, Register, exposures
+from darwaza.standards.etir.external import E1, E3
+from darwaza.standards.etir.value import SealMark
+from darwaza.standards.etir.wire import encode
 
 
 def lodge(world, name, guarantee, **more):

@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 
+from tests.unit.services.transit.world import World, accepted, discharge, stamp, start, terminate
+
 from darwaza.services.transit.codes import ACTIVITIES
 from darwaza.services.transit.indicator import border_times, speed
 from darwaza.services.transit.message import Activity
-from tests.unit.services.transit.world import World, accepted, discharge, stamp, start, terminate
 
 HOUR = 3600
 
 
-def spend(world, movement, leg, office, activity, hours):
+def spend(world, movement, where, activity, hours):
+    leg, office = where
     began = world.now
     world.pass_time(hours=hours)
     body = Activity(movement, stamp(world, office), leg, activity, began)
@@ -27,13 +29,13 @@ def test_torkham_from_both_sides():
     world.pass_time(hours=1)
     world.af.do("start", movement, start(world, movement, 1, "AFHRT"))
     world.pass_time(hours=30)
-    spend(world, movement, 1, "AFRKH", "waiting", 5)
-    spend(world, movement, 1, "AFRKH", "customs", 1)
+    spend(world, movement, (1, "AFRKH"), "waiting", 5)
+    spend(world, movement, (1, "AFRKH"), "customs", 1)
     world.af.do("terminate", movement, terminate(world, movement, 1, "AFHRT", "AFRKH"))
     world.pass_time(hours=2)
-    spend(world, movement, 2, "PKTOR", "weighing", 1)
+    spend(world, movement, (2, "PKTOR"), "weighing", 1)
     world.pk.do("start", movement, start(world, movement, 2, "PKTOR"))
-    spend(world, movement, 2, "PKTOR", "customs", 2)
+    spend(world, movement, (2, "PKTOR"), "customs", 2)
     world.pass_time(hours=40)
     world.pk.do("terminate", movement, terminate(world, movement, 2, "PKTOR", "PKKHI"))
     world.run()

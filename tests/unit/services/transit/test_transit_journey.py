@@ -4,6 +4,22 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from tests.unit.services.transit.world import (
+    START,
+    Accept,
+    World,
+    accepted,
+    declaration,
+    discharge,
+    drive,
+    legs_karachi,
+    register,
+    stamp,
+    start,
+    terminate,
+    terms,
+    uid,
+)
 
 from darwaza.kernel.machine import Command, Decision, Elapsed, Fact, FactStated, Refusal
 from darwaza.services.transit import booking, clock
@@ -22,22 +38,6 @@ from darwaza.services.transit.movement import concerned
 from darwaza.services.transit.tracker import Stock
 from darwaza.standards.etir.internal import I7, I9, I17
 from darwaza.standards.etir.value import SealMark, Unloaded, Vehicle
-from tests.unit.services.transit.world import (
-    START,
-    Accept,
-    World,
-    accepted,
-    declaration,
-    discharge,
-    drive,
-    legs_karachi,
-    register,
-    stamp,
-    start,
-    terminate,
-    terms,
-    uid,
-)
 
 
 def states(world, movement):
@@ -215,7 +215,7 @@ class TestGuards:
             assert world.uz.do("start", movement, wrong).code == code
 
     def test_midnight_between_two_posts(self):
-        """Events just before and after midnight on two sides half an hour apart are all taken (a real system failed)."""
+        """Events around midnight on two sides half an hour apart are all taken (a living system refused them)."""
         world = World()
         movement = accepted(world)
         drive(world, movement, 0)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.services.transit.world import START, World, accepted, drive, legs_karachi, start, terms
 
 from darwaza.errors import ConflictError, MalformedError, TooLargeError
 from darwaza.kernel.checkpoint import Checkpoint
@@ -21,7 +22,6 @@ from darwaza.services.transit.parts import PREFIX, from_base45, join, split, to_
 from darwaza.services.transit.scan import Memory, Scanner
 from darwaza.services.transit.trust import Answer, Trust, TrustedKey
 from darwaza.standards.etir.wire import encode
-from tests.unit.services.transit.world import START, World, accepted, drive, legs_karachi, start, terms
 
 KEYS = {member: Ed25519PrivateKey(member.encode().ljust(32, b"k")) for member in ("UZ", "AF", "PK", "KZ")}
 LOG = Signer("darwaza/UZ/log", Ed25519PrivateKey(b"l" * 32))

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.services.transit.world import START, World, accepted, drive, start, terminate
 
 from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.kernel.machine import Decision
@@ -12,7 +13,6 @@ from darwaza.services.transit.message import Carried
 from darwaza.services.transit.parts import join, split
 from darwaza.services.transit.posted import Delegation, check_posted, delegate, post
 from darwaza.services.transit.trust import Answer, Trust, TrustedKey
-from tests.unit.services.transit.world import START, World, accepted, drive, start, terminate
 
 MEMBER, POST = Ed25519PrivateKey(b"m" * 32), Ed25519PrivateKey(b"p" * 32)
 TRUST = Trust(
@@ -31,8 +31,7 @@ def reasons(raw, now, trust=TRUST):
 
 
 def test_a_post_works_through_the_cut_and_reconciles():
-    """The Afghan gateway is offline: its post starts the leg from the QR; the next post carries the event in; later the
-    gateway sends its own, and it counts once."""
+    """The gateway is offline, its post starts the leg; the next post carries that in; the gateway's own counts once."""
     world = World()
     movement = accepted(world)
     drive(world, movement, 0)
@@ -62,8 +61,7 @@ def test_a_post_works_through_the_cut_and_reconciles():
 
 
 def test_two_posts_both_act():
-    """Both Afghan posts start the leg, each alone: that of the itinerary's office counts everywhere, though it is later
-    and is heard of later; the other is shown to an officer."""
+    """Both posts start the leg alone: that of the itinerary's office counts, though later; the other is shown."""
     world = World()
     movement = accepted(world)
     drive(world, movement, 0)

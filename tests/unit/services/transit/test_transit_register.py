@@ -4,14 +4,13 @@ import copy
 from datetime import UTC, date, datetime
 
 import pytest
+from tests.unit.services.transit.world import reference, toml
 
 from darwaza.errors import OperatorError
 from darwaza.services.transit.crossing import load_register
 from darwaza.services.transit.hs import load_hs
 from darwaza.services.transit.regime import load_regimes
 from darwaza.services.transit.risk import load_risk
-
-from tests.unit.services.transit.world import reference, toml
 
 CROSSINGS, OFFICES = toml("carec/crossings.toml"), toml("carec/offices.toml")
 REGIMES, HS = toml("carec/regimes.toml"), toml("hs2022.toml")

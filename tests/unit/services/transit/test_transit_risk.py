@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from tests.unit.services.transit.world import World, accepted, drive, stamp, uid
 
 from darwaza.services.transit.message import Inspection
 from darwaza.services.transit.risk import RiskProfile, RiskRule, assess, drawn
 from darwaza.standards.etir.value import Control
-from tests.unit.services.transit.world import World, accepted, drive, stamp, uid
 
 SECRET = b"s" * 32
 

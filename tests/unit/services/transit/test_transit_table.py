@@ -3,6 +3,22 @@
 import itertools
 
 import pytest
+from tests.unit.services.transit.world import (
+    START,
+    Accept,
+    World,
+    accepted,
+    declaration,
+    discharge,
+    drive,
+    reference,
+    register,
+    stamp,
+    start,
+    terminate,
+    terms,
+    uid,
+)
 
 from darwaza.kernel.machine import (
     ELAPSED,
@@ -24,23 +40,6 @@ from darwaza.services.transit.message import COMMANDS, KINDS, Cancellation, With
 from darwaza.standards.etir.internal import I17
 from darwaza.standards.etir.value import SealMark
 from darwaza.standards.etir.wire import encode
-
-from tests.unit.services.transit.world import (
-    START,
-    Accept,
-    World,
-    accepted,
-    declaration,
-    discharge,
-    drive,
-    reference,
-    register,
-    stamp,
-    start,
-    terminate,
-    terms,
-    uid,
-)
 
 COMMAND_KINDS = (*COMMANDS, "declare", "amend")
 INPUTS = (

@@ -1,7 +1,7 @@
 """Several gateways in memory: the engine's part, a ledger each, and links that can be cut, doubled and shuffled.
 
-It runs the services exactly as the contract of ``darwaza.kernel.machine`` says: decide, then apply the decision's orders
-to the ledger all or none, then store. It is small on purpose: what it checks after every step are the promises.
+It runs the services as the contract of ``darwaza.kernel.machine`` says: decide, then apply the decision's orders to the
+ledger all or none, then store. It is small on purpose: what it checks after every step are the promises.
 """
 
 import random
@@ -195,7 +195,7 @@ class World:
 
     def run_once(self):
         """Deliver one message."""
-        origin, destination, name, case_id, received = self.queue.pop(0)
+        _, destination, name, case_id, received = self.queue.pop(0)
         return self.gateways[destination].give(name, case_id, received)
 
     def check(self):
@@ -299,6 +299,24 @@ def drive(world, movement, leg):
 
 
 __all__ = [
-    "Accept", "Carried", "Elapsed", "I17", "START", "SealChange", "World", "accepted", "booking", "declaration", "discharge",
-    "drive", "legs_karachi", "reference", "register", "stamp", "start", "terminate", "terms", "uid",
+    "I17",
+    "START",
+    "Accept",
+    "Carried",
+    "Elapsed",
+    "SealChange",
+    "World",
+    "accepted",
+    "booking",
+    "declaration",
+    "discharge",
+    "drive",
+    "legs_karachi",
+    "reference",
+    "register",
+    "stamp",
+    "start",
+    "terminate",
+    "terms",
+    "uid",
 ]  # fmt: skip
