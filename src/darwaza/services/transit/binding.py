@@ -91,8 +91,10 @@ class Binding:
         if isinstance(body, Refusal):
             return body
         data, pending = case.data, case.data.pending
-        if pending is None or origin_member(received) != data.guarantee().guarantor:
-            return Refusal.of(No.NOT_AUTHORITY, "no guarantee was asked for, or not there")
+        if origin_member(received) != data.guarantee().guarantor:
+            return Refusal.of(No.NOT_AUTHORITY, "no guarantee was asked for there")
+        if pending is None:
+            return _heard_again(case, body)
         if body.faults:
             declined = msgspec.structs.replace(data, pending=None, faults=body.faults)
             state = DECLINED if case.state == ASKING else case.state
@@ -165,12 +167,17 @@ class Binding:
         asked = I1(context.case_id, terms, body.declaration.holder.id, body.stamp.office, shares, body.stamp.at)
         return Decision(case.state, waiting, messages=(draft(asked, terms.guarantor),), answer={"asked": True})
 
-    def restore_asking(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
-        """An own I1 comes back: the guarantor was asked. The acceptance itself must be entered again by the office."""
+    def restore_asking(
+        self, case: MovementCase | None, received: Received, context: Context
+    ) -> Decision[Movement] | Refusal:
+        """An own I1 comes back: the guarantor was asked. The acceptance comes back with an own I7 or I15."""
         body = read(received, context, I1)
         if isinstance(body, Refusal):
             return body
-        return Decision(case.state, msgspec.structs.replace(case.data, terms=body.terms))
+        data = Movement() if case is None else case.data
+        return Decision(
+            HEARD if case is None else case.state, msgspec.structs.replace(data, terms=data.terms or body.terms)
+        )
 
     def restore_i2(
         self, case: MovementCase | None, received: Received, context: Context
@@ -180,10 +187,11 @@ class Binding:
         if isinstance(body, Refusal):
             return body
         data = Movement() if case is None else case.data
-        state = RESERVED if case is None else case.state
         if body.faults:
             return Decision(DECLINED if case is None else case.state, msgspec.structs.replace(data, faults=body.faults))
-        return Decision(state, msgspec.structs.replace(data, acceptance=body))
+        # The question may have been heard again before this, with the ledger still empty: the first word stands.
+        state = RESERVED if case is None or case.state in {DECLINED, HEARD} else case.state
+        return Decision(state, msgspec.structs.replace(data, acceptance=body, faults=()))
 
     def _accept_here(self, case: MovementCase, pending: I7, context: Context) -> Decision[Movement] | Refusal:
         """Accept where departure and guarantor are one member: reservation and acceptance commit together."""
@@ -282,6 +290,14 @@ class Binding:
             or check_cover(edition.guarantee, edition.legs)
             or _reachable(edition, context)
         )
+
+
+def _heard_again(case: MovementCase, body: I2) -> Decision[Movement] | Refusal:
+    """Keep the guarantor's word where it was lost with the disk; otherwise nobody asked for it."""
+    data = case.data
+    if data.acceptance is not None or body.faults or body.terms_digest != booking.terms_digest(data.guarantee()):
+        return Refusal.of(No.NOT_AUTHORITY, "no guarantee was asked for")
+    return Decision(case.state, msgspec.structs.replace(data, acceptance=body))
 
 
 def _same_past(past: Leg, new: Leg, *, under_way: bool) -> bool:

@@ -258,6 +258,8 @@ def _rival_editions(movement: Movement, found: list[Discrepancy]) -> None:
 
 def _packages(movement: Movement, legs: Sequence[LegProgress], found: list[Discrepancy]) -> tuple[int, ...]:
     """Count what is still on board after the unloadings that count."""
+    if not any(leg.end is not None and leg.end.unloaded for leg in legs):
+        return tuple(item.packages for item in movement.known().goods)
     left = {item.number: item.packages for item in movement.known().goods}
     for index, leg in enumerate(legs):
         for unloaded in leg.end.unloaded if leg.end is not None else ():

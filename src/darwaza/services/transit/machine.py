@@ -68,10 +68,15 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         (NEW, "transit.i7"): Transition(binding.hear_i7, AFTER),
         (NEW, "transit.i15"): Transition(binding.hear_i15, AFTER),
         (NEW, restored("transit.e9")): Transition(lodging.restore, (LODGED,)),
+        (NEW, restored("transit.i1")): Transition(binding.restore_asking, (HEARD,)),
         (NEW, restored("transit.i2")): Transition(binding.restore_i2, (RESERVED, DECLINED)),
         (NEW, restored("transit.i7")): Transition(binding.hear_i7, AFTER),
         (NEW, restored("transit.i15")): Transition(binding.hear_i15, AFTER),
         (HEARD, "transit.i1"): Transition(binding.hear_i1, (RESERVED, HEARD)),
+        (HEARD, "transit.i2"): Transition(binding.hear_i2, (HEARD,)),
+        (HEARD, restored("transit.i1")): Transition(binding.restore_asking, (HEARD,)),
+        (HEARD, restored("transit.i2")): Transition(binding.restore_i2, (RESERVED, HEARD)),
+        (HEARD, restored("transit.e9")): Transition(lodging.restore, (LODGED,)),
         (HEARD, "transit.i7"): Transition(binding.hear_i7, AFTER),
         (HEARD, "transit.i15"): Transition(binding.hear_i15, AFTER),
         (HEARD, restored("transit.i7")): Transition(binding.hear_i7, AFTER),
@@ -84,6 +89,7 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         (LODGED, "transit.e10"): Transition(lodging.hear_answer, (LODGED, DECLINED)),
         (LODGED, "transit.e12"): Transition(lodging.hear_answer, (LODGED, DECLINED)),
         (LODGED, "transit.i1"): Transition(binding.hear_i1, (LODGED,)),
+        (LODGED, "transit.i2"): Transition(binding.hear_i2, (LODGED,)),
         (LODGED, "transit.i7"): Transition(binding.hear_i7, AFTER),
         (LODGED, "transit.i15"): Transition(binding.hear_i15, AFTER),
         (LODGED, restored("transit.e11")): Transition(lodging.restore, (LODGED,)),
@@ -100,7 +106,11 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         (DECLINED, "transit.i1"): Transition(binding.hear_i1, (RESERVED, DECLINED)),
         (DECLINED, restored("transit.e11")): Transition(lodging.restore, (LODGED,)),
         (DECLINED, restored("transit.e13")): Transition(lodging.restore_withdrawal, (WITHDRAWN,)),
-        (DECLINED, restored("transit.i2")): Transition(binding.restore_i2, (DECLINED,)),
+        (DECLINED, "transit.i7"): Transition(binding.hear_i7, AFTER),
+        (DECLINED, "transit.i15"): Transition(binding.hear_i15, AFTER),
+        (DECLINED, restored("transit.i2")): Transition(binding.restore_i2, (RESERVED, DECLINED)),
+        (DECLINED, restored("transit.i7")): Transition(binding.hear_i7, AFTER),
+        (DECLINED, restored("transit.i15")): Transition(binding.hear_i15, AFTER),
         (ASKING, "transit.i2"): Transition(binding.hear_i2, (*AFTER, DECLINED)),
         (RESERVED, "transit.i1"): Transition(binding.hear_i1, (RESERVED,)),
         (RESERVED, "transit.i7"): Transition(binding.hear_i7, AFTER),
@@ -115,11 +125,17 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
     }
     early = {
         (state, kind): Transition(acts.hear, (HEARD,) if state == NEW else (state,))
-        for state in (NEW, HEARD, LODGED, RESERVED)
+        for state in (NEW, HEARD, LODGED, DECLINED, RESERVED)
         for event in _EVENTS
         for kind in (event, restored(event))
     }
-    return before | early | _after(lodging, binding, release_facts)
+    # Own answers that come back after a lost disk say nothing the questions and events do not say.
+    echoes = {
+        (state, restored(kind)): Transition(lodging.hear_nothing_new, (state,))
+        for state in (HEARD, LODGED, DECLINED, WITHDRAWN, RESERVED, *AFTER)
+        for kind in (*_ANSWERS, *_HOLDER_ANSWERS)
+    }
+    return before | early | echoes | _after(lodging, binding, release_facts)
 
 
 def _after(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -> dict[tuple[str, str], Transition]:

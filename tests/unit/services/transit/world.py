@@ -156,7 +156,7 @@ class World:
         ref = reference()
         self.services = (movement_service(ref), guarantee_service(ref), crossing_service(), tracker_service())
         self.now, self.random = START, random.Random(seed)
-        self.queue, self.cut, self.refused = [], set(), []
+        self.queue, self.cut, self.refused, self.log = [], set(), [], []
         self.gateways = {member: Gateway(member, self) for member in members}
         self.count = 0
 
@@ -172,6 +172,7 @@ class World:
             draft.media_type, draft.body,
         )  # fmt: skip
         self.queue.append((origin, destination, name, case_id, received))
+        self.log.append(self.queue[-1])
 
     def run(self, *, shuffle=False, double=False):
         """Deliver what can be delivered. Order holds within a link; shuffling mixes links."""
