@@ -23,6 +23,7 @@ from darwaza.services.transit.guard import (
     need_role,
     origin_member,
     read,
+    stamp_wrong,
 )
 from darwaza.services.transit.leg import DISCHARGED, LEG_TABLE, TERMINATED, Progress, progress
 from darwaza.services.transit.message import (
@@ -72,9 +73,12 @@ def carry_in(case: MovementCase, command: Command, context: Context) -> Decision
         return missing
     fresh: list[Event] = []
     for event in body.events:
-        wrong = _names(event.movement, context) or conflicting(case.data, event)
+        wrong = _names(event.movement, context) or stamp_wrong(event.stamp, context.now)
+        wrong = wrong or conflicting(case.data, event)
         if wrong is not None:
             return wrong
+        if not event.stamp.offline:
+            return Refusal.of(No.STAMP_WRONG, "an event entered online does not travel this way", "/events")
         if case.data.event(event.stamp.event) is None and event not in fresh:
             fresh.append(event)
     return _record(case, tuple(fresh), context) if fresh else _unchanged(case, context)

@@ -104,6 +104,8 @@ class Binding:
             return Decision(state, declined, notices=(notice,))
         if body.terms_digest != booking.terms_digest(data.guarantee()):
             return Refusal.of(No.GUARANTEE_NOT_FOUND, "the guarantor accepted other terms", "/terms_digest")
+        if not {leg.member for leg in pending.declaration.legs} <= set(body.members):
+            return Refusal.of(No.GUARANTEE_DOES_NOT_COVER, "the guarantor accepted it for fewer members", "/members")
         accepted = msgspec.structs.replace(data, pending=None, acceptance=body, faults=())
         if case.state == ASKING:
             return self._announce(accepted, pending, context, orders=self._fittings(pending, context))
@@ -265,6 +267,8 @@ class Binding:
     def _edition_wrong(self, data: Movement, edition: Declaration, context: Context) -> Refusal | None:
         """Check a new edition against the one in force."""
         present, recorded = data.known(), data.recorded
+        if data.pending is not None:
+            return Refusal.of(No.EDITION_PENDING, "another edition waits for the guarantor's word")
         at = context.now if recorded is None else recorded.stamp.at
         regime = self._reference.regimes.find(present.regime, at)
         if regime is None:

@@ -23,6 +23,7 @@ class TransitRefusal(RefusalCode):
     TOO_MANY_EVENTS = ("too_many_events", False)
     REGIME_UNKNOWN = ("regime_unknown", False)
     MEMBER_NOT_BOUND = ("member_not_bound", False)
+    EDITION_PENDING = ("edition_pending", True)
     ITINERARY_WRONG = ("itinerary_wrong", False)
     ITINERARY_REWRITES_PAST = ("itinerary_rewrites_past", False)
     OFFICE_UNKNOWN = ("office_unknown", False)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from darwaza.services.transit import clock
-from darwaza.services.transit.closure import Closure
+from darwaza.services.transit.closure import Closure, CrossingStatus
 from darwaza.services.transit.crossing import Crossing, Register
 from darwaza.services.transit.leg import Progress, progress
 from darwaza.services.transit.message import Resume, Suspend
@@ -77,6 +77,36 @@ def resumptions(movements: Iterable[Movement], closure: str, until: datetime) ->
         for movement in movements
         if any(item.closure == closure and item.until is None for item in movement.suspensions)
     )
+
+
+def clock_commands(
+    movement: Movement, crossings: Iterable[CrossingStatus], now: datetime
+) -> tuple[tuple[str, Suspend | Resume], ...]:
+    """Say which clock commands a single movement is due: one just accepted, diverted, or heard of again.
+
+    Args:
+        movement: an accepted one.
+        crossings: data of the crossings' cases of this gateway.
+        now: when clocks run again that a diversion frees.
+
+    Returns:
+        Pairs of command kind and body, ``suspend`` before ``resume``.
+    """
+    going = progress(movement)
+    stopped = {item.closure for item in movement.suspensions}
+    standing = {item.closure: item.crossing for item in movement.suspensions if item.until is None}
+    found: list[tuple[str, Suspend | Resume]] = []
+    for status in crossings:
+        ahead = clock.heads_for(going, status.crossing)
+        in_force = status.in_force()
+        if ahead:
+            fresh = [item for item in in_force if item.id not in stopped]
+            found += [("suspend", Suspend(item.id, item.crossing, item.stamp.at)) for item in fresh]
+        ended = {item.id: item.stamp.at for item in status.reopenings}
+        for closure, crossing in standing.items():
+            if crossing == status.crossing and (closure in ended or not ahead):
+                found.append(("resume", Resume(closure, ended.get(closure, now))))
+    return tuple(sorted(found, key=lambda pair: pair[0] == "resume"))
 
 
 class Ways:

@@ -17,7 +17,7 @@ from darwaza.services.transit.check import Reference, check_terms
 from darwaza.services.transit.codes import ROLE_CHAIN
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.guard import fault, need_role, read
-from darwaza.services.transit.leg import PLANNED, progress
+from darwaza.services.transit.leg import PLANNED, REFUSED, progress
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import liable
 from darwaza.standards.etir.external import E1, E2, E3, E4
@@ -201,7 +201,7 @@ def exposures(movements: Iterable[Movement]) -> dict[tuple[str, str, str, str], 
         for leg in now.legs:
             key = (terms.holder, terms.chain, leg.leg.member, terms.currency)
             total, amount = found.get(key, Exposure()), leg.leg.liability_minor
-            field = "in_use_minor" if leg.status != PLANNED else "reserved_minor"
+            field = "reserved_minor" if leg.status in {PLANNED, REFUSED} else "in_use_minor"
             if leg.discharge is not None or leg.leg.member not in standing:
                 field = "released_minor"
             found[key] = msgspec.structs.replace(total, **{field: getattr(total, field) + amount})

@@ -67,6 +67,8 @@ def conclude(
     was = None if case is None or case.data.recorded is None else case.state
     stated = [*facts, *_facts(movement, now, was)]
     told = [*notices, *chain]
+    if was in {"accepted", "held"} and now.state == "moving" and movement.guarantee().guarantor == context.member:
+        told.append(chain_notice(movement, context, "in-use", context.now))
     if declaration.holder_party[:2] == context.member and was != now.state:
         told.append(Notice(declaration.holder_party, "movement." + now.state, {"movement": context.case_id}))
     return Decision(

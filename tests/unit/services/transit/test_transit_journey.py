@@ -568,6 +568,20 @@ class TestEditions:
         assert set(concerned(world.tj.movement(movement).known())) == {"UZ", "AF", "TJ", "PK"}
         assert world.refused == []
 
+    def test_one_edition_at_a_time_waits_for_the_guarantor(self):
+        """While an edition waits, another is refused for now: the answer must fit what was asked."""
+        world = World(("UZ", "AF", "PK"))
+        movement = accepted(world)
+        good = diverted(world, movement)
+        legs = (*good.legs[:2], msgspec.structs.replace(good.legs[2], liability_minor=5_000_000))
+        more = msgspec.structs.replace(good, legs=legs)
+        assert world.af.do("reroute", movement, I7(more, stamp(world, "AFHRT"))).answer == {"asked": True}
+        again = world.af.do("reroute", movement, I7(good, stamp(world, "AFHRT")))
+        assert (again.code, again.transient) == ("edition_pending", True)
+        world.run()
+        assert world.pk.movement(movement).known() == more
+        assert liabilities(world, terms())["PK"] == 5_000_000
+
     def test_a_short_cover_refuses_the_diversion(self):
         """If the cover has no room, the old edition stays in force and the officer learns why."""
         world = World(("UZ", "AF", "PK"))
