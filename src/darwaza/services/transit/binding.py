@@ -70,6 +70,11 @@ class Binding:
         data = Movement() if case is None else case.data
         if body.terms.guarantor != context.member:
             return Refusal.of(No.NOT_AUTHORITY, f"the guarantor is {body.terms.guarantor}", "/terms/guarantor")
+        asker = origin_member(received)
+        if asker != body.office[:2] or asker not in {share.member for share in body.shares}:
+            return Refusal.of(No.NOT_AUTHORITY, "only customs on the way asks, for its own office", "/office")
+        if data.holds and data.terms != body.terms:
+            return Refusal.of(No.OTHER_CASE, "the movement has another guarantee", "/terms")
         wrong = _unacceptable(body, data, context)
         if wrong is not None:
             answer = I2(context.case_id, body.terms.reference, booking.terms_digest(body.terms), faults=(fault(wrong),))

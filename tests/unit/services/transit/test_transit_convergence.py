@@ -255,5 +255,5 @@ class Journeys(RuleBasedStateMachine):
 
 TestJourneys = Journeys.TestCase
 TestJourneys.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -22,8 +22,9 @@ from darwaza.kernel.machine import Decision, Received
 from darwaza.services.transit import booking
 from darwaza.services.transit.guarantee import Exposure, Register, exposures
 from darwaza.standards.etir.external import E1, E3
+from darwaza.standards.etir.internal import I1
 from darwaza.standards.etir.value import SealMark
-from darwaza.standards.etir.wire import encode
+from darwaza.standards.etir.wire import decode, encode
 
 
 def lodge(world, name, guarantee, **more):
@@ -64,6 +65,24 @@ def test_used_in_two_countries_at_once():
     gateway = world.uz if loser == first.movement else world.pk
     (fault,) = gateway.movement(loser).faults
     assert (fault.code, fault.pointer) == (201, "/terms/reference")
+
+
+def test_only_customs_on_the_way_asks_for_a_guarantee():
+    """A member that is not on the way, or speaks for another's office, cannot bind a guarantee."""
+    world = World(("UZ", "AF", "PK", "KZ"))
+    guarantee = terms(guarantor="AF", chain="AF/acci")
+    register(world, guarantee, "AF")
+    made = lodge(world, "m1", guarantee)
+    ask(world, made)
+    message = world.queue.pop()[4]
+    for origin in ("KZ/customs", "PK/customs"):
+        forged = msgspec.structs.replace(message, origin=origin)
+        assert world.af.give("transit", made.movement, forged).code == "not_authority"
+    assert isinstance(world.af.give("transit", made.movement, message), Decision)
+    again = decode(message.body, I1)
+    other = encode(msgspec.structs.replace(again, terms=terms("JX2", guarantor="AF", chain="AF/acci")))
+    swapped = msgspec.structs.replace(message, body=other)
+    assert world.af.give("transit", made.movement, swapped).code == "other_case"
 
 
 def test_a_carnet_is_spent_by_its_journey():
