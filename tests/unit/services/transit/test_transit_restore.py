@@ -4,8 +4,7 @@ import random
 
 import msgspec
 import pytest
-from tests.unit.services.transit.test_transit_journey import accepted_from_abroad
-from tests.unit.services.transit.world import Gateway, World, discharge, drive, terms
+from tests.unit.services.transit.world import Gateway, World, accepted_from_abroad, discharge, drive, terms
 
 from darwaza.kernel.machine import restored
 

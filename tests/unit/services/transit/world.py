@@ -276,6 +276,35 @@ def accepted(world, name="m1", *, guarantee=None, legs=None, **more):
     return made.movement
 
 
+def accepted_from_abroad(world, guarantee):
+    register(world, guarantee, "AF")
+    made = declaration(guarantee=guarantee, holder_party="PK/khyber-freight")
+    world.pk.do("declare", made.movement, made, party=made.holder_party)
+    world.run()
+    body = Accept(stamp(world, "UZTAS"), (SealMark("S1"),))
+    assert world.uz.do("accept", made.movement, body).state == "asking"
+    world.run()
+    return made.movement
+
+
+def states(world, movement):
+    return {member: gateway.cases["transit", movement].state for member, gateway in world.gateways.items()}
+
+
+def liabilities(world, guarantee):
+    """Return the open liability by member, from the guarantor's ledger."""
+    digest = booking.terms_digest(guarantee)
+    found = {}
+    for account in world.gateways[guarantee.guarantor].stored.all_accounts.values():
+        if account.id.startswith(f"cover:{digest}:") and account.balance.debits_pending:
+            found[account.id.rsplit(":", 1)[1]] = account.balance.debits_pending
+    return found
+
+
+def codes(world, movement, member="UZ"):
+    return [item.what for item in world.gateways[member].progress(movement).discrepancies]
+
+
 def start(world, movement, leg, office, *, offline=False, seq=None, event=None):
     return I9(movement, leg, f"op-{leg}-{office}", seq or leg + 1, stamp(world, office, event, offline=offline))
 
@@ -308,15 +337,19 @@ __all__ = [
     "SealChange",
     "World",
     "accepted",
+    "accepted_from_abroad",
     "booking",
+    "codes",
     "declaration",
     "discharge",
     "drive",
     "legs_karachi",
+    "liabilities",
     "reference",
     "register",
     "stamp",
     "start",
+    "states",
     "terminate",
     "terms",
     "uid",
