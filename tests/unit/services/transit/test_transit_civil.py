@@ -54,6 +54,13 @@ def test_kazakhstan_changed_its_zone():
     assert civil.local_text(datetime(2024, 4, 1, tzinfo=UTC), "Asia/Almaty").endswith("+05:00")
 
 
+def test_clocks_of_posts_may_differ_a_little():
+    """Ten minutes ahead is another clock, more is the future."""
+    now = datetime(2026, 3, 5, tzinfo=UTC)
+    assert not civil.in_future(now + timedelta(minutes=10), now)
+    assert civil.in_future(now + timedelta(minutes=10, seconds=1), now)
+
+
 def test_unknown_zones_and_texts():
     """Zones that do not exist are refused; texts that are no times do not agree with anything."""
     for name in ("Asia/Kabool", "", "../etc/passwd", "\0"):

@@ -197,6 +197,9 @@ class TestInvalid:
         raw = issue(journey[1], at=late)
         far = {"as_of": late, "expires_at": late + timedelta(days=1)}
         assert reasons(scan(raw, now=late, **far)) == ["guarantee-ended"]
+        end = terms().valid_until
+        for now, expected in ((end, ["guarantee-ended"]), (end - timedelta(seconds=1), [])):
+            assert reasons(scan(issue(journey[1], at=now), now=now, as_of=end, expires_at=late)) == expected
         raw = issue(journey[1], at=late, stopped=True)
         verdict = scan(raw, now=late, **far)
         assert (verdict.answer, reasons(verdict)) == (Answer.CANNOT_TELL, ["guarantee-clock-stopped"])

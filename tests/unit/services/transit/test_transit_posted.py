@@ -79,6 +79,22 @@ def test_two_posts_both_act():
         assert [item.what for item in now.discrepancies] == ["duplicate-start", "other-office"]
 
 
+def test_only_offline_events_of_this_movement_are_carried_in():
+    """An event entered online, one of another movement, one from the future and a missing role are refused whole."""
+    world = World()
+    movement = accepted(world)
+    good = start(world, movement, 0, "UZTAS", offline=True)
+    online = start(world, movement, 0, "UZTAS")
+    other = start(world, "0" * 8 + "-0000-0000-0000-" + "0" * 12, 0, "UZTAS", offline=True)
+    world.pass_time(hours=2)
+    future = start(world, movement, 0, "UZTAS", offline=True)
+    world.pass_time(hours=-2)
+    for wrong, code in ((online, "stamp_wrong"), (other, "other_case"), (future, "dated_in_future")):
+        assert world.uz.do("carry-in", movement, Carried((good, wrong))).code == code
+        assert world.uz.movement(movement).events == ()
+    assert world.uz.do("carry-in", movement, Carried((good,)), roles=frozenset({"holder"})).code == "role_missing"
+
+
 class TestVerdicts:
     def event(self, **more):
         world = World()
