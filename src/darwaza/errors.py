@@ -10,6 +10,7 @@
     ├── TransientError      nothing is wrong; try again; nothing was stored
     │   ├── PeerError           another gateway cannot be reached or answered badly
     │   └── PushbackError       this gateway is at a named limit; carries ``retry_after_s``
+    ├── ServiceError        a service's rule failed; nothing was stored; its makers must mend it
     ├── OperatorError       configuration, keys or schema need a person; the process refuses to start
     └── FatalError          durability is unknown; the process stops so that recovery runs
         └── InvariantError      the program contradicts itself; never expected, never caught
@@ -97,6 +98,12 @@ class PushbackError(TransientError):
     def __init__(self, detail: str, *, retry_after_s: float, code: str | None = None) -> None:
         super().__init__(detail, code=code)
         self.retry_after_s = retry_after_s
+
+
+class ServiceError(DarwazaError):
+    """A service's rule failed on this input. Nothing was stored; the same input fails again until it is mended."""
+
+    code = "service_fault"
 
 
 class OperatorError(DarwazaError):

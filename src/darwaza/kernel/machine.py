@@ -184,6 +184,7 @@ class Draft(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: ``service.name``.
+        origin: full address of the local party that speaks, ``PK/fbr``.
         destination: full address, ``UZ/customs``.
         body: at most ``config.BODY_BYTES_MAX`` bytes.
         media_type: of the body, RFC 6838.
@@ -192,6 +193,7 @@ class Draft(msgspec.Struct, frozen=True):
     """
 
     kind: str
+    origin: str
     destination: str
     body: bytes
     media_type: str
@@ -226,7 +228,8 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
         awaits: names of facts whose statement should wake this case; replaces the former set.
         remind_at: when to wake the case; None leaves it asleep and cancels a former reminder.
         notices: for local parties.
-        viewers: full addresses of local parties that may see the case from now on; added to the former ones.
+        parties: full addresses of those the case concerns, here and abroad; added to the former ones. The case can be
+            found by each of them, and those of this gateway may see it.
         ucr: the consignment, set once; None leaves it as it was.
         answer: JSON-compatible; what a command's caller gets besides the case.
     """
@@ -239,7 +242,7 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
     awaits: tuple[str, ...] = ()
     remind_at: datetime | None = None
     notices: tuple[Notice, ...] = ()
-    viewers: tuple[str, ...] = ()
+    parties: tuple[str, ...] = ()
     ucr: str | None = None
     answer: Any = None
 

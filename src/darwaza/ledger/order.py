@@ -39,7 +39,8 @@ class Move(msgspec.Struct, frozen=True, tag="move", gc=False):
         refusal_final: whether a refusal that could pass (no funds just now) is remembered. Leave it False where a
             second attempt under the same id is meant to be possible; the engine already answers a resent input from
             its store. Set it where the outcome was told to another institution under this id and must not change:
-            then the same order gets the same refusal for ever.
+            then the same order gets the same refusal for ever. Once an order has applied it says nothing any more, and
+            a repetition may differ in it.
     """
 
     id: str
@@ -108,7 +109,7 @@ class Void(msgspec.Struct, frozen=True, tag="void", gc=False):
 
 
 class OpenAccount(msgspec.Struct, frozen=True, tag="open", gc=False):
-    """Open an account, empty. Opening it again with the same values changes nothing.
+    """Open an account, empty. Opening it again with the terms it now has changes nothing; with others it is refused.
 
     Attributes are those of ``Account``.
     """

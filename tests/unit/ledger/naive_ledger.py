@@ -5,6 +5,8 @@ It is the oracle of the randomised tests. It shares the orders and the refusal c
 
 import copy
 
+import msgspec
+
 from darwaza.ledger.order import AmendAccount, CloseAccount, Hold, Move, OpenAccount, Post
 
 LARGEST_AMOUNT = 999_999_999_999_999_999
@@ -71,13 +73,13 @@ class NaiveLedger:
             return self.close(order)
         if not order.id or len(order.id) > 100 or any(not "!" <= letter <= "~" for letter in order.id):
             return "transfer_id_malformed"
-        body = (order, case_id)
+        body = (msgspec.structs.replace(order, refusal_final=False), case_id)
         if self.entry(order.id):
             known = self.entry(order.id)
             return known if known["body"] == body else "transfer_id_conflict"
         if order.id in self.final:
             former, former_case, code = self.final[order.id]
-            return code if (former, former_case) == body else "transfer_id_conflict"
+            return code if (former, former_case) == (order, case_id) else "transfer_id_conflict"
         if order.reference is not None and len(order.reference) > 140:
             return "reference_too_long"
         if isinstance(order, (Move, Hold)):

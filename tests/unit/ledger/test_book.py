@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 from tests.unit.ledger.memory_ledger import NOW, TENGE, MemoryLedger, account
 
 from darwaza.ledger.order import AmendAccount, CloseAccount, Group, Hold, Move, OpenAccount, Post
@@ -99,3 +100,13 @@ def test_a_rollback_restores_everything_and_the_same_decision_applies_again():
         assert book.account("new") is None
         assert book.account("payer").floor_minor == 0
         assert book.transfer("p2") is None
+
+
+def test_every_value_is_plain_data():
+    """Orders, transfers, accounts and final refusals survive any encoding msgspec writes, to be stored as they are."""
+    book = some_ledger().book()
+    group = Group((OpenAccount("new", "KZ/x", TENGE, "fees", 0, None), Move("x", "payer", "new", 5), Post("p", "h", 3)))
+    apply_group(group, book)
+    apply_group(Group((Hold("z", "payer", "payee", 1_000, DEADLINE, refusal_final=True),)), book)
+    for value in (group, book.changes()):
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=type(value)) == value

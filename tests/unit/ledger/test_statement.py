@@ -27,8 +27,8 @@ def transfers():
     return book.changes().transfers
 
 
-def test_balances_at_any_sequence_number():
-    """The balance after each transfer is what its running statement says."""
+def test_i2_a_balance_is_the_sum_of_its_entries_at_any_sequence_number():
+    """The balance derived from the transfers up to each number is the one the running statement shows there."""
     lines = {line.transfer.sequence: line.balance for line in statement("payer", transfers()).lines}
     seen = Balance()
     for sequence in range(len(ORDERS) + 1):

@@ -1,0 +1,1 @@
+"""HTTPS between gateways."""

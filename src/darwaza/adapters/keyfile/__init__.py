@@ -1,0 +1,1 @@
+"""Keys in files that only their owner can read."""

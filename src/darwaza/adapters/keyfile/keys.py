@@ -1,0 +1,102 @@
+"""A gateway's keys in a folder, one file each: 32 bytes in hex and a newline, readable by the owner alone.
+
+``vote.key`` is the governance key: it is made here and should then be taken off line; a gateway runs without it.
+"""
+
+import os
+import stat
+from functools import cached_property
+from pathlib import Path
+
+from darwaza.errors import OperatorError
+from darwaza.kernel.key import SEED_BYTES, Ed25519PrivateKey, MLDSA44PrivateKey, PrivateKey
+from darwaza.kernel.seal import UnsealKey
+from darwaza.ports.clock import Entropy
+
+NAMES = ("vote", "log", "log_mldsa44", "witness", "seal")
+
+
+class KeyFiles:
+    """See ``darwaza.ports.keys.Keys``.
+
+    Attributes:
+        folder: where the files are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path, entropy: Entropy) -> "KeyFiles":
+        """Make all keys.
+
+        Raises:
+            OperatorError: ``keys_exist``.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in NAMES:
+            write_secret(folder / f"{name}.key", entropy.random(SEED_BYTES).hex() + "\n")
+        return cls(folder)
+
+    def secret(self, name: str) -> bytes:
+        """Read one key's 32 bytes.
+
+        Raises:
+            OperatorError: ``key_missing``, ``key_exposed``, ``key_malformed``.
+        """
+        path = self.folder / f"{name}.key"
+        try:
+            mode = path.stat().st_mode
+            text = path.read_text("ascii")
+        except (OSError, UnicodeDecodeError) as fault:
+            raise OperatorError(f"the key {path} cannot be read: {fault}", code="key_missing") from fault
+        if stat.S_IMODE(mode) & 0o077:
+            raise OperatorError(f"others may read {path}; run: chmod 600 {path}", code="key_exposed")
+        try:
+            secret = bytes.fromhex(text.strip())
+        except ValueError:
+            secret = b""
+        if len(secret) != SEED_BYTES:
+            raise OperatorError(f"{path} does not hold {SEED_BYTES} bytes in hex", code="key_malformed")
+        return secret
+
+    @cached_property
+    def vote(self) -> PrivateKey:
+        """The governance key; only for proposing and voting."""
+        return Ed25519PrivateKey(self.secret("vote"))
+
+    @cached_property
+    def log(self) -> PrivateKey:
+        """Signs this member's logs."""
+        return Ed25519PrivateKey(self.secret("log"))
+
+    @cached_property
+    def log_mldsa44(self) -> PrivateKey | None:
+        """Signs them a second time; None when there is no such file."""
+        if not (self.folder / "log_mldsa44.key").exists():
+            return None
+        return MLDSA44PrivateKey(self.secret("log_mldsa44"))
+
+    @cached_property
+    def witness(self) -> PrivateKey:
+        """Co-signs."""
+        return Ed25519PrivateKey(self.secret("witness"))
+
+    @cached_property
+    def seal(self) -> UnsealKey:
+        """Opens what is sealed to this member."""
+        return UnsealKey.of(self.secret("seal"))
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read.
+
+    Raises:
+        OperatorError: ``keys_exist``.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as fault:
+        raise OperatorError(f"{path} exists already", code="keys_exist") from fault
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)

@@ -1,0 +1,107 @@
+"""The parties a gateway serves, in one JSON file: names, roles, and digests of their tokens, never the tokens.
+
+The file may be changed while the gateway runs (``darwaza party``); it is read again when it has changed.
+"""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from darwaza.config import REQUESTS_PER_S_MAX, TOKEN_BYTES
+from darwaza.errors import OperatorError
+from darwaza.ports.clock import Entropy
+
+TOKEN_PREFIX = "dz_"  # noqa: S105 - what tokens begin with, so that one can be found where it must not be
+OPERATOR = "operator"
+AUDITOR = "auditor"
+PartyName = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$(?!\n)")]
+
+
+class Party(msgspec.Struct, frozen=True):
+    """Someone the gateway serves.
+
+    Attributes:
+        name: the party part of its address.
+        roles: what it may do; services name theirs, ``operator`` and ``auditor`` are the gateway's own.
+        tokens: SHA-256 of each valid token, lower-case hex. A token holds 256 random bits, so a plain digest is enough.
+        requests_per_s_max: averaged over ten seconds.
+        about: for people.
+    """
+
+    name: PartyName
+    roles: frozenset[str] = frozenset()
+    tokens: tuple[str, ...] = ()
+    requests_per_s_max: Annotated[int, Meta(ge=1)] = REQUESTS_PER_S_MAX
+    about: str = ""
+
+
+class PartyFile:
+    """See the module.
+
+    Attributes:
+        path: the file; an absent one holds no parties.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._parties: dict[str, Party] = {}
+        self._by_digest: dict[str, Party] = {}
+
+    def refresh(self) -> None:
+        """Read the file again if it has changed.
+
+        Raises:
+            OperatorError: ``parties_malformed``.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            self._parties, self._by_digest, self._stamp = {}, {}, None
+            return
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp == self._stamp:
+            return
+        try:
+            parties = msgspec.json.decode(self.path.read_bytes(), type=list[Party])
+        except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+            raise OperatorError(f"{self.path} cannot be read: {fault}", code="parties_malformed") from fault
+        self._parties = {party.name: party for party in parties}
+        self._by_digest = {digest: party for party in parties for digest in party.tokens}
+        self._stamp = stamp
+
+    def all(self) -> list[Party]:
+        """Every party, by name."""
+        self.refresh()
+        return [self._parties[name] for name in sorted(self._parties)]
+
+    def known(self, name: str) -> bool:
+        """Whether there is a party of this name."""
+        return name in self._parties
+
+    def by_token(self, token: str) -> Party | None:
+        """The party a token belongs to."""
+        return self._by_digest.get(sha256(token.encode()).hexdigest())
+
+    def put(self, party: Party) -> None:
+        """Add a party, or replace the one of its name."""
+        self.refresh()
+        parties = {**self._parties, party.name: party}
+        data = msgspec.json.format(msgspec.json.encode([parties[name] for name in sorted(parties)], order="sorted"))
+        beside = self.path.with_suffix(".new")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self.path)
+        self.refresh()
+
+
+def new_token(entropy: Entropy) -> tuple[str, str]:
+    """Make a token; returns it and the digest to keep."""
+    token = TOKEN_PREFIX + entropy.random(TOKEN_BYTES).hex()
+    return token, sha256(token.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""SQLite by its native means: one file, write-ahead log, full synchronisation. See docs/internals/sqlite.md."""

@@ -1,0 +1,238 @@
+"""The only file that names concrete adapters: it puts a gateway together from its folder.
+
+A gateway's folder::
+
+    darwaza.toml      configuration, see ``darwaza.config.GatewayConfig``
+    card.json         this member's entry for the corridor document
+    corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
+    keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
+    parties.json      who is served
+    darwaza.db        everything the gateway knows
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from darwaza.adapters.http.transport import HttpTransport
+from darwaza.adapters.keyfile.certificate import self_signed, write_tls
+from darwaza.adapters.keyfile.keys import KeyFiles
+from darwaza.adapters.keyfile.party import PartyFile
+from darwaza.adapters.sqlite.file import backup
+from darwaza.adapters.sqlite.store import SqliteStore
+from darwaza.adapters.system.clock import SystemClock, SystemEntropy
+from darwaza.config import GatewayConfig
+from darwaza.engine.engine import Engine
+from darwaza.engine.fsck import Finding, examine
+from darwaza.engine.loop import Loop
+from darwaza.engine.site import Site
+from darwaza.engine.trust import Trust
+from darwaza.errors import MessageError, OperatorError
+from darwaza.kernel.history import History
+from darwaza.kernel.machine import Service
+from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
+from darwaza.ports.clock import Clock
+from darwaza.services import documents
+
+CONFIG_FILE = "darwaza.toml"
+STORE_FILE = "darwaza.db"
+PARTY_FILE = "parties.json"
+KEY_FOLDER = "keys"
+CORRIDOR_FOLDER = "corridor"
+CARD_FILE = "card.json"
+CERTIFICATE_DAYS = 3_650
+ANCHOR_FILE = "anchor"
+
+SERVICES: Sequence[Service] = (documents.SERVICE,)
+
+
+class Gateway:
+    """One member's gateway, put together.
+
+    Attributes:
+        folder: where it lives.
+        config: as read.
+        keys: its keys.
+        parties: whom it serves.
+        engine: what decides and remembers.
+    """
+
+    def __init__(self, folder: Path, *, clock: Clock | None = None) -> None:
+        """Open the gateway in a folder.
+
+        Raises:
+            OperatorError: something in the folder is missing, wrong or in use.
+        """
+        self.folder = folder
+        self.config = GatewayConfig.load(folder / CONFIG_FILE)
+        self.keys = KeyFiles(folder / KEY_FOLDER)
+        self.parties = PartyFile(folder / PARTY_FILE)
+        self.parties.refresh()
+        self.clock = clock or SystemClock()
+        self.entropy = SystemEntropy()
+        self._store = SqliteStore(folder / STORE_FILE)
+        try:
+            self.engine = Engine(self._site(), self._store)
+        except BaseException:
+            self._store.close()
+            raise
+
+    def _site(self) -> Site:
+        trust = Trust(read_history(self.folder, self.clock, [note for _, note in self._store.documents()]))
+        card = trust.current.card(self.config.member)
+        if card is None:
+            raise OperatorError(f"{self.config.member} is not in the corridor document", code="not_a_member")
+        if card.keys.log != self.keys.log.public.raw or card.keys.witness != self.keys.witness.public.raw:
+            raise OperatorError("the corridor document names other keys than those in keys/", code="keys_differ")
+        return Site(
+            member=self.config.member,
+            keys=self.keys,
+            clock=self.clock,
+            entropy=self.entropy,
+            services=SERVICES,
+            party_known=self._party_known,
+            trust=trust,
+        )
+
+    def _party_known(self, address: str) -> bool:
+        member, _, name = address.partition("/")
+        return member == self.config.member and self.parties.known(name)
+
+    def address(self, party_name: str) -> str:
+        """The full address of a party served here."""
+        return f"{self.config.member}/{party_name}"
+
+    def transport(self) -> HttpTransport:
+        """Connections to the other gateways."""
+        return HttpTransport(
+            member=self.config.member,
+            key=self.keys.log,
+            corridor=lambda: self.engine.site.trust.current.name,
+            card=self.card,
+            now=self.clock.now,
+        )
+
+    def card(self, code: str) -> Card | None:
+        """A member's card as of now."""
+        return self.engine.site.trust.current.card(code)
+
+    def loop(self, transport: HttpTransport) -> Loop:
+        """The engine inside the running asyncio program."""
+        asyncio.get_running_loop()
+        return Loop(self.engine, transport)
+
+    def tls(self) -> ssl.SSLContext:
+        """How the gateway shows itself to whoever connects."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        folder = self.folder / KEY_FOLDER
+        try:
+            context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
+        except OSError as fault:
+            raise OperatorError(f"the TLS key or certificate cannot be used: {fault}", code="tls_missing") from fault
+        return context
+
+    def close(self) -> None:
+        """Release the folder."""
+        self._store.close()
+
+
+def read_history(folder: Path, clock: Clock, stored: Sequence[bytes] = ()) -> History:
+    """Read the corridor document's versions: those the store admitted, else those in the folder.
+
+    Raises:
+        OperatorError: ``corridor_missing``, ``corridor_wrong``.
+    """
+    corridor = folder / CORRIDOR_FOLDER
+    files = sorted(corridor.glob("*.note"), key=lambda path: int(path.stem) if path.stem.isdigit() else 0)
+    try:
+        anchor = (corridor / ANCHOR_FILE).read_text("ascii").strip()
+        notes = [path.read_bytes() for path in files]
+    except OSError as fault:
+        raise OperatorError(f"the corridor document cannot be read: {fault}", code="corridor_missing") from fault
+    if not notes:
+        raise OperatorError(f"there is no corridor document in {corridor}", code="corridor_missing")
+    try:
+        history = History.begin(notes[0], anchor, clock.now())
+        for note in [*notes[1:], *stored]:
+            history = history.admit(note, clock.now())
+    except MessageError as fault:
+        raise OperatorError(
+            f"the corridor document in {corridor} is wrong: {fault.detail}", code="corridor_wrong"
+        ) from fault
+    return history
+
+
+def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, port: int) -> Path:
+    """Make the folder of a new gateway: configuration, keys, certificate, card.
+
+    Returns:
+        The card's file, for whoever drafts the corridor document.
+
+    Raises:
+        OperatorError: ``keys_exist`` and others; what exists is never overwritten.
+    """
+    entropy, now = SystemEntropy(), SystemClock().now().replace(microsecond=0)
+    config_file = folder / CONFIG_FILE
+    if config_file.exists():
+        raise OperatorError(f"{folder} holds a gateway already", code="gateway_exists")
+    keys = KeyFiles.create(folder / KEY_FOLDER, entropy)
+    end = now + timedelta(days=CERTIFICATE_DAYS)
+    key = ec.generate_private_key(ec.SECP256R1())
+    host_name = urlsplit(url).hostname or "localhost"
+    serial = int.from_bytes(entropy.random(16), "big") | 1
+    certificate = self_signed(key, name=member, hosts=[host_name], serial=serial, begin=now, end=end)
+    write_tls(folder / KEY_FOLDER, key, certificate)
+    second = keys.log_mldsa44
+    card = Card(
+        code=member,
+        name=name,
+        roles=(Role.ENDPOINT, Role.RELAY, Role.WITNESS),
+        valid_from=now,
+        valid_until=end,
+        addresses=(GatewayAddress(url, certificate),),
+        keys=Keys(
+            vote=keys.vote.public.raw,
+            log=keys.log.public.raw,
+            witness=keys.witness.public.raw,
+            seal=keys.seal.public,
+            log_mldsa44=None if second is None else second.public.raw,
+        ),
+    )
+    check_card(card, "")
+    card_file = folder / CARD_FILE
+    card_file.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    GatewayConfig(member=member, host=host, port=port).save(config_file)
+    return card_file
+
+
+def backup_store(folder: Path, to: Path) -> None:
+    """Copy a gateway's store, while it runs or not."""
+    backup(folder / STORE_FILE, to)
+
+
+def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Finding]:
+    """Examine the store of a stopped gateway; see ``engine.fsck``.
+
+    Raises:
+        OperatorError: ``store_in_use`` and others.
+    """
+    settings = GatewayConfig.load(folder / CONFIG_FILE)
+    store = SqliteStore(folder / STORE_FILE)
+    try:
+        notes = [note for _, note in store.documents()]
+        trust = Trust(read_history(folder, SystemClock(), notes))
+        return examine(store, member=settings.member, trust=trust, services=SERVICES, progress=progress)
+    finally:
+        store.close()
+
+
+def create_store(folder: Path) -> None:
+    """Make the empty store of a new gateway."""
+    SqliteStore.create(folder / STORE_FILE).close()

@@ -1,0 +1,295 @@
+"""A small typed client for parties and operators of a gateway.
+
+Example::
+
+    with Client("https://gateway.example:8443", token, certificate=Path("gateway.pem")) as gateway:
+        sent = gateway.send_document(Path("invoice.pdf"), to="UZ/customs", title="Invoice 17")
+        print(gateway.document(sent["id"])["stage"])
+"""
+
+import mimetypes
+import ssl
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+from urllib.parse import quote
+
+import httpx
+
+from darwaza import config
+from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
+from darwaza.kernel import instant
+
+TIMEOUT_S = 30.0
+INLINE_BYTES_MAX = 1_000_000
+"""A larger document travels in chunks."""
+_RETRY = {429, 503}
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+
+class Client:
+    """Requests to one gateway, as one party.
+
+    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``PushbackError`` when it
+    is at a limit, ``PeerError`` when it cannot be reached. Sending is safe to repeat with the same key.
+    """
+
+    def __init__(self, url: str, token: str, *, certificate: Path | None = None) -> None:
+        """Prepare.
+
+        Args:
+            url: of the gateway, ``https://host:port``.
+            token: of the party.
+            certificate: PEM file of the gateway's own certificate, which is then the only one trusted; None for one
+                that the system trusts.
+        """
+        self._http = httpx.Client(
+            base_url=url,
+            verify=_context(certificate),
+            headers={"authorization": f"Bearer {token}"} if token else {},
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # --- requests ---
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Make a request and return its JSON answer; see the class for what it raises."""
+        response = self._send(method, path, **options)
+        return response.json() if response.content else None
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **options)
+        except (httpx.HTTPError, OSError) as fault:
+            raise PeerError(f"the gateway cannot be reached: {fault}") from fault
+        if response.is_error:
+            raise _error(response)
+        return response
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Read a long answer piece by piece."""
+        try:
+            with self._http.stream("GET", path) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error(response)
+                yield from response.iter_bytes(config.STREAM_BYTES)
+        except (httpx.HTTPError, OSError) as fault:
+            raise PeerError(f"the gateway cannot be reached: {fault}") from fault
+
+    # --- documents ---
+
+    def send_document(
+        self,
+        file: Path,
+        *,
+        to: str,
+        title: str = "",
+        media_type: str = "",
+        ucr: str | None = None,
+        expires_at: datetime | None = None,
+        key: str | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Send a document, in chunks when it is large.
+
+        Args:
+            file: at most 100 MB.
+            to: full address of the recipient, ``UZ/customs``.
+            title: for people; the file's name without one.
+            media_type: guessed from the file's name without one.
+            ucr: consignment.
+            expires_at: aware.
+            key: idempotency key; give the same one to repeat after a failure.
+            progress: see ``Progress``.
+
+        Returns:
+            ``id``, ``state``, ``message_ids``.
+        """
+        media_type = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        key = key or str(uuid.uuid4())
+        size = file.stat().st_size
+        fields: dict[str, Any] = {"to": to}
+        if ucr is not None:
+            fields["ucr"] = ucr
+        if expires_at is not None:
+            fields["expires_at"] = instant.to_text(expires_at)
+        if size > INLINE_BYTES_MAX:
+            return self._send_large(file, size, fields, title or file.name, media_type, key, progress)
+        headers = {"content-type": media_type, "idempotency-key": key}
+        query = {**fields, "title": title or file.name, "filename": file.name}
+        content = file.read_bytes()
+        sent: dict[str, Any] = self.call("POST", "/v1/documents", params=query, headers=headers, content=content)
+        if progress is not None:
+            progress(size, size)
+        return sent
+
+    def _send_large(
+        self,
+        file: Path,
+        size: int,
+        fields: dict[str, Any],
+        title: str,
+        media_type: str,
+        key: str,
+        progress: Progress | None,
+    ) -> dict[str, Any]:
+        with file.open("rb") as source:
+            whole, chunks = _digests(source)
+        manifest = {
+            "bytes": size,
+            "chunks": chunks,
+            "digest": whole,
+            "filename": file.name,
+            "media_type": media_type,
+            "title": title,
+        }
+        body = {**fields, "manifest": manifest}
+        sent: dict[str, Any] = self.call("POST", "/v1/documents/uploads", json=body, headers={"idempotency-key": key})
+        return self.resume_upload(file, sent["id"], progress=progress)
+
+    def resume_upload(self, file: Path, case_id: str, *, progress: Progress | None = None) -> dict[str, Any]:
+        """Add the chunks of an opened document that are still missing."""
+        view = self.document(case_id)
+        manifest, missing = view["manifest"], set(view.get("missing", ()))
+        sent = {"id": case_id, "state": view["stage"]}
+        with file.open("rb") as source:
+            for number, digest in enumerate(manifest["chunks"]):
+                chunk = source.read(config.CHUNK_BYTES)
+                if digest in missing:
+                    missing.discard(digest)
+                    sent = self.call("PUT", f"/v1/documents/{case_id}/chunks/{digest}", content=chunk)
+                if progress is not None:
+                    progress(min(manifest["bytes"], (number + 1) * config.CHUNK_BYTES), manifest["bytes"])
+        return sent
+
+    def document(self, case_id: str) -> dict[str, Any]:
+        """A document's stage, receipts and messages."""
+        found: dict[str, Any] = self.call("GET", f"/v1/documents/{quote(case_id, safe='')}")
+        return found
+
+    def documents(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """All documents that match, newest first.
+
+        Args:
+            filters: ``with_`` (address of the other side), ``state``, ``ucr``, ``since``, ``before``, ``limit``.
+        """
+        query = {name.rstrip("_"): value for name, value in filters.items() if value is not None}
+        while True:
+            page = self.call("GET", "/v1/documents", params=query)
+            yield from page["documents"]
+            if "next" not in page:
+                return
+            query["page"] = page["next"]
+
+    def download(self, case_id: str, to: Path) -> Path:
+        """Write a document to a file and hold it against its digest.
+
+        Raises:
+            MessageError: ``document_differs``: what came is not what was signed; the file is removed.
+        """
+        view = self.document(case_id)
+        digest = sha256()
+        with to.open("wb") as target:
+            for piece in self.stream(f"/v1/documents/{quote(case_id, safe='')}/content"):
+                digest.update(piece)
+                target.write(piece)
+        if digest.hexdigest() != view["manifest"]["digest"]:
+            to.unlink()
+            raise MessageError("the document is not the one that was signed", code="document_differs")
+        return to
+
+    def accept(self, case_id: str) -> dict[str, Any]:
+        """Take a document over: its sender gets the receipt."""
+        done: dict[str, Any] = self.call("POST", f"/v1/documents/{quote(case_id, safe='')}/accept")
+        return done
+
+    def refuse(self, case_id: str, reason: str) -> dict[str, Any]:
+        """Refuse a document: its sender gets the reason."""
+        done: dict[str, Any] = self.call(
+            "POST", f"/v1/documents/{quote(case_id, safe='')}/refuse", json={"reason": reason}
+        )
+        return done
+
+    def evidence(self, message_id: str, *, body: bool = True) -> bytes:
+        """The evidence file of a message."""
+        query = {"body": "true" if body else "false"}
+        return self._send("GET", f"/v1/evidence/{quote(message_id, safe='')}", params=query).content
+
+    def receipt(self, message_id: str) -> bytes:
+        """A COSE receipt (RFC 9942) of a message of the gateway's own log."""
+        return self._send("GET", f"/v1/evidence/{quote(message_id, safe='')}/receipt").content
+
+    # --- operators ---
+
+    def health(self) -> dict[str, Any]:
+        """Whether the gateway takes work."""
+        found: dict[str, Any] = self.call("GET", "/health")
+        return found
+
+    def links(self) -> list[dict[str, Any]]:
+        """How every link does."""
+        found: list[dict[str, Any]] = self.call("GET", "/v1/operator/links")
+        return found
+
+    def stages(self) -> dict[str, float]:
+        """Seconds the engine has spent so far, by stage."""
+        found: dict[str, float] = self.call("GET", "/v1/operator/stages")
+        return found
+
+    def export_carrier(self, peer: str, to: Path) -> int:
+        """Write a carrier file for a neighbour; returns its length in bytes."""
+        with to.open("wb") as target:
+            for piece in self.stream(f"/v1/operator/carrier/{quote(peer, safe='')}"):
+                target.write(piece)
+        return to.stat().st_size
+
+    def import_carrier(self, pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+        """Bring a carrier file, in pieces that each begin with its head (``darwaza.kernel.carrier.split``)."""
+        for piece in pieces:
+            yield self.call("POST", "/v1/operator/carrier", content=piece)
+
+
+def _context(certificate: Path | None) -> ssl.SSLContext:
+    if certificate is None:
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cafile=certificate)
+    return context
+
+
+def _digests(source: BinaryIO) -> tuple[str, list[str]]:
+    whole, chunks = sha256(), []
+    while chunk := source.read(config.CHUNK_BYTES):
+        whole.update(chunk)
+        chunks.append(sha256(chunk).hexdigest())
+    return whole.hexdigest(), chunks
+
+
+def _error(response: httpx.Response) -> DarwazaError:
+    try:
+        problem = response.json()
+        code, detail, pointer = problem["code"], problem["detail"], problem.get("pointer", "")
+    except (ValueError, KeyError, TypeError):
+        return PeerError(f"the answer {response.status_code} has no problem in it", code="peer_answer")
+    if response.status_code in _RETRY:
+        return PushbackError(detail, retry_after_s=float(problem.get("retry_after_s") or 1), code=code)
+    return MessageError(detail, code=code, pointer=pointer)

@@ -1,0 +1,117 @@
+"""Named limits and the one configuration tree.
+
+Every size, count and wait that bounds what a peer, a party or a queue may do stands here with its unit in its name.
+Limits that both ends of a link must agree on are part of the protocol (spec/link.md) and are not configurable.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from darwaza.errors import OperatorError
+
+# --- what both ends of a link agree on (spec/link.md, "Limits") ---
+HEADER_BYTES_MAX = 4_096
+BODY_BYTES_MAX = 1_048_576
+BATCH_MESSAGES_MAX = 4_096
+BATCH_BYTES_MAX = 16 * 1_048_576
+LANES_MAX = 16
+ORDINARY_BODY_BYTES_MAX = 65_536
+"""A larger body travels in the bulk lane, so that a document never stands in front of a payment."""
+CLOCK_SKEW_S_MAX = 300
+"""How far a signed request's time, or a cosignature's, may lie from ours."""
+CHECKPOINT_BYTES_MAX = 16_384
+
+# --- what one gateway grants itself ---
+BATCH_WAIT_S_MAX = 0.004
+"""A lone input never waits longer for company; an idle engine does not wait at all."""
+ENGINE_INPUTS_MAX = 2_048
+"""Inputs taken into one transaction."""
+ENGINE_QUEUE_MAX = 16_384
+"""Inputs waiting; past it callers are pushed back."""
+ENGINE_QUEUE_BYTES_MAX = 64 * 1_048_576
+BATCHES_IN_FLIGHT_MAX = 4
+"""Batches of one lane sent and not yet acknowledged."""
+BATCH_GATHER_MESSAGES = 256
+"""So many messages go at once although a batch is in flight."""
+BATCH_GATHER_S_MAX = 0.02
+"""Fewer go after this long."""
+BATCH_SEND_BYTES = 2 * 1_048_576
+"""What one sent batch aims not to exceed; a single larger message still goes."""
+EARLY_BATCHES_MAX = 8
+"""Batches that arrived before their predecessor and wait for it, per lane."""
+EARLY_WAIT_S_MAX = 2.0
+RETRY_FIRST_S = 0.2
+RETRY_LAST_S = 5.0
+ASK_AGAIN_S = 2.0
+"""A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+PEER_TIMEOUT_S = 20.0
+WITNESS_INTERVAL_S = 2.0
+TIMER_SCAN_S = 0.25
+TIMERS_PER_BATCH_MAX = 512
+DOCUMENT_BYTES_MAX = 100 * 1_000_000
+CHUNK_BYTES = 1_048_576
+CHUNKS_MAX = 128
+BULK_ITEMS_MAX = 1_000
+REQUEST_BYTES_MAX = 20 * 1_048_576
+REQUESTS_PER_S_MAX = 2_000
+"""Requests one party may make in a second, averaged over ten; set per party in its entry."""
+PAGE_ITEMS_MAX = 200
+"""Items one page of a list holds."""
+EVENT_STREAMS_PER_PARTY_MAX = 8
+DELIVERY_WAIT_S_MAX = 30.0
+"""How long a request may wait for the peer's signature (Prefer: wait)."""
+TOKEN_BYTES = 32
+STREAM_BYTES = 1_048_576
+"""What one read of a streamed answer holds."""
+
+
+ENVIRONMENT_PREFIX = "DARWAZA_"
+
+
+class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator sets, in ``darwaza.toml``; each can be overridden by ``DARWAZA_<NAME>`` in the environment.
+
+    Attributes:
+        member: code of the member this gateway serves; it cannot change.
+        host: address to listen on.
+        port: TCP port to listen on; 0 lets the system choose.
+        log_level: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+
+    member: Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$(?!\n)")]
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
+    log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
+
+    @classmethod
+    def load(cls, path: Path) -> "GatewayConfig":
+        """Read the file, then the environment.
+
+        Raises:
+            OperatorError: ``config_missing``, ``config_wrong``.
+        """
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except OSError as fault:
+            raise OperatorError(
+                f"{path} cannot be read; make a gateway with: darwaza init", code="config_missing"
+            ) from fault
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+            raise OperatorError(f"{path} is not TOML: {fault}", code="config_wrong") from fault
+        for field in cls.__struct_fields__:
+            if (text := os.environ.get(ENVIRONMENT_PREFIX + field.upper())) is not None:
+                values[field] = text
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as fault:
+            raise OperatorError(f"{path}: {fault}", code="config_wrong") from fault
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        lines = [f"{name} = {msgspec.json.encode(getattr(self, name)).decode()}" for name in self.__struct_fields__]
+        path.write_text("\n".join(lines) + "\n", "utf-8")

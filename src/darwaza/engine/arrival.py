@@ -1,0 +1,243 @@
+"""Takes a neighbour's batch: checks it as a whole, then gives each message to its service.
+
+A batch is taken whole or not at all. Within a good batch a bad message stops nothing: it keeps its place in the log and
+is answered with a refusal, or put into quarantine when nobody can be answered.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from darwaza.engine import recovery
+from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked
+from darwaza.engine.rule import Rules
+from darwaza.engine.unit import Pending, Unit
+from darwaza.errors import DarwazaError, MessageError, ServiceError
+from darwaza.kernel import instant
+from darwaza.kernel.batch import Batch
+from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge
+from darwaza.kernel.machine import Draft, Refusal
+from darwaza.kernel.message import (
+    JSON_MEDIA_TYPE,
+    REFUSED,
+    Header,
+    Refused,
+    check_body,
+    decode_header,
+    member_of,
+    message_key,
+)
+from darwaza.ports.store import QuarantineRow
+
+if TYPE_CHECKING:
+    from darwaza.engine.engine import Engine
+
+LINK_KINDS = "link."
+"""Kinds the engine itself understands."""
+
+
+def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying: bool) -> Cosigned | Expected | Forked:
+    """Handle one batch.
+
+    Args:
+        engine: whose logs it is about.
+        rules: to decide with.
+        unit: the transaction in the making.
+        given: the batch, and how it came.
+        replaying: whether own messages given back by peers still wait for their cause.
+
+    Raises:
+        DarwazaError: the batch is refused as a whole; nothing has changed. See ``link.judge`` and ``engine.log_of``;
+            ``body_differs`` when a body is not the one its header names; ``catching_up``, see
+            ``engine.check_caught_up``.
+    """
+    site, batch = engine.site, given.batch
+    fork_proof = engine.known_fork(batch.origin)
+    if fork_proof is not None:
+        return Forked(fork_proof)  # the former answer may have been lost
+    log = engine.log_of(unit, batch.origin, reader=site.member)
+    if not given.carried:
+        engine.check_caught_up(unit, log.row.author)
+    verdict = judge(
+        batch,
+        held=log.frontier,
+        held_note=log.row.checkpoint,
+        read_tile=engine.tile_reader(unit, log),
+        verifiers=site.trust.author_verifiers(batch.origin),
+        required=site.trust.required,
+    )
+    if isinstance(verdict, Gap):
+        return Expected(verdict.expected)
+    if isinstance(verdict, Repeat):
+        return _stored_answer(engine, unit, batch, verdict)
+    if isinstance(verdict, Fork):
+        return recovery.stop(engine, unit, log, log.row.author, verdict.proof)
+    return _take_fresh(engine, rules, unit, batch, verdict, replaying=replaying)
+
+
+def _stored_answer(engine: "Engine", unit: Unit, batch: Batch, repeat: Repeat) -> Cosigned | Expected:
+    """Answer a batch that was taken before: with the very note it was answered then, where that was kept."""
+    log = engine.log_of(unit, batch.origin)
+    if repeat.end == log.row.size:
+        return Cosigned(repeat.end, log.row.checkpoint)
+    row = engine.store.checkpoint_from(log.row.id, repeat.end)
+    if row is not None and row.size == repeat.end:
+        return Cosigned(row.size, row.note)
+    return Expected(repeat.end)
+
+
+def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh: Fresh, *, replaying: bool) -> Cosigned:
+    entries = batch.entries[fresh.skip :]
+    headers = [_read(header, body) for header, body in entries]
+    log = engine.log_of(unit, batch.origin)
+    known = engine.store.known([message_key(header) for header in headers if isinstance(header, Header)])
+    unit.load_cases([header.case_id for header in headers if isinstance(header, Header)])
+    arrival = _Arrival(engine, rules, unit, log.row.author, known, replaying=replaying)
+    pending = []
+    start = log.row.size
+    for offset, (raw, body) in enumerate(entries):
+        pending.append(
+            arrival.take(headers[offset], log.row.id, start + offset, Pending(fresh.hashes[offset], "", "", raw, body))
+        )
+    _, note = engine.site.cosign(fresh.note, instant.to_seconds(unit.now))
+    unit.append(log, pending, note)
+    return Cosigned(fresh.checkpoint.size, note)
+
+
+def _read(raw: bytes, body: bytes) -> Header | MessageError:
+    """Read a header and hold its body against it; a header nobody can read is given back as the error."""
+    try:
+        header = decode_header(raw)
+    except MessageError as error:
+        return error
+    check_body(header, body)
+    return header
+
+
+class _Arrival:
+    """Handles the messages of one batch."""
+
+    def __init__(
+        self, engine: "Engine", rules: Rules, unit: Unit, author: str, known: set[str], *, replaying: bool
+    ) -> None:
+        self._engine = engine
+        self._site = engine.site
+        self._rules = rules
+        self._unit = unit
+        self._author = author
+        self._known = known
+        self._replaying = replaying
+
+    def take(self, header: Header | MessageError, log_id: int, index: int, pending: Pending) -> Pending:
+        """Handle one message; returns it with the key and case under which it is stored."""
+        fault: DarwazaError | None
+        if isinstance(header, MessageError):
+            fault = header
+        else:
+            key = message_key(header)
+            if key in self._known or self._unit.holds(key):
+                # It came before, over another path or lane: it keeps this place in the log and does nothing more.
+                return pending._replace(message_key=f"{log_id}:{index}", case_id=header.case_id)
+            fault = self._misplaced(header)
+            if fault is None:
+                self._unit.arrived(key)
+                fault = self._deliver(header, pending.body)
+                if fault is not None:
+                    self._quarantine(log_id, index, fault)
+                return pending._replace(message_key=key, case_id=header.case_id)
+        self._quarantine(log_id, index, fault)
+        return pending._replace(message_key=f"{log_id}:{index}")
+
+    def _quarantine(self, log_id: int, index: int, fault: DarwazaError) -> None:
+        row = QuarantineRow(log_id, index, fault.code, fault.detail[:1_000], self._unit.now_text)
+        self._unit.changes.quarantine.append(row)
+
+    def _misplaced(self, header: Header) -> DarwazaError | None:
+        if member_of(header.origin) != self._author:
+            return MessageError(f"{header.origin} is not of the log's author {self._author}", code="origin_forged")
+        if member_of(header.destination) != self._site.member:
+            return MessageError(f"{header.destination} is not served here", code="not_addressed_here")
+        return None
+
+    def _deliver(self, header: Header, body: bytes) -> DarwazaError | None:
+        """Give a message to its service; what it answers is on its way, a fault of the service is returned."""
+        name, _, _ = header.kind.partition(".")
+        if header.kind.startswith(LINK_KINDS):
+            return None
+        try:
+            received = recovery.received(header, header.kind, body)
+        except MessageError as fault:
+            return fault
+        sent_before, now = self._sent_before(header) if self._replaying else ((), None)
+        service = self._site.services.get(name)
+        if service is None:
+            refusal = Refusal("unknown_service", f"there is no service {name!r} here", "/kind")
+            return self._refuse(header, refusal, sent_before)
+        if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
+            refusal = Refusal("expired", "it came after it had expired", "/expires_at")
+            return self._refuse(header, refusal, sent_before)
+        found = self._unit.case(header.case_id)
+        if found is not None and found[0] != name:
+            refusal = Refusal("case_conflict", "the case is of another service", "/case_id")
+            return self._refuse(header, refusal, sent_before)
+        try:
+            outcome = self._rules.run(
+                self._unit,
+                service,
+                header.case_id,
+                None if found is None else found[1],
+                received,
+                header.id,
+                now=now,
+                sent_before=sent_before,
+            )
+        except ServiceError as fault:
+            self._refuse(header, Refusal(fault.code, "the receiving service failed on this message"), sent_before)
+            return fault
+        if isinstance(outcome, Refusal):
+            return self._refuse(header, outcome, sent_before)
+        if self._replaying:
+            recovery.retry(self._engine, self._rules, self._unit, header.case_id)
+        return None
+
+    def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], datetime | None]:
+        """What this message made us send before a loss, and when: the rule is run again as of that moment.
+
+        A message we answered nothing came in time and before our own next word on its case: it is taken as of then.
+        """
+        sent = []
+        for own in self._own(self._unit.given_back(header.id)):
+            sent.append((own.kind, own.destination))
+            self._unit.use_given_back(message_key(own))
+            now = instant.from_text(own.created_at)
+        if sent:
+            return tuple(sent), now
+        later = self._own(self._unit.given_back(recovery.case_cause(header.case_id)))
+        moments = [own.created_at for own in later]
+        if moments and header.expires_at is not None:
+            moments.append(header.expires_at)
+        return (), instant.from_text(min(moments)) if moments else None
+
+    def _own(self, keys: list[str]) -> list[Header]:
+        rows = [self._engine.store.leaf(key) for key in keys]
+        return [decode_header(row.header) for row in rows if row is not None]
+
+    def _refuse(
+        self, header: Header, refusal: Refusal, sent_before: tuple[tuple[str, str], ...]
+    ) -> DarwazaError | None:
+        """Answer with a refusal; returns why it must be kept in quarantine when nobody can be answered."""
+        name, _, _ = header.kind.partition(".")
+        kind = name + REFUSED
+        if header.kind.endswith(REFUSED) or member_of(header.origin) not in self._site.reachable:
+            return MessageError(f"{refusal.code}: {refusal.detail}", code="unanswerable")
+        if (kind, header.origin) in sent_before:
+            return None
+        body = Refused(refusal.code, refusal.detail, header.kind, header.id, refusal.pointer)
+        draft = Draft(
+            kind=kind,
+            origin=header.destination,
+            destination=header.origin,
+            body=self._site.to_json(body),
+            media_type=JSON_MEDIA_TYPE,
+        )
+        self._unit.send(draft, header.case_id, header.ucr, header.id)
+        return None

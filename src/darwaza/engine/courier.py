@@ -1,0 +1,270 @@
+"""Carries own logs to their readers: what to ask and send next, and what to make of the answers.
+
+No I/O here: the courier hands out *errands* and takes *replies*; who runs them (``darwaza.engine.loop`` over HTTPS, the
+simulation over a network that fails) decides nothing. It keeps no durable state either: after a restart every lane
+starts by asking its reader how much it holds.
+
+A lane goes through three phases: ``ask`` (how much does the reader hold?), ``restore`` (take back what was forgotten
+here), ``flow`` (send what the reader lacks, several batches in flight). Whatever fails waits, longer each time, and
+then goes on from what is known to be held.
+"""
+
+from functools import partial
+from typing import Literal
+
+import msgspec
+
+from darwaza import config
+from darwaza.engine.carry import pack
+from darwaza.engine.engine import Engine
+from darwaza.engine.intake import (
+    AcceptFork,
+    Acknowledge,
+    Attest,
+    Delivered,
+    Forked,
+    Given,
+    Outcome,
+    Settle,
+    Settled,
+    TakeBack,
+)
+from darwaza.errors import DarwazaError, PeerError
+from darwaza.kernel import batch
+from darwaza.kernel.checkpoint import parse_checkpoint
+from darwaza.kernel.tile import consistency_proof
+from darwaza.kernel.witness import format_request
+from darwaza.ports.store import LogRow
+from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
+
+Phase = Literal["ask", "restore", "flow"]
+
+
+class Lane(msgspec.Struct):
+    """Where the courier is with one own log.
+
+    Attributes:
+        log_id: of the log.
+        peer: its reader.
+        phase: see the module.
+        next_index: index of the first leaf to send.
+        flying: (start, end) of batches sent and not answered.
+        epoch: replies to errands of an earlier one no longer steer the lane.
+        retry_at_s: do nothing before, on the monotonic clock.
+        retry_s: the next wait.
+        fault: code of the last failure, or "".
+        sent_at_s: when the last batch went.
+        heard_at_s: when the reader last answered; None before.
+        round_trip_s: of the last answered errand.
+    """
+
+    log_id: int
+    peer: str
+    phase: Phase = "ask"
+    next_index: int = 0
+    flying: list[tuple[int, int]] = []
+    epoch: int = 0
+    asking: bool = False
+    retry_at_s: float = 0.0
+    retry_s: float = config.RETRY_FIRST_S
+    fault: str = ""
+    sent_at_s: float = 0.0
+    heard_at_s: float | None = None
+    round_trip_s: float = 0.0
+
+
+def _is_quiet(lane: Lane, row: LogRow, now_s: float) -> bool:
+    """Whether there is nothing to send and nothing was heard for a while."""
+    heard_at_s = now_s if lane.heard_at_s is None else lane.heard_at_s
+    return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= config.ASK_AGAIN_S
+
+
+class WitnessLane(msgspec.Struct):
+    """Where the courier is with one witness of one own log."""
+
+    held: int = 0
+    witnessed: int = 0
+    asking: bool = False
+    due_at_s: float = 0.0
+
+
+class Courier:
+    """See the module.
+
+    Attributes:
+        lanes: by the log's origin.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.lanes: dict[str, Lane] = {}
+        self._witnesses: dict[tuple[str, str], WitnessLane] = {}
+
+    # --- handing out ---
+
+    def errands(self, now_s: float) -> list[Errand]:
+        """What to do now; each errand is handed out once and must be answered by ``replied``."""
+        self._follow_engine()
+        found: list[Errand] = []
+        for origin, lane in self.lanes.items():
+            row = self._engine.logs[lane.log_id].row
+            if row.halted or now_s < lane.retry_at_s:
+                continue
+            if lane.phase == "flow" and _is_quiet(lane, row, now_s):
+                lane.phase = "ask"
+            if lane.phase == "flow":
+                self._fill(origin, lane, row, now_s, found)
+            elif not lane.asking:
+                lane.asking = True
+                if lane.phase == "ask":
+                    found.append(Ask(lane.peer, origin, lane.epoch))
+                else:
+                    found.append(Fetch(lane.peer, origin, lane.epoch, lane.next_index))
+            self._ask_witnesses(origin, row, now_s, found)
+        return found
+
+    def pause_s(self) -> float:
+        """How long nothing has to be done if nothing happens."""
+        gathering = any(lane.flying and lane.next_index < self._size(lane) for lane in self.lanes.values())
+        return config.BATCH_GATHER_S_MAX if gathering else config.RETRY_FIRST_S
+
+    def _size(self, lane: Lane) -> int:
+        return self._engine.logs[lane.log_id].row.size
+
+    def _follow_engine(self) -> None:
+        """Know every own log; new ones appear with a new corridor document."""
+        if len(self.lanes) * 2 == len(self._engine.logs):
+            return
+        for log in self._engine.logs.values():
+            if log.row.author == self._engine.site.member and log.row.origin not in self.lanes:
+                self.lanes[log.row.origin] = Lane(log.row.id, log.row.reader)
+
+    def _fill(self, origin: str, lane: Lane, row: LogRow, now_s: float, found: list[Errand]) -> None:
+        """Send what the reader lacks.
+
+        With nothing in flight a single message goes at once. While something is, small amounts gather for a moment: on
+        a near link the next answer comes first and takes them all, on a far one they go ahead of it.
+        """
+        while len(lane.flying) < config.BATCHES_IN_FLIGHT_MAX and lane.next_index < row.size:
+            gathered = row.size - lane.next_index >= config.BATCH_GATHER_MESSAGES
+            if lane.flying and not gathered and now_s - lane.sent_at_s < config.BATCH_GATHER_S_MAX:
+                return
+            send = self._pack(origin, lane)
+            lane.flying.append((send.start, send.end))
+            lane.next_index, lane.sent_at_s = send.end, now_s
+            found.append(send)
+
+    def _pack(self, origin: str, lane: Lane) -> Send:
+        start = lane.next_index
+        end, note, raw = pack(self._engine, self._engine.logs[lane.log_id], start)
+        return Send(lane.peer, origin, lane.epoch, start, end, note, raw)
+
+    def _ask_witnesses(self, origin: str, row: LogRow, now_s: float, found: list[Errand]) -> None:
+        for peer in self._engine.site.trust.witnesses(origin):
+            lane = self._witnesses.setdefault((origin, peer), WitnessLane())
+            if lane.asking or now_s < lane.due_at_s or row.cosigned_size <= lane.witnessed:
+                continue
+            lane.due_at_s = now_s + config.WITNESS_INTERVAL_S
+            held = self._engine.store.checkpoint_from(row.id, row.cosigned_size)
+            if held is None or held.size < lane.held:
+                continue
+            lane.asking = True
+            _, note = parse_checkpoint(held.note)
+            read_tile = partial(self._engine.store.tile, row.id)
+            proof = consistency_proof(lane.held, held.size, read_tile) if lane.held else ()
+            raw = format_request(lane.held, proof, note)
+            found.append(AskWitness(peer, origin, held.size, held.note, raw))
+
+    # --- taking replies ---
+
+    def replied(self, errand: Errand, reply: Reply, now_s: float) -> Given | None:
+        """Take a reply; returns what the engine must be given, whose outcome then goes to ``decided``."""
+        if isinstance(errand, AskWitness):
+            return self._witness_replied(errand, reply)
+        lane = self.lanes[errand.origin]
+        if not isinstance(reply, DarwazaError):
+            lane.heard_at_s, lane.retry_s, lane.fault = now_s, config.RETRY_FIRST_S, ""
+        if isinstance(errand, Ask) and isinstance(reply, Held):
+            return Settle(errand.origin, reply.note)
+        if isinstance(errand, Fetch) and isinstance(reply, batch.Batch):
+            return TakeBack(reply)
+        if isinstance(errand, Send):
+            if isinstance(reply, Signed):
+                return Acknowledge(errand.origin, errand.note, reply.lines)
+            if isinstance(reply, ForkFound):
+                return AcceptFork(errand.origin, reply.proof)
+            if isinstance(reply, Wanted):
+                self._landed(lane, errand)
+                self._go_on_from(lane, errand, reply.index)
+                return None
+        fault = reply if isinstance(reply, DarwazaError) else PeerError("the answer makes no sense", code="peer_answer")
+        self._failed(lane, errand, fault, now_s)
+        return None
+
+    def decided(self, errand: Errand, outcome: Outcome, now_s: float) -> None:
+        """Take what the engine made of a reply."""
+        if isinstance(errand, AskWitness):
+            lane_of = self._witnesses[errand.origin, errand.peer]
+            lane_of.asking = False
+            if isinstance(outcome, Delivered):
+                lane_of.held = lane_of.witnessed = errand.size
+            return
+        lane = self.lanes[errand.origin]
+        if isinstance(outcome, Settled):
+            self._settled(lane, errand, outcome)
+        elif isinstance(outcome, Delivered) and isinstance(errand, Send):
+            self._landed(lane, errand)
+        elif isinstance(outcome, Forked):
+            self._reset(lane)
+            lane.phase = "ask"
+        else:
+            fault = outcome if isinstance(outcome, DarwazaError) else PeerError("unexpected", code="peer_answer")
+            self._failed(lane, errand, fault, now_s)
+
+    def _settled(self, lane: Lane, errand: Ask | Fetch | Send, outcome: Settled) -> None:
+        lane.asking = False
+        if errand.epoch != lane.epoch:
+            return
+        if outcome.send_from is not None:
+            lane.phase, lane.next_index = "flow", outcome.send_from
+        elif isinstance(errand, Ask):
+            lane.phase, lane.next_index = "restore", outcome.take_back_from or 0
+        else:
+            # One batch is back; ask again whether that was all.
+            lane.phase = "ask"
+
+    def _landed(self, lane: Lane, errand: Send) -> None:
+        if (errand.start, errand.end) in lane.flying and errand.epoch == lane.epoch:
+            lane.flying.remove((errand.start, errand.end))
+
+    def _go_on_from(self, lane: Lane, errand: Send, index: int) -> None:
+        if errand.epoch != lane.epoch:
+            return
+        self._reset(lane)
+        if index > self._engine.logs[lane.log_id].row.size:
+            lane.phase = "ask"
+        else:
+            lane.next_index = index
+
+    def _reset(self, lane: Lane) -> None:
+        lane.epoch += 1
+        lane.flying = []
+        lane.asking = False
+
+    def _failed(self, lane: Lane, errand: Ask | Fetch | Send, fault: DarwazaError, now_s: float) -> None:
+        """Wait, then ask the reader anew where it stands: whatever happened, that answer is right."""
+        if errand.epoch != lane.epoch:
+            return
+        self._reset(lane)
+        lane.phase, lane.fault = "ask", fault.code
+        lane.retry_at_s = now_s + lane.retry_s
+        lane.retry_s = min(lane.retry_s * 2, config.RETRY_LAST_S)
+
+    def _witness_replied(self, errand: AskWitness, reply: Reply) -> Given | None:
+        lane = self._witnesses[errand.origin, errand.peer]
+        if isinstance(reply, Signed):
+            return Attest(errand.origin, errand.peer, errand.note, reply.lines)
+        lane.asking = False
+        if isinstance(reply, Wanted):
+            lane.held, lane.due_at_s = reply.index, 0.0
+        return None

@@ -1,0 +1,54 @@
+"""Answers other gateways' questions from what is committed: what is held of a log, and leaves given back."""
+
+from darwaza import config
+from darwaza.engine.engine import Engine
+from darwaza.engine.log import Log
+from darwaza.errors import MalformedError
+from darwaza.kernel import batch
+from darwaza.kernel.note import Note, parse
+from darwaza.kernel.witness import format_cosignatures
+
+
+def _neighbours_log(engine: Engine, origin: str) -> Log:
+    log = engine.find_log(origin)
+    if log is None or log.row.reader != engine.site.member:
+        raise MalformedError(f"this gateway does not read {origin[:120]!r}", code="log_unknown")
+    return log
+
+
+def answer_ask(engine: Engine, origin: str) -> bytes:
+    """The newest checkpoint of a neighbour's log with our cosignature; empty when nothing is held.
+
+    Raises:
+        MalformedError: ``log_unknown``.
+    """
+    return _neighbours_log(engine, origin).row.checkpoint
+
+
+def answer_fetch(engine: Engine, origin: str, start: int) -> bytes:
+    """Leaves of a neighbour's log, as a batch that ends at a checkpoint its author signed.
+
+    Raises:
+        MalformedError: ``log_unknown``; ``nothing_held`` when there are no leaves from ``start`` on.
+    """
+    log = _neighbours_log(engine, origin)
+    row = engine.store.checkpoint_from(log.row.id, start + 1)
+    if row is None:
+        raise MalformedError(f"no leaves from {start} on are held here", code="nothing_held")
+    # One stored checkpoint is one batch as it once came; several small ones are given back together.
+    limit = min(log.row.size, start + config.BATCH_MESSAGES_MAX)
+    entries = engine.store.leaves(log.row.id, start, max(limit, row.size), config.BATCH_SEND_BYTES)
+    if len(entries) < row.size - start:
+        entries = engine.store.leaves(log.row.id, start, row.size, config.BATCH_BYTES_MAX)
+    while (further := engine.store.checkpoint_from(log.row.id, row.size + 1)) is not None:
+        if further.size - start > len(entries):
+            break
+        row = further
+    return batch.encode(origin, start, row.note, entries[: row.size - start])
+
+
+def cosigned_lines(engine: Engine, note: bytes) -> bytes:
+    """Our own cosignature lines under a checkpoint, as a reply carries them."""
+    name = engine.site.trust.cosigner_name(engine.site.member)
+    full: Note = parse(note)
+    return format_cosignatures([line for line in full.signatures if line.name == name])

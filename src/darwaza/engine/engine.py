@@ -1,0 +1,441 @@
+"""One batch, one transaction.
+
+The engine takes inputs in small batches. For each it lets the service decide (pure), takes the decision into the batch,
+and at the end signs the logs that grew and commits everything together: one fsync. Only then is anyone told.
+
+Ordering: inputs are handled in the order given; messages take their places in the logs in the order they were sent.
+Crash: before the commit nothing of the batch exists, after it all of it does; whoever was not told asks again and gets
+the stored answer. Recovery is this same code: peers resend, and what they resend is taken like anything new.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import msgspec
+
+from darwaza.engine import arrival, recovery
+from darwaza.engine.intake import (
+    Accepted,
+    AcceptFork,
+    Acknowledge,
+    Adopt,
+    Arrive,
+    Attest,
+    Delivered,
+    Expose,
+    Given,
+    Outcome,
+    Resume,
+    Settle,
+    Submit,
+    TakeBack,
+    Wake,
+    Witness,
+)
+from darwaza.engine.log import Log
+from darwaza.engine.rule import Rules
+from darwaza.engine.site import Site
+from darwaza.engine.unit import Unit
+from darwaza.errors import (
+    ConflictError,
+    DarwazaError,
+    FatalError,
+    MalformedError,
+    PushbackError,
+    ServiceError,
+    SignatureError,
+)
+from darwaza.kernel import instant, witness
+from darwaza.kernel.checkpoint import parse_checkpoint
+from darwaza.kernel.link import acknowledge, read_checkpoint
+from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
+from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
+from darwaza.kernel.naming import Lane
+from darwaza.kernel.note import Verifier, format_note
+from darwaza.kernel.tile import root_at
+from darwaza.kernel.witness import Verdict, format_cosignatures
+from darwaza.ports.store import LogRow, PartyRow, Store, WitnessRow
+
+REMIND_AGAIN = timedelta(minutes=1)
+"""After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
+CATCH_UP_RETRY_S = 0.5
+
+_decode_answer = msgspec.msgpack.Decoder(Accepted).decode
+
+
+class Engine:
+    """See the module.
+
+    Attributes:
+        site: where it runs.
+        store: what it knows; nobody else writes to it.
+        logs: by id, as committed.
+        spent_s: seconds spent so far: deciding, giving places and signing, committing.
+    """
+
+    def __init__(self, site: Site, store: Store) -> None:
+        """Read what the store holds and bring it up to the corridor document in force."""
+        self.site = site
+        self.store = store
+        self.logs = {row.id: Log.load(row, store) for row in store.logs()}
+        self._ids = {log.row.origin: log.row.id for log in self.logs.values()}
+        self._rules = Rules(site)
+        self._given_back = store.given_back_count()
+        self._halted: dict[int, str] = {}
+        self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
+        site.notice_sequence = store.notice_sequence()
+        self._open_logs()
+
+    # --- running ---
+
+    def run(self, inputs: Sequence[Given]) -> list[Outcome]:
+        """Handle inputs in one transaction; what is taken back has one of its own.
+
+        Returns:
+            One outcome for each input, in order. When the store pushes back, every outcome of the transaction is that
+            error and nothing of it is stored.
+
+        Raises:
+            FatalError: whether the batch is stored is unknown; the process must stop.
+        """
+        return [outcome for part in _transactions(inputs) for outcome in self._run(part)]
+
+    def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
+        began_s = self.site.clock.monotonic_s()
+        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        self._preload(unit, inputs)
+        outcomes = [self._take(unit, given) for given in inputs]
+        self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
+        try:
+            self._commit(unit)
+        except PushbackError as full:
+            return [full] * len(inputs)
+        return outcomes
+
+    def _commit(self, unit: Unit) -> None:
+        monotonic_s = self.site.clock.monotonic_s
+        began_s = monotonic_s()
+        changes = unit.finish()
+        signed_s = monotonic_s()
+        if not unit.is_empty():
+            self.store.commit(changes)
+        self.spent_s["sign"] += signed_s - began_s
+        self.spent_s["commit"] += monotonic_s() - signed_s
+        # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
+        self.logs.update(unit.logs)
+        self.site.notice_sequence += len(changes.notices)
+        if changes.given_back or changes.given_back_used:
+            self._given_back = self.store.given_back_count()
+        self.site.heard = (self.site.heard | unit.heard) - unit.unheard
+        if unit.trust is not None:
+            self.site.follow(unit.trust)
+            self._open_logs()
+        elif any(log.row.halted != self._halted.get(log_id, "") for log_id, log in unit.logs.items()):
+            self._route()
+
+    def _take(self, unit: Unit, given: Given) -> Outcome:
+        try:
+            return self._handlers[type(given)](self, unit, given)
+        except FatalError:
+            raise
+        except DarwazaError as error:
+            return error
+
+    def _preload(self, unit: Unit, inputs: Sequence[Given]) -> None:
+        """Read what the inputs are about in a few questions instead of one each."""
+        unit.load_cases([one.case_id for one in inputs if type(one) is Submit and one.case_id is not None])
+        unit.load_answers([(one.party, one.key) for one in inputs if type(one) is Submit and one.key])
+
+    # --- logs ---
+
+    def _open_logs(self) -> None:
+        """Make the logs of the corridor document that do not exist yet; an own one starts with its genesis leaf."""
+        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        me, trust = self.site.member, self.site.trust
+        for peer in trust.neighbours(me):
+            for lane in (*trust.current.lanes(me, peer), *trust.current.lanes(peer, me)):
+                if lane.origin not in self._ids:
+                    self._open_log(unit, lane)
+        self._route()
+        for log in list(self.logs.values()):
+            if log.row.author == me and log.row.size == 0:
+                self._write_genesis(unit, log)
+        self._commit(unit)
+
+    def _open_log(self, unit: Unit, lane: Lane) -> None:
+        log_id = len(self.logs) + 1
+        row = LogRow(log_id, lane.origin, lane.author, lane.reader, lane.number)
+        self.logs[log_id] = Log.load(row, self.store)
+        self._ids[lane.origin] = log_id
+        unit.install(self.logs[log_id])
+
+    def _write_genesis(self, unit: Unit, log: Log) -> None:
+        document = self.site.trust.current
+        body = Genesis(document.name, document.digest, log.row.origin, document.version)
+        draft = Draft(
+            kind=GENESIS,
+            origin=f"{log.row.author}/{GATEWAY_PARTY}",
+            destination=f"{log.row.reader}/{GATEWAY_PARTY}",
+            body=self.site.to_json(body),
+            media_type=JSON_MEDIA_TYPE,
+        )
+        unit.send(draft, unit.new_id(), None, None, log_id=log.row.id)
+
+    def _route(self) -> None:
+        """Work out which own logs lead where; a halted one stops its whole link."""
+        self._halted = {log_id: log.row.halted for log_id, log in self.logs.items()}
+        halted = {log.row.reader for log in self.logs.values() if log.row.halted}
+        halted |= {log.row.author for log in self.logs.values() if log.row.halted}
+        lanes: dict[str, list[int]] = {}
+        for log in sorted(self.logs.values(), key=lambda one: one.row.lane):
+            if log.row.author == self.site.member and log.row.reader not in halted:
+                lanes.setdefault(log.row.reader, []).append(log.row.id)
+        self.site.set_lanes(lanes)
+
+    def log_of(self, unit: Unit, origin: str, *, author: str | None = None, reader: str | None = None) -> Log:
+        """Find a log that runs.
+
+        Raises:
+            SignatureError: ``log_unknown``.
+            ConflictError: ``link_halted``.
+        """
+        log_id = self._ids.get(origin)
+        if log_id is None:
+            raise SignatureError(f"there is no log {origin[:120]!r} here", code="log_unknown")
+        log = unit.log(log_id)
+        if author not in (None, log.row.author) or reader not in (None, log.row.reader):
+            raise SignatureError(f"the log {origin!r} is not for this gateway to write here", code="log_unknown")
+        if log.row.halted:
+            raise ConflictError(f"the link has stopped: {log.row.halted}", code="link_halted")
+        return log
+
+    def entries(self, log_id: int, start: int, end: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
+        """Headers and bodies of a stretch of a log, as committed."""
+        return self.store.leaves(log_id, start, end, bytes_max)
+
+    def find_log(self, origin: str) -> Log | None:
+        """A log as committed, running or not."""
+        log_id = self._ids.get(origin)
+        return None if log_id is None else self.logs[log_id]
+
+    def own_log(self, unit: Unit, origin: str) -> Log:
+        """Find a running log that this gateway writes; see ``log_of``."""
+        return self.log_of(unit, origin, author=self.site.member)
+
+    def tile_reader(self, unit: Unit, log: Log) -> Any:
+        """How to read a log's tiles as this batch has them."""
+        changed, log_id, read = unit.changes.tiles, log.row.id, self.store.tile
+
+        def read_tile(level: int, number: int) -> bytes:
+            row = changed.get((log_id, level, number))
+            return read(log_id, level, number) if row is None else row[3]
+
+        return read_tile
+
+    def check_caught_up(self, unit: Unit, peer: str) -> None:
+        """Hold that a neighbour has said what it holds of the own logs, since this process started.
+
+        Until then it may hold messages that were sent and forgotten here, and its own messages may be about them.
+
+        Raises:
+            PushbackError: ``catching_up``.
+        """
+        for log in self.logs.values():
+            if log.row.reader == peer and not unit.is_heard(log.row.id):
+                raise PushbackError(
+                    f"{log.row.origin} is still being compared", retry_after_s=CATCH_UP_RETRY_S, code="catching_up"
+                )
+
+    def known_fork(self, origin: str) -> bytes | None:
+        """The proof for which a log was stopped, or None."""
+        log_id = self._ids.get(origin)
+        if log_id is None or self.logs[log_id].row.halted != recovery.FORK:
+            return None
+        return next((row.proof for row in self.store.forks() if row.log_id == log_id), None)
+
+    def halt(self, unit: Unit, peer: str, code: str) -> None:
+        """Stop a link: every log with that member, both ways."""
+        for log in self.logs.values():
+            if peer in (log.row.author, log.row.reader):
+                unit.install(unit.log(log.row.id).with_row(halted=code))
+
+    # --- inputs ---
+
+    def _submit(self, unit: Unit, given: Submit) -> Accepted | Refusal:
+        if given.key:
+            stored = unit.answer(given.party, given.key)
+            if stored is not None:
+                if stored.digest != given.digest:
+                    raise ConflictError("this key was used for another request", code="key_reused")
+                return msgspec.structs.replace(_decode_answer(stored.answer), repeated=True)
+        service = self.site.services.get(given.service)
+        if service is None:
+            raise MalformedError(f"there is no service {given.service!r}", code="unknown_service")
+        command = Command(given.kind, given.party, given.roles, given.body)
+        if given.case_id is None:
+            case_id, case = unit.new_id(), None
+            unit.assume_new(case_id)
+        else:
+            case_id = given.case_id
+            found = unit.case(case_id)
+            if found is None or found[0] != given.service or not _may_see(unit, given.party, found[1]):
+                return Refusal("not_found", f"there is no such case: {case_id[:64]}")
+            case = found[1]
+        outcome = self._rules.run(unit, service, case_id, case, command, None)
+        if isinstance(outcome, Refusal):
+            return outcome
+        decision, message_ids = outcome
+        accepted = Accepted(case_id, decision.state, message_ids, decision.answer)
+        if given.key:
+            unit.keep_answer(given.party, given.key, given.digest, self.site.encode(accepted))
+        return accepted
+
+    def _arrive(self, unit: Unit, given: Arrive) -> Outcome:
+        return arrival.take(self, self._rules, unit, given, replaying=self._given_back > 0)
+
+    def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
+        log = self.own_log(unit, given.origin)
+        cosigner = self.site.trust.cosigner(log.row.reader)
+        read_tile = self.tile_reader(unit, log)
+        held_size, held_root = log.row.size, log.frontier.root
+
+        def root(size: int) -> bytes:
+            if size > held_size:
+                raise ConflictError("the checkpoint is past this log's end", code="checkpoint_not_ours")
+            return held_root() if size == held_size else root_at(size, read_tile)
+
+        _, signed = read_checkpoint(
+            given.note,
+            origin=given.origin,
+            verifiers=self.site.trust.author_verifiers(given.origin, past=True),
+            required=frozenset(),
+        )
+        checkpoint, note = acknowledge(format_note(signed), given.reply, cosigner, root)
+        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+        if checkpoint.size > log.row.cosigned_size:
+            log = log.with_row(cosigned_size=checkpoint.size, exposed_size=max(log.row.exposed_size, checkpoint.size))
+            unit.install(log)
+        return Delivered(log.row.cosigned_size)
+
+    def _attest(self, unit: Unit, given: Attest) -> Delivered:
+        log = self.own_log(unit, given.origin)
+        checkpoint, _ = parse_checkpoint(given.note)
+        held = unit.checkpoint(log.row.id, checkpoint.size)
+        if held is None:
+            raise ConflictError("there is no such checkpoint here", code="checkpoint_not_ours")
+        cosigner = self.site.trust.cosigner(given.witness)
+        read_tile = self.tile_reader(unit, log)
+        _, note = acknowledge(held, given.reply, cosigner, lambda size: root_at(size, read_tile))
+        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+        return Delivered(log.row.cosigned_size)
+
+    def _settle(self, unit: Unit, given: Settle) -> Outcome:
+        return recovery.settle(self, unit, given)
+
+    def _take_back(self, unit: Unit, given: TakeBack) -> Outcome:
+        return recovery.take_back(self, self._rules, unit, given.batch)
+
+    def _accept_fork(self, unit: Unit, given: AcceptFork) -> Outcome:
+        return recovery.accept_fork(self, unit, given)
+
+    def _expose(self, unit: Unit, given: Expose) -> Delivered:
+        log = self.own_log(unit, given.origin)
+        unit.flush(log.row.id)
+        log = unit.log(log.row.id)
+        unit.install(log.with_row(exposed_size=log.row.size))
+        return Delivered(log.row.cosigned_size)
+
+    def _wake(self, unit: Unit, given: Wake) -> int:
+        ids = self.store.due(unit.now_text, given.items_max)
+        unit.load_cases(ids)
+        for case_id in ids:
+            found = unit.case(case_id)
+            if found is not None and unit.is_due(case_id):
+                self._wake_case(unit, *found)
+        return len(ids)
+
+    def _wake_case(self, unit: Unit, service_name: str, case: Case[Any]) -> None:
+        """Wake one case; one that cannot act now sleeps on for a while, so that it never stands before the others."""
+        service = self.site.services[service_name]
+        try:
+            outcome = self._rules.run(unit, service, case.id, case, Elapsed(due_at=unit.now), None)
+        except ServiceError as fault:
+            unit.faults.append(fault.detail)
+            unit.remind(service_name, case, unit.now + REMIND_AGAIN)
+            return
+        if isinstance(outcome, Refusal):
+            unit.remind(service_name, case, unit.now + REMIND_AGAIN if outcome.transient else None)
+
+    def _witness(self, unit: Unit, given: Witness) -> Verdict:
+        checkpoint, note = given.request.checkpoint, given.request.note
+        verifiers = self._witnessable(checkpoint.origin)
+        row = unit.witnessed(checkpoint.origin)
+        held = None if row is None else parse_checkpoint(row.note)[0]
+        verdict = witness.judge(held, given.request, verifiers)
+        if verdict.status is not HTTPStatus.OK:
+            return verdict
+        line, full = self.site.cosign(note, instant.to_seconds(unit.now))
+        unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
+        return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
+
+    def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
+        """Keys of a log that this gateway may witness; none for any other log.
+
+        A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
+        """
+        try:
+            lane = Lane.parse(origin)
+        except MalformedError:
+            return ()
+        third = self.site.member not in (lane.author, lane.reader)
+        return self.site.trust.author_verifiers(origin) if third else ()
+
+    def _adopt(self, unit: Unit, given: Adopt) -> int:
+        unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        version = unit.trust.current.version
+        unit.changes.documents.append((version, given.note))
+        return version
+
+    def _resume(self, unit: Unit, given: Resume) -> Delivered:
+        log_id = self._ids.get(given.origin)
+        if log_id is None:
+            raise MalformedError(f"there is no log {given.origin!r} here", code="log_unknown")
+        row = self.logs[log_id].row
+        for log in self.logs.values():
+            if {log.row.author, log.row.reader} == {row.author, row.reader}:
+                unit.install(unit.log(log.row.id).with_row(halted=""))
+        return Delivered(row.cosigned_size)
+
+    _handlers: ClassVar[dict[type, Any]] = {
+        Submit: _submit,
+        Arrive: _arrive,
+        Acknowledge: _acknowledge,
+        Attest: _attest,
+        Settle: _settle,
+        TakeBack: _take_back,
+        AcceptFork: _accept_fork,
+        Expose: _expose,
+        Wake: _wake,
+        Witness: _witness,
+        Adopt: _adopt,
+        Resume: _resume,
+    }
+
+
+def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
+    """Split inputs at what is taken back: whatever follows must find that in the store."""
+    start = 0
+    for at, given in enumerate(inputs):
+        if type(given) is TakeBack:
+            if start < at:
+                yield inputs[start:at]
+            yield inputs[at : at + 1]
+            start = at + 1
+    if start < len(inputs):
+        yield inputs[start:]
+
+
+def _may_see(unit: Unit, party: str, case: Case[Any]) -> bool:
+    return unit.concerns(PartyRow(party, instant.to_text(case.opened_at), case.id))

@@ -1,0 +1,231 @@
+"""Makes evidence files and COSE receipts from what is committed."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import msgspec
+
+from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.engine.engine import Engine
+from darwaza.errors import ConflictError, MalformedError, SignatureError
+from darwaza.kernel import evidence, instant
+from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_checkpoint
+from darwaza.kernel.corridor import Corridor
+from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, ITEMS_MAX, MESSAGE, RELATED, DocumentRef, Evidence, Item
+from darwaza.kernel.exhibit import signed_by
+from darwaza.kernel.history import keys_of
+from darwaza.kernel.link import only
+from darwaza.kernel.message import Header, decode_header, message_key
+from darwaza.kernel.naming import Lane
+from darwaza.kernel.note import Note
+from darwaza.kernel.proof import Proof, format_proof
+from darwaza.kernel.tile import inclusion_proof, root_at
+from darwaza.ports.store import LeafRow
+from darwaza.standards.cose import Receipt
+
+CHECKPOINTS_LOOKED_AT_MAX = 512
+"""How many checkpoints, from the first that covers a message, are looked at to find one with enough witnesses.
+
+Under load a log gets some hundred of them between two that are shown to the witnesses.
+"""
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A checkpoint worth showing.
+
+    Attributes:
+        checkpoint: what was signed.
+        note: with the lines that are true, and no others.
+        document: whose keys signed it.
+        received: whether the reader's line is among them.
+        witnesses: number of witnesses among them.
+    """
+
+    checkpoint: Checkpoint
+    note: Note
+    document: Corridor
+    received: bool
+    witnesses: int
+
+
+def collect(engine: Engine, message_id: str, *, with_body: bool = True) -> bytes:
+    """Make the evidence file of a message in an own log or a neighbour's.
+
+    Related messages of its case are added when they have their receipt and their body is small: first those that came
+    after it and may answer it, then earlier ones, as long as the file has room. Each can be exported by itself.
+
+    Args:
+        engine: the gateway.
+        message_id: UUID, or with its origin's member before it when two used the same one: ``PK 01890a5d-…``.
+        with_body: whether bodies may be shown.
+
+    Raises:
+        MalformedError: ``not_found``; there is no such message here.
+        ConflictError: ``message_ambiguous`` when several members' messages have this UUID; ``nothing_signed`` when no
+            checkpoint signed with a known key covers the message.
+    """
+    leaf = _find(engine, message_id)
+    items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body)]
+    room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, (items[0],))))
+    for other in _related(engine, leaf):
+        signed = _best(engine, other)
+        if signed is None or not signed.received:
+            continue
+        item = _item(engine, other, signed, RELATED, with_body=with_body)
+        room -= len(evidence.encode(item)) + 1
+        if room < 0 or len(items) == ITEMS_MAX:
+            break
+        items.append(item)
+    return evidence.encode(Evidence(evidence.FORMAT, tuple(items)))
+
+
+def receipt(engine: Engine, message_id: str) -> bytes:
+    """Make a COSE receipt (RFC 9942) for a message of an own log, signed with this member's log key.
+
+    The entry is the canonical header. The claims name the log by its origin line and the message as ``urn:uuid:…``; the
+    key identifier is that of the key's lines under checkpoints.
+
+    Raises:
+        MalformedError: ``not_found``; ``receipt_malformed`` for the only message of a log.
+        SignatureError: ``log_not_ours``; only a log's author makes receipts for it.
+        ConflictError: see ``collect``.
+    """
+    leaf = _find(engine, message_id)
+    row = engine.logs[leaf.log_id].row
+    if row.author != engine.site.member:
+        raise SignatureError(f"the log is that of {row.author}, who alone makes its receipts", code="log_not_ours")
+    size = _signed(engine, leaf).checkpoint.size
+    read_tile = partial(engine.store.tile, leaf.log_id)
+    verifier = keys_of(engine.site.trust.current, row.origin).log
+    claims = Receipt(leaf.leaf_index, size, verifier.key_id, row.origin, f"urn:uuid:{decode_header(leaf.header).id}")
+    proof = inclusion_proof(leaf.leaf_index, size, read_tile)
+    return engine.site.sign_receipt(claims, root_at(size, read_tile), proof)
+
+
+# --- which message ---
+
+
+def _find(engine: Engine, message_id: str) -> LeafRow:
+    codes = {code: None for document in engine.site.trust.documents for code in document.codes}
+    keys = [message_id] if " " in message_id else [f"{code} {message_id}" for code in codes]
+    found = [leaf for key in keys if (leaf := engine.store.leaf(key)) is not None]
+    if not found:
+        raise MalformedError(f"there is no message {message_id[:80]!r} here", code="not_found")
+    if len(found) > 1:
+        raise ConflictError("messages of several members have this identifier", code="message_ambiguous")
+    return found[0]
+
+
+def _related(engine: Engine, leaf: LeafRow) -> Iterator[LeafRow]:
+    """The other messages of the case whose bodies are small, in the order they are wanted."""
+    own = decode_header(leaf.header)
+    others: dict[str, tuple[Header, LeafRow]] = {}
+    for log_id, index, raw in engine.store.case_leaves(leaf.case_id):
+        header = decode_header(raw)
+        key = message_key(header)
+        if key != leaf.message_key and header.body_bytes <= ORDINARY_BODY_BYTES_MAX:
+            # A message that came twice, over two lanes, stands in two logs: one of them will do.
+            others.setdefault(key, (header, LeafRow(log_id, index, key, leaf.case_id, raw, b"")))
+    in_time = sorted(others.values(), key=lambda one: (one[0].created_at, one[0].id))
+    yield from (row for header, row in in_time if header.created_at >= own.created_at)
+    yield from (row for header, row in reversed(in_time) if header.created_at < own.created_at)
+
+
+# --- which checkpoint ---
+
+
+def _signed(engine: Engine, leaf: LeafRow) -> Signed:
+    signed = _best(engine, leaf)
+    if signed is None:
+        raise ConflictError("no checkpoint signed with a known key covers the message", code="nothing_signed")
+    return signed
+
+
+def _best(engine: Engine, leaf: LeafRow) -> Signed | None:
+    """The smallest checkpoint over a message with enough witnesses, or with a receipt, or with the author's line."""
+    row = engine.logs[leaf.log_id].row
+    wanted = _witnesses_wanted(engine, row.origin) if row.author == engine.site.member else 0
+    best = None
+    for note in _notes(engine, leaf):
+        if best is not None and _other_lines(note, row.origin) < 1 + wanted:
+            continue
+        signed = _judge(engine, row.origin, note)
+        if signed is None or not signed.received:
+            continue
+        if best is None or signed.witnesses >= wanted:
+            best = signed
+        if best.witnesses >= wanted:
+            return best
+    if best is None and row.checkpoint:
+        best = _judge(engine, row.origin, row.checkpoint)
+    return None if best is None or best.checkpoint.size <= leaf.leaf_index else best
+
+
+def _witnesses_wanted(engine: Engine, origin: str) -> int:
+    document = engine.site.trust.current
+    return max(1, document.witness_quorum) if document.witnesses(Lane.parse(origin)) else 0
+
+
+def _notes(engine: Engine, leaf: LeafRow) -> Iterator[bytes]:
+    """Checkpoints that cover a message, smallest first."""
+    size = leaf.leaf_index + 1
+    for _ in range(CHECKPOINTS_LOOKED_AT_MAX):
+        row = engine.store.checkpoint_from(leaf.log_id, size)
+        if row is None:
+            return
+        yield row.note
+        size = row.size + 1
+
+
+def _other_lines(note: bytes, origin: str) -> int:
+    """How many lines are not the author's."""
+    return note.count("\n\u2014 ".encode()) - note.count(f"\n\u2014 {origin} ".encode())
+
+
+def _judge(engine: Engine, origin: str, raw: bytes) -> Signed | None:
+    """Find the corridor document whose keys signed a checkpoint, the one of the receipt's day before all others.
+
+    Lines that are false or by unknown keys are left out: a note that came back after a loss was stored as it came.
+    """
+    checkpoint, note = parse_checkpoint(raw)
+    reader = engine.site.trust.cosigner_name(Lane.parse(origin).reader)
+    # No later than now: a reader is free to sign a year that no calendar has.
+    times = [instant.to_seconds(engine.site.clock.now())]
+    times += [cosigned_at(line) for line in note.signatures if line.name == reader]
+    of_the_day = engine.site.trust.history.at(instant.from_seconds(min(times)))
+    best = None
+    for document in dict.fromkeys((of_the_day, *reversed(engine.site.trust.documents))):
+        signed = None if document is None else _judge_by(document, origin, checkpoint, note)
+        if signed is not None and signed.received:
+            return signed
+        best = best or signed
+    return best
+
+
+def _judge_by(document: Corridor, origin: str, checkpoint: Checkpoint, note: Note) -> Signed | None:
+    try:
+        keys = keys_of(document, origin)
+    except SignatureError:
+        return None
+    second = () if keys.log_mldsa44 is None else (keys.log_mldsa44,)
+    true = [one for one in (keys.log, *second, keys.reader, *keys.witnesses) if signed_by(note, one)]
+    if keys.log not in true:
+        return None
+    witnesses = sum(one in true for one in keys.witnesses)
+    return Signed(checkpoint, only(note, true), document, keys.reader in true, witnesses)
+
+
+# --- the file ---
+
+
+def _item(engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body: bool) -> Item:
+    size = signed.checkpoint.size
+    hashes = inclusion_proof(leaf.leaf_index, size, partial(engine.store.tile, leaf.log_id))
+    document = signed.document
+    return Item(
+        body=engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None,
+        corridor=DocumentRef(document.digest, document.name, document.version),
+        header=leaf.header.decode(),
+        proof=format_proof(Proof(leaf.leaf_index, hashes, signed.note)).decode(),
+        role=role,
+    )

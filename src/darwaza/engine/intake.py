@@ -1,0 +1,201 @@
+"""What the engine takes in and what it answers. Every input of a batch gets exactly one outcome."""
+
+from typing import Any
+
+import msgspec
+
+from darwaza.errors import DarwazaError
+from darwaza.kernel.batch import Batch
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.note import Signature
+from darwaza.kernel.witness import Request
+
+
+class Submit(msgspec.Struct, frozen=True):
+    """A party's command. Outcome: ``Accepted``, ``Refusal``, or an error.
+
+    Attributes:
+        party: full address, authenticated.
+        roles: the party's.
+        service: which kind of case.
+        kind: of the command.
+        key: the party's idempotency key, 1 to 64 characters; "" for a command that may be repeated freely.
+        digest: SHA-256 over everything the party asked; another one under the same key is a conflict.
+        body: the command's value.
+        case_id: the case it is about, or None to open one.
+    """
+
+    party: str
+    roles: frozenset[str]
+    service: str
+    kind: str
+    key: str
+    digest: bytes
+    body: Any
+    case_id: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The command is decided and on the disk.
+
+    Attributes:
+        case_id: of the case it opened or changed.
+        state: of the case now.
+        message_ids: of the messages it sent.
+        answer: what the rule answered.
+        repeated: the stored answer to a command that came before.
+    """
+
+    case_id: str
+    state: str
+    message_ids: tuple[str, ...] = ()
+    answer: Any = None
+    repeated: bool = False
+
+
+class Arrive(msgspec.Struct, frozen=True):
+    """A batch from a neighbour, by whatever carrier. Outcome: ``Cosigned``, ``Expected``, ``Forked`` or an error.
+
+    Attributes:
+        batch: as decoded.
+        carried: it came by a way on which nobody can be asked first (a file). Over the network a batch is not taken
+            before its author has said what it holds of the own logs: see ``darwaza.engine.recovery``.
+    """
+
+    batch: Batch
+    carried: bool = False
+
+
+class Cosigned(msgspec.Struct, frozen=True):
+    """Everything up to ``size`` is on the disk; ``note`` is the author's checkpoint with our cosignature."""
+
+    size: int
+    note: bytes
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """Nothing was stored; the author should go on from this index."""
+
+    index: int
+
+
+class Forked(msgspec.Struct, frozen=True):
+    """The author signed two histories; the proof is kept and the link has stopped.
+
+    Attributes:
+        proof: encoded ``evidence.ForkProof``.
+    """
+
+    proof: bytes
+
+
+class Acknowledge(msgspec.Struct, frozen=True):
+    """A reader's cosignature. Outcome: ``Delivered`` or an error.
+
+    Attributes:
+        origin: of the own log.
+        note: the own signed checkpoint that was sent.
+        reply: signature lines that came back.
+    """
+
+    origin: str
+    note: bytes
+    reply: tuple[Signature, ...]
+
+
+class Attest(msgspec.Struct, frozen=True):
+    """A witness's cosignature of an own checkpoint. Outcome: ``Delivered`` or an error.
+
+    Attributes:
+        origin: of the own log.
+        witness: member that co-signed.
+        note: the own signed checkpoint that was shown.
+        reply: signature lines that came back.
+    """
+
+    origin: str
+    witness: str
+    note: bytes
+    reply: tuple[Signature, ...]
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The reader holds everything below ``size``."""
+
+    size: int
+
+
+class Settle(msgspec.Struct, frozen=True):
+    """A reader's word, at the start of a connection, on how much of an own log it holds. Outcome: ``Settled``.
+
+    Attributes:
+        origin: of the own log.
+        note: the newest note the reader co-signed; empty when it holds nothing.
+    """
+
+    origin: str
+    note: bytes
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How to go on.
+
+    Attributes:
+        send_from: index to send from; None when leaves must be taken back first.
+        take_back_from: index from which the reader holds leaves that were forgotten here; None when there are none.
+    """
+
+    send_from: int | None
+    take_back_from: int | None = None
+
+
+class TakeBack(msgspec.Struct, frozen=True):
+    """Leaves of an own log that a reader gives back. Outcome: ``Settled`` with the next step, ``Forked``, an error."""
+
+    batch: Batch
+
+
+class AcceptFork(msgspec.Struct, frozen=True):
+    """A reader's proof that an own log has two histories. Outcome: ``Forked`` or an error."""
+
+    origin: str
+    proof: bytes
+
+
+class Expose(msgspec.Struct, frozen=True):
+    """An own log's leaves are about to leave by a way that cannot be asked first (a file). Outcome: ``Delivered``."""
+
+    origin: str
+
+
+class Wake(msgspec.Struct, frozen=True):
+    """Handle reminders that have come. Outcome: how many were handled, an int."""
+
+    items_max: int
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """A request to co-sign somebody's checkpoint (C2SP tlog-witness). Outcome: ``witness.Verdict``."""
+
+    request: Request
+
+
+class Adopt(msgspec.Struct, frozen=True):
+    """A corridor document to admit. Outcome: its version, an int, or an error."""
+
+    note: bytes
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """An operator lets a halted log go on. Outcome: ``Delivered`` or an error."""
+
+    origin: str
+
+
+Given = (
+    Submit | Arrive | Acknowledge | Attest | Settle | TakeBack | AcceptFork | Expose | Wake | Witness | Adopt | Resume
+)
+Outcome = Any
+"""The outcome named at the input, or a ``DarwazaError`` as a value."""
+
+Refused = Refusal | DarwazaError

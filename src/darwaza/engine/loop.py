@@ -1,0 +1,180 @@
+"""Runs an engine inside an asyncio program: gathers inputs into batches, carries messages, wakes cases.
+
+Everything runs in one thread. A batch blocks it for as long as its transaction takes; meanwhile the kernel's sockets
+fill, and what they hold makes the next batch larger: the busier the gateway, the cheaper each message.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from darwaza import config
+from darwaza.engine.courier import Courier
+from darwaza.engine.engine import Engine
+from darwaza.engine.intake import Given, Outcome, Wake
+from darwaza.errors import DarwazaError, FatalError, PushbackError
+from darwaza.ports.transport import AskWitness, Errand, Reply, Transport
+
+log = structlog.get_logger("darwaza.engine")
+
+BUSY_INPUTS = 8
+"""After a batch of at least so many inputs the next one waits a moment for company."""
+QUEUE_RETRY_S = 0.5
+MAINTAIN_S = 1.0
+
+
+class Loop:
+    """See the module.
+
+    Attributes:
+        engine: what it runs.
+        courier: what carries its logs.
+        failed: done, with the error, when the process must stop.
+    """
+
+    def __init__(self, engine: Engine, transport: Transport) -> None:
+        self.engine = engine
+        self.courier = Courier(engine)
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport = transport
+        self._queue: deque[tuple[Given, asyncio.Future[Outcome], int]] = deque()
+        self._queue_bytes = 0
+        self._scheduled = False
+        self._last_inputs = 0
+        self._wakeup = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._listeners: list[Callable[[], None]] = []
+        self.batches = 0
+        self.inputs = 0
+
+    # --- inputs ---
+
+    def submit(self, given: Given, bytes_held: int = 0) -> asyncio.Future[Outcome]:
+        """Queue an input; the future gives its outcome after the commit.
+
+        Raises:
+            PushbackError: ``overloaded``: the queue is at its limit; nothing was queued.
+        """
+        full = self._queue_bytes + bytes_held > config.ENGINE_QUEUE_BYTES_MAX
+        if self._queue and (full or len(self._queue) >= config.ENGINE_QUEUE_MAX):
+            raise PushbackError("too many requests are waiting", retry_after_s=QUEUE_RETRY_S)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._queue.append((given, future, bytes_held))
+        self._queue_bytes += bytes_held
+        if not self._scheduled:
+            self._scheduled = True
+            if self._last_inputs >= BUSY_INPUTS:
+                loop.call_later(config.BATCH_WAIT_S_MAX / 2, self._run_batch)
+            else:
+                loop.call_soon(self._run_batch)
+        return future
+
+    @property
+    def queued(self) -> int:
+        """Inputs waiting."""
+        return len(self._queue)
+
+    def _run_batch(self) -> None:
+        self._scheduled = False
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), config.ENGINE_INPUTS_MAX))]
+        self._queue_bytes -= sum(held for _, _, held in taken)
+        try:
+            outcomes = self.engine.run([given for given, _, _ in taken])
+        except FatalError as fault:
+            self._stop(fault, [future for _, future, _ in taken])
+            return
+        self.batches += 1
+        self.inputs += len(taken)
+        self._last_inputs = len(taken)
+        for (_, future, _), outcome in zip(taken, outcomes, strict=True):
+            if not future.done():
+                future.set_result(outcome)
+        if self._queue and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_batch)
+        self._wakeup.set()
+        for listener in self._listeners:
+            listener()
+
+    def _stop(self, fault: FatalError, futures: list[asyncio.Future[Outcome]]) -> None:
+        """Nobody is told anything: the store will say what is true when the process has started again."""
+        log.critical("stopping", code=fault.code, detail=fault.detail)
+        for future in futures:
+            future.cancel()
+        if not self.failed.done():
+            self.failed.set_exception(fault)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Be called after every commit."""
+        self._listeners.append(listener)
+
+    # --- running ---
+
+    async def run(self) -> None:
+        """Carry, wake and keep house until cancelled, or until the engine fails.
+
+        Raises:
+            FatalError: the process must stop.
+        """
+        jobs: list[Coroutine[Any, Any, None]] = [self._carry(), self._wake(), self._maintain()]
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            await asyncio.wait([self.failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for done in (self.failed, *tasks):
+                if done.done():
+                    done.result()
+        finally:
+            for task in (*tasks, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+
+    async def _carry(self) -> None:
+        clock = self.engine.site.clock
+        while True:
+            self._wakeup.clear()
+            for errand in self.courier.errands(clock.monotonic_s()):
+                task = asyncio.create_task(self._run_errand(errand))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            try:
+                await asyncio.wait_for(self._wakeup.wait(), self.courier.pause_s())
+            except TimeoutError:
+                continue
+
+    async def _run_errand(self, errand: Errand) -> None:
+        clock = self.engine.site.clock
+        started_s = clock.monotonic_s()
+        reply: Reply
+        try:
+            reply = await self._transport.run(errand)
+        except DarwazaError as fault:
+            reply = fault
+        now_s = clock.monotonic_s()
+        if not isinstance(errand, AskWitness):
+            self.courier.lanes[errand.origin].round_trip_s = now_s - started_s
+        given = self.courier.replied(errand, reply, now_s)
+        if given is not None:
+            try:
+                outcome: Outcome = await self.submit(given)
+            except PushbackError as full:
+                outcome = full
+            self.courier.decided(errand, outcome, clock.monotonic_s())
+        self._wakeup.set()
+
+    async def _wake(self) -> None:
+        while True:
+            await asyncio.sleep(config.TIMER_SCAN_S)
+            try:
+                while await self.submit(Wake(config.TIMERS_PER_BATCH_MAX)) == config.TIMERS_PER_BATCH_MAX:
+                    pass
+            except PushbackError:
+                continue
+
+    async def _maintain(self) -> None:
+        while True:
+            await asyncio.sleep(MAINTAIN_S)
+            await asyncio.to_thread(self.engine.store.maintain)

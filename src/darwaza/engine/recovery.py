@@ -1,0 +1,263 @@
+"""How a gateway that came back from an old backup, or with an empty disk, catches up with what it had said.
+
+At the start of every connection the author asks the reader which of its checkpoints it co-signed last (``settle``). If
+the reader holds leaves that are forgotten here, the author takes them back, batch by batch from the size both sides are
+known to agree on, checks its own signature on them, and gives them their old places (``take_back``): an index is never
+used twice, and P1 holds. Leaves appended here in the meantime were never exposed, so they move behind. The neighbours'
+own logs need nothing special: they resend. But they are taken only after that (``engine.check_caught_up``): what a
+neighbour says is often about what we had said.
+
+Own messages given back rebuild their cases by the rules for ``restored …``. Those that answered a message wait for
+it to be resent; then it is processed again, as of the moment they were sent, without sending them a second time. Those
+whose case has not come back yet wait for the next message of that case, which is taken as of their moment too.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
+from darwaza.engine.log import Log
+from darwaza.engine.rule import Rules
+from darwaza.engine.unit import Pending, Unit
+from darwaza.errors import ConflictError, MessageError, ServiceError, SignatureError
+from darwaza.kernel import fork, instant
+from darwaza.kernel.batch import Batch
+from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
+from darwaza.kernel.machine import Received, Refusal, restored
+from darwaza.kernel.merkle import leaf_hash
+from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, member_of, message_key
+from darwaza.kernel.tile import root_at
+from darwaza.ports.store import ForkRow
+
+if TYPE_CHECKING:
+    from darwaza.engine.engine import Engine
+
+FORK = "fork"
+"""Why a link stopped of which two signed histories were found."""
+
+
+def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
+    """Hold what the reader says it holds against the own log.
+
+    Raises:
+        SignatureError, MalformedError: the reader's note is not what it must be; see ``link.read_checkpoint``.
+    """
+    log = engine.own_log(unit, given.origin)
+    if not given.note:
+        return _heard(unit, log, 0)
+    trust = engine.site.trust
+    checkpoint, note = read_cosigned(
+        given.note,
+        origin=given.origin,
+        authors=trust.author_verifiers(given.origin, past=True),
+        cosigners=trust.cosigners(log.row.reader, past=True),
+    )
+    if checkpoint.size > log.row.size:
+        return _forgotten(unit, log)
+    if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
+        if checkpoint.size > log.row.cosigned_size:
+            unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+            log = log.with_row(cosigned_size=checkpoint.size)
+        return _heard(unit, log, checkpoint.size)
+    if checkpoint.size > log.row.exposed_size:
+        return _forgotten(unit, log)
+    # Both histories were exposed. Sending from what both sides agree on lets the reader find the fork and prove it.
+    return _heard(unit, log, min(log.row.cosigned_size, checkpoint.size))
+
+
+def _heard(unit: Unit, log: Log, send_from: int) -> Settled:
+    """From now on the reader cannot hold more than we know: leaves may be exposed as they are appended."""
+    exposed = log.with_row(exposed_size=log.row.size)
+    # A quiet link asks again every few seconds: when nothing is new, nothing is written.
+    if exposed.row != unit.log(log.row.id).row:
+        unit.install(exposed)
+    unit.heard.add(log.row.id)
+    return Settled(send_from)
+
+
+def _forgotten(unit: Unit, log: Log) -> Settled:
+    """The reader holds what is not held here: no leaf may be exposed before that is back."""
+    unit.unheard.add(log.row.id)
+    return Settled(None, log.row.cosigned_size)
+
+
+def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settled | Forked:
+    """Put leaves a reader gives back into their old places.
+
+    Runs in a transaction of its own. When the leaves differ from what was exposed here, the link stops and the proof
+    that two histories were signed is kept.
+
+    Raises:
+        ConflictError: ``take_back_misplaced``: the batch does not start at the size both sides agree on.
+        SignatureError, MalformedError: see ``link.read_cosigned`` and ``link.judge``; ``body_differs``.
+    """
+    log = engine.own_log(unit, batch.origin)
+    if batch.start != log.row.cosigned_size:
+        detail = f"leaves are taken back from {log.row.cosigned_size} on, not {batch.start}"
+        raise ConflictError(detail, code="take_back_misplaced")
+    trust = engine.site.trust
+    authors = trust.author_verifiers(batch.origin, past=True)
+    _, note = read_cosigned(
+        batch.checkpoint,
+        origin=batch.origin,
+        authors=authors,
+        cosigners=trust.cosigners(log.row.reader, past=True),
+    )
+    shorter, tiles = log.cut(log.row.exposed_size, engine.store)
+    verdict = judge(
+        batch,
+        held=shorter.frontier,
+        held_note=log.row.checkpoint,
+        read_tile=engine.tile_reader(unit, log),
+        verifiers=authors,
+        required=frozenset(),
+    )
+    unit.unheard.add(log.row.id)
+    if isinstance(verdict, Fork):
+        return stop(engine, unit, log, log.row.reader, verdict.proof)
+    if isinstance(verdict, Fresh):
+        headers = [decode_header(header) for header, _ in batch.entries[verdict.skip :]]
+        for header, (_, body) in zip(headers, batch.entries[verdict.skip :], strict=True):
+            check_body(header, body)
+        entries = [
+            Pending(leaf, message_key(header), header.case_id, raw, body)
+            for leaf, header, (raw, body) in zip(verdict.hashes, headers, batch.entries[verdict.skip :], strict=True)
+        ]
+        tail = _tail(engine, log, headers)
+        unit.changes.truncate.append((log.row.id, log.row.exposed_size))
+        for tile in tiles:
+            unit.changes.tiles[tile[:3]] = tile
+        unit.append(shorter, entries, note)
+        _rebuild_cases(engine, rules, unit, headers, entries, tail)
+        for entry in tail.kept:
+            unit.queue(log.row.id, entry.header, entry.body, entry.message_key, entry.case_id)
+    else:
+        unit.keep_checkpoint(log.row.id, batch.end, note)
+        unit.install(log.with_row(cosigned_size=batch.end))
+    return Settled(None, batch.end)
+
+
+def _rebuild_cases(
+    engine: "Engine", rules: Rules, unit: Unit, headers: list[Header], entries: list[Pending], tail: "_Tail"
+) -> None:
+    held = {entry.message_key for entry in tail.dropped}
+    for header, entry in zip(headers, entries, strict=True):
+        if entry.message_key not in held:
+            _restore(engine, rules, unit, header, entry.body)
+
+
+class _Tail(msgspec.Struct, frozen=True):
+    """Unexposed leaves: those that move behind, and those that what came back replaces."""
+
+    kept: list[Pending]
+    dropped: list[Pending]
+
+
+def _tail(engine: "Engine", log: Log, given: list[Header]) -> _Tail:
+    """Sort the unexposed leaves.
+
+    A leaf is replaced when the very message came back, when what came back answers the same message, and when it is a
+    genesis leaf that turns out not to be the first. Whatever a party commanded stays, even if it was said before: the
+    services take what is said twice.
+    """
+    keys = {message_key(header) for header in given}
+    causes = {(header.cause_id, header.kind, header.destination) for header in given if header.cause_id is not None}
+    kept: list[Pending] = []
+    dropped: list[Pending] = []
+    for raw, body in engine.store.leaves(log.row.id, log.row.exposed_size, log.row.size, 1 << 40):
+        header = decode_header(raw)
+        entry = Pending(leaf_hash(raw), message_key(header), header.case_id, raw, body)
+        answered = (header.cause_id, header.kind, header.destination) in causes
+        replaced = entry.message_key in keys or answered or header.kind == GENESIS
+        (dropped if replaced else kept).append(entry)
+    return _Tail(kept, dropped)
+
+
+def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> None:
+    """Rebuild the case of an own message that came back, or keep it until what it waits for has come."""
+    if header.kind == GENESIS:
+        return
+    cause = header.cause_id
+    if cause is not None:
+        cause_key = f"{member_of(header.destination)} {cause}"
+        if not engine.store.known([cause_key]):
+            unit.changes.given_back.append((cause, message_key(header)))
+    elif not _rebuild(engine, rules, unit, header, body):
+        unit.changes.given_back.append((case_cause(header.case_id), message_key(header)))
+
+
+def case_cause(case_id: str) -> str:
+    """What an own message waits for that answers no message: the next word on its case."""
+    return "case " + case_id
+
+
+def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
+    """Try again the own messages given back that could not be understood before this word on their case."""
+    for key in unit.given_back(case_cause(case_id)):
+        row = engine.store.leaf(key)
+        if row is not None and _rebuild(engine, rules, unit, decode_header(row.header), row.body):
+            unit.use_given_back(key)
+
+
+def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> bool:
+    """Give an own message to its service's ``restored`` rule; tells whether the rule took it."""
+    name, _, _ = header.kind.partition(".")
+    service = engine.site.services.get(name)
+    found = unit.case(header.case_id)
+    if service is None or (found is not None and found[0] != name):
+        return False
+    case = None if found is None else found[1]
+    try:
+        own = received(header, restored(header.kind), body)
+        outcome = rules.run(unit, service, header.case_id, case, own, None, now=own.created_at)
+    except (ServiceError, MessageError) as fault:
+        unit.faults.append(fault.detail)
+        return False
+    return not isinstance(outcome, Refusal)
+
+
+def received(header: Header, kind: str, body: bytes) -> Received:
+    """What a service gets of a message.
+
+    Args:
+        header: as decoded.
+        kind: the header's, or that of an own message given back.
+        body: checked against the header.
+
+    Raises:
+        MalformedError: ``instant_malformed``: the header's pattern lets a 31st of February pass.
+    """
+    return Received(
+        kind,
+        header.id,
+        header.origin,
+        header.destination,
+        instant.from_text(header.created_at, "/created_at"),
+        None if header.expires_at is None else instant.from_text(header.expires_at, "/expires_at"),
+        header.ucr,
+        header.media_type,
+        body,
+    )
+
+
+def accept_fork(engine: "Engine", unit: Unit, given: AcceptFork) -> Forked:
+    """Take a reader's proof that this gateway signed two histories, and stop the link.
+
+    Raises:
+        MalformedError: ``fork_proof_malformed``; SignatureError ``fork_proof_false``: it proves nothing.
+    """
+    log = engine.own_log(unit, given.origin)
+    proof = fork.decode(given.proof)
+    verifiers = engine.site.trust.author_verifiers(given.origin, past=True)
+    if proof.origin != given.origin or not fork.convicts(proof, verifiers):
+        raise SignatureError("the proof does not show two signed histories", code="fork_proof_false")
+    return stop(engine, unit, log, log.row.reader, proof)
+
+
+def stop(engine: "Engine", unit: Unit, log: Log, peer: str, proof: fork.ForkProof) -> Forked:
+    """Stop a link whose log turned out to have two histories, and keep the proof."""
+    raw = fork.encode(proof)
+    unit.changes.forks.append(ForkRow(log.row.id, unit.now_text, raw))
+    engine.halt(unit, peer, FORK)
+    return Forked(raw)

@@ -1,0 +1,165 @@
+"""Runs rules: gives them their context, contains their faults, and wakes the cases that await a stated fact."""
+
+from datetime import datetime
+from typing import Any
+
+from darwaza.engine.site import Site
+from darwaza.engine.unit import Unit
+from darwaza.errors import ServiceError
+from darwaza.kernel.machine import Case, Decision, Draft, Fact, FactStated, Input, LedgerView, Refusal, Service, decide
+
+WAKE_DEPTH_MAX = 16
+"""Decisions that follow from one input by way of facts."""
+
+
+class EmptyLedger:
+    """A ledger without accounts."""
+
+    def account(self, account_id: str) -> Any:  # noqa: ARG002 - the protocol's name
+        """Return None."""
+        return None
+
+
+class RuleContext:
+    """See ``darwaza.kernel.machine.Context``."""
+
+    __slots__ = ("_site", "_ucr", "_unit", "case_id", "ledger", "member", "now", "reachable")
+
+    def __init__(self, site: Site, unit: Unit, case_id: str, ucr: str | None, now: datetime) -> None:
+        self.now = now
+        self.member = site.member
+        self.case_id = case_id
+        self.reachable = site.reachable
+        self.ledger: LedgerView = EmptyLedger()
+        self._site = site
+        self._unit = unit
+        self._ucr = ucr
+
+    def fact(self, name: str) -> Fact | None:
+        """The valid fact of this name on the case's consignment, or None."""
+        return self._unit.fact(self._ucr, name, self.now)
+
+    def party_known(self, address: str) -> bool:
+        """Whether this gateway serves a party of this full address."""
+        return self._site.party_known(address)
+
+
+class Rules:
+    """See the module."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def run(
+        self,
+        unit: Unit,
+        service: Service,
+        case_id: str,
+        case: Case[Any] | None,
+        given: Input,
+        cause_id: str | None,
+        *,
+        now: datetime | None = None,
+        sent_before: tuple[tuple[str, str], ...] = (),
+    ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
+        """Let a service decide and take the decision into the batch.
+
+        Args:
+            unit: the batch.
+            service: the case's.
+            case_id: the case's.
+            case: as the batch has it; None to open it.
+            given: the input.
+            cause_id: id of the received message that is handled, or None.
+            now: the time the rule sees; the batch's unless a loss is being mended.
+            sent_before: (kind, destination) of messages this input sent before the loss; they are not sent again.
+
+        Returns:
+            The decision and the ids of the messages it sent, or the refusal; after a refusal nothing has changed.
+
+        Raises:
+            ServiceError: the rule failed; nothing has changed.
+        """
+        outcome = self._decide(unit, service, case_id, case, given, cause_id, now or unit.now, sent_before)
+        if isinstance(outcome, Refusal):
+            return outcome
+        if outcome[0].facts:
+            self._wake(unit, outcome[0].facts, unit.changes.cases[case_id].ucr or "", cause_id)
+        return outcome
+
+    def _decide(
+        self,
+        unit: Unit,
+        service: Service,
+        case_id: str,
+        case: Case[Any] | None,
+        given: Input,
+        cause_id: str | None,
+        now: datetime,
+        sent_before: tuple[tuple[str, str], ...],
+    ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
+        ucr = getattr(given, "ucr", None) if case is None else case.ucr
+        context = RuleContext(self._site, unit, case_id, ucr, now)
+        try:
+            outcome = decide(service, case, given, context)
+            if isinstance(outcome, Refusal):
+                return outcome
+            refusal = self._may_send(unit, outcome.messages)
+            if refusal is not None:
+                return refusal
+            if sent_before:
+                outcome = _without(outcome, sent_before)
+            return outcome, unit.apply(service.name, case_id, case, outcome, cause_id)
+        except Exception as fault:  # the one place where a service's own fault is contained: a link must outlive it
+            raise ServiceError(f"{service.name} failed on {given.kind!r}: {type(fault).__name__}: {fault}") from fault
+
+    def _may_send(self, unit: Unit, drafts: tuple[Draft, ...]) -> Refusal | None:
+        if not drafts:
+            return None
+        destination = self._site.unreachable(drafts)
+        if destination is not None:
+            return Refusal("unreachable", f"no running link leads to {destination}", "/to", transient=True)
+        if not self._site.trust.may_send(unit.now):
+            return Refusal(
+                "corridor_expired", "the corridor document has expired; only receiving goes on", "", transient=True
+            )
+        return None
+
+    def _wake(self, unit: Unit, facts: tuple[Fact, ...], ucr: str, cause_id: str | None) -> None:
+        """Give stated facts to the cases that await them, and so on, in the same batch."""
+        queue = [(fact, 1) for fact in facts]
+        while queue:
+            fact, depth = queue.pop(0)
+            if depth > WAKE_DEPTH_MAX:
+                unit.faults.append(f"facts woke one another more than {WAKE_DEPTH_MAX} times on {ucr}")
+                return
+            for case_id in unit.awaiting(ucr, fact.name):
+                queue.extend((one, depth + 1) for one in self._wake_one(unit, case_id, fact, cause_id))
+
+    def _wake_one(self, unit: Unit, case_id: str, fact: Fact, cause_id: str | None) -> tuple[Fact, ...]:
+        found = unit.case(case_id)
+        if found is None:
+            return ()
+        service = self._site.services[found[0]]
+        stated = FactStated("fact " + fact.name, fact)
+        try:
+            outcome = self._decide(unit, service, case_id, found[1], stated, cause_id, unit.now, ())
+        except ServiceError as fault:
+            unit.faults.append(fault.detail)
+            return ()
+        return () if isinstance(outcome, Refusal) else outcome[0].facts
+
+
+def _without(decision: Decision[Any], sent_before: tuple[tuple[str, str], ...]) -> Decision[Any]:
+    """The decision without the messages that were sent before the loss."""
+    left = list(sent_before)
+    messages = []
+    for draft in decision.messages:
+        if (draft.kind, draft.destination) in left:
+            left.remove((draft.kind, draft.destination))
+        else:
+            messages.append(draft)
+    return Decision(
+        **{name: getattr(decision, name) for name in decision.__struct_fields__ if name != "messages"},
+        messages=tuple(messages),
+    )

@@ -1,0 +1,379 @@
+"""One batch in the making: what its inputs have changed so far, on top of what the store holds.
+
+Nothing here touches the store but to read. ``finish`` gives the changes to commit and the logs to install afterwards.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from darwaza.config import BODY_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
+from darwaza.engine.log import Log
+from darwaza.engine.site import Site
+from darwaza.engine.trust import Trust
+from darwaza.kernel import instant
+from darwaza.kernel.address import Address
+from darwaza.kernel.link import joined
+from darwaza.kernel.machine import Case, Decision, Draft, Fact
+from darwaza.kernel.message import VERSION, Header, body_digest, encode_header, is_ucr, member_of
+from darwaza.ports.store import (
+    AnswerRow,
+    CaseRow,
+    Changes,
+    CheckpointRow,
+    FactRow,
+    LeafRow,
+    NoticeRow,
+    PartyRow,
+    Store,
+    WitnessRow,
+)
+
+FIELD_HEX = 32
+"""Hex digits of 16 random bytes."""
+RANDOM_BYTES = 2_048
+_LEAF = b"\x00"
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+class Pending(NamedTuple):
+    """A message that waits for its place in an own log."""
+
+    hash: bytes
+    message_key: str
+    case_id: str
+    header: bytes
+    body: bytes
+
+
+class Unit:
+    """See the module.
+
+    Attributes:
+        now: the batch's time.
+        changes: what to commit.
+        logs: logs as this batch leaves them, by id; only those it touched.
+        heard: ids of own logs whose reader was heard in this batch.
+        unheard: ids of own logs whose reader turned out to hold leaves that are not held here.
+        trust: the corridor's documents as this batch leaves them; None when it admits none.
+        faults: what went wrong without stopping the batch, for the operator's log.
+    """
+
+    def __init__(self, site: Site, store: Store, logs: dict[int, Log], now: datetime) -> None:
+        self.now = now
+        self.now_text = instant.to_text(now)
+        self.changes = Changes()
+        self.logs: dict[int, Log] = {}
+        self.heard: set[int] = set()
+        self.unheard: set[int] = set()
+        self.trust: Trust | None = None
+        self.faults: list[str] = []
+        self._site = site
+        self._store = store
+        self._held = logs
+        self._pending: dict[int, list[Pending]] = {}
+        self._cases: dict[str, tuple[str, Case[Any]] | None] = {}
+        self._facts: dict[tuple[str, str], Fact] = {}
+        self._answers: dict[tuple[str, str], AnswerRow] = {}
+        self._witnessed: dict[str, WitnessRow] = {}
+        self._keys: set[str] = set()
+        self._used: set[str] = set()
+        self._random = ""
+        self._random_used = 0
+        milliseconds = f"{int(now.timestamp() * 1000):012x}"
+        self._id_start = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
+
+    # --- identifiers ---
+
+    def random_hex(self) -> str:
+        """32 hex digits nobody can guess."""
+        start = self._random_used
+        self._random_used = end = start + FIELD_HEX
+        if end > len(self._random):
+            self._random = self._site.entropy.random(RANDOM_BYTES).hex()
+            self._random_used = end = FIELD_HEX
+            start = 0
+        return self._random[start:end]
+
+    def new_id(self) -> str:
+        """A UUID of version 7 (RFC 9562 section 5.7): sorted by time, so that tables grow at one end."""
+        noise = self.random_hex()
+        return f"{self._id_start}{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"
+
+    # --- cases ---
+
+    def load_cases(self, ids: Iterable[str]) -> None:
+        """Read many cases at once; those that do not exist are remembered as such."""
+        wanted = [case_id for case_id in dict.fromkeys(ids) if case_id not in self._cases]
+        if not wanted:
+            return
+        rows = self._store.cases(wanted)
+        for case_id in wanted:
+            row = rows.get(case_id)
+            self._cases[case_id] = None if row is None else (row.service, self._site.decode_case(row))
+
+    def case(self, case_id: str) -> tuple[str, Case[Any]] | None:
+        """The service's name and the case as this batch has it, or None."""
+        if case_id not in self._cases:
+            self.load_cases((case_id,))
+        return self._cases[case_id]
+
+    def assume_new(self, case_id: str) -> None:
+        """State that an identifier made in this batch has no case."""
+        self._cases[case_id] = None
+
+    def fact(self, ucr: str | None, name: str, now: datetime) -> Fact | None:
+        """The valid fact of this name, or None."""
+        if ucr is None:
+            return None
+        fact = self._facts.get((ucr, name))
+        if fact is None:
+            row = self._store.facts(ucr).get(name)
+            if row is None:
+                return None
+            until = None if row.valid_until is None else instant.from_text(row.valid_until)
+            fact = Fact(row.name, msgspec.msgpack.decode(row.value), until)
+        return None if fact.valid_until is not None and fact.valid_until < now else fact
+
+    def apply(
+        self, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause_id: str | None
+    ) -> tuple[str, ...]:
+        """Take a decision into the batch; returns the ids of the messages it sends.
+
+        Raises:
+            ValueError: the service's fault, found before anything was changed.
+        """
+        _check(case, decision)
+        site, changes = self._site, self.changes
+        data = site.encode(decision.data)
+        ucr = decision.ucr or (None if case is None else case.ucr)
+        opened, opened_text = (
+            (self.now, self.now_text) if case is None else (case.opened_at, instant.to_text(case.opened_at))
+        )
+        remind_at = None if decision.remind_at is None else instant.to_text(decision.remind_at)
+        details = [site.encode(notice.detail) for notice in decision.notices]
+        facts = [(fact, self._fact_row(case_id, ucr or "", fact)) for fact in decision.facts]
+        # Everything that a service can get wrong is behind; from here on the batch changes.
+        for notice, detail in zip(decision.notices, details, strict=True):
+            sequence = site.notice_sequence + len(changes.notices) + 1
+            changes.notices.append(NoticeRow(sequence, notice.party, notice.kind, case_id, detail, self.now_text))
+        self._cases[case_id] = (service, Case(case_id, decision.state, decision.data, ucr, opened, self.now))
+        changes.cases[case_id] = CaseRow(
+            case_id, service, decision.state, data, ucr, opened_text, self.now_text, remind_at
+        )
+        for party in decision.parties:
+            changes.parties.append(PartyRow(party, opened_text, case_id))
+        if decision.awaits or case is not None:
+            changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
+        for fact, row in facts:
+            self._facts[row.ucr, row.name] = fact
+            changes.facts[row.ucr, row.name] = row
+        return tuple(self.send(draft, case_id, ucr, cause_id) for draft in decision.messages)
+
+    def _fact_row(self, case_id: str, ucr: str, fact: Fact) -> FactRow:
+        until = None if fact.valid_until is None else instant.to_text(fact.valid_until)
+        return FactRow(ucr, fact.name, self._site.encode(fact.value), until, case_id, self.now_text)
+
+    def remind(self, service: str, case: Case[Any], at: datetime | None) -> None:
+        """Move a case's reminder, or let it sleep."""
+        self.changes.cases[case.id] = CaseRow(
+            case.id,
+            service,
+            case.state,
+            self._site.encode(case.data),
+            case.ucr,
+            instant.to_text(case.opened_at),
+            instant.to_text(case.changed_at),
+            None if at is None else instant.to_text(at),
+        )
+
+    def is_due(self, case_id: str) -> bool:
+        """Whether a case that was due in the store still is in this batch."""
+        row = self.changes.cases.get(case_id)
+        return row is None or (row.remind_at is not None and row.remind_at <= self.now_text)
+
+    def concerns(self, row: PartyRow) -> bool:
+        """Whether a case concerns an address, as this batch has it."""
+        return row in self.changes.parties or self._store.concerns(row)
+
+    def awaiting(self, ucr: str, name: str) -> list[str]:
+        """Cases that await a fact, as this batch has it."""
+        stored = [one for one in self._store.awaiting(ucr, name) if one not in self.changes.awaits]
+        return stored + [one for one, waits in self.changes.awaits.items() if (ucr, name) in waits]
+
+    # --- messages ---
+
+    def send(
+        self, draft: Draft, case_id: str, ucr: str | None, cause_id: str | None, *, log_id: int | None = None
+    ) -> str:
+        """Complete a draft's header and queue it for its log; returns the message's id.
+
+        Args:
+            draft: its destination can be reached.
+            case_id: see ``Header``.
+            ucr: see ``Header``.
+            cause_id: see ``Header``.
+            log_id: the log it belongs in when that is not the one its destination and size lead to.
+        """
+        body = draft.body
+        message_id = self.new_id()
+        header = Header(
+            blind=self.random_hex(),
+            body_bytes=len(body),
+            body_digest=body_digest(body),
+            case_id=case_id,
+            cause_id=cause_id,
+            created_at=self.now_text,
+            destination=draft.destination,
+            expires_at=None if draft.expires_at is None else instant.to_text(draft.expires_at),
+            id=message_id,
+            kind=draft.kind,
+            media_type=draft.media_type,
+            origin=draft.origin,
+            ucr=ucr,
+            version=VERSION,
+        )
+        if log_id is None:
+            bulk = draft.bulk or len(body) > ORDINARY_BODY_BYTES_MAX
+            log_id = self._site.lane(member_of(draft.destination), bulk=bulk)
+        self.queue(log_id, encode_header(header), body, f"{self._site.member} {message_id}", case_id)
+        return message_id
+
+    def queue(self, log_id: int, header: bytes, body: bytes, message_key: str, case_id: str) -> None:
+        """Queue a finished message for an own log."""
+        self._keys.add(message_key)
+        pending = Pending(sha256(_LEAF + header).digest(), message_key, case_id, header, body)
+        self._pending.setdefault(log_id, []).append(pending)
+
+    def arrived(self, message_key: str) -> None:
+        """Note that this batch stores a message that came."""
+        self._keys.add(message_key)
+
+    def holds(self, message_key: str) -> bool:
+        """Whether this batch stores a message of this key."""
+        return message_key in self._keys
+
+    # --- own messages given back ---
+
+    def given_back(self, cause_id: str) -> list[str]:
+        """Keys of own messages given back that wait for this, and were not matched in this batch."""
+        return [key for key in self._store.given_back(cause_id) if key not in self._used]
+
+    def use_given_back(self, message_key: str) -> None:
+        """Note that an own message given back has found what it waited for."""
+        self._used.add(message_key)
+        self.changes.given_back_used.append(message_key)
+
+    # --- answers and witnessed checkpoints ---
+
+    def load_answers(self, keys: list[tuple[str, str]]) -> None:
+        """Read the stored answers to many commands at once."""
+        if keys:
+            self._answers = self._store.answers(keys)
+
+    def answer(self, party: str, key: str) -> AnswerRow | None:
+        """What a command was answered, in the store or in this batch."""
+        return self._answers.get((party, key))
+
+    def keep_answer(self, party: str, key: str, digest: bytes, answer: bytes) -> None:
+        """Keep what a command is answered."""
+        row = AnswerRow(party, key, digest, answer, self.now_text)
+        self._answers[party, key] = row
+        self.changes.answers.append(row)
+
+    def witnessed(self, origin: str) -> WitnessRow | None:
+        """What was last co-signed for a log, in the store or in this batch."""
+        return self._witnessed.get(origin) or self._store.witnessed(origin)
+
+    def keep_witnessed(self, row: WitnessRow) -> None:
+        """Keep what is co-signed; in the same transaction as it was compared."""
+        self._witnessed[row.origin] = row
+        self.changes.witnessed.append(row)
+
+    # --- logs ---
+
+    def log(self, log_id: int) -> Log:
+        """A log as this batch has it."""
+        return self.logs.get(log_id) or self._held[log_id]
+
+    def append(self, log: Log, entries: list[Pending], note: bytes | None = None) -> None:
+        """Put messages into a log, in order.
+
+        Args:
+            log: as this batch has it.
+            entries: the messages.
+            note: the author's checkpoint for the longer log; None for an own log, whose checkpoint ``finish`` signs.
+        """
+        longer, tiles = log.append([entry.hash for entry in entries])
+        log_id, start = log.row.id, log.row.size
+        self.changes.leaves.extend(LeafRow(log_id, start + offset, *entry[1:]) for offset, entry in enumerate(entries))
+        for tile in tiles:
+            self.changes.tiles[tile[:3]] = tile
+        if note is not None:
+            longer = longer.with_row(checkpoint=note, cosigned_size=longer.row.size, exposed_size=longer.row.size)
+            self.changes.checkpoints.append(CheckpointRow(log_id, longer.row.size, note))
+        self.install(longer)
+
+    def checkpoint(self, log_id: int, size: int) -> bytes | None:
+        """The checkpoint of exactly this size with all its signatures, as this batch has it."""
+        for row in reversed(self.changes.checkpoints):
+            if (row.log_id, row.size) == (log_id, size):
+                return row.note
+        row_or_none = self._store.checkpoint_from(log_id, size)
+        return row_or_none.note if row_or_none is not None and row_or_none.size == size else None
+
+    def keep_checkpoint(self, log_id: int, size: int, note: bytes) -> None:
+        """Keep a checkpoint, with the signatures that were under it before: witnesses do not sign twice."""
+        held = self.checkpoint(log_id, size)
+        self.changes.checkpoints.append(CheckpointRow(log_id, size, note if held is None else joined(held, note)))
+
+    def install(self, log: Log) -> None:
+        """Note a log's new state."""
+        self.logs[log.row.id] = log
+        self.changes.logs[log.row.id] = log.row
+
+    def finish(self) -> Changes:
+        """Give the queued messages their places, sign the logs that grew, and return everything to commit.
+
+        A log whose reader has been heard exposes its new leaves at once: they will be sent after the commit. Until the
+        reader has been heard they stay unexposed and may still move behind leaves it gives back.
+        """
+        for log_id in list(self._pending):
+            self.flush(log_id)
+        return self.changes
+
+    def flush(self, log_id: int) -> None:
+        """Give the messages queued for one log their places, and sign it."""
+        entries = self._pending.pop(log_id, [])
+        if not entries:
+            return
+        self.append(self.log(log_id), entries)
+        log = self.log(log_id)
+        note = self._site.sign(log.row.origin, log.row.size, log.frontier.root())
+        heard = self.is_heard(log_id)
+        self.install(log.with_row(checkpoint=note, exposed_size=log.row.size if heard else log.row.exposed_size))
+
+    def is_heard(self, log_id: int) -> bool:
+        """Whether the reader of an own log has told that it holds nothing that is not held here."""
+        return (log_id in self._site.heard or log_id in self.heard) and log_id not in self.unheard
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return self.changes == Changes()
+
+
+def _check(case: Case[Any] | None, decision: Decision[Any]) -> None:
+    """Refuse what no service may decide, before anything is changed."""
+    ucr = decision.ucr or (None if case is None else case.ucr)
+    if ucr is None and (decision.facts or decision.awaits):
+        raise ValueError("a case without a consignment can neither state nor await a fact")
+    if decision.ucr is not None and not is_ucr(decision.ucr):
+        raise ValueError(f"not a consignment reference: {decision.ucr[:40]!r}")
+    for draft in decision.messages:
+        Address.parse(draft.origin)
+        Address.parse(draft.destination)
+        if len(draft.body) > BODY_BYTES_MAX:
+            raise ValueError(f"a message body of {len(draft.body)} bytes is over the limit of {BODY_BYTES_MAX}")

@@ -1,0 +1,244 @@
+"""What other gateways ask (spec/link.md): batches, what is held, leaves given back, witness; and tiles for auditors."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from darwaza import config
+from darwaza.adapters.keyfile.party import AUDITOR
+from darwaza.engine.desk import answer_ask, answer_fetch, cosigned_lines
+from darwaza.engine.intake import Cosigned, Expected, Forked, Witness
+from darwaza.engine.log import Log
+from darwaza.entry.api.endpoint import Call, Endpoint
+from darwaza.entry.api.party import ANYONE, PEER
+from darwaza.errors import DarwazaError, ForbiddenError, MalformedError
+from darwaza.kernel import batch
+from darwaza.kernel.encoding import parse_decimal
+from darwaza.kernel.request import authorized_by, signer_name
+from darwaza.kernel.tile import parse_tile_path
+from darwaza.kernel.wire import (
+    BATCH_MEDIA_TYPE,
+    BATCHES_PATH,
+    COSIGNED_PATH,
+    FORK_MEDIA_TYPE,
+    LEAVES_PATH,
+    NOTE_MEDIA_TYPE,
+    SIZE_MEDIA_TYPE,
+    WITNESS_PATH,
+)
+from darwaza.kernel.witness import REQUEST_BYTES_MAX, Verdict, parse_request
+
+Origin = Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class OriginQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which log.
+
+    Attributes:
+        origin: its origin line.
+    """
+
+    origin: Origin
+
+
+class LeavesQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which leaves.
+
+    Attributes:
+        origin: of the log.
+        start: index of the first leaf wanted.
+    """
+
+    origin: Origin
+    start: Annotated[int, Meta(ge=0, lt=1 << 40)]
+
+
+async def take_batch(call: Call) -> Response | DarwazaError:
+    """Take a batch and co-sign it."""
+    raw: bytes = call.body
+    outcome = await call.server.arrive(batch.decode(raw), len(raw))
+    if isinstance(outcome, Cosigned):
+        engine = call.server.gateway.engine
+        return Response(cosigned_lines(engine, outcome.note), media_type=NOTE_MEDIA_TYPE)
+    if isinstance(outcome, Expected):
+        return Response(f"{outcome.index}\n", HTTPStatus.CONFLICT, media_type=SIZE_MEDIA_TYPE)
+    if isinstance(outcome, Forked):
+        return Response(outcome.proof, HTTPStatus.CONFLICT, media_type=FORK_MEDIA_TYPE)
+    refused: DarwazaError = outcome
+    return refused
+
+
+def _check_author(call: Call, origin: str) -> None:
+    """Let only the log's author ask what is held of its log."""
+    site = call.server.gateway.engine.site
+    log = call.server.gateway.engine.find_log(origin)
+    if log is None or log.row.reader != site.member:
+        raise ForbiddenError("there is no such log here", code="log_unknown")
+    request = call.request
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    verifiers = site.trust.request_verifiers(log.row.author)
+    name = authorized_by(call.header("authorization"), request.method, target, site.clock.now(), verifiers)
+    if name != signer_name(site.trust.current.name, log.row.author):
+        raise ForbiddenError("only the log's author may ask this", code="request_unsigned")
+
+
+async def cosigned(call: Call) -> Response:
+    """Tell a log's author what this gateway co-signed of it last."""
+    _check_author(call, call.query.origin)
+    note = answer_ask(call.server.gateway.engine, call.query.origin)
+    if not note:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return Response(note, media_type=NOTE_MEDIA_TYPE)
+
+
+async def leaves(call: Call) -> Response:
+    """Give a log's author back what it may have lost."""
+    _check_author(call, call.query.origin)
+    raw = answer_fetch(call.server.gateway.engine, call.query.origin, call.query.start)
+    return Response(raw, media_type=BATCH_MEDIA_TYPE)
+
+
+async def add_checkpoint(call: Call) -> Response | DarwazaError:
+    """Co-sign somebody's checkpoint as a witness (C2SP tlog-witness)."""
+    outcome = await call.server.submit(Witness(parse_request(call.body)))
+    if isinstance(outcome, Verdict):
+        media_type = outcome.media_type or NOTE_MEDIA_TYPE
+        return Response(outcome.body, outcome.status, media_type=media_type)
+    refused: DarwazaError = outcome
+    return refused
+
+
+async def read_checkpoint(call: Call) -> Response:
+    """The newest checkpoint of a log kept here (C2SP tlog-tiles)."""
+    log = _log_by_id(call)
+    if not log.row.checkpoint:
+        raise MalformedError("the log is empty", code="not_found")
+    row = call.server.store.checkpoint_from(log.row.id, log.row.cosigned_size)
+    return Response(log.row.checkpoint if row is None else row.note, media_type=NOTE_MEDIA_TYPE)
+
+
+async def read_tile(call: Call) -> Response:
+    """A tile of a log kept here (C2SP tlog-tiles); hashes only, never a message."""
+    log = _log_by_id(call)
+    tile = parse_tile_path("tile/" + call.request.path_params["rest"])
+    hashes = call.server.store.tile(log.row.id, tile.level, tile.number)[: tile.width * 32]
+    if len(hashes) != tile.width * 32:
+        raise MalformedError("there is no such tile", code="not_found")
+    return Response(hashes, media_type="application/octet-stream")
+
+
+def _log_by_id(call: Call) -> Log:
+    logs = call.server.gateway.engine.logs
+    log = logs.get(parse_decimal(call.request.path_params["log"]))
+    if log is None:
+        raise MalformedError("there is no such log", code="not_found")
+    return log
+
+
+class LogView(msgspec.Struct):
+    """A log as auditors and operators see it.
+
+    Attributes:
+        log: number of the log at this gateway; stands in the paths of its checkpoint and tiles.
+        origin: origin line.
+        author: member that writes it.
+        reader: member that reads it.
+        lane: number of the lane.
+        size: leaves.
+        cosigned_size: leaves the reader has co-signed.
+        halted: why it stopped, or "".
+    """
+
+    log: int
+    origin: str
+    author: str
+    reader: str
+    lane: int
+    size: int
+    cosigned_size: int
+    halted: str
+
+
+async def list_logs(call: Call) -> list[LogView]:
+    """All logs kept here."""
+    rows = [log.row for log in call.server.gateway.engine.logs.values()]
+    return [
+        LogView(row.id, row.origin, row.author, row.reader, row.lane, row.size, row.cosigned_size, row.halted)
+        for row in rows
+    ]
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path=BATCHES_PATH,
+        handler=take_batch,
+        summary="Take a batch of a neighbour's log and co-sign it",
+        tag="link",
+        role=PEER,
+        body=bytes,
+        body_bytes_max=config.BATCH_BYTES_MAX,
+        media_type=NOTE_MEDIA_TYPE,
+    ),
+    Endpoint(
+        method="GET",
+        path=COSIGNED_PATH,
+        handler=cosigned,
+        summary="What this gateway co-signed last of the asking member's log",
+        tag="link",
+        role=PEER,
+        query=OriginQuery,
+        media_type=NOTE_MEDIA_TYPE,
+    ),
+    Endpoint(
+        method="GET",
+        path=LEAVES_PATH,
+        handler=leaves,
+        summary="Leaves of the asking member's log that it may have lost",
+        tag="link",
+        role=PEER,
+        query=LeavesQuery,
+        media_type=BATCH_MEDIA_TYPE,
+    ),
+    Endpoint(
+        method="POST",
+        path=WITNESS_PATH,
+        handler=add_checkpoint,
+        summary="Co-sign a checkpoint as a witness (C2SP tlog-witness)",
+        tag="link",
+        role=ANYONE,
+        body=bytes,
+        body_bytes_max=REQUEST_BYTES_MAX,
+        media_type=NOTE_MEDIA_TYPE,
+    ),
+    Endpoint(
+        method="GET",
+        path="/log/v1",
+        handler=list_logs,
+        summary="Logs kept here",
+        tag="log",
+        role=AUDITOR,
+        answer=list[LogView],
+    ),
+    Endpoint(
+        method="GET",
+        path="/log/v1/{log}/checkpoint",
+        handler=read_checkpoint,
+        summary="Newest checkpoint of a log (C2SP tlog-tiles)",
+        tag="log",
+        role=AUDITOR,
+        media_type=NOTE_MEDIA_TYPE,
+    ),
+    Endpoint(
+        method="GET",
+        path="/log/v1/{log}/tile/{rest:path}",
+        handler=read_tile,
+        summary="Tile of a log (C2SP tlog-tiles)",
+        tag="log",
+        role=AUDITOR,
+        media_type="application/octet-stream",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Measures real gateways: separate processes, TLS, fsync, on this machine."""

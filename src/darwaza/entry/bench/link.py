@@ -1,0 +1,218 @@
+"""``darwaza bench link``: what one link carries, two gateways and the load on this machine."""
+
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from darwaza.bootstrap import KEY_FOLDER
+from darwaza.entry.bench import load
+from darwaza.entry.local import LocalCorridor
+
+MESSAGE_BYTES = 1_500
+BULK = 100
+BULK_CONNECTIONS = 4
+SINGLE_CONNECTIONS = 128
+PACED_CONNECTIONS = 64
+PACED_PER_S = 1_000
+_pack = msgspec.msgpack.Encoder().encode
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class LinkFigures(msgspec.Struct):
+    """What was measured.
+
+    Attributes:
+        messages: sent in bulk for ``messages_per_s``.
+        in_log: messages in the log before that.
+        messages_per_s: delivered: on both disks and signed by both sides.
+        singly_per_s: delivered when each comes in a request of its own.
+        p50_ms: from the moment a request is due to the moment both have signed, at ``PACED_PER_S``.
+        p99_ms: the same.
+        rss_mb: largest resident memory of either gateway.
+        cpu_us_per_message: of the bulk run, by process and by stage of the engine.
+        start_s: from launch to the first answer, with all these messages stored.
+        proof_ms: median time to answer with one message's evidence.
+    """
+
+    messages: int
+    in_log: int
+    messages_per_s: float
+    singly_per_s: float
+    p50_ms: float
+    p99_ms: float
+    rss_mb: float
+    cpu_us_per_message: dict[str, float]
+    start_s: float
+    proof_ms: float
+
+
+def measure(*, messages: int, prefill: int, seconds: float, report: Any) -> LinkFigures:
+    """Found a corridor of two, load it, and measure.
+
+    Args:
+        messages: to send in bulk while measuring.
+        prefill: messages to send before.
+        seconds: of the paced run.
+        report: called with a line of text before each phase.
+    """
+    with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
+        corridor = LocalCorridor(Path(folder), {"PK": "Pakistan", "UZ": "Uzbekistan"}, links=[("PK", "UZ")])
+        token = corridor.add_party("PK", "sender")
+        corridor.add_party("UZ", "receiver")
+        corridor.start()
+        try:
+            run = _Run(corridor, token)
+            if prefill:
+                report(f"sending {prefill:,} messages first")
+                run.bulk(prefill)
+            report(f"bulk: {messages:,} messages of {MESSAGE_BYTES} bytes")
+            per_s, cpu = run.bulk(messages)
+            report("one by one")
+            singly = run.singly(min(messages, 20_000))
+            report(f"paced: {PACED_PER_S} a second for {seconds:.0f} s")
+            latencies = sorted(run.paced(seconds))
+            rss = max(_status_mb(corridor.pid(code), "VmHWM") for code in ("PK", "UZ"))
+            report("restart")
+            start_s = run.restart()
+            proof_ms = run.proof()
+        finally:
+            corridor.stop()
+    return LinkFigures(
+        messages=messages,
+        in_log=prefill,
+        messages_per_s=round(per_s),
+        singly_per_s=round(singly),
+        p50_ms=round(latencies[len(latencies) // 2] * 1000, 1),
+        p99_ms=round(latencies[int(len(latencies) * 0.99)] * 1000, 1),
+        rss_mb=round(rss, 1),
+        cpu_us_per_message=cpu,
+        start_s=round(start_s, 2),
+        proof_ms=round(proof_ms, 2),
+    )
+
+
+class _Run:
+    """The phases of a measurement."""
+
+    def __init__(self, corridor: LocalCorridor, token: str) -> None:
+        self._corridor = corridor
+        self._token = token
+        self._certificate = corridor.path("PK") / KEY_FOLDER / "tls.pem"
+        self._number = itertools.count()
+        # Half of it compressible, half of it not: as documents are.
+        self._content = os.urandom(MESSAGE_BYTES // 2).hex().encode()[: MESSAGE_BYTES - 20]
+
+    @property
+    def _port(self) -> int:
+        return self._corridor.port("PK")
+
+    def _next_content(self) -> tuple[str, bytes]:
+        number = next(self._number)
+        return f"{time.time_ns():020d}{number:012d}", b"%020d" % number + self._content
+
+    def _bulk_requests(self, count: int) -> Iterator[bytes]:
+        for _ in range(0, count, BULK):
+            items = []
+            for _ in range(BULK):
+                key, content = self._next_content()
+                items.append((key, "UZ/receiver", "bench", "m.xml", "application/xml", content))
+            yield load.request("POST", "/v1/documents/bulk", self._token, _pack(items))
+
+    def _single_requests(self, count: int, *headers: tuple[str, str]) -> Iterator[bytes]:
+        for _ in range(count):
+            yield self._single(*headers)
+
+    def _single(self, *headers: tuple[str, str]) -> bytes:
+        key, content = self._next_content()
+        target = "/v1/documents?to=UZ/receiver&title=bench&filename=m.xml"
+        kept = (("content-type", "application/xml"), ("idempotency-key", key), *headers)
+        return load.request("POST", target, self._token, content, *kept)
+
+    def _flood(self, requests: Iterator[bytes], connections: int) -> float:
+        """Send all, wait until all is delivered; returns seconds."""
+
+        async def run() -> None:
+            opened = await load.connect(self._port, self._certificate, connections)
+            await load.flood(opened, requests)
+            for one in opened:
+                one.close()
+
+        began = time.perf_counter()
+        uvloop.run(run())
+        self._corridor.wait_until_delivered("PK", "UZ", 600)
+        return time.perf_counter() - began
+
+    def bulk(self, count: int) -> tuple[float, dict[str, float]]:
+        """Messages a second, and CPU by process and stage."""
+        before, own_before = self._cpu(), time.process_time()
+        seconds = self._flood(self._bulk_requests(count), BULK_CONNECTIONS)
+        after, own = self._cpu(), time.process_time() - own_before
+        spent = {name: round((after[name] - before[name]) / count * 1e6, 1) for name in after}
+        spent["load"] = round(own / count * 1e6, 1)
+        return count / seconds, spent
+
+    def _cpu(self) -> dict[str, float]:
+        """Seconds of CPU so far, by process and by stage of its engine."""
+        found: dict[str, float] = {}
+        for code, name in (("PK", "sender"), ("UZ", "receiver")):
+            found[name] = _cpu_s(self._corridor.pid(code))
+            with self._corridor.client(code) as client:
+                for stage, seconds in client.stages().items():
+                    found[f"{name} {stage}"] = seconds
+        return found
+
+    def singly(self, count: int) -> float:
+        """Messages a second when each comes in a request of its own."""
+        return count / self._flood(self._single_requests(count), SINGLE_CONNECTIONS)
+
+    def paced(self, seconds: float) -> list[float]:
+        """Seconds from due to delivered, at a steady rate."""
+
+        async def run() -> list[float]:
+            opened = await load.connect(self._port, self._certificate, PACED_CONNECTIONS)
+            prefer = ("prefer", "wait=10")
+            latencies = await load.pace(opened, lambda _: self._single(prefer), per_s=PACED_PER_S, seconds=seconds)
+            for one in opened:
+                one.close()
+            return latencies
+
+        return uvloop.run(run())
+
+    def restart(self) -> float:
+        """Seconds from launch to the first answer."""
+        self._corridor.stop("PK")
+        began = time.perf_counter()
+        self._corridor.start("PK")
+        return time.perf_counter() - began
+
+    def proof(self) -> float:
+        """Milliseconds to make one message's evidence, at its gateway."""
+        with self._corridor.client("PK", "sender") as client:
+            page = client.call("GET", "/v1/documents", params={"limit": 40})
+            times = []
+            for view in page["documents"]:
+                message = view["messages"][0]["id"]
+                began = time.perf_counter()
+                client.evidence(message, body=False)
+                times.append(time.perf_counter() - began)
+        return sorted(times)[len(times) // 2] * 1000
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds of a process, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _status_mb(pid: int, name: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    return 0.0

@@ -1,0 +1,247 @@
+"""darwaza corridor: propose, vote, assemble, admit, show."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import msgspec
+
+from darwaza.adapters.keyfile.keys import KeyFiles
+from darwaza.adapters.system.clock import SystemClock
+from darwaza.bootstrap import ANCHOR_FILE, CONFIG_FILE, CORRIDOR_FOLDER, KEY_FOLDER, create_store, read_history
+from darwaza.config import GatewayConfig
+from darwaza.entry.cli.connection import Connection, connection_options
+from darwaza.entry.cli.output import console, json_option, reports_errors, show
+from darwaza.errors import OperatorError
+from darwaza.kernel.amendment import document_signer, found, propose, required_lines
+from darwaza.kernel.corridor import DEFAULT_CLASS, LANES_DEFAULT, Corridor, Link, Terms, parse_text, read
+from darwaza.kernel.history import History
+from darwaza.kernel.key import PrivateKey
+from darwaza.kernel.member import Card
+from darwaza.kernel.naming import KeyRole
+from darwaza.kernel.note import Note, format_note, parse
+
+LIFETIME_DAYS = 365
+RECEIPT_DEADLINE_S = 3_600
+
+out_option = click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+)
+former_option = click.option(
+    "--former",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The version before; none for the first.",
+)
+
+
+@click.group()
+def corridor() -> None:
+    """Who is in the corridor, on what terms: a document voted by its members.
+
+    \b
+    1. one member:   darwaza corridor found --name example.org/corridor --link PK-UZ --card pk/card.json … -o draft
+    2. every member: darwaza corridor vote pk draft -o pk.votes
+    3. one member:   darwaza corridor assemble draft pk.votes uz.votes … -o 1.note
+    4. every member: darwaza corridor admit pk 1.note --anchor DIGEST      (compare the digest by telephone)
+    """  # noqa: D301 - \b is click's mark for a block it must not wrap
+
+
+def _cards(paths: tuple[Path, ...]) -> list[Card]:
+    try:
+        return [msgspec.json.decode(path.read_bytes(), type=Card) for path in paths]
+    except (OSError, msgspec.MsgspecError) as fault:
+        raise OperatorError(f"a card cannot be read: {fault}", code="card_malformed") from fault
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+card_option = click.option(
+    "--card",
+    "cards",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A member's card.json; may be given several times.",
+)
+
+
+@corridor.command(name="found")
+@click.option("--name", required=True, help="Name of the corridor, such as example.org/corridor.")
+@card_option
+@click.option("--link", "links", multiple=True, required=True, help="Two neighbours, such as PK-UZ.")
+@click.option("--quorum", type=int, help="Votes a sensitive change takes; more than half if not given.")
+@click.option(
+    "--witnesses", default=0, show_default=True, help="Members that must co-sign before evidence is witnessed."
+)
+@click.option("--lanes", default=LANES_DEFAULT, show_default=True, help="Lanes of each link.")
+@click.option("--post-quantum", is_flag=True, help="Checkpoints count only with an ML-DSA-44 line too.")
+@click.option("--days", default=LIFETIME_DAYS, show_default=True, help="Until it expires.")
+@out_option
+@reports_errors
+def found_command(
+    name: str,
+    cards: tuple[Path, ...],
+    links: tuple[str, ...],
+    quorum: int | None,
+    witnesses: int,
+    lanes: int,
+    days: int,
+    output: Path,
+    *,
+    post_quantum: bool,
+) -> None:
+    """Draft the first version, for all members to vote on."""
+    members = _cards(cards)
+    pairs = [tuple(link.split("-")) for link in links]
+    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - two ends
+        raise click.UsageError("a link is two members' codes joined by a hyphen, such as PK-UZ")
+    draft = found(
+        cards=sorted(members, key=lambda card: card.code),
+        name=name,
+        created_at=_now(),
+        not_after=_now() + timedelta(days=days),
+        quorum=quorum or len(members) // 2 + 1,
+        links=tuple(sorted((Link.between(pair[0], pair[1], lanes) for pair in pairs), key=lambda link: link.members)),
+        witness_quorum=witnesses,
+        mldsa44_required=post_quantum,
+        classes=(Terms(DEFAULT_CLASS, "", RECEIPT_DEADLINE_S),),
+    )
+    _write_draft(draft, output)
+
+
+@corridor.command(
+    name="propose", epilog="Example: darwaza corridor propose --former 1.note --card pk/card.json --vote PK -o draft"
+)
+@click.option(
+    "--former", required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True), help="The newest version."
+)
+@card_option
+@click.option("--remove", "removed", multiple=True, help="Code of a member that leaves.")
+@click.option("--vote", "votes", multiple=True, required=True, help="Code of a member that will vote for it.")
+@click.option("--days", type=int, help="New life, from now; a sensitive change.")
+@out_option
+@reports_errors
+def propose_command(
+    former: Path,
+    cards: tuple[Path, ...],
+    removed: tuple[str, ...],
+    votes: tuple[str, ...],
+    days: int | None,
+    output: Path,
+) -> None:
+    """Draft the version after FORMER: new cards, members that leave, a longer life."""
+    before, _ = read(former.read_bytes())
+    changes = {} if days is None else {"not_after": _now() + timedelta(days=days)}
+    draft = propose(before, created_at=_now(), votes=sorted(votes), cards=_cards(cards), removed=removed, **changes)
+    _write_draft(draft, output)
+
+
+def _write_draft(draft: Corridor, output: Path) -> None:
+    output.write_text(draft.text, "utf-8")
+    console.print(f"{output}: version {draft.version} of {draft.name}, digest {draft.digest}")
+    console.print(f"It needs the votes of {', '.join(draft.votes)}.")
+
+
+@corridor.command(epilog="Example: darwaza corridor vote pk draft -o pk.votes")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("draft", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@former_option
+@out_option
+@reports_errors
+def vote(folder: Path, draft: Path, former: Path | None, output: Path) -> None:
+    """Sign DRAFT with the keys of the gateway in FOLDER: its vote, and proof that it holds its new keys."""
+    member = GatewayConfig.load(folder / CONFIG_FILE).member
+    document = parse_text(draft.read_text("utf-8"))
+    before = None if former is None else read(former.read_bytes())[0]
+    keys = KeyFiles(folder / KEY_FOLDER)
+    text = document.text.encode()
+    lines = [line for line in required_lines(before, document) if line.signer.member == member]
+    signatures = [document_signer(line.signer, _key(keys, line.signer.role)).sign(text) for line in lines]
+    output.write_text("".join(one.line for one in signatures), "utf-8")
+    console.print(f"{output}: {len(signatures)} signature(s) of {member} under {document.digest}")
+
+
+def _key(keys: KeyFiles, role: KeyRole | None) -> PrivateKey:
+    found_key: PrivateKey | None = getattr(keys, (role or KeyRole.VOTE).value)
+    if found_key is None:
+        raise OperatorError("there is no ML-DSA-44 key in keys/", code="key_missing")
+    return found_key
+
+
+@corridor.command(epilog="Example: darwaza corridor assemble draft pk.votes uz.votes -o 1.note")
+@click.argument("draft", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("votes", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@former_option
+@out_option
+@reports_errors
+def assemble(draft: Path, votes: tuple[Path, ...], former: Path | None, output: Path) -> None:
+    """Put DRAFT and its members' signatures together, and judge the result."""
+    text = draft.read_text("utf-8")
+    raw = (text + "\n" + "".join(path.read_text("utf-8") for path in votes)).encode()
+    note: Note = parse(raw)
+    raw = format_note(note)
+    document = parse_text(note.text)
+    now = SystemClock().now()
+    if former is None:
+        History.begin(raw, document.digest, now)
+    else:
+        from darwaza.kernel.admission import admit as judge  # noqa: PLC0415
+
+        judge(raw, read(former.read_bytes())[0], now)
+    output.write_bytes(raw)
+    console.print(f"{output}: version {document.version} of {document.name} is complete, digest {document.digest}")
+
+
+@corridor.command(epilog="Example: darwaza corridor admit pk 1.note --anchor 9f86…")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("document", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--anchor", help="Digest of the first version, learned from the other members, not from the file.")
+@reports_errors
+def admit(folder: Path, document: Path, anchor: str | None) -> None:
+    """Give the gateway in FOLDER a version of the document. A running gateway admits it at once."""
+    raw = document.read_bytes()
+    parsed, _ = read(raw)
+    target = folder / CORRIDOR_FOLDER
+    target.mkdir(exist_ok=True)
+    if parsed.version == 1:
+        if anchor is None:
+            raise click.UsageError("the first version needs --anchor: the digest as the other members read it to you")
+        History.begin(raw, anchor, SystemClock().now())
+        (target / ANCHOR_FILE).write_text(anchor + "\n", "ascii")
+        (target / "1.note").write_bytes(raw)
+        create_store(folder)
+        console.print(f"{folder}: version 1 of {parsed.name} is in force here.")
+        return
+    history = read_history(folder, SystemClock()).admit(raw, SystemClock().now())
+    (target / f"{parsed.version}.note").write_bytes(raw)
+    console.print(f"{folder}: version {history.latest.version} is kept; it is in force after the next start.")
+
+
+@corridor.command(name="show", epilog="Example: darwaza corridor show --gateway pk")
+@connection_options("operator")
+@json_option
+@reports_errors
+def show_command(
+    folder: Path | None,
+    url: str | None,
+    party: str,
+    token_file: Path | None,
+    certificate: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show the document in force at a running gateway."""
+    with Connection(folder, url, party, token_file, certificate).client() as client:
+        view = client.call("GET", "/v1/corridor")
+
+    def human() -> None:
+        console.print(f"{view['name']}, version {view['version']}, {view['state']} until {view['not_after']}")
+        console.print(f"digest {view['digest']}")
+        for member in view["members"]:
+            console.print(
+                f"  {member['code']:8} {member['name']:24} {', '.join(member['roles']):28} {member['addresses'][0]}"
+            )
+        console.print("links: " + ", ".join("-".join(link) for link in view["links"]))
+
+    show(view, as_json=as_json, human=human)

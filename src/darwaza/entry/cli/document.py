@@ -1,0 +1,150 @@
+"""darwaza documents: send, list, show, get, accept, refuse."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from darwaza.client import Client
+from darwaza.entry.cli.connection import Connection, connection_options
+from darwaza.entry.cli.output import console, json_option, reports_errors, show
+
+
+@click.group()
+def documents() -> None:
+    """Registered delivery: send a document to a party in another country and get signed receipts."""
+
+
+def _row(view: dict[str, Any]) -> str:
+    title = (view.get("manifest") or {}).get("title", "")
+    return f"{view['id']}  {view['stage']:12} {view['sender']:20} → {view['recipient']:20} {title}"
+
+
+def _show_document(view: dict[str, Any]) -> None:
+    console.print(_row(view))
+    manifest = view.get("manifest")
+    if manifest:
+        console.print(f"   {manifest['filename']}  {manifest['media_type']}  {manifest['bytes']:,} bytes")
+        console.print(f"   sha256 {manifest['digest']}")
+    if view.get("code"):
+        console.print(f"   {view['code']}: {view.get('detail', '')}")
+    for message in view.get("messages", ()):
+        signed = "signed by both" if message.get("delivered") else "waiting for the receipt"
+        console.print(f"   {message['created_at']}  {message['kind']:24} {message['id']}  {signed}")
+
+
+@documents.command(
+    epilog="Example: darwaza documents send invoice.pdf --gateway pk --as fbr --to UZ/customs --title 'Invoice 17'"
+)
+@connection_options("")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--to", required=True, help="Full address of the recipient, such as UZ/customs.")
+@click.option("--title", default="", help="For people; the file's name if not given.")
+@click.option("--media-type", default="", help="Guessed from the file's name if not given.")
+@click.option("--ucr", help="Consignment it belongs to.")
+@click.option(
+    "--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more."
+)
+@click.option("--key", help="Idempotency key: give the same one to repeat after a failure.")
+@json_option
+@reports_errors
+def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
+    """Send FILE."""
+    with (
+        _client(options) as client,
+        Progress(
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=as_json or not console.is_terminal,
+        ) as progress,
+    ):
+        task = progress.add_task("sending", total=file.stat().st_size)
+        sent = client.send_document(
+            file,
+            to=to,
+            title=options["title"],
+            media_type=options["media_type"],
+            ucr=options["ucr"],
+            expires_at=options["expires"],
+            key=options["key"],
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    show(sent, as_json=as_json, human=lambda: console.print(f"{sent['id']}  {sent['state']}"))
+
+
+def _client(options: dict[str, Any]) -> Client:
+    names = ("folder", "url", "party", "token_file", "certificate")
+    return Connection(*(options[name] for name in names)).client()
+
+
+@documents.command(name="list", epilog="Example: darwaza documents list --gateway uz --as customs --state arrived")
+@connection_options("")
+@click.option("--with", "with_", help="Address of the other side.")
+@click.option("--state", help="Only in this state.")
+@click.option("--ucr", help="Only of this consignment.")
+@click.option("--since", help="Opened at or after this instant, RFC 3339.")
+@click.option("--before", help="Opened before this instant, RFC 3339.")
+@json_option
+@reports_errors
+def list_command(*, as_json: bool, **options: Any) -> None:
+    """List documents, newest first."""
+    filters = {name: options[name] for name in ("with_", "state", "ucr", "since", "before")}
+    with _client(options) as client:
+        if as_json:
+            show(list(client.documents(**filters)), as_json=True, human=lambda: None)
+            return
+        for view in client.documents(**filters):
+            console.print(_row(view))
+
+
+@documents.command(name="show")
+@connection_options("")
+@click.argument("document")
+@json_option
+@reports_errors
+def show_command(document: str, *, as_json: bool, **options: Any) -> None:
+    """Show DOCUMENT: its stage, receipts and messages."""
+    with _client(options) as client:
+        view = client.document(document)
+    show(view, as_json=as_json, human=lambda: _show_document(view))
+
+
+@documents.command()
+@connection_options("")
+@click.argument("document")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@reports_errors
+def get(document: str, output: Path, **options: Any) -> None:
+    """Download DOCUMENT and hold it against the digest that was signed."""
+    with _client(options) as client:
+        client.download(document, output)
+    console.print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+@documents.command()
+@connection_options("")
+@click.argument("document")
+@json_option
+@reports_errors
+def accept(document: str, *, as_json: bool, **options: Any) -> None:
+    """Take DOCUMENT over: its sender gets the receipt."""
+    with _client(options) as client:
+        done = client.accept(document)
+    show(done, as_json=as_json, human=lambda: console.print(f"{document}  {done['state']}"))
+
+
+@documents.command()
+@connection_options("")
+@click.argument("document")
+@click.option("--reason", required=True, help="One sentence; the sender reads it.")
+@json_option
+@reports_errors
+def refuse(document: str, reason: str, *, as_json: bool, **options: Any) -> None:
+    """Refuse DOCUMENT: its sender gets the reason."""
+    with _client(options) as client:
+        done = client.refuse(document, reason)
+    show(done, as_json=as_json, human=lambda: console.print(f"{document}  {done['state']}"))

@@ -1,0 +1,93 @@
+"""darwaza evidence: export, verify, receipt."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from darwaza.adapters.system.clock import SystemClock
+from darwaza.entry.cli.connection import Connection, connection_options
+from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show
+from darwaza.kernel.examination import verify as examine
+from darwaza.kernel.reference import Reference
+from darwaza.kernel.verdict import Outcome, Result, Verdict
+
+EXITS = {Result.VALID: 0, Result.INVALID: REFUSED, Result.CANNOT_TELL: CANNOT_TELL}
+MARKS = {Outcome.HOLDS: "[green]✓[/]", Outcome.FAILS: "[red]✗[/]", Outcome.UNKNOWN: "[yellow]?[/]", Outcome.NOTED: "·"}
+COLOURS = {Result.VALID: "green", Result.INVALID: "red", Result.CANNOT_TELL: "yellow"}
+
+out_option = click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+)
+
+
+@click.group()
+def evidence() -> None:
+    """Proof of a message that holds up in another country: one file, checked with no network."""
+
+
+def _connection(options: dict[str, Any]) -> Connection:
+    return Connection(*(options[name] for name in ("folder", "url", "party", "token_file", "certificate")))
+
+
+@evidence.command(
+    epilog="Example: darwaza evidence export --gateway pk --as fbr --message 0190… -o invoice.evidence.json"
+)
+@connection_options("")
+@click.option("--message", required=True, help="The message's id (darwaza documents show).")
+@click.option("--no-body", is_flag=True, help="Leave the content out; its digest stays.")
+@out_option
+@reports_errors
+def export(message: str, output: Path, *, no_body: bool, **options: Any) -> None:
+    """Write the evidence of a message to a file."""
+    with _connection(options).client() as client:
+        output.write_bytes(client.evidence(message, body=not no_body))
+    console.print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+@evidence.command(epilog="Example: darwaza evidence receipt --gateway pk --as fbr --message 0190… -o invoice.cose")
+@connection_options("")
+@click.option("--message", required=True, help="The message's id.")
+@out_option
+@reports_errors
+def receipt(message: str, output: Path, **options: Any) -> None:
+    """Write a COSE receipt (RFC 9942) of a message of this gateway's own log, for SCITT tools."""
+    with _connection(options).client() as client:
+        output.write_bytes(client.receipt(message))
+    console.print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+@evidence.command(
+    name="verify", epilog="Example: darwaza evidence verify invoice.evidence.json --corridor 1.note --anchor 9f86…"
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--corridor",
+    "documents",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The corridor document; give every version you have.",
+)
+@click.option("--anchor", help="Digest of a version that you know by other means; the check then rests on it alone.")
+@json_option
+@reports_errors
+def verify_command(file: Path, documents: tuple[Path, ...], anchor: str | None, *, as_json: bool) -> None:
+    """Check an evidence file, or the proof of a fork, with no network: valid, invalid, or cannot tell.
+
+    \b
+    Exit codes: 0 valid, 1 invalid, 2 cannot tell.
+    """  # noqa: D301 - \b is click's mark for a block it must not wrap
+    now = SystemClock().now()
+    reference = Reference.read([path.read_bytes() for path in documents], anchor, now)
+    verdict = examine(file.read_bytes(), reference, now)
+    show(verdict, as_json=as_json, human=lambda: _print(verdict))
+    raise SystemExit(EXITS[verdict.result])
+
+
+def _print(verdict: Verdict) -> None:
+    word = verdict.result.value.replace("_", " ")
+    console.print(f"[bold {COLOURS[verdict.result]}]{word}[/]" + (f" ({verdict.code})" if verdict.code else ""))
+    for number, check in enumerate(verdict.checks, 1):
+        text = check.text.replace("[", "\\[")
+        console.print(f"{number:3} {MARKS[check.outcome]} {text}")

@@ -1,0 +1,167 @@
+"""darwaza init, serve, party, backup, fsck."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from rich.progress import Progress
+
+from darwaza.adapters.keyfile.keys import write_secret
+from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
+from darwaza.adapters.system.clock import SystemEntropy
+from darwaza.bootstrap import PARTY_FILE, Gateway, backup_store, examine_store, found_gateway
+from darwaza.config import REQUESTS_PER_S_MAX
+from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
+from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
+from darwaza.entry.journal import set_up
+from darwaza.entry.serve import serve
+
+folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.command(epilog="Example: darwaza init pk --member PK --name Pakistan --url https://gateway.pk.example:8443")
+@folder_argument
+@click.option("--member", required=True, help="Code of the member, such as PK.")
+@click.option("--name", required=True, help="Its name, for people.")
+@click.option("--url", required=True, help="Where other gateways reach this one: https://host:port")
+@click.option(
+    "--listen", default="", help="Address and port to listen on; the URL's port on all addresses if not given."
+)
+@json_option
+@reports_errors
+def init(folder: Path, member: str, name: str, url: str, listen: str, *, as_json: bool) -> None:
+    """Make the FOLDER of a new gateway: keys, certificate, configuration, and its card for the corridor document."""
+    parts = urlsplit(url)
+    host, _, port = listen.rpartition(":") if listen else ("0.0.0.0", ":", str(parts.port or 443))  # noqa: S104
+    card = found_gateway(folder, member=member, name=name, url=url, host=host or "127.0.0.1", port=int(port))
+    token = _add_party(folder, OPERATOR_TOKEN, frozenset({OPERATOR, AUDITOR}), "runs this gateway", REQUESTS_PER_S_MAX)
+    _keep_token(folder, OPERATOR_TOKEN, token)
+
+    def human() -> None:
+        console.print(f"The gateway of {name} is in {folder}.")
+        console.print(f"Its card, for the corridor document: {card}")
+        console.print(f"Next: agree on the corridor document (darwaza corridor --help), then: darwaza serve {folder}")
+
+    show({"folder": str(folder), "member": member, "card": str(card)}, as_json=as_json, human=human)
+
+
+@click.command(name="serve", epilog="Example: darwaza serve pk")
+@folder_argument
+@reports_errors
+def serve_command(folder: Path) -> None:
+    """Run the gateway in FOLDER until it is told to stop (SIGINT, SIGTERM)."""
+    gateway = Gateway(folder)
+    set_up(gateway.config.log_level)
+    try:
+        serve(gateway)
+    finally:
+        gateway.close()
+
+
+@click.group()
+def party() -> None:
+    """Who is served by a gateway: agencies, banks, carriers, operators, auditors."""
+
+
+def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int) -> str:
+    parties = PartyFile(folder / PARTY_FILE)
+    token, digest = new_token(SystemEntropy())
+    held = {one.name: one for one in parties.all()}.get(name)
+    tokens = (*held.tokens, digest) if held else (digest,)
+    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about))
+    return token
+
+
+def _keep_token(folder: Path, name: str, token: str) -> Path:
+    path = folder / TOKEN_FOLDER / name
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.unlink(missing_ok=True)
+    write_secret(path, token + "\n")
+    return path
+
+
+@party.command(name="add", epilog="Example: darwaza party add pk fbr --role agency --about 'Federal Board of Revenue'")
+@folder_argument
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, help="What it may do; may be given several times.")
+@click.option("--about", default="", help="For people.")
+@click.option("--rate", default=REQUESTS_PER_S_MAX, show_default=True, help="Requests a second.")
+@click.option(
+    "--keep", is_flag=True, help="Also keep the token in the gateway's folder, for --as NAME on this machine."
+)
+@json_option
+@reports_errors
+def add_party(
+    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, *, keep: bool, as_json: bool
+) -> None:
+    """Add a party, or give one another token. The token is shown once; only its digest is stored."""
+    token = _add_party(folder, name, frozenset(roles), about, rate)
+    if keep:
+        _keep_token(folder, name, token)
+    show({"name": name, "token": token}, as_json=as_json, human=lambda: console.print(f"{name}: {token}"))
+
+
+@party.command(name="list")
+@folder_argument
+@json_option
+@reports_errors
+def list_parties(folder: Path, *, as_json: bool) -> None:
+    """List the parties and their roles."""
+    parties = PartyFile(folder / PARTY_FILE).all()
+
+    def human() -> None:
+        for one in parties:
+            console.print(
+                f"{one.name:20} {', '.join(sorted(one.roles)) or '-':24} {len(one.tokens)} token(s)  {one.about}"
+            )
+
+    rows = [
+        {"name": one.name, "roles": sorted(one.roles), "tokens": len(one.tokens), "about": one.about} for one in parties
+    ]
+    show(rows, as_json=as_json, human=human)
+
+
+@party.command(name="revoke")
+@folder_argument
+@click.argument("name")
+@reports_errors
+def revoke(folder: Path, name: str) -> None:
+    """Take back all tokens of a party; a running gateway follows within a second."""
+    parties = PartyFile(folder / PARTY_FILE)
+    held = {one.name: one for one in parties.all()}.get(name)
+    if held is None:
+        raise click.UsageError(f"there is no party {name!r}")
+    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about))
+
+
+@click.command(epilog="Example: darwaza backup pk -o pk-2026-11-22.db")
+@folder_argument
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@reports_errors
+def backup(folder: Path, output: Path) -> None:
+    """Copy the store of a gateway, running or not."""
+    backup_store(folder, output)
+    console.print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+@click.command(epilog="Example: darwaza fsck pk")
+@folder_argument
+@json_option
+@reports_errors
+def fsck(folder: Path, *, as_json: bool) -> None:
+    """Derive everything in the store of a stopped gateway again from its evidence, and report what does not fit.
+
+    \b
+    Exit codes: 0 nothing is wrong, 1 something is.
+    """  # noqa: D301 - \b is click's mark for a block it must not wrap
+    with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
+        task = progress.add_task("examining", total=None)
+        findings = examine_store(folder, lambda done, total: progress.update(task, completed=done, total=total))
+
+    def human() -> None:
+        for one in findings:
+            console.print(f"[red]{one.code}[/]  {one.where}: {one.detail}")
+        console.print(f"{len(findings)} finding(s)" if findings else "Nothing is wrong.")
+
+    show(findings, as_json=as_json, human=human)
+    raise SystemExit(REFUSED if findings else 0)

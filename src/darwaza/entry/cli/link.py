@@ -1,0 +1,112 @@
+"""darwaza link: show, export, import."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress
+
+from darwaza.config import BATCH_BYTES_MAX
+from darwaza.entry.cli.connection import Connection, connection_options
+from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
+from darwaza.kernel import carrier
+
+
+@click.group()
+def link() -> None:
+    """Links with neighbours: how they do, and carrying them by file when the network is down."""
+
+
+@link.command(name="show", epilog="Example: darwaza link show --gateway pk")
+@connection_options("operator")
+@json_option
+@reports_errors
+def show_command(
+    folder: Path | None,
+    url: str | None,
+    party: str,
+    token_file: Path | None,
+    certificate: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show how every link does."""
+    with Connection(folder, url, party, token_file, certificate).client() as client:
+        links = client.links()
+
+    def human() -> None:
+        for one in links:
+            console.print(f"{one['peer']:8} {one['state']:11} {one['queue']:>8,} waiting")
+            for lane in one["lanes"]:
+                fault = lane["halted"] or lane["fault"]
+                console.print(
+                    f"   lane {lane['lane']}: sent {lane['sent']:,}, delivered {lane['delivered']:,},"
+                    f" received {lane['received']:,}, {lane['round_trip_ms']} ms {fault}"
+                )
+
+    show(links, as_json=as_json, human=human)
+
+
+@link.command(name="export", epilog="Example: darwaza link export --gateway pk UZ -o to-uz.carrier")
+@connection_options("operator")
+@click.argument("peer")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@json_option
+@reports_errors
+def export(
+    folder: Path | None,
+    url: str | None,
+    party: str,
+    token_file: Path | None,
+    certificate: Path | None,
+    peer: str,
+    output: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Write what PEER has not acknowledged, and acknowledgements of what it sent, to a file for a stick."""
+    with Connection(folder, url, party, token_file, certificate).client() as client:
+        size = client.export_carrier(peer, output)
+    show(
+        {"file": str(output), "bytes": size}, as_json=as_json, human=lambda: console.print(f"{output}: {size:,} bytes")
+    )
+
+
+@link.command(name="import", epilog="Example: darwaza link import --gateway uz to-uz.carrier")
+@connection_options("operator")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@json_option
+@reports_errors
+def import_command(
+    folder: Path | None,
+    url: str | None,
+    party: str,
+    token_file: Path | None,
+    certificate: Path | None,
+    file: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Take a carrier FILE. Taking it twice, or after the network is back, changes nothing."""
+    total: dict[str, Any] = {"taken": 0, "acknowledged": 0, "early": 0, "refused": []}
+    with (
+        Connection(folder, url, party, token_file, certificate).client() as client,
+        file.open("rb") as source,
+        Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("importing", total=file.stat().st_size)
+        for report in client.import_carrier(carrier.split(source, BATCH_BYTES_MAX)):
+            for name, value in report.items():
+                total[name] += value
+            progress.update(task, completed=source.tell())
+
+    def human() -> None:
+        console.print(
+            f"{total['taken']} batch(es) taken, {total['acknowledged']} acknowledgement(s), {total['early']} too early"
+        )
+        for line in total["refused"]:
+            console.print(f"refused: {line}")
+
+    show(total, as_json=as_json, human=human)
+    if total["refused"]:
+        raise SystemExit(REFUSED)

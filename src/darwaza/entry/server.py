@@ -1,0 +1,119 @@
+"""A gateway that runs: the engine's loop, and what the interfaces share."""
+
+import asyncio
+import heapq
+
+from darwaza import config
+from darwaza.bootstrap import Gateway
+from darwaza.engine.intake import Arrive, Expected, Given, Outcome
+from darwaza.engine.loop import Loop
+from darwaza.entry.metric import registry
+from darwaza.kernel.batch import Batch
+from darwaza.ports.store import Store
+
+
+class Server:
+    """See the module.
+
+    Attributes:
+        gateway: what runs.
+        loop: its engine's loop.
+        store: to read from.
+        streams: open event streams by party.
+        metrics: what /metrics shows.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Prepare inside a running asyncio program."""
+        self.gateway = gateway
+        self.transport = gateway.transport()
+        self.loop: Loop = gateway.loop(self.transport)
+        self.store: Store = gateway.engine.store
+        self._changed = asyncio.Event()
+        self.streams: dict[str, int] = {}
+        self.metrics = registry(self.loop)
+        self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
+        self._waits = 0
+        self._early: dict[str, int] = {}
+        self.loop.listen(self._committed)
+
+    def _committed(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+        for log_id, waiting in self._deliveries.items():
+            cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
+            while waiting and waiting[0][0] < cosigned_size:
+                future = heapq.heappop(waiting)[2]
+                if not future.done():
+                    future.set_result(None)
+
+    async def delivered(self, message_id: str, timeout_s: float) -> bool:
+        """Wait until both sides have signed for an own message; False when that took too long."""
+        leaf = self.store.leaf(f"{self.gateway.config.member} {message_id}")
+        if leaf is None:
+            return False
+        if leaf.leaf_index < self.gateway.engine.logs[leaf.log_id].row.cosigned_size:
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waits += 1
+        heapq.heappush(self._deliveries.setdefault(leaf.log_id, []), (leaf.leaf_index, self._waits, future))
+        try:
+            await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def changed(self, timeout_s: float) -> bool:
+        """Wait for the next commit; False when none came in time."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def submit(self, given: Given, bytes_held: int = 0) -> Outcome:
+        """Give the engine an input and wait for its outcome; errors come back as values.
+
+        Raises:
+            PushbackError: the queue is full.
+        """
+        return await self.loop.submit(given, bytes_held)
+
+    async def arrive(self, batch: Batch, bytes_held: int) -> Outcome:
+        """Give the engine a batch. One that overtook its predecessor waits a moment for it.
+
+        Several batches of a lane are in flight at a time, on several connections; without this wait each overtaking
+        would cost a batch sent twice.
+        """
+        outcome = await self.submit(Arrive(batch), bytes_held)
+        if not isinstance(outcome, Expected) or outcome.index >= batch.start:
+            return outcome
+        waiting = self._early.get(batch.origin, 0)
+        if waiting >= config.EARLY_BATCHES_MAX:
+            return outcome
+        self._early[batch.origin] = waiting + 1
+        try:
+            return await self._arrive_late(batch, bytes_held, outcome)
+        finally:
+            self._early[batch.origin] -= 1
+
+    async def _arrive_late(self, batch: Batch, bytes_held: int, outcome: Expected) -> Outcome:
+        clock = self.gateway.clock
+        until_s = clock.monotonic_s() + config.EARLY_WAIT_S_MAX
+        while (left_s := until_s - clock.monotonic_s()) > 0:
+            await self.changed(left_s)
+            log = self.gateway.engine.find_log(batch.origin)
+            if log is not None and log.row.size >= batch.start:
+                return await self.submit(Arrive(batch), bytes_held)
+        return outcome
+
+    async def run(self) -> None:
+        """Run until cancelled or until the engine fails.
+
+        Raises:
+            FatalError: the process must stop.
+        """
+        try:
+            await self.loop.run()
+        finally:
+            await self.transport.close()

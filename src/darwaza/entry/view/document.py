@@ -1,0 +1,110 @@
+"""A document as its sender and its recipient see it."""
+
+import msgspec
+
+from darwaza.engine.engine import Engine
+from darwaza.kernel import instant
+from darwaza.kernel.message import decode_header
+from darwaza.ports.store import CaseRow
+from darwaza.services.documents.message import Document, Manifest
+
+ACCEPTED = "accepted"
+DELIVERED = "delivered"
+
+
+class MessageView(msgspec.Struct, omit_defaults=True):
+    """A message of a case.
+
+    Attributes:
+        id: of the message.
+        kind: of the message.
+        origin: who sent it.
+        created_at: when it was committed at its origin.
+        index: its place in its log.
+        log: origin line of its log.
+        delivered: whether both sides have signed for it.
+    """
+
+    id: str
+    kind: str
+    origin: str
+    created_at: str
+    index: int
+    log: str
+    delivered: bool
+
+
+class DocumentView(msgspec.Struct, omit_defaults=True):
+    """A document's case.
+
+    Attributes:
+        id: of the case.
+        stage: the receipt that was reached last: ``uploading``, ``accepted`` (on this gateway's disk), ``delivered``
+            (on the peer's disk and signed by it), ``incomplete``, ``arrived``, ``handed-over``, ``refused``,
+            ``expired``.
+        sender: full address.
+        recipient: full address.
+        opened_at: when this gateway first knew it.
+        changed_at: when its state last changed here.
+        manifest: what it is; None while only chunks have come.
+        ucr: consignment.
+        expires_at: when it need not be handed over any more.
+        ended_at: when it was handed over, refused or expired.
+        code: why it was refused.
+        detail: why it was refused, for people.
+        missing: digests of chunks that are not here.
+        messages: of the case, by log and place.
+    """
+
+    id: str
+    stage: str
+    sender: str
+    recipient: str
+    opened_at: str
+    changed_at: str
+    manifest: Manifest | None = None
+    ucr: str | None = None
+    expires_at: str | None = None
+    ended_at: str | None = None
+    code: str = ""
+    detail: str = ""
+    missing: tuple[str, ...] = ()
+    messages: list[MessageView] = []
+
+
+def view_document(engine: Engine, row: CaseRow) -> DocumentView:
+    """Describe a document's case as committed."""
+    case = engine.site.decode_case(row)
+    document: Document = case.data
+    messages = view_messages(engine, row.id)
+    stage = row.state
+    if stage == "offered":
+        stage = DELIVERED if all(message.delivered for message in messages) else ACCEPTED
+    return DocumentView(
+        id=row.id,
+        stage=stage,
+        sender=document.sender,
+        recipient=document.recipient,
+        opened_at=row.opened_at,
+        changed_at=row.changed_at,
+        manifest=document.manifest,
+        ucr=row.ucr,
+        expires_at=None if document.expires_at is None else instant.to_text(document.expires_at),
+        ended_at=None if document.ended_at is None else instant.to_text(document.ended_at),
+        code=document.code,
+        detail=document.detail,
+        missing=document.missing,
+        messages=messages,
+    )
+
+
+def view_messages(engine: Engine, case_id: str) -> list[MessageView]:
+    """Describe the messages of a case."""
+    views = []
+    for log_id, index, raw in engine.store.case_leaves(case_id):
+        header, log = decode_header(raw), engine.logs[log_id].row
+        delivered = index < log.cosigned_size
+        views.append(
+            MessageView(header.id, header.kind, header.origin, header.created_at, index, log.origin, delivered)
+        )
+    return views

@@ -1,0 +1,161 @@
+"""Links, the corridor document and the quarantine as operators see them."""
+
+import msgspec
+
+from darwaza.engine.courier import Courier
+from darwaza.engine.engine import Engine
+from darwaza.kernel import instant
+from darwaza.ports.store import LogRow
+
+QUARANTINE_ITEMS = 200
+
+
+class LaneView(msgspec.Struct):
+    """One lane of a link, both ways.
+
+    Attributes:
+        lane: number.
+        sent: leaves of the own log.
+        delivered: of them co-signed by the neighbour.
+        received: leaves of the neighbour's log, all co-signed.
+        phase: ``ask``, ``restore`` or ``flow``.
+        in_flight: batches sent and not answered.
+        fault: code of the last failure, "" when all is well.
+        round_trip_ms: of the last answered request.
+        halted: why the link stopped, or "".
+    """
+
+    lane: int
+    sent: int
+    delivered: int
+    received: int
+    phase: str
+    in_flight: int
+    fault: str
+    round_trip_ms: float
+    halted: str
+
+
+class LinkView(msgspec.Struct):
+    """A link.
+
+    Attributes:
+        peer: the neighbour.
+        state: ``up``, ``down``, ``connecting`` or ``halted``.
+        queue: own messages the neighbour has not co-signed.
+        lanes: each lane.
+    """
+
+    peer: str
+    state: str
+    queue: int
+    lanes: list[LaneView]
+
+
+def view_links(engine: Engine, courier: Courier) -> list[LinkView]:
+    """Describe every link of this gateway."""
+    rows = [log.row for log in engine.logs.values()]
+    peers = sorted({row.reader for row in rows if row.author == engine.site.member})
+    return [_link(peer, rows, courier) for peer in peers]
+
+
+def _link(peer: str, rows: list[LogRow], courier: Courier) -> LinkView:
+    received = {row.lane: row.size for row in rows if row.author == peer}
+    lanes = []
+    for row in rows:
+        if row.reader != peer:
+            continue
+        lane = courier.lanes.get(row.origin)
+        lanes.append(
+            LaneView(
+                lane=row.lane,
+                sent=row.size,
+                delivered=row.cosigned_size,
+                received=received.get(row.lane, 0),
+                phase="ask" if lane is None else lane.phase,
+                in_flight=0 if lane is None else len(lane.flying),
+                fault="" if lane is None else lane.fault,
+                round_trip_ms=0.0 if lane is None else round(lane.round_trip_s * 1000, 1),
+                halted=row.halted,
+            )
+        )
+    lanes.sort(key=lambda one: one.lane)
+    queue = sum(lane.sent - lane.delivered for lane in lanes)
+    return LinkView(peer, _state(lanes), queue, lanes)
+
+
+def _state(lanes: list[LaneView]) -> str:
+    if any(lane.halted for lane in lanes):
+        return "halted"
+    if any(lane.fault for lane in lanes):
+        return "down"
+    return "up" if all(lane.phase == "flow" for lane in lanes) else "connecting"
+
+
+class MemberView(msgspec.Struct):
+    """A member: code, name, roles, addresses."""
+
+    code: str
+    name: str
+    roles: list[str]
+    addresses: list[str]
+
+
+class CorridorView(msgspec.Struct):
+    """The corridor document in force.
+
+    Attributes:
+        name: of the corridor.
+        version: of the document.
+        digest: SHA-256 of its text, hex.
+        state: ``not_yet``, ``in_force`` or ``expired``.
+        not_after: when it expires.
+        quorum: votes a sensitive change takes.
+        members: who is in it.
+        links: pairs of neighbours.
+    """
+
+    name: str
+    version: int
+    digest: str
+    state: str
+    not_after: str
+    quorum: int
+    members: list[MemberView]
+    links: list[tuple[str, str]]
+
+
+def view_corridor(engine: Engine) -> CorridorView:
+    """Describe the corridor document in force."""
+    document = engine.site.trust.current
+    return CorridorView(
+        name=document.name,
+        version=document.version,
+        digest=document.digest,
+        state=document.state_at(engine.site.clock.now()).value,
+        not_after=instant.to_text(document.not_after),
+        quorum=document.quorum,
+        members=[
+            MemberView(card.code, card.name, [role.value for role in card.roles], [one.url for one in card.addresses])
+            for card in document.members
+        ],
+        links=[link.members for link in document.links],
+    )
+
+
+class QuarantineView(msgspec.Struct):
+    """A message that was kept but not processed: its log, its place, and why."""
+
+    log: str
+    index: int
+    code: str
+    detail: str
+    at: str
+
+
+def view_quarantine(engine: Engine) -> list[QuarantineView]:
+    """Describe what stands in quarantine."""
+    return [
+        QuarantineView(engine.logs[row.log_id].row.origin, row.leaf_index, row.code, row.detail, row.at)
+        for row in engine.store.quarantined(QUARANTINE_ITEMS)
+    ]

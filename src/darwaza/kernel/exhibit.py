@@ -1,0 +1,391 @@
+"""One item of an evidence file under examination: what it shows, check by check.
+
+The checks run in this order; the first that fails ends the item, and without its document an item's signatures are not
+looked at:
+
+1. ``header``: the header is in its canonical form.
+2. ``body``: the body is the one the header names, or is absent (noted).
+3. ``place``: the proof is in its form, and the checkpoint's tree has this header at this index.
+4. ``lane``: the log is one of this corridor, from the member the message comes from to the one it is for.
+5. ``case``: a related message is of the message's case, and stands here once.
+6. ``document``: the version named is among those given, with this digest, and has the lane.
+7. ``origin``: the author signed the checkpoint.
+8. ``receipt``: the reader co-signed it, at a time that fits.
+9. ``witnesses``: which members co-signed it as witnesses; and no line remains that could not be checked.
+10. ``route``: a message that goes on to other members cannot be told about further than this log.
+
+The table with all codes is in spec/evidence.md. To judge items of a further role, add its checks to ``CHECKS``.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from darwaza.config import CLOCK_SKEW_S_MAX
+from darwaza.errors import MessageError, SignatureError
+from darwaza.kernel import instant
+from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_text
+from darwaza.kernel.corridor import Corridor
+from darwaza.kernel.encoding import to_base64
+from darwaza.kernel.evidence import MESSAGE, RELATED, Item
+from darwaza.kernel.history import LaneKeys, keys_of
+from darwaza.kernel.merkle import leaf_hash, verify_inclusion
+from darwaza.kernel.message import VERSION, Header, check_body, decode_header, member_of, message_key
+from darwaza.kernel.naming import KeyRole, Lane, SignerName
+from darwaza.kernel.note import Note, Verifier, verified
+from darwaza.kernel.proof import Proof, parse_proof
+from darwaza.kernel.reference import INSTANT_FORMAT, Reference
+from darwaza.kernel.verdict import Attestation, Finding, Record, counted
+
+
+class _Version(msgspec.Struct):
+    """The field of a header that says how to read the others."""
+
+    version: int
+
+
+_version_of = msgspec.json.Decoder(_Version).decode
+
+
+class Exhibit:
+    """One item under examination. Each check returns whether to go on.
+
+    Attributes:
+        complete: whether the signatures could be looked at.
+    """
+
+    header: Header
+    proof: Proof
+    checkpoint: Checkpoint
+    lane: Lane
+    document: Corridor
+    keys: LaneKeys
+
+    def __init__(
+        self, item: Item, subject: str, seen: dict[str, str], known: Reference, now: datetime, record: Record
+    ) -> None:
+        self._item = item
+        self._subject = subject
+        self._seen = seen
+        self._known = known
+        self._now_s = instant.to_seconds(now)
+        self._record = record
+        self.complete = False
+        self.received_at: int | None = None
+        self.witnesses: list[Attestation] = []
+
+    def _holds(self, name: str, text: str) -> bool:
+        return self._record.holds(self._subject, name, text)
+
+    def _noted(self, name: str, code: str, text: str) -> bool:
+        return self._record.noted(self._subject, name, code, text)
+
+    def _unknown(self, name: str, code: str, text: str) -> bool:
+        return self._record.unknown(self._subject, name, code, text)
+
+    def _fails(self, name: str, code: str, text: str) -> bool:
+        return self._record.fails(self._subject, name, code, text)
+
+    def check_header(self) -> bool:
+        """Step 1."""
+        raw = self._item.header.encode()
+        try:
+            self.header = header = decode_header(raw)
+        except MessageError as fault:
+            if _is_newer(raw):
+                self._unknown("header", "header_version_unknown", "The message is of a version not known here.")
+                return False
+            return self._fails("header", fault.code, f"The message's header is not what it must be: {fault.detail}.")
+        about = f", about the consignment {header.ucr}" if header.ucr else ""
+        return self._holds(
+            "header",
+            f"The message {header.id} is a {header.kind} from {header.origin} to {header.destination}{about}, made on "
+            f"{header.created_at} by the clock of {member_of(header.origin)}, in the case {header.case_id}.",
+        )
+
+    def check_body(self) -> bool:
+        """Step 2."""
+        header, body = self.header, self._item.body
+        named = f"{header.body_bytes} bytes, {header.media_type}, SHA-256 {header.body_digest}"
+        if body is None:
+            text = f"The body is not in the file. The message fixes it: {named}. A copy can be held against that."
+            return self._noted("body", "body_absent", text)
+        try:
+            check_body(header, body)
+        except MessageError as fault:
+            return self._fails("body", fault.code, f"The body in the file is not the one the message names: {named}.")
+        return self._holds("body", f"The body in the file is the one the message names: {named}.")
+
+    def check_place(self) -> bool:
+        """Step 3."""
+        try:
+            self.proof = proof = parse_proof(self._item.proof.encode())
+            self.checkpoint = point = parse_text(proof.note.text)
+        except MessageError as fault:
+            return self._fails("place", fault.code, f"The proof cannot be read: {fault.detail}.")
+        if proof.extra:
+            return self._fails("place", "proof_malformed", "The proof carries extra data, which nothing signs.")
+        leaf = leaf_hash(self._item.header.encode())
+        if not verify_inclusion(proof.index, point.size, leaf=leaf, root=point.root, proof=proof.hashes):
+            text = f"The proof does not show that the log {point.origin} holds this message at index {proof.index}."
+            return self._fails("place", "inclusion_false", text)
+        return self._holds(
+            "place",
+            f"The log {point.origin}, as it was with {counted(point.size, 'entry', 'entries')} and the root "
+            f"{to_base64(point.root)}, holds this message at index {proof.index}.",
+        )
+
+    def check_lane(self) -> bool:
+        """Step 4."""
+        header, origin = self.header, self.checkpoint.origin
+        try:
+            self.lane = lane = Lane.parse(origin)
+        except MessageError as fault:
+            return self._fails("lane", fault.code, f"The log's origin line is none of a corridor: {fault.detail}.")
+        sender, recipient = member_of(header.origin), member_of(header.destination)
+        path = header.path or (sender, recipient)
+        if (path[0], path[-1]) != (sender, recipient):
+            text = f"The message's path {' - '.join(path)} does not lead from {sender} to {recipient}."
+            return self._fails("lane", "lane_differs", text)
+        sender, recipient = path[0], path[1]
+        if (lane.corridor, lane.author, lane.reader) != (self._item.corridor.name, sender, recipient):
+            text = f"The log {origin} is not one from {sender} to {recipient} in {self._item.corridor.name}."
+            return self._fails("lane", "lane_differs", text)
+        return self._holds("lane", f"The log is one that {sender} writes for {recipient}.")
+
+    def remember_case(self) -> bool:
+        """Keep what the related messages are held against."""
+        self._seen["case"] = self.header.case_id
+        self._seen[message_key(self.header)] = MESSAGE
+        return True
+
+    def check_case(self) -> bool:
+        """Step 5."""
+        key = message_key(self.header)
+        if key in self._seen:
+            return self._fails("case", "item_repeated", "The same message stands in the file twice.")
+        self._seen[key] = RELATED
+        case_id = self._seen.get("case", self.header.case_id)
+        if self.header.case_id != case_id:
+            return self._fails("case", "case_differs", f"This message is not of the case {case_id}.")
+        return self._holds("case", f"This message is of the same case {case_id}.")
+
+    def check_document(self) -> bool:
+        """Step 6."""
+        named = self._item.corridor
+        if named.name != self._known.name:
+            text = f"The documents given are of the corridor {self._known.name}, not of {named.name}."
+            self._unknown("document", "corridor_unknown", text)
+            return False
+        document = self._known.version(named.version)
+        if document is None:
+            text = f"Version {named.version} of the corridor document, SHA-256 {named.digest}, was not given."
+            self._unknown("document", "version_unknown", text)
+            return False
+        if document.digest != named.digest:
+            text = (
+                f"The file goes by a version {named.version} with SHA-256 {named.digest}; given was {document.digest}."
+            )
+            return self._fails("document", "document_differs", text)
+        try:
+            self.keys = keys_of(document, self.lane.origin)
+        except SignatureError as fault:
+            text = f"By version {document.version} of the corridor document there is no log {self.lane.origin}."
+            return self._fails("document", fault.code, text)
+        self.document, self.complete = document, True
+        return self._holds(
+            "document",
+            f"The keys are those of version {document.version} of the corridor document of {document.name}, SHA-256 "
+            f"{document.digest}, in force from {document.created_at:{INSTANT_FORMAT}}.",
+        )
+
+    def check_origin(self) -> bool:
+        """Step 7."""
+        keys, author = self.keys, self.lane.author
+        first = signed_by(self.proof.note, keys.log)
+        second = None if keys.log_mldsa44 is None else signed_by(self.proof.note, keys.log_mldsa44)
+        if first is False or second is False:
+            return self._fails("origin", "signature_false", f"The signature given as that of {author} is false.")
+        if first is None:
+            text = (
+                f"The log's state is not signed with the key of {author}: the file does not show that {author} sent it."
+            )
+            return self._unknown("origin", "signature_missing", text)
+        if keys.mldsa44_required and second is None:
+            text = f"The corridor asks for a second signature of {author}, with ML-DSA-44, which is not there."
+            return self._unknown("origin", "signature_weak", text)
+        also = " and with its ML-DSA-44 key" if second else ""
+        return self._holds(
+            "origin",
+            f"{author} signed this state of its log with its log key {to_base64(keys.log.public.raw)} (Ed25519){also}. "
+            f"It cannot deny that it sent this message.",
+        )
+
+    def check_receipt(self) -> bool:
+        """Step 8."""
+        reader, name = self.lane.reader, "receipt"
+        signed = signed_by(self.proof.note, self.keys.reader)
+        if signed is False:
+            return self._fails(name, "signature_false", f"The co-signature given as that of {reader} is false.")
+        if signed is None:
+            text = f"{reader} has not co-signed: the file does not show that {reader} received the message."
+            return self._unknown(name, "receipt_missing", text)
+        seconds = _cosigned_at(self.proof.note, self.keys.reader)
+        if seconds > self._now_s + CLOCK_SKEW_S_MAX:
+            return self._unknown(name, "receipt_in_future", f"The receipt of {reader} is dated in the future.")
+        at = _to_text(seconds)
+        self.received_at = seconds
+        if seconds < instant.to_seconds(self.document.created_at) - CLOCK_SKEW_S_MAX:
+            text = f"The receipt of {reader} is dated {at}, before the document whose keys it goes by."
+            return self._unknown(name, "receipt_before_document", text)
+        author = self.lane.author
+        retired = self._retired_by(author, KeyRole.LOG, seconds) or self._retired_by(reader, KeyRole.WITNESS, seconds)
+        if retired is not None:
+            text = (
+                f"The receipt of {reader} is dated {at}, when version {retired.version} had replaced a key it goes by. "
+                f"Either a gateway had not heard of the change, or somebody used an old key."
+            )
+            return self._unknown(name, "key_retired", text)
+        return self._holds(
+            name,
+            f"{reader} co-signed the same state on {at} by its clock with its witness key "
+            f"{to_base64(self.keys.reader.public.raw)} (Ed25519). It cannot deny that it received this message.",
+        )
+
+    def _retired_by(self, code: str, role: KeyRole, seconds: int) -> Corridor | None:
+        """The later version, if one is known, that had replaced a member's key by then."""
+        card = self.document.card(code)
+        key = None if card is None else card.keys.get(role)
+        for later in self._known.documents:
+            card = later.card(code)
+            replaced = card is None or card.keys.get(role) != key
+            in_force = seconds > instant.to_seconds(later.created_at) + CLOCK_SKEW_S_MAX
+            if later.version > self.document.version and replaced and in_force:
+                return later
+        return None
+
+    def check_witnesses(self) -> bool:
+        """Step 9."""
+        keys = self.keys
+        for verifier in keys.witnesses:
+            member = SignerName.parse(verifier.name).member
+            signed = signed_by(self.proof.note, verifier)
+            if signed is False:
+                text = f"The co-signature given as that of {member}, a witness, is false."
+                return self._fails("witnesses", "signature_false", text)
+            if signed:
+                self._count_witness(member, _cosigned_at(self.proof.note, verifier))
+        if not self._all_lines_known():
+            text = "Under the log's state stands a signature that cannot be checked with these documents."
+            return self._unknown("witnesses", "signature_unknown", text)
+        names = ", ".join(f"{one.member} on {one.at}" for one in self.witnesses)
+        asked = f"The corridor asks for {keys.witness_quorum} of {len(keys.witnesses)}. Grade: {self.grade}."
+        if not self.witnesses:
+            return self._noted("witnesses", "not_witnessed", f"No third member co-signed this state. {asked}")
+        return self._holds("witnesses", f"Other members co-signed this state too: {names}. {asked}")
+
+    def _count_witness(self, member: str, seconds: int) -> None:
+        if seconds > self._now_s + CLOCK_SKEW_S_MAX:
+            text = f"The co-signature of {member} is dated in the future and does not count."
+            self._noted("witnesses", "witness_in_future", text)
+        elif self._retired_by(member, KeyRole.WITNESS, seconds) is not None:
+            text = f"The co-signature of {member} is dated when its key had been replaced and does not count."
+            self._noted("witnesses", "witness_key_retired", text)
+        else:
+            self.witnesses.append(Attestation(member, _to_text(seconds)))
+
+    def _all_lines_known(self) -> bool:
+        keys = self.keys
+        verifiers: list[Verifier] = [keys.log, keys.reader, *keys.witnesses]
+        if keys.log_mldsa44 is not None:
+            verifiers.append(keys.log_mldsa44)
+        known = {(verifier.name, verifier.key_id) for verifier in verifiers}
+        return all((line.name, line.key_id) in known for line in self.proof.note.signatures)
+
+    def check_route(self) -> bool:
+        """Step 10."""
+        path = self.header.path
+        if path is None or path[-1] == self.lane.reader:
+            return True
+        text = f"The message goes on over {' - '.join(path[1:])}; the file shows only that {path[1]} received it."
+        return self._unknown("route", "hops_missing", text)
+
+    @property
+    def grade(self) -> str:
+        """How strong the evidence is."""
+        if self.received_at is None:
+            return "unacknowledged"
+        if self.witnesses and len(self.witnesses) >= self.keys.witness_quorum:
+            return f"witnessed {len(self.witnesses)} of {len(self.keys.witnesses)}"
+        return "bilateral"
+
+    def finding(self) -> Finding:
+        """What the item shows."""
+        header = self.header
+        return Finding(
+            subject=self._subject,
+            id=header.id,
+            kind=header.kind,
+            origin=header.origin,
+            destination=header.destination,
+            created_at=header.created_at,
+            log=self.checkpoint.origin,
+            author=self.lane.author,
+            reader=self.lane.reader,
+            index=self.proof.index,
+            size=self.checkpoint.size,
+            version=self.document.version,
+            received_at=None if self.received_at is None else _to_text(self.received_at),
+            witnesses=tuple(self.witnesses),
+            witnesses_possible=len(self.keys.witnesses),
+            grade=self.grade,
+            body=self._item.body is not None,
+        )
+
+
+_Check = Callable[[Exhibit], bool]
+_WHAT: tuple[_Check, ...] = (
+    Exhibit.check_header,
+    Exhibit.check_body,
+    Exhibit.check_place,
+    Exhibit.check_lane,
+)
+_WHO: tuple[_Check, ...] = (
+    Exhibit.check_document,
+    Exhibit.check_origin,
+    Exhibit.check_receipt,
+    Exhibit.check_witnesses,
+    Exhibit.check_route,
+)
+CHECKS: Mapping[str, tuple[_Check, ...]] = {
+    MESSAGE: (*_WHAT, Exhibit.remember_case, *_WHO),
+    RELATED: (*_WHAT, Exhibit.check_case, *_WHO),
+}
+"""What is checked of an item, in order, by its role."""
+
+
+def _is_newer(raw: bytes) -> bool:
+    try:
+        return _version_of(raw).version > VERSION
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def signed_by(note: Note, verifier: Verifier) -> bool | None:
+    """Whether the key signed: True, or False when a line says so and lies; None when no line says so."""
+    try:
+        verified(note, [verifier])
+    except SignatureError as fault:
+        return None if fault.code == "signature_missing" else False
+    return True
+
+
+def _cosigned_at(note: Note, verifier: Verifier) -> int:
+    """The earliest time at which this cosigner, whose lines are true, says it co-signed."""
+    lines = (line for line in note.signatures if (line.name, line.key_id) == (verifier.name, verifier.key_id))
+    return min(cosigned_at(line) for line in lines)
+
+
+def _to_text(seconds: int) -> str:
+    return instant.from_seconds(seconds).strftime(INSTANT_FORMAT)

@@ -1,0 +1,52 @@
+"""Instants on the wire: RFC 3339, UTC, exactly milliseconds, 24 characters.
+
+``2026-11-22T02:28:23.123Z``. One form only, so that equal instants are equal bytes and text order is time order.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from darwaza.errors import MalformedError
+
+TEXT_LENGTH = 24
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_text(instant: datetime) -> str:
+    """Write an aware instant; what lies below a millisecond is cut off."""
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def from_text(text: str, pointer: str = "") -> datetime:
+    """Read the one form.
+
+    Raises:
+        MalformedError: ``instant_malformed``, for anything else, such as another zone or precision.
+    """
+    if len(text) == TEXT_LENGTH and text[-1] == "Z" and text[10] == "T":
+        try:
+            instant = datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            if instant.isoformat(timespec="milliseconds")[:-6] == text[:-1]:
+                return instant
+    raise MalformedError(
+        f"{text[:40]!r} is not an instant like 2026-11-22T02:28:23.123Z", code="instant_malformed", pointer=pointer
+    )
+
+
+def to_seconds(instant: datetime) -> int:
+    """Whole POSIX seconds, rounded down."""
+    return (instant - EPOCH) // timedelta(seconds=1)
+
+
+def from_seconds(seconds: int) -> datetime:
+    """Turn whole POSIX seconds into an aware instant."""
+    return EPOCH + timedelta(seconds=seconds)
+
+
+def floor_ms(instant: datetime) -> datetime:
+    """Cut an instant to the precision the wire carries."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

@@ -1,0 +1,13 @@
+"""Names of the HTTP interface between gateways (spec/link.md, "HTTP")."""
+
+BATCHES_PATH = "/link/v1/batches"
+COSIGNED_PATH = "/link/v1/cosigned"
+LEAVES_PATH = "/link/v1/leaves"
+WITNESS_PATH = "/witness/v1/add-checkpoint"
+BATCH_MEDIA_TYPE = "application/vnd.darwaza.batch"
+SIZE_MEDIA_TYPE = "text/x.tlog.size"
+FORK_MEDIA_TYPE = "application/vnd.darwaza.fork+json"
+NOTE_MEDIA_TYPE = "text/plain; charset=utf-8"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+CODE_HEADER = "darwaza-code"
+"""Carries the stable code of a refusal, for readers that do not parse the problem."""

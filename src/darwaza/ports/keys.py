@@ -1,0 +1,21 @@
+"""The keys a gateway signs with, wherever they are kept: in files, or in a device that never gives them out."""
+
+from typing import Protocol
+
+from darwaza.kernel.key import PrivateKey
+
+
+class Keys(Protocol):
+    """A gateway's online keys. The governance (``vote``) key is not among them: it is kept off line."""
+
+    @property
+    def log(self) -> PrivateKey:
+        """Ed25519; signs the checkpoints of this member's logs, and its requests to other gateways."""
+
+    @property
+    def log_mldsa44(self) -> PrivateKey | None:
+        """ML-DSA-44; the second line of checkpoints where the corridor asks for one."""
+
+    @property
+    def witness(self) -> PrivateKey:
+        """Ed25519; co-signs: the acknowledgement of a neighbour's messages, and the witness of others' logs."""

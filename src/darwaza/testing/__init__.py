@@ -1,0 +1,1 @@
+"""Fakes and worlds for tests of Darwaza and of programs that use it."""

@@ -1,0 +1,477 @@
+"""A deterministic simulation of several gateways: real engines and couriers on virtual time, everything from one seed.
+
+Gateways crash before and after commits, are pushed back, come back from old backups or with nothing but their keys, and
+their clocks are wrong and jump. The network is ``darwaza.testing.network``; batches also travel by stick. Parties send
+documents whole and in chunks, repeat themselves, accept, refuse and let expire. ``darwaza.testing.auditor`` watches.
+When the bad time is over everything is mended, and all must come to rest, agreed at both ends.
+
+Losses are modelled as operators make them: one at a time, the next one only when the former is whole again; restoring
+takes longer than any message is under way; sticks written by a gateway that then lost its disk are thrown away, and it
+neither writes nor reads one before it has met its neighbours. ``two_histories`` breaks that rule on purpose.
+
+Example::
+
+    Simulation(42).run()
+"""
+
+import heapq
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from itertools import count
+from typing import Any
+
+from darwaza.adapters.memory.store import MemoryStore
+from darwaza.engine import carry
+from darwaza.engine.courier import Courier
+from darwaza.engine.engine import Engine
+from darwaza.engine.intake import Given, Outcome, Wake
+from darwaza.engine.site import Site
+from darwaza.engine.trust import Trust
+from darwaza.errors import FatalError, PushbackError
+from darwaza.kernel import batch
+from darwaza.kernel.carrier import BATCH, Item
+from darwaza.kernel.note import Verifier
+from darwaza.ports.store import Changes, Store
+from darwaza.ports.transport import AskWitness, Errand, Fetch, Reply, Send
+from darwaza.services.documents import SERVICE
+from darwaza.testing.auditor import Auditor, BrokenError, Memory
+from darwaza.testing.network import Network, Weather
+from darwaza.testing.party import Parties
+from darwaza.testing.world import START, SeededEntropy, World
+
+CODES = ("PK", "UZ", "KZ", "AF", "TJ")
+TICK_S = 0.5
+BATCH_WAIT_S = 0.002
+DRAIN_S_MAX = 400.0
+RESTORE_S = (2.5, 5.0)
+SKEW_S_MAX = 10.0
+
+
+@lru_cache(maxsize=8)
+def _world(codes: tuple[str, ...], links: tuple[tuple[str, str], ...]) -> tuple[World, Trust]:
+    world = World(codes, links, witness_quorum=1)
+    return world, QuickTrust(world.history)
+
+
+class QuickTrust(Trust):
+    """Verifies every signature truly, but once: both ends of a link live in this process."""
+
+    def author_verifiers(self, origin: str, *, past: bool = False) -> tuple[Verifier, ...]:
+        """See ``Trust``."""
+        return _quick(super().author_verifiers(origin, past=past))
+
+    def cosigners(self, member: str, *, past: bool = False) -> tuple[Verifier, ...]:
+        """See ``Trust``."""
+        return _quick(super().cosigners(member, past=past))
+
+
+def _quick(verifiers: tuple[Verifier, ...]) -> tuple[Verifier, ...]:
+    for verifier in verifiers:
+        public: Any = verifier.public
+        if not hasattr(public._verify, "cache_info"):  # noqa: SLF001 - nothing outside tests needs this
+            public._verify = lru_cache(maxsize=4_096)(public._verify)  # noqa: SLF001
+    return verifiers
+
+
+class NodeClock:
+    """A gateway's clock: virtual time, shifted."""
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.offset_s = 0.0
+        self._simulation = simulation
+
+    def now(self) -> datetime:
+        """What this gateway takes the time for."""
+        return START + timedelta(seconds=self._simulation.now_s + self.offset_s)
+
+    def monotonic_s(self) -> float:
+        """Virtual time."""
+        return self._simulation.now_s
+
+
+class Disk:
+    """A store that tells the auditor what is on it, and fails now and then.
+
+    Attributes:
+        store: the rows.
+        injected: the error that ended it, None while it works.
+    """
+
+    def __init__(self, store: MemoryStore, node: "Node", simulation: "Simulation") -> None:
+        self.store = store
+        self.injected: FatalError | None = None
+        self._node = node
+        self._simulation = simulation
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+    def commit(self, changes: Changes) -> None:
+        """Write, or not, or write and fail all the same; tell what is there now."""
+        fault, applied = self._simulation.draw_fault()
+        if fault is not None:
+            self.store.fail_next(fault, applied=applied)
+        try:
+            self.store.commit(changes)
+        except FatalError as error:
+            if error is fault:
+                self.injected = error
+                # What failed refuses to be read: a twin stands for what the next process will find.
+                self.store = self.store.copy()
+                if applied:
+                    self._simulation.auditor.committed(self._node.code, changes, self.store)
+            raise
+        self._simulation.auditor.committed(self._node.code, changes, self.store)
+
+
+class Node:
+    """One gateway: its disk outlives it, everything else dies with a crash.
+
+    Attributes:
+        code: of the member.
+        disk: what it knows.
+        is_up: whether it runs.
+        life: grows with every start and stop.
+        is_whole: False from a loss until everything is back.
+    """
+
+    def __init__(self, simulation: "Simulation", code: str) -> None:
+        self.code = code
+        self.clock = NodeClock(simulation)
+        self.is_up = False
+        self.life = 0
+        self.is_whole = True
+        self.backups: list[tuple[MemoryStore, Memory]] = []
+        self._simulation = simulation
+        self._queue: list[tuple[Given, Callable[[Outcome], None]]] = []
+        self.disk = Disk(MemoryStore(), self, simulation)
+
+    @property
+    def store(self) -> Store:
+        """The disk, as a store."""
+        return self.disk  # type: ignore[return-value]  # it passes on what it does not define
+
+    def start(self) -> None:
+        """Start a process on what the disk holds."""
+        simulation = self._simulation
+        self.life += 1
+        self.disk = Disk(self.disk.store.copy(), self, simulation)
+        world, trust = simulation.world, simulation.trust
+        site = Site(
+            member=self.code,
+            keys=world.keys[self.code],
+            clock=self.clock,
+            entropy=SeededEntropy(f"{simulation.seed} {self.code} {self.life}"),
+            services=[simulation.auditor.watch(self.code, SERVICE)],
+            party_known=lambda address: not address.endswith("/nobody"),
+            trust=trust,
+        )
+        try:
+            self.engine = Engine(site, self.store)
+        except (FatalError, PushbackError) as error:
+            if isinstance(error, FatalError) and error is not self.disk.injected:
+                raise
+            simulation.crash(self)
+            return
+        self.courier = Courier(self.engine)
+        self.is_up = True
+        if self.is_whole:
+            simulation.auditor.check_kept(self.code, self.disk.store)
+        self._tick(self.life)
+
+    def crash(self) -> None:
+        """The process ends; nobody whose input waits is ever told anything."""
+        self.is_up = False
+        self.life += 1
+        self._queue.clear()
+
+    def submit(self, given: Given, told: Callable[[Outcome], None]) -> None:
+        """Queue an input; what comes close together is handled in one batch."""
+        if not self.is_up:
+            return
+        self._queue.append((given, told))
+        if len(self._queue) == 1:
+            self._simulation.after(BATCH_WAIT_S, partial(self._run, self.life))
+
+    def _run(self, life: int) -> None:
+        if life != self.life or not self._queue:
+            return
+        taken, self._queue = self._queue, []
+        simulation = self._simulation
+        simulation.auditor.begin(self.code)
+        try:
+            outcomes = self.engine.run([given for given, _ in taken])
+        except FatalError as error:
+            if error is not self.disk.injected:
+                raise
+            simulation.crash(self)
+            return
+        for (_, told), outcome in zip(taken, outcomes, strict=True):
+            told(outcome)
+        self.carry()
+
+    def _tick(self, life: int) -> None:
+        if life != self.life:
+            return
+        self.submit(Wake(64), lambda _: None)
+        self.carry()
+        if not self.is_whole and self._is_back():
+            self.is_whole = True
+            self._simulation.auditor.check_kept(self.code, self.disk.store)
+        self._simulation.after(TICK_S, partial(self._tick, life))
+
+    def _is_back(self) -> bool:
+        phases = {lane.phase for lane in self.courier.lanes.values()}
+        return phases <= {"flow"} and self._simulation.auditor.is_whole(self.code, self.disk.store)
+
+    def carry(self) -> None:
+        """Run what the courier wants to be done."""
+        simulation = self._simulation
+        for errand in self.courier.errands(simulation.now_s):
+            if isinstance(errand, Send):
+                simulation.batch_leaves(errand.raw)
+            elif isinstance(errand, AskWitness):
+                simulation.auditor.note_left(errand.note)
+            simulation.network.run(self, errand, partial(self._replied, errand))
+
+    def _replied(self, errand: Errand, reply: Reply) -> None:
+        given = self.courier.replied(errand, reply, self._simulation.now_s)
+        if given is not None:
+            self.submit(given, partial(self._decided, errand))
+
+    def _decided(self, errand: Errand, outcome: Outcome) -> None:
+        self.courier.decided(errand, outcome, self._simulation.now_s)
+        if isinstance(errand, Fetch) and self.is_whole:
+            self._simulation.auditor.check_kept(self.code, self.disk.store)
+
+
+class Simulation:
+    """See the module.
+
+    Attributes:
+        seed: decides everything.
+        now_s: virtual time since the start.
+        nodes: by member.
+        mean: whether faults still happen.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.rng = rng = random.Random(seed)  # noqa: S311 - it must be predictable
+        codes = CODES[: rng.choice((3, 3, 3, 3, 4, 5))]
+        links = [(codes[0], codes[1]), *((codes[0], code) for code in codes[2:])]
+        if len(codes) == 3:  # noqa: PLR2004 - everybody witnesses everybody
+            links.append((codes[1], codes[2]))
+        self.world, self.trust = _world(codes, tuple(links))
+        self.links = links
+        self.now_s = 0.0
+        self.mean = True
+        self.auditor = Auditor(codes)
+        calm = rng.random() < 0.15  # noqa: PLR2004
+        harsh = 0.0 if calm else rng.random()
+        weather = Weather(harsh * 0.2, harsh * 0.2, harsh * 0.1, harsh * 0.4)
+        self.network = Network(self, rng, weather)
+        self._crash = 0.0 if calm else rng.choice((0.0, 0.01, 0.04))
+        self._push_back = 0.0 if calm else rng.choice((0.0, 0.02))
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self.sticks: list[tuple[str, str, list[Item]]] = []
+        self.nodes = {code: Node(self, code) for code in codes}
+        self.parties = Parties(self, rng)
+        self._looked_s = 0.0
+        self.mean_s = rng.uniform(4.0, 10.0)
+        self._calm = calm
+
+    # --- time ---
+
+    def after(self, delay_s: float, event: Callable[[], None]) -> None:
+        """Let something happen later."""
+        heapq.heappush(self._events, (self.now_s + delay_s, next(self._order), event))
+
+    def _pass(self, until_s: float, done: Callable[[], bool] | None = None) -> bool:
+        while self._events and self._events[0][0] <= until_s:
+            self.now_s, _, event = heapq.heappop(self._events)
+            event()
+            if done is not None and done():
+                return True
+        self.now_s = until_s
+        return done is None
+
+    def run(self) -> None:
+        """Live through the bad time, mend everything, and check that all comes to rest.
+
+        Raises:
+            Broken: a promise was broken.
+        """
+        for node in self.nodes.values():
+            node.start()
+        self.parties.begin()
+        if not self._calm:
+            self.after(self.rng.uniform(0.2, 1.5), self._mischief)
+        self._pass(self.mean_s)
+        self._mend()
+        if not self._pass(self.now_s + DRAIN_S_MAX, self._is_at_rest):
+            raise BrokenError(f"not at rest after {DRAIN_S_MAX:.0f} s: {self._unrest()}")
+        self._check_end()
+
+    def _mend(self) -> None:
+        self.mean = False
+        self._crash = self._push_back = 0.0
+        self.network.weather = Weather()
+        self.network.cuts.clear()
+        self.sticks.clear()
+        for node in self.nodes.values():
+            node.clock.offset_s = 0.0
+
+    def _unrest(self) -> str:
+        found = [f"{code} is down" for code, node in self.nodes.items() if not node.is_up]
+        found += [f"{code} is not whole" for code, node in self.nodes.items() if not node.is_whole]
+        for node in self.nodes.values():
+            for log in node.engine.logs.values() if node.is_up else ():
+                if log.row.author == node.code and log.row.cosigned_size != log.row.size:
+                    lane = node.courier.lanes[log.row.origin]
+                    found.append(f"{log.row.origin} {log.row.cosigned_size}/{log.row.size} {lane.phase} {lane.fault}")
+        return "; ".join(found + self.parties.open_ends())
+
+    def _is_at_rest(self) -> bool:
+        if self.now_s < self._looked_s + TICK_S:
+            return False
+        self._looked_s = self.now_s
+        for node in self.nodes.values():
+            if not node.is_up or not node.is_whole:
+                return False
+            for log in node.engine.logs.values():
+                row = log.row
+                if row.author == node.code and row.cosigned_size != row.size and not row.halted:
+                    return False
+        return not self.parties.open_ends()
+
+    def _check_end(self) -> None:
+        stores: dict[str, Store] = {code: node.store for code, node in self.nodes.items()}
+        self.auditor.check_logs(stores)
+        for node in self.nodes.values():
+            self.auditor.check_kept(node.code, node.store)
+            if node.store.given_back_count():
+                raise BrokenError(f"{node.code}: own messages given back still wait for what caused them")
+            if node.store.quarantined(1) and not self.auditor.forked:
+                raise BrokenError(f"{node.code} has put aside {node.store.quarantined(5)}")
+        self.parties.check_agreed()
+
+    # --- what leaves ---
+
+    def batch_leaves(self, raw: bytes) -> None:
+        """Tell the auditor what an author lets out."""
+        one = batch.decode(raw)
+        self.auditor.batch_left(one.origin, one.start, [header for header, _ in one.entries])
+        self.auditor.note_left(one.checkpoint)
+
+    # --- mischief ---
+
+    def draw_fault(self) -> tuple[FatalError | PushbackError | None, bool]:
+        """How the next commit fails, if it does, and whether it is on the disk all the same."""
+        drawn = self.rng.random()
+        if drawn < self._crash:
+            return FatalError("power cut"), self.rng.random() < 0.5  # noqa: PLR2004
+        if drawn < self._crash + self._push_back:
+            return PushbackError("the disk is full", retry_after_s=0.5), False
+        return None, False
+
+    def crash(self, node: Node) -> None:
+        """Stop a gateway and start it again a little later."""
+        node.crash()
+        self.after(self.rng.uniform(0.1, 1.0), node.start)
+
+    def _mischief(self) -> None:
+        if not self.mean:
+            return
+        self.rng.choice(
+            (self._cut, self._shift_clock, self._back_up, self._lose, self._write_stick, self._read_stick)
+        )()
+        self.after(self.rng.uniform(0.1, 1.2), self._mischief)
+
+    def _cut(self) -> None:
+        one, other = self.rng.sample(sorted(self.nodes), 2)
+        cut = {(one, other)} if self.rng.random() < 0.3 else {(one, other), (other, one)}  # noqa: PLR2004
+        self.network.cuts |= cut
+        self.after(self.rng.uniform(0.2, 4.0), partial(self.network.cuts.difference_update, cut))
+
+    def _any(self) -> Node:
+        return self.nodes[self.rng.choice(sorted(self.nodes))]
+
+    def _shift_clock(self) -> None:
+        self._any().clock.offset_s = self.rng.uniform(-SKEW_S_MAX, SKEW_S_MAX)
+
+    def _back_up(self) -> None:
+        node = self._any()
+        if node.is_up and node.is_whole:
+            node.backups.append((node.disk.store.copy(), self.auditor.memories[node.code].copy()))
+
+    def _lose(self) -> None:
+        """A gateway loses its disk: it comes back from some backup, or with its keys alone."""
+        node = self._any()
+        if not node.is_up or not all(one.is_whole for one in self.nodes.values()):
+            return
+        if not all(one.is_up and self.auditor.is_whole(one.code, one.store) for one in self.nodes.values()):
+            return
+        backup = self.rng.choice([*node.backups, (MemoryStore(), Memory())])
+        self.lose(node, *backup)
+
+    def lose(self, node: Node, store: MemoryStore, memory: Memory) -> None:
+        """Put an older state of the disk in place and start on it."""
+        node.crash()
+        node.is_whole = False
+        node.backups.clear()
+        self.sticks = [stick for stick in self.sticks if stick[0] != node.code]
+        self.after(self.rng.uniform(*RESTORE_S), partial(self._come_back, node, store.copy(), memory.copy()))
+
+    def _come_back(self, node: Node, store: MemoryStore, memory: Memory) -> None:
+        node.disk = Disk(store, node, self)
+        stores = {code: one.disk.store.copy() for code, one in self.nodes.items()}
+        self.auditor.lost_disk(node.code, memory, store, dict(stores))
+        self.parties.lost_disk(node.code)
+        node.start()
+
+    # --- sticks ---
+
+    def _write_stick(self) -> None:
+        one, other = self.rng.sample(self.rng.choice(self.links), 2)
+        node = self.nodes[one]
+        if node.is_up and node.is_whole:
+            self.write_stick(node, other)
+
+    def write_stick(self, node: Node, reader: str) -> None:
+        """Write a stick for a neighbour, as ``darwaza link export`` does."""
+        exposures = carry.exposures(node.engine, reader)
+        left = [len(exposures)]
+
+        def exposed(_: Outcome) -> None:
+            left[0] -= 1
+            if left[0] <= 0:
+                self._written(node, reader)
+
+        for given in exposures:
+            node.submit(given, exposed)
+        if not exposures:
+            self._written(node, reader)
+
+    def _written(self, node: Node, reader: str) -> None:
+        items = list(carry.items(node.engine, reader))
+        for item in items:
+            if item.kind == BATCH:
+                self.batch_leaves(item.data)
+            else:
+                self.auditor.note_left(item.data)
+        self.sticks.append((node.code, reader, items))
+
+    def _read_stick(self) -> None:
+        if self.sticks:
+            _, reader, items = self.rng.choice(self.sticks)
+            if self.nodes[reader].is_whole:
+                self.read_stick(self.nodes[reader], self.rng.sample(items, len(items)))
+
+    def read_stick(self, node: Node, items: list[Item]) -> None:
+        """Read a stick, in any order of its items."""
+        for item in items:
+            node.submit(carry.given(item), lambda _: None)

@@ -1,0 +1,107 @@
+"""Checks the documents: generated parts are up to date, links lead somewhere, commands exist.
+
+``python tools/check_docs.py --write`` writes the generated parts.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from darwaza.bootstrap import SERVICES
+from darwaza.entry.cli.main import main as darwaza
+from darwaza.kernel.machine import NEW, Service
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = re.compile(r"(<!-- generated: ([a-z-]+) ([a-z]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"(?:^|[ `/])darwaza((?: [a-z][a-z-]+)+)", re.MULTILINE)
+
+
+def state_diagram(name: str) -> str:
+    """A Mermaid diagram of a service's table; inputs after a loss are left out."""
+    service = next(one for one in SERVICES if one.name == name)
+    lines = ["```mermaid", "stateDiagram-v2"]
+    for (state, given), cell in service.table.items():
+        if given.startswith("restored "):
+            continue
+        source = "[*]" if state == NEW else state.replace("-", "_")
+        lines += [f"    {source} --> {target.replace('-', '_')}: {given}" for target in cell.next]
+    ends = sorted(_states(service) - {state for state, _ in service.table})
+    lines += [f"    {state.replace('-', '_')} --> [*]" for state in ends]
+    return "\n".join([*lines, "```", ""])
+
+
+def _states(service: Service) -> set[str]:
+    return {target for cell in service.table.values() for target in cell.next}
+
+
+GENERATORS: dict[str, Callable[[str], str]] = {"state-diagram": state_diagram}
+
+
+def documents() -> Iterator[Path]:
+    """Every document of the project."""
+    yield ROOT / "README.md"
+    for folder in ("docs", "spec"):
+        yield from sorted((ROOT / folder).rglob("*.md"))
+
+
+def generate(text: str) -> str:
+    """Fill the generated parts."""
+    return GENERATED.sub(lambda found: found[1] + GENERATORS[found[2]](found[3]) + found[5], text)
+
+
+def faults(path: Path, text: str) -> Iterator[str]:
+    """What is wrong with a document."""
+    where = path.relative_to(ROOT)
+    if generate(text) != text:
+        yield f"{where}: a generated part is out of date; run: python tools/check_docs.py --write"
+    for target in LINK.findall(text):
+        if not (path.parent / target).exists():
+            yield f"{where}: the link to {target} leads nowhere"
+    for words in COMMAND.findall("\n".join(_code(text))):
+        if not _exists(words.split()):
+            yield f"{where}: there is no command darwaza{words}"
+
+
+def _code(text: str) -> Iterator[str]:
+    """Lines that stand in code: indented by four, or in fences of a shell."""
+    fenced = False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+        elif fenced or line.startswith("    "):
+            yield line
+
+
+def _exists(words: list[str]) -> bool:
+    command: click.Command = darwaza
+    for word in words:
+        if not isinstance(command, click.Group):
+            return True
+        found = command.commands.get(word)
+        if found is None:
+            return False
+        command = found
+    return True
+
+
+def main() -> int:
+    """Check, or write."""
+    write = "--write" in sys.argv[1:]
+    found: list[str] = []
+    for path in documents():
+        text = path.read_text("utf-8")
+        if write:
+            path.write_text(generate(text), "utf-8")
+        else:
+            found += faults(path, text)
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
