@@ -3,7 +3,9 @@
 import hashlib
 
 from darwaza.ports.store import (
+    AccountRow,
     AnswerRow,
+    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -15,8 +17,10 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
+    RefusedOrderRow,
     Store,
     TileRow,
+    TransferRow,
     WitnessRow,
 )
 
@@ -80,6 +84,46 @@ def notice(sequence: int, address: str) -> NoticeRow:
     return NoticeRow(sequence, address, "payment.settled", "case", b"detail %d" % sequence, instant(sequence))
 
 
+def account(account_id: str, owner: str = "PK/bank", **fields) -> AccountRow:
+    return AccountRow(account_id, owner, "PKR/2", "position", 0, None, 0, 0, instant(1), None)._replace(**fields)
+
+
+def transfer(sequence: int, debit: str, credit: str, before: tuple[int, int] = (0, 0), **fields) -> TransferRow:
+    values = (
+        sequence,
+        f"t{sequence}",
+        "move",
+        debit,
+        credit,
+        "PKR/2",
+        5,
+        0,
+        None,
+        None,
+        "case",
+        None,
+        instant(sequence),
+    )
+    return TransferRow(*values, *before)._replace(**fields)
+
+
+def ledger() -> Changes:
+    """Three accounts, a hold that expires, its end, a move, and an order that stays refused."""
+    changes = Changes()
+    changes.accounts = {one: account(one) for one in ("a", "b")} | {"c": account("c", "UZ/bank", floor_minor=None)}
+    changes.transfers = [
+        transfer(1, "a", "b", phase="hold", expires_at=instant(90)),
+        transfer(2, "a", "b", (1, 1), phase="post", hold_id="t1"),
+        transfer(3, "c", "a", (0, 2), reference="инв. 7"),
+        transfer(4, "c", "b", (3, 2), phase="hold", expires_at=instant(80)),
+    ]
+    heads = {"a": 3, "b": 4, "c": 4}
+    changes.balances = {one: BalanceRow(one, 5, 0, 2**62, 1, head) for one, head in heads.items()}
+    changes.holds_opened = [(instant(80), "t4"), (instant(70), "gone")]
+    changes.refused_orders = [RefusedOrderRow("refused", b"refusal")]
+    return changes
+
+
 def everything(size: int = 12) -> Changes:
     """One commit that touches every table."""
     changes = filled(1, size)
@@ -96,6 +140,9 @@ def everything(size: int = 12) -> Changes:
     changes.given_back = [("cause", "PK lost")]
     changes.documents = [(1, b"document 1")]
     changes.meta = {"member": b"PK"}
+    money = ledger()
+    for name in ("accounts", "balances", "transfers", "refused_orders", "holds_opened"):
+        setattr(changes, name, getattr(money, name))
     return changes
 
 
@@ -129,5 +176,12 @@ def dump(store: Store) -> dict[str, object]:
         "witnessed": [store.witnessed(f"example.org/{name}") for name in ("far", "1", "2")],
         "given back": ({cause: store.given_back(cause) for cause in ("cause", "other")}, store.given_back_count()),
         "documents": store.documents(),
+        "accounts": list(store.scan_accounts()),
+        "owned": {address: store.owned_accounts(address) for address in parties if address},
+        "transfers": list(store.scan_transfers()),
+        "last transfer": store.last_transfer(),
+        "history": {one: store.history(one, None, 100) for one in "abcd"},
+        "refused orders": store.refused_orders(["refused", "t1"]),
+        "holds due": store.holds_due(instant(3000), 100),
         "meta": [store.meta(name) for name in ("member", "a", "b")],
     }

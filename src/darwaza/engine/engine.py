@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from darwaza.config import HOLDS_PER_BATCH_MAX
 from darwaza.engine import arrival, recovery
 from darwaza.engine.intake import (
     Accepted,
@@ -27,6 +28,7 @@ from darwaza.engine.intake import (
     Expose,
     Given,
     Outcome,
+    PlaceOrders,
     Resume,
     Settle,
     Submit,
@@ -34,6 +36,7 @@ from darwaza.engine.intake import (
     Wake,
     Witness,
 )
+from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
@@ -86,6 +89,7 @@ class Engine:
         self._halted: dict[int, str] = {}
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
+        site.ledger_end = LedgerEnd.of(store)
         self._open_logs()
 
     # --- running ---
@@ -105,6 +109,9 @@ class Engine:
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.monotonic_s()
         unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
+        if due:
+            unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
         self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
@@ -126,6 +133,7 @@ class Engine:
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.notice_sequence += len(changes.notices)
+        self.site.ledger_end = unit.ledger_end
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
@@ -392,6 +400,10 @@ class Engine:
         third = self.site.member not in (lane.author, lane.reader)
         return self.site.trust.author_verifiers(origin) if third else ()
 
+    def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
+        refusal = unit.ledger.place(given.orders, None)
+        return unit.ledger_end.sequence if refusal is None else refusal
+
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
         version = unit.trust.current.version
@@ -419,6 +431,7 @@ class Engine:
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
+        PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
     }

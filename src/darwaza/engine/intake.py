@@ -9,6 +9,7 @@ from darwaza.kernel.batch import Batch
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.note import Signature
 from darwaza.kernel.witness import Request
+from darwaza.ledger.order import Order
 
 
 class Submit(msgspec.Struct, frozen=True):
@@ -180,6 +181,18 @@ class Witness(msgspec.Struct, frozen=True):
     request: Request
 
 
+class PlaceOrders(msgspec.Struct, frozen=True):
+    """An operator's own orders for the ledger: accounts to open, money that enters or leaves. All of them or none.
+
+    Outcome: the sequence of the last transfer, an int, or a ``Refusal``.
+
+    Attributes:
+        orders: of ``darwaza.ledger.order``; the same orders again change nothing.
+    """
+
+    orders: tuple[Order, ...]
+
+
 class Adopt(msgspec.Struct, frozen=True):
     """A corridor document to admit. Outcome: its version, an int, or an error."""
 
@@ -193,7 +206,19 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 Given = (
-    Submit | Arrive | Acknowledge | Attest | Settle | TakeBack | AcceptFork | Expose | Wake | Witness | Adopt | Resume
+    Submit
+    | Arrive
+    | Acknowledge
+    | Attest
+    | Settle
+    | TakeBack
+    | AcceptFork
+    | Expose
+    | Wake
+    | Witness
+    | PlaceOrders
+    | Adopt
+    | Resume
 )
 Outcome = Any
 """The outcome named at the input, or a ``DarwazaError`` as a value."""

@@ -12,28 +12,24 @@ WAKE_DEPTH_MAX = 16
 """Decisions that follow from one input by way of facts."""
 
 
-class EmptyLedger:
-    """A ledger without accounts."""
-
-    def account(self, account_id: str) -> Any:  # noqa: ARG002 - the protocol's name
-        """Return None."""
-        return None
-
-
 class RuleContext:
     """See ``darwaza.kernel.machine.Context``."""
 
-    __slots__ = ("_site", "_ucr", "_unit", "case_id", "ledger", "member", "now", "reachable")
+    __slots__ = ("_site", "_ucr", "_unit", "case_id", "member", "now", "reachable")
 
     def __init__(self, site: Site, unit: Unit, case_id: str, ucr: str | None, now: datetime) -> None:
         self.now = now
         self.member = site.member
         self.case_id = case_id
         self.reachable = site.reachable
-        self.ledger: LedgerView = EmptyLedger()
         self._site = site
         self._unit = unit
         self._ucr = ucr
+
+    @property
+    def ledger(self) -> LedgerView:
+        """The ledger as the batch has it."""
+        return self._unit.ledger.book
 
     def fact(self, name: str) -> Fact | None:
         """The valid fact of this name on the case's consignment, or None."""
@@ -109,9 +105,26 @@ class Rules:
                 return refusal
             if sent_before:
                 outcome = _without(outcome, sent_before)
-            return outcome, unit.apply(service.name, case_id, case, outcome, cause_id)
+            return self._apply(unit, service.name, case_id, case, outcome, cause_id)
         except Exception as fault:  # the one place where a service's own fault is contained: a link must outlive it
             raise ServiceError(f"{service.name} failed on {given.kind!r}: {type(fault).__name__}: {fault}") from fault
+
+    def _apply(
+        self, unit: Unit, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause: str | None
+    ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
+        """Take a decision into the batch: its money first, because only the ledger can still say no."""
+        if not decision.transfers:
+            return decision, unit.apply(service, case_id, case, decision, cause)
+        book = unit.ledger.book
+        savepoint = book.savepoint()
+        refusal = unit.ledger.place(decision.transfers, case_id)
+        if refusal is not None:
+            return refusal
+        try:
+            return decision, unit.apply(service, case_id, case, decision, cause)
+        except BaseException:
+            book.rollback(savepoint)
+            raise
 
     def _may_send(self, unit: Unit, drafts: tuple[Draft, ...]) -> Refusal | None:
         if not drafts:

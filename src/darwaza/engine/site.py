@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
@@ -32,6 +33,7 @@ class Site:
         trust: the corridor document in force and those before it.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
+        ledger_end: where the stored ledger ends.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Site:
         self.party_known = party_known
         self.heard: set[int] = set()
         self.notice_sequence = 0
+        self.ledger_end = LedgerEnd()
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._lanes: dict[str, list[int]] = {}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from darwaza.config import BODY_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
+from darwaza.engine.ledger import Entries, LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
@@ -81,6 +82,7 @@ class Unit:
         self._witnessed: dict[str, WitnessRow] = {}
         self._keys: set[str] = set()
         self._used: set[str] = set()
+        self._ledger: Entries | None = None
         self._random = ""
         self._random_used = 0
         milliseconds = f"{int(now.timestamp() * 1000):012x}"
@@ -203,6 +205,20 @@ class Unit:
         """Cases that await a fact, as this batch has it."""
         stored = [one for one in self._store.awaiting(ucr, name) if one not in self.changes.awaits]
         return stored + [one for one, waits in self.changes.awaits.items() if (ucr, name) in waits]
+
+    # --- the ledger ---
+
+    @property
+    def ledger(self) -> Entries:
+        """The ledger as this batch has it."""
+        if self._ledger is None:
+            self._ledger = Entries(self._store, self._site.ledger_end, self.now)
+        return self._ledger
+
+    @property
+    def ledger_end(self) -> LedgerEnd:
+        """Where the ledger ends after this batch."""
+        return self._site.ledger_end if self._ledger is None else self._ledger.end
 
     # --- messages ---
 
@@ -343,6 +359,8 @@ class Unit:
         """
         for log_id in list(self._pending):
             self.flush(log_id)
+        if self._ledger is not None:
+            self._ledger.write(self.changes)
         return self.changes
 
     def flush(self, log_id: int) -> None:

@@ -248,10 +248,16 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
 
 
 class LedgerView(Protocol):
-    """Read access to the ledger as it stands inside the running batch."""
+    """Read access to the ledger as it stands inside the running batch (``darwaza.ledger.book.Book``)."""
 
     def account(self, account_id: str) -> Any:
-        """Return the account, or None."""
+        """Return the ``ledger.account.Account`` as it stands, or None."""
+
+    def transfer(self, transfer_id: str) -> Any:
+        """Return the ``ledger.transfer.Transfer``, or None."""
+
+    def hold(self, hold_id: str) -> Any:
+        """Return the ``ledger.transfer.HoldStanding``: the hold and its end, or None if there is no such hold."""
 
 
 class Context(Protocol):
@@ -262,14 +268,16 @@ class Context(Protocol):
         member: code of the member this gateway serves.
         case_id: the case the input is about, also when it does not exist yet.
         reachable: codes of the members a message can be addressed to.
-        ledger: the ledger inside this batch.
     """
 
     now: datetime
     member: str
     case_id: str
     reachable: frozenset[str]
-    ledger: LedgerView
+
+    @property
+    def ledger(self) -> LedgerView:
+        """The ledger inside this batch."""
 
     def fact(self, name: str) -> Fact | None:
         """The valid fact of this name on the case's consignment, or None."""

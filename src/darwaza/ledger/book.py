@@ -58,6 +58,7 @@ class Changes(msgspec.Struct, frozen=True):
     Attributes:
         opened: accounts to insert, with their terms and totals as they now stand.
         changed: accounts to update, likewise.
+        amended: those of ``changed`` of which more than the totals has changed.
         transfers: to insert, in sequence.
         refused: to insert, keyed by ``order.id``.
         next_sequence: for the next book.
@@ -65,6 +66,7 @@ class Changes(msgspec.Struct, frozen=True):
 
     opened: tuple[Account, ...]
     changed: tuple[Account, ...]
+    amended: tuple[Account, ...]
     transfers: tuple[Transfer, ...]
     refused: tuple[RefusedOrder, ...]
     next_sequence: int
@@ -164,9 +166,12 @@ class Book:
         changed = dict.fromkeys(entry.account_id for entry in terms)
         changed.update(dict.fromkeys(entry.debit_account for entry in transfers))
         changed.update(dict.fromkeys(entry.credit_account for entry in transfers))
+        amended = {entry.account_id for entry in terms}
+        updated = tuple(self.known(account_id).snapshot() for account_id in changed if account_id not in opened)
         return Changes(
             opened=tuple(self.known(account_id).snapshot() for account_id in opened),
-            changed=tuple(self.known(account_id).snapshot() for account_id in changed if account_id not in opened),
+            changed=updated,
+            amended=tuple(account for account in updated if account.id in amended),
             transfers=tuple(transfers),
             refused=tuple(entry for entry in self._journal if isinstance(entry, RefusedOrder)),
             next_sequence=self.next_sequence,

@@ -173,6 +173,73 @@ class WitnessRow(NamedTuple):
     note: bytes
 
 
+class AccountRow(NamedTuple):
+    """What an account of the ledger is and how far it may go; ``darwaza.ledger.account`` tells each field.
+
+    Blocks are 0 or 1, instants RFC 3339 text, the asset its text (``KZT/2``).
+    """
+
+    id: str
+    owner: str
+    asset: str
+    kind: str
+    floor_minor: int | None
+    ceiling_minor: int | None
+    debits_blocked: int
+    credits_blocked: int
+    opened_at: str
+    closed_at: str | None
+
+
+class BalanceRow(NamedTuple):
+    """An account's totals; apart from its terms, so that a transfer writes little.
+
+    Attributes:
+        account_id: whose.
+        debits_posted, debits_pending, credits_posted, credits_pending: see ``darwaza.ledger.account.Balance``.
+        last_sequence: of the newest transfer on the account, 0 for none; an account's history starts here.
+    """
+
+    account_id: str
+    debits_posted: int
+    debits_pending: int
+    credits_posted: int
+    credits_pending: int
+    last_sequence: int
+
+
+class TransferRow(NamedTuple):
+    """An entry of the ledger; ``darwaza.ledger.transfer`` tells the fields up to ``applied_at``.
+
+    Attributes:
+        debit_before, credit_before: sequence of the former transfer on that account, 0 for none. So an account's
+            history is a chain that needs no index.
+    """
+
+    sequence: int
+    id: str
+    phase: str
+    debit_account: str
+    credit_account: str
+    asset: str
+    amount_minor: int
+    released_minor: int
+    hold_id: str | None
+    expires_at: str | None
+    case_id: str | None
+    reference: str | None
+    applied_at: str
+    debit_before: int
+    credit_before: int
+
+
+class RefusedOrderRow(NamedTuple):
+    """An order that stays refused; ``refused`` is ``darwaza.ledger.transfer.RefusedOrder`` in MessagePack."""
+
+    order_id: str
+    refused: bytes
+
+
 class Changes(msgspec.Struct):
     """Everything one batch changes.
 
@@ -189,6 +256,12 @@ class Changes(msgspec.Struct):
             is there stays as it is.
         given_back_used: message_keys of such that have been matched; forgotten after ``given_back`` is written.
         documents: (version, note) of admitted corridor documents; a version that is there stays as it is.
+        accounts: by id; replaced. What an account is (owner, asset, kind, opened_at) never changes.
+        balances: by account; replaced.
+        transfers: new, in sequence, following the last one stored without a gap.
+        refused_orders: new.
+        holds_opened: (expires_at, hold id) of holds that will expire unless something ends them before.
+        holds_ended: (expires_at, hold id) of such that have ended.
         meta: small named values; replaced.
     """
 
@@ -209,6 +282,12 @@ class Changes(msgspec.Struct):
     given_back: list[tuple[str, str]] = []
     given_back_used: list[str] = []
     documents: list[tuple[int, bytes]] = []
+    accounts: dict[str, AccountRow] = {}
+    balances: dict[str, BalanceRow] = {}
+    transfers: list[TransferRow] = []
+    refused_orders: list[RefusedOrderRow] = []
+    holds_opened: list[tuple[str, str]] = []
+    holds_ended: list[tuple[str, str]] = []
     meta: dict[str, bytes] = {}
 
 
@@ -314,6 +393,42 @@ class Store(Protocol):
 
     def meta(self, name: str) -> bytes | None:
         """A small named value."""
+
+    def accounts(self, ids: Iterable[str]) -> list[tuple[AccountRow, BalanceRow]]:
+        """The accounts among ``ids`` that exist."""
+
+    def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
+        """All accounts of an owner, by id."""
+
+    def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers among ``ids`` that exist."""
+
+    def refused_orders(self, ids: Iterable[str]) -> list[RefusedOrderRow]:
+        """Those of the order ids that stay refused."""
+
+    def ends(self, hold_ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers that ended these holds."""
+
+    def holds_due(self, now: str, items_max: int) -> list[str]:
+        """Ids of standing holds that expire at or before ``now``, oldest first by (expires_at, id)."""
+
+    def last_transfer(self) -> TransferRow | None:
+        """The newest transfer."""
+
+    def history(self, account_id: str, before: int | None, items_max: int) -> list[TransferRow]:
+        """An account's transfers with a sequence below ``before`` (None for all), newest first.
+
+        Args:
+            account_id: whose.
+            before: sequence of a transfer on the account, as the former page ended with; None for the newest.
+            items_max: at most this many.
+        """
+
+    def scan_accounts(self) -> Iterator[tuple[AccountRow, BalanceRow]]:
+        """All accounts by id, for fsck."""
+
+    def scan_transfers(self) -> Iterator[TransferRow]:
+        """All transfers in sequence, for fsck."""
 
     def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
         """All leaves of a log in order, for fsck."""

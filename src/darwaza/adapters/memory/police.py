@@ -12,7 +12,9 @@ from typing import Any, get_type_hints
 from darwaza.adapters.memory.table import HASH_BYTES, TILE_HASHES, Tables
 from darwaza.errors import InvariantError
 from darwaza.ports.store import (
+    AccountRow,
     AnswerRow,
+    BalanceRow,
     CaseRow,
     Changes,
     CheckpointRow,
@@ -23,7 +25,9 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
+    RefusedOrderRow,
     TileRow,
+    TransferRow,
     WitnessRow,
 )
 
@@ -34,7 +38,9 @@ TILE_LEVELS = 5
 _SHAPES = {
     kind: tuple(get_type_hints(kind).values())
     for kind in (
+        AccountRow,
         AnswerRow,
+        BalanceRow,
         CaseRow,
         CheckpointRow,
         FactRow,
@@ -43,11 +49,31 @@ _SHAPES = {
         NoticeRow,
         PartyRow,
         QuarantineRow,
+        RefusedOrderRow,
         TileRow,
+        TransferRow,
         WitnessRow,
     )
 }
-_PAIRS = {"given_back": (str, str), "documents": (int, bytes), "truncate": (int, int)}
+_PAIRS = {
+    "given_back": (str, str),
+    "documents": (int, bytes),
+    "truncate": (int, int),
+    "holds_opened": (str, str),
+    "holds_ended": (str, str),
+}
+_LISTS = (
+    "leaves",
+    "checkpoints",
+    "parties",
+    "answers",
+    "quarantine",
+    "notices",
+    "forks",
+    "witnessed",
+    "transfers",
+    "refused_orders",
+)
 
 
 def check(tables: Tables, changes: Changes) -> None:
@@ -63,6 +89,7 @@ def check(tables: Tables, changes: Changes) -> None:
     _check_trees(tables, changes, held)
     _check_cases(tables, changes)
     _check_new(tables, changes)
+    _check_ledger(tables, changes)
 
 
 def _refuse(why: str) -> None:
@@ -83,13 +110,17 @@ def _check_shapes(changes: Changes) -> None:
 
 
 def _rows(changes: Changes) -> Iterable[tuple[str, Any]]:
-    for name in ("leaves", "checkpoints", "parties", "answers", "quarantine", "notices", "forks", "witnessed", *_PAIRS):
+    for name in (*_LISTS, *_PAIRS):
         for row in getattr(changes, name):
             yield name, row
     for key, tile in changes.tiles.items():
         yield "tiles", tile if key == tile[:3] else key
     for case_id, case in changes.cases.items():
         yield "cases", case if case_id == case.id else case_id
+    for account_id, account in changes.accounts.items():
+        yield "accounts", account if account_id == account.id else account_id
+    for account_id, balance in changes.balances.items():
+        yield "balances", balance if account_id == balance.account_id else account_id
     for name_of, fact in changes.facts.items():
         yield "facts", fact if name_of == fact[:2] else name_of
 
@@ -175,3 +206,30 @@ def _check_new(tables: Tables, changes: Changes) -> None:
     for sequence, notice in enumerate(changes.notices, tables.sequence + 1):
         if notice.sequence != sequence:
             _refuse(f"notice {notice.sequence} does not follow {sequence - 1}")
+
+
+def _check_ledger(tables: Tables, changes: Changes) -> None:
+    """No gap in the transfers, no id twice, no hold ended twice, and every account named exists with its totals."""
+    accounts = tables.accounts.keys() | changes.accounts.keys()
+    for account in changes.accounts.values():
+        former = tables.accounts.get(account.id, account)
+        if (account[:4], account.opened_at) != (former[:4], former.opened_at):
+            _refuse(f"account {account.id} becomes another one")
+    if accounts != tables.balances.keys() | changes.balances.keys():
+        _refuse("an account without totals, or totals without an account")
+    ids: set[str] = set()
+    ended: set[str] = set()
+    for sequence, transfer in enumerate(changes.transfers, len(tables.transfers) + 1):
+        if transfer.sequence != sequence:
+            _refuse(f"transfer {transfer.sequence} does not follow {sequence - 1}")
+        if transfer.id in ids or transfer.id in tables.transfer_ids:
+            _refuse(f"the transfer {transfer.id} is stored already")
+        if transfer.hold_id is not None and (transfer.hold_id in ended or transfer.hold_id in tables.transfer_ends):
+            _refuse(f"the hold {transfer.hold_id} has ended already")
+        if not {transfer.debit_account, transfer.credit_account} <= accounts:
+            _refuse(f"the transfer {transfer.id} is on an unknown account")
+        ids.add(transfer.id)
+        ended.add(transfer.hold_id or "")
+    for row in changes.refused_orders:
+        if row.order_id in tables.refused_orders:
+            _refuse(f"the order {row.order_id} stays refused already")

@@ -22,7 +22,9 @@ from darwaza.adapters.memory.police import check
 from darwaza.adapters.memory.table import Tables
 from darwaza.errors import DarwazaError, FatalError, InvariantError, PushbackError
 from darwaza.ports.store import (
+    AccountRow,
     AnswerRow,
+    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -34,6 +36,8 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
+    RefusedOrderRow,
+    TransferRow,
     WitnessRow,
 )
 
@@ -229,6 +233,62 @@ class MemoryStore:
     def meta(self, name: str) -> bytes | None:
         """A small named value."""
         return self._usable().meta.get(name)
+
+    # --- reading the ledger ---
+
+    def accounts(self, ids: Iterable[str]) -> list[tuple[AccountRow, BalanceRow]]:
+        """The accounts among ``ids`` that exist."""
+        tables = self._usable()
+        return [(tables.accounts[one], tables.balances[one]) for one in ids if one in tables.accounts]
+
+    def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
+        """All accounts of an owner."""
+        return [row for row in self.scan_accounts() if row[0].owner == owner]
+
+    def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers among ``ids`` that exist."""
+        tables = self._usable()
+        return [tables.transfers[tables.transfer_ids[one]] for one in ids if one in tables.transfer_ids]
+
+    def refused_orders(self, ids: Iterable[str]) -> list[RefusedOrderRow]:
+        """Those of the order ids that stay refused."""
+        refused = self._usable().refused_orders
+        return [refused[one] for one in ids if one in refused]
+
+    def ends(self, hold_ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers that ended these holds."""
+        tables = self._usable()
+        return [tables.transfers[tables.transfer_ends[one]] for one in hold_ids if one in tables.transfer_ends]
+
+    def holds_due(self, now: str, items_max: int) -> list[str]:
+        """Ids of standing holds whose time is over."""
+        due = (hold_id for expires_at, hold_id in self._usable().open_holds if expires_at <= now)
+        return list(islice(due, items_max))
+
+    def last_transfer(self) -> TransferRow | None:
+        """The newest transfer."""
+        transfers = self._usable().transfers
+        return transfers[-1] if transfers else None
+
+    def history(self, account_id: str, before: int | None, items_max: int) -> list[TransferRow]:
+        """An account's transfers, newest first."""
+        own = (
+            row
+            for row in reversed(self._usable().transfers)
+            if account_id in (row.debit_account, row.credit_account) and (before is None or row.sequence < before)
+        )
+        return list(islice(own, max(items_max, 0)))
+
+    def scan_accounts(self) -> Iterator[tuple[AccountRow, BalanceRow]]:
+        """All accounts."""
+        tables = self._usable()
+        return iter([(tables.accounts[one], tables.balances[one]) for one in sorted(tables.accounts)])
+
+    def scan_transfers(self) -> Iterator[TransferRow]:
+        """All transfers."""
+        return iter(self._usable().transfers)
+
+    # --- whole tables ---
 
     def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
         """All leaves of a log in order."""

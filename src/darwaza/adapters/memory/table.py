@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from darwaza.ports.store import (
+    AccountRow,
     AnswerRow,
+    BalanceRow,
     CaseRow,
     Changes,
     FactRow,
@@ -18,7 +20,9 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
+    RefusedOrderRow,
     TileRow,
+    TransferRow,
     WitnessRow,
 )
 
@@ -54,6 +58,13 @@ class Tables:
         caused: message keys by cause.
         documents: by version.
         meta: by name.
+        accounts: by id.
+        balances: by account.
+        transfers: in sequence.
+        transfer_ids: position in ``transfers`` by id.
+        transfer_ends: position in ``transfers`` by the hold they ended.
+        open_holds: (expires_at, hold id), ascending.
+        refused_orders: by order id.
     """
 
     logs: dict[int, LogRow] = field(default_factory=dict)
@@ -80,6 +91,13 @@ class Tables:
     caused: dict[str, set[str]] = field(default_factory=dict)
     documents: dict[int, bytes] = field(default_factory=dict)
     meta: dict[str, bytes] = field(default_factory=dict)
+    accounts: dict[str, AccountRow] = field(default_factory=dict)
+    balances: dict[str, BalanceRow] = field(default_factory=dict)
+    transfers: list[TransferRow] = field(default_factory=list)
+    transfer_ids: dict[str, int] = field(default_factory=dict)
+    transfer_ends: dict[str, int] = field(default_factory=dict)
+    open_holds: list[tuple[str, str]] = field(default_factory=list)
+    refused_orders: dict[str, RefusedOrderRow] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """New containers around the same rows."""
@@ -112,6 +130,7 @@ class Tables:
             self.notices.setdefault(notice.party, []).append(notice)
             self.sequence = notice.sequence
         self.forks += changes.forks
+        self._put_ledger(changes)
         self._put_rest(changes)
 
     def _put_rest(self, changes: Changes) -> None:
@@ -130,6 +149,22 @@ class Tables:
         for version, note in changes.documents:
             self.documents.setdefault(version, note)
         self.meta.update(changes.meta)
+
+    def _put_ledger(self, changes: Changes) -> None:
+        self.accounts.update(changes.accounts)
+        self.balances.update(changes.balances)
+        for transfer in changes.transfers:
+            self.transfer_ids[transfer.id] = len(self.transfers)
+            if transfer.hold_id is not None:
+                self.transfer_ends[transfer.hold_id] = len(self.transfers)
+            self.transfers.append(transfer)
+        self.refused_orders.update((row.order_id, row) for row in changes.refused_orders)
+        for hold in changes.holds_opened:
+            insort(self.open_holds, hold)
+        for hold in changes.holds_ended:
+            at = bisect_left(self.open_holds, hold)
+            if self.open_holds[at : at + 1] == [hold]:
+                del self.open_holds[at]
 
     def _truncate(self, log_id: int, size: int) -> None:
         leaves = self.leaves.get(log_id, [])

@@ -194,3 +194,115 @@ INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?);
 -- name: read_meta
 -- One small value.
 SELECT value FROM meta WHERE name = ?;
+
+-- name: write_account
+-- Replace an account's terms.
+INSERT INTO account (id, owner, asset, kind, floor_minor, ceiling_minor, debits_blocked, credits_blocked, opened_at,
+    closed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET floor_minor = excluded.floor_minor, ceiling_minor = excluded.ceiling_minor,
+    debits_blocked = excluded.debits_blocked, credits_blocked = excluded.credits_blocked,
+    closed_at = excluded.closed_at;
+
+-- name: write_balance
+-- Replace an account's totals.
+INSERT OR REPLACE INTO balance (account_id, debits_posted, debits_pending, credits_posted, credits_pending,
+    last_sequence)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: write_transfer
+-- Append a transfer; its id must be new, and a hold ends once.
+INSERT INTO transfer (sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: write_refused_order
+-- Remember an order that stays refused.
+INSERT INTO refused_order (order_id, refused) VALUES (?, ?);
+
+-- name: open_hold
+-- A hold will expire.
+INSERT INTO open_hold (expires_at, hold_id) VALUES (?, ?);
+
+-- name: end_hold
+-- It has ended.
+DELETE FROM open_hold WHERE expires_at = ? AND hold_id = ?;
+
+-- name: read_account
+-- One account.
+SELECT a.id, a.owner, a.asset, a.kind, a.floor_minor, a.ceiling_minor, a.debits_blocked, a.credits_blocked, a.opened_at,
+    a.closed_at, b.account_id, b.debits_posted, b.debits_pending, b.credits_posted, b.credits_pending, b.last_sequence
+FROM account a JOIN balance b ON b.account_id = a.id WHERE a.id = ?;
+
+-- name: read_accounts
+-- Those of many accounts that exist.
+SELECT a.id, a.owner, a.asset, a.kind, a.floor_minor, a.ceiling_minor, a.debits_blocked, a.credits_blocked, a.opened_at,
+    a.closed_at, b.account_id, b.debits_posted, b.debits_pending, b.credits_posted, b.credits_pending, b.last_sequence
+FROM account a JOIN balance b ON b.account_id = a.id
+WHERE a.id IN (SELECT value FROM json_each(?));
+
+-- name: read_owned_accounts
+-- An owner's accounts.
+SELECT a.id, a.owner, a.asset, a.kind, a.floor_minor, a.ceiling_minor, a.debits_blocked, a.credits_blocked, a.opened_at,
+    a.closed_at, b.account_id, b.debits_posted, b.debits_pending, b.credits_posted, b.credits_pending, b.last_sequence
+FROM account a JOIN balance b ON b.account_id = a.id WHERE a.owner = ? ORDER BY a.id;
+
+-- name: scan_accounts
+-- All accounts.
+SELECT a.id, a.owner, a.asset, a.kind, a.floor_minor, a.ceiling_minor, a.debits_blocked, a.credits_blocked, a.opened_at,
+    a.closed_at, b.account_id, b.debits_posted, b.debits_pending, b.credits_posted, b.credits_pending, b.last_sequence
+FROM account a JOIN balance b ON b.account_id = a.id ORDER BY a.id;
+
+-- name: read_transfer
+-- One transfer by its id.
+SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before
+FROM transfer WHERE id = ?;
+
+-- name: read_transfers
+-- Those of many transfers that exist.
+SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before
+FROM transfer WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: read_end
+-- What ended one hold.
+SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before
+FROM transfer WHERE hold_id = ?;
+
+-- name: read_ends
+-- What ended many holds.
+SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before
+FROM transfer WHERE hold_id IN (SELECT value FROM json_each(?));
+
+-- name: read_refused_order
+-- One order that stays refused.
+SELECT order_id, refused FROM refused_order WHERE order_id = ?;
+
+-- name: read_refused_orders
+-- Those of many orders that stay refused.
+SELECT order_id, refused FROM refused_order WHERE order_id IN (SELECT value FROM json_each(?));
+
+-- name: read_holds_due
+-- Standing holds whose time is over.
+SELECT hold_id FROM open_hold WHERE expires_at <= ? ORDER BY expires_at, hold_id LIMIT ?;
+
+-- name: read_last_transfer
+-- The newest transfer.
+SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before
+FROM transfer WHERE sequence = (SELECT max(sequence) FROM transfer);
+
+-- name: read_transfer_at
+-- One transfer by its place.
+SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before
+FROM transfer WHERE sequence = ?;
+
+-- name: scan_transfers
+-- All transfers.
+SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
+    case_id, reference, applied_at, debit_before, credit_before
+FROM transfer ORDER BY sequence;

@@ -12,7 +12,7 @@ for the rows of one message as they come, 14 like this).
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from darwaza.ports.store import Changes, LeafRow, LogRow, QuarantineRow
+from darwaza.ports.store import AccountRow, BalanceRow, Changes, LeafRow, LogRow, QuarantineRow
 
 PLACE_BITS = 40
 SIZE_MAX = 1 << PLACE_BITS
@@ -59,6 +59,11 @@ def leaf_row(row: Sequence[Any]) -> LeafRow:
 def quarantine_row(row: Sequence[Any]) -> QuarantineRow:
     """A stored quarantine entry."""
     return QuarantineRow(*split(row[0]), *row[1:])
+
+
+def account_row(row: Sequence[Any]) -> tuple[AccountRow, BalanceRow]:
+    """A stored account and its totals."""
+    return AccountRow(*row[:10]), BalanceRow(*row[10:])
 
 
 def truncation(log_id: int, size: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -111,6 +116,12 @@ WRITERS: tuple[tuple[str, Callable[[Changes], Rows]], ...] = (
     ("write_given_back", lambda c: [tuple(row) for row in c.given_back]),
     ("clear_given_back", lambda c: [(key,) for key in c.given_back_used]),
     ("write_document", lambda c: [(version, _blob(note)) for version, note in c.documents]),
+    ("write_account", lambda c: [tuple(row) for row in c.accounts.values()]),
+    ("write_balance", lambda c: [tuple(row) for row in c.balances.values()]),
+    ("write_transfer", lambda c: [tuple(row) for row in c.transfers]),
+    ("write_refused_order", lambda c: [(order_id, _blob(refused)) for order_id, refused in c.refused_orders]),
+    ("open_hold", lambda c: c.holds_opened),
+    ("end_hold", lambda c: c.holds_ended),
     ("write_meta", lambda c: [(name, _blob(value)) for name, value in c.meta.items()]),
 )
 """Every statement a commit may run, in order, with the rows it takes from the changes."""

@@ -131,3 +131,61 @@ CREATE TABLE document (
     version INTEGER PRIMARY KEY,
     note    BLOB NOT NULL
 ) STRICT;
+
+-- The ledger. Terms of accounts apart from their totals: a transfer rewrites two narrow rows, not two wide ones.
+CREATE TABLE account (
+    id              TEXT PRIMARY KEY,
+    owner           TEXT NOT NULL,
+    asset           TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    floor_minor     INTEGER,
+    ceiling_minor   INTEGER,
+    debits_blocked  INTEGER NOT NULL,
+    credits_blocked INTEGER NOT NULL,
+    opened_at       TEXT NOT NULL,
+    closed_at       TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX account_owner ON account (owner, id);
+
+CREATE TABLE balance (
+    account_id      TEXT PRIMARY KEY,
+    debits_posted   INTEGER NOT NULL,
+    debits_pending  INTEGER NOT NULL,
+    credits_posted  INTEGER NOT NULL,
+    credits_pending INTEGER NOT NULL,
+    last_sequence   INTEGER NOT NULL  -- of the newest transfer on it: the head of the account's chain
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE transfer (
+    sequence       INTEGER PRIMARY KEY,
+    id             TEXT    NOT NULL,
+    phase          TEXT    NOT NULL,
+    debit_account  TEXT    NOT NULL,
+    credit_account TEXT    NOT NULL,
+    asset          TEXT    NOT NULL,
+    amount_minor   INTEGER NOT NULL,
+    released_minor INTEGER NOT NULL,
+    hold_id        TEXT,
+    expires_at     TEXT,
+    case_id        TEXT,
+    reference      TEXT,
+    applied_at     TEXT    NOT NULL,
+    debit_before   INTEGER NOT NULL,  -- the former transfer on the debit account; chains need no index
+    credit_before  INTEGER NOT NULL
+) STRICT;
+-- Ids start with the case's, and those sort by time: new rows share the index's last pages.
+CREATE UNIQUE INDEX transfer_id ON transfer (id);
+-- A hold ends once.
+CREATE UNIQUE INDEX transfer_hold ON transfer (hold_id) WHERE hold_id IS NOT NULL;
+
+-- Holds that will expire unless something ends them before.
+CREATE TABLE open_hold (
+    expires_at TEXT NOT NULL,
+    hold_id    TEXT NOT NULL,
+    PRIMARY KEY (expires_at, hold_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE refused_order (
+    order_id TEXT PRIMARY KEY,
+    refused  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -21,6 +21,7 @@ from darwaza.adapters.sqlite.listing import case_list
 from darwaza.adapters.sqlite.query import queries, schema
 from darwaza.adapters.sqlite.rows import (
     WRITERS,
+    account_row,
     leaf_row,
     place,
     quarantine_row,
@@ -31,7 +32,9 @@ from darwaza.adapters.sqlite.rows import (
 )
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import (
+    AccountRow,
     AnswerRow,
+    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -43,11 +46,15 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
+    RefusedOrderRow,
+    TransferRow,
     WitnessRow,
 )
 
 SCHEMA_VERSION = 1
 PAGE_BYTES = 8_192
+POINT_READS_MAX = 4
+"""Rows of the ledger read one by one; more are read with one statement over a list."""
 
 _json = msgspec.json.encode
 
@@ -312,6 +319,67 @@ class SqliteStore:
         row = self._one("read_meta", name)
         return row[0] if row else None
 
+    # --- reading the ledger ---
+
+    def _few_or_many(self, one: str, many: str, ids: Iterable[str]) -> list[Any]:
+        """Rows by id: a statement each for a few, one statement over a list for many."""
+        wanted = list(ids)
+        if len(wanted) > POINT_READS_MAX:
+            return self._all(many, _json(wanted).decode())
+        return [row for wanted_id in wanted for row in self._all(one, wanted_id)]
+
+    def accounts(self, ids: Iterable[str]) -> list[tuple[AccountRow, BalanceRow]]:
+        """The accounts among ``ids`` that exist."""
+        return [account_row(row) for row in self._few_or_many("read_account", "read_accounts", ids)]
+
+    def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
+        """All accounts of an owner."""
+        return [account_row(row) for row in self._all("read_owned_accounts", owner)]
+
+    def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers among ``ids`` that exist."""
+        return [TransferRow(*row) for row in self._few_or_many("read_transfer", "read_transfers", ids)]
+
+    def refused_orders(self, ids: Iterable[str]) -> list[RefusedOrderRow]:
+        """Those of the order ids that stay refused."""
+        rows = self._few_or_many("read_refused_order", "read_refused_orders", ids)
+        return [RefusedOrderRow(*row) for row in rows]
+
+    def ends(self, hold_ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers that ended these holds."""
+        return [TransferRow(*row) for row in self._few_or_many("read_end", "read_ends", hold_ids)]
+
+    def holds_due(self, now: str, items_max: int) -> list[str]:
+        """Ids of standing holds whose time is over."""
+        return [row[0] for row in self._all("read_holds_due", now, items_max)]
+
+    def last_transfer(self) -> TransferRow | None:
+        """The newest transfer."""
+        row = self._one("read_last_transfer")
+        return TransferRow(*row) if row else None
+
+    def history(self, account_id: str, before: int | None, items_max: int) -> list[TransferRow]:
+        """An account's transfers, newest first: one row read for each along the account's chain."""
+        held = self.accounts([account_id])
+        at = held[0][1].last_sequence if held and before is None else 0
+        if before is not None and (row := self._one("read_transfer_at", before)):
+            at = _former(TransferRow(*row), account_id)
+        found: list[TransferRow] = []
+        while at and len(found) < items_max:
+            found.append(TransferRow(*self._one("read_transfer_at", at)))
+            at = _former(found[-1], account_id)
+        return found
+
+    def scan_accounts(self) -> Iterator[tuple[AccountRow, BalanceRow]]:
+        """All accounts."""
+        return map(account_row, self._each(self._sql["scan_accounts"], ()))
+
+    def scan_transfers(self) -> Iterator[TransferRow]:
+        """All transfers."""
+        return (TransferRow(*row) for row in self._each(self._sql["scan_transfers"], ()))
+
+    # --- whole tables ---
+
     def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
         """All leaves of a log in order."""
         return map(leaf_row, self._each(self._sql["scan_leaves"], stretch(log_id, 0)))
@@ -358,3 +426,10 @@ class SqliteStore:
         self._checkpointer.close_file()
         os.close(self._lock)
         self._lock = -1
+
+
+def _former(row: TransferRow, account_id: str) -> int:
+    """Where the transfer before this one on an account stands, 0 for none or for a foreign account."""
+    if row.debit_account == account_id:
+        return row.debit_before
+    return row.credit_before if row.credit_account == account_id else 0

@@ -195,7 +195,7 @@ def _record(case: MovementCase, events: tuple[Event, ...], context: Context) -> 
         notices += _alarms(event, context)
         if event.stamp.office[:2] == context.member:
             body = EventMessage(event) if isinstance(event, OwnEvent) else event
-            messages += [draft(body, member) for member in everyone(data, context.member)]
+            messages += [draft(context.member, body, member) for member in everyone(data, context.member)]
     return conclude(data, context, case=case, messages=messages, transfers=orders, notices=notices)
 
 
@@ -257,7 +257,7 @@ def _answer(data: Movement, event: Event, received: Received, context: Context) 
     faults: tuple[Fault, ...] = tuple(
         fault(Refusal.of(codes[item.what], item.detail, "/leg")) for item in found if item.what in codes
     )
-    return (draft(kind(event.movement, event.stamp.event, faults), origin_member(received)),)
+    return (draft(context.member, kind(event.movement, event.stamp.event, faults), origin_member(received)),)
 
 
 def _tell_holder(data: Movement, kind: str, detail: object, context: Context) -> tuple[Notice, ...]:

@@ -20,7 +20,7 @@ from darwaza.services.transit.leg import PLANNED, REFUSED, progress
 from darwaza.services.transit.lodging import DECLINED
 from darwaza.services.transit.message import Accept
 from darwaza.services.transit.movement import Movement, MovementCase, concerned, with_edition, with_event
-from darwaza.services.transit.outcome import briefing, chain_notice, conclude, draft, everyone, viewers
+from darwaza.services.transit.outcome import briefing, chain_notice, conclude, draft, everyone, parties
 from darwaza.standards.etir.internal import I1, I2, I7, I8, I15, I16, Share
 from darwaza.standards.etir.value import Declaration, GuaranteeTerms, Leg
 
@@ -60,7 +60,7 @@ class Binding:
             shares=_shares(declaration),
             at=body.stamp.at,
         )
-        return Decision(ASKING, data, messages=(draft(asked, declaration.guarantee.guarantor),))
+        return Decision(ASKING, data, messages=(draft(context.member, asked, declaration.guarantee.guarantor),))
 
     def hear_i1(self, case: MovementCase | None, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """The guarantor is asked for a guarantee, or for more of one it has accepted."""
@@ -79,15 +79,15 @@ class Binding:
         if wrong is not None:
             answer = I2(context.case_id, body.terms.reference, booking.terms_digest(body.terms), faults=(fault(wrong),))
             state = DECLINED if case is None else case.state
-            told = (draft(answer, origin_member(received)),)
+            told = (draft(context.member, answer, origin_member(received)),)
             terms = data.terms or body.terms
             return Decision(state, msgspec.structs.replace(data, terms=terms, faults=answer.faults), messages=told)
         data, acceptance, orders = _reserve(data, body.terms, body.shares, context)
-        told = (draft(acceptance, origin_member(received)),)
+        told = (draft(context.member, acceptance, origin_member(received)),)
         notice = chain_notice(data, context, "accepted", context.now)
         state = RESERVED if case is None or case.state in {DECLINED, HEARD} else case.state
         return Decision(
-            state, data, messages=told, transfers=orders, notices=(notice,), viewers=viewers(data, context.member)
+            state, data, messages=told, transfers=orders, notices=(notice,), parties=parties(data, context.member)
         )
 
     def hear_i2(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
@@ -128,7 +128,7 @@ class Binding:
         if member != body.stamp.office[:2] or member not in concerned(body.declaration):
             return Refusal.of(No.NOT_AUTHORITY, "only the member of the recording office sends this", "/stamp/office")
         data = with_edition(Movement() if case is None else case.data, body)
-        told = () if own else (draft(I8(context.case_id, body.stamp.event), member),)
+        told = () if own else (draft(context.member, I8(context.case_id, body.stamp.event), member),)
         return conclude(data, context, case=case, messages=told)
 
     def hear_i15(self, case: MovementCase | None, received: Received, context: Context) -> Decision[Movement] | Refusal:
@@ -150,7 +150,9 @@ class Binding:
                 return wrong
             data = data if data.event(event.stamp.event) else with_event(data, event)
         answer = I16(context.case_id, body.recorded.stamp.event)
-        return conclude(data, context, case=case, messages=() if own else (draft(answer, origin_member(received)),))
+        return conclude(
+            data, context, case=case, messages=() if own else (draft(context.member, answer, origin_member(received)),)
+        )
 
     def reroute(self, case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
         """Customs records a new edition: an amendment of the goods, or another itinerary for what lies ahead."""
@@ -172,7 +174,9 @@ class Binding:
             return self._adopt(case, data, body, context)
         waiting = msgspec.structs.replace(data, pending=body, faults=())
         asked = I1(context.case_id, terms, body.declaration.holder.id, body.stamp.office, shares, body.stamp.at)
-        return Decision(case.state, waiting, messages=(draft(asked, terms.guarantor),), answer={"asked": True})
+        return Decision(
+            case.state, waiting, messages=(draft(context.member, asked, terms.guarantor),), answer={"asked": True}
+        )
 
     def restore_asking(
         self, case: MovementCase | None, received: Received, context: Context
@@ -227,10 +231,10 @@ class Binding:
         """Record the acceptance and tell everyone concerned."""
         data = with_edition(data, recorded)
         guarantor = data.guarantee().guarantor
-        told = [draft(recorded, guarantor)] if guarantor != context.member else []
+        told = [draft(context.member, recorded, guarantor)] if guarantor != context.member else []
         for member in everyone(data, context.member):
             if member != guarantor:
-                told += briefing(data, member)
+                told += briefing(data, context.member, member)
         return conclude(data, context, case=None, messages=told, transfers=orders, notices=notices)
 
     def _adopt(
@@ -239,10 +243,10 @@ class Binding:
         """Put a new edition in force and tell everyone: the old members by I7, new ones everything."""
         old = concerned(data.known())
         data = with_edition(data, edition)
-        told = [draft(edition, member) for member in old if member != context.member]
+        told = [draft(context.member, edition, member) for member in old if member != context.member]
         for member in everyone(data, context.member):
             if member not in old:
-                told += briefing(data, member)
+                told += briefing(data, context.member, member)
         return conclude(data, context, case=case, messages=told, transfers=orders)
 
     def _fitted(self, declaration: Declaration, body: Accept, context: Context) -> Refusal | None:

@@ -114,6 +114,10 @@ def crossing_service() -> Service:
         (NEW, restored("crossing.reopened")): Transition(_hear_reopened, (OPEN, CLOSED)),
         (OPEN, restored("crossing.reopened")): Transition(_hear_reopened, (OPEN, CLOSED)),
         (CLOSED, restored("crossing.reopened")): Transition(_hear_reopened, (OPEN, CLOSED)),
+        (OPEN, "crossing.refused"): Transition(_hear_refused, (OPEN,)),
+        (CLOSED, "crossing.refused"): Transition(_hear_refused, (CLOSED,)),
+        (OPEN, restored("crossing.refused")): Transition(_hear_refused, (OPEN,)),
+        (CLOSED, restored("crossing.refused")): Transition(_hear_refused, (CLOSED,)),
     }
     return Service("crossing", CrossingStatus, table)
 
@@ -182,6 +186,12 @@ def _hear(
     return _decide(_with(data, body), context, ())
 
 
+def _hear_refused(case: CrossingCase, received: Received, context: Context) -> Decision[CrossingStatus]:
+    """A member could not take the news: its customs must be told another way, and ours is the one to do it."""
+    notice = Notice(f"{context.member}/customs", "crossing.refused", {"by": received.origin})
+    return Decision(case.state, case.data, notices=(notice,))
+
+
 def _supervised(command: Command, body: Closure | Reopening, context: Context) -> Refusal | None:
     """Check that a supervisor of one of the two sides speaks of this case's crossing."""
     missing = need_role(command, ROLE_SUPERVISOR)
@@ -208,10 +218,11 @@ def _decide(data: CrossingStatus, context: Context, told: tuple[Draft, ...]) -> 
     customs = f"{context.member}/customs"
     state = CLOSED if data.in_force() else OPEN
     notice = Notice(customs, "crossing." + state, {"crossing": data.crossing})
-    return Decision(state, data, messages=told, notices=(notice,), viewers=(customs,))
+    return Decision(state, data, messages=told, notices=(notice,), parties=(customs,))
 
 
 def _tell(body: Closure | Reopening, kind: str, context: Context) -> tuple[Draft, ...]:
     """Tell every other member that can be reached."""
     others = sorted(context.reachable - {context.member})
-    return tuple(Draft(kind, f"{member}/customs", encode(body), MEDIA_TYPE) for member in others)
+    own, told = f"{context.member}/customs", encode(body)
+    return tuple(Draft(kind, own, f"{member}/customs", told, MEDIA_TYPE) for member in others)

@@ -85,6 +85,7 @@ def enquiry_service(reference: Reference) -> Service:
         (ASKED, "enquiry.e6"): Transition(rules.hear_reply, (ANSWERED,)),
         (ASKED, "enquiry.i20"): Transition(rules.hear_reply, (ANSWERED,)),
     }
+    table = {**table, (ASKED, "enquiry.refused"): Transition(rules.hear_refused, (ANSWERED,))}
     # An own question given back after a lost disk is asked again by hand; an own answer needs no keeping.
     lost = {(NEW, restored(kind)): Transition(rules.forget, (ANSWERED,)) for kind in _KINDS.values()}
     return Service("enquiry", Enquiry, {**table, **lost})
@@ -108,8 +109,8 @@ class _Rules:
         if body.member not in context.reachable:
             return Refusal.of(No.NOBODY_TO_FORWARD_TO, f"{body.member} cannot be reached", "/member")
         peer = f"{body.member}/customs"
-        told = Draft(_KINDS[type(body.question)], peer, encode(body.question), MEDIA_TYPE)
-        return Decision(ASKED, Enquiry(peer, body.question), messages=(told,), viewers=(command.party,))
+        told = Draft(_KINDS[type(body.question)], command.party, peer, encode(body.question), MEDIA_TYPE)
+        return Decision(ASKED, Enquiry(peer, body.question), messages=(told,), parties=(command.party,))
 
     def hear(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
         """A question arrives that a look-up must answer."""
@@ -119,7 +120,7 @@ class _Rules:
         customs = f"{context.member}/customs"
         asked = Notice(customs, "enquiry.asked", {"case": context.case_id, "kind": received.kind})
         data = Enquiry(received.origin, question)  # type: ignore[arg-type]
-        return Decision(OPEN, data, notices=(asked,), viewers=(customs,))
+        return Decision(OPEN, data, notices=(asked,), parties=(customs,))
 
     def hear_offices(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
         """A list of offices arrives: the register answers (eTIR 304 for each unknown one)."""
@@ -132,18 +133,17 @@ class _Rules:
             for office in unknown
         )
         reply = I20(unknown, faults)
-        told = Draft("enquiry.i20", received.origin, encode(reply), MEDIA_TYPE)
+        told = Draft("enquiry.i20", received.destination, received.origin, encode(reply), MEDIA_TYPE)
         return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,))
 
     def answer(self, case: EnquiryCase, command: Command, context: Context) -> Decision[Enquiry] | Refusal:
         """The looked-up answer goes back."""
-        del context
         if ROLE_CUSTOMS not in command.roles:
             return Refusal.of(No.ROLE_MISSING, "answering needs the role of customs")
         reply: Reply = command.body
         if type(reply) is not _REPLIES[type(case.data.question)]:
             return Refusal.of(No.BODY_WRONG, "this answers another kind of question")
-        told = Draft(_KINDS[type(reply)], case.data.peer, encode(reply), MEDIA_TYPE)
+        told = Draft(_KINDS[type(reply)], f"{context.member}/customs", case.data.peer, encode(reply), MEDIA_TYPE)
         data = msgspec.structs.replace(case.data, reply=reply)
         return Decision(ANSWERED, data, messages=(told,))
 
@@ -155,6 +155,11 @@ class _Rules:
         if received.origin != case.data.peer or type(reply) is not _REPLIES[type(case.data.question)]:
             return Refusal.of(No.NOT_AUTHORITY, "this is not the answer to the question that was asked")
         return Decision(ANSWERED, msgspec.structs.replace(case.data, reply=reply))
+
+    def hear_refused(self, case: EnquiryCase, received: Received, context: Context) -> Decision[Enquiry]:
+        """The member that was asked could not take the question: it is closed without an answer."""
+        notice = Notice(f"{context.member}/customs", "enquiry.refused", {"by": received.origin})
+        return Decision(ANSWERED, case.data, notices=(notice,))
 
     def forget(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
         """An own question or answer comes back; it is kept as closed."""

@@ -146,7 +146,7 @@ class _Rules:
         orders = (*booking.chain_accounts(terms, context.ledger), *booking.register(terms, holder_party))
         answer = {"reference": terms.reference, "terms_digest": booking.terms_digest(terms)}
         parties = tuple(party for party in (terms.chain, holder_party) if party[:2] == context.member)
-        return Decision(REGISTERED, Guarantee(terms), transfers=orders, viewers=parties, answer=answer)
+        return Decision(REGISTERED, Guarantee(terms), transfers=orders, parties=parties, answer=answer)
 
 
 def _cancel(case: GuaranteeCase, body: E3, context: Context) -> Decision[Guarantee] | Refusal:
@@ -175,7 +175,7 @@ def _cancel(case: GuaranteeCase, body: E3, context: Context) -> Decision[Guarant
 
 def _answer(kind: str, received: Received, body: E2 | E4) -> Draft:
     """Word an answer to a chain at another gateway."""
-    return Draft(kind, received.origin, encode(body), MEDIA_TYPE)
+    return Draft(kind, received.destination, received.origin, encode(body), MEDIA_TYPE)
 
 
 class Exposure(msgspec.Struct, frozen=True):

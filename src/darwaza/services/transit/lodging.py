@@ -7,16 +7,19 @@ member of departure checks it again with its own data, because it is the one tha
 import msgspec
 
 from darwaza.kernel.machine import Command, Context, Decision, Draft, Notice, Received, Refusal
+from darwaza.kernel.message import Refused
 from darwaza.services.transit.check import Reference, check_declaration
 from darwaza.services.transit.codes import ROLE_HOLDER
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.guard import fault, need_role, origin_member, read
 from darwaza.services.transit.message import Withdraw
 from darwaza.services.transit.movement import Movement, MovementCase
-from darwaza.services.transit.outcome import draft, viewers
+from darwaza.services.transit.outcome import customs_of, draft, parties
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.external import E9, E10, E11, E12, E13, E14
 from darwaza.standards.etir.value import Body, Declaration
+
+_refused = msgspec.json.Decoder(Refused).decode
 
 LODGED = "lodged"
 DECLINED = "declined"
@@ -99,7 +102,7 @@ class Lodging:
             return wrong
         data = msgspec.structs.replace(case.data, requested=body.declaration)
         asked = Notice(f"{context.member}/customs", "movement.amendment-requested", {"movement": context.case_id})
-        told = draft(E12(context.case_id), origin_member(received))
+        told = draft(context.member, E12(context.case_id), origin_member(received))
         return Decision(case.state, data, messages=(told,), notices=(asked,))
 
     def hear_e13(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
@@ -110,7 +113,9 @@ class Lodging:
         if origin_member(received) != case.data.known().holder_party[:2]:
             return Refusal.of(No.NOT_AUTHORITY, "only the holder's own gateway withdraws")
         data = msgspec.structs.replace(case.data, closed_reason=body.reason)
-        return Decision(WITHDRAWN, data, messages=(draft(E14(context.case_id), origin_member(received)),))
+        return Decision(
+            WITHDRAWN, data, messages=(draft(context.member, E14(context.case_id), origin_member(received)),)
+        )
 
     def hear_answer(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """E10 or E12: the member of departure took the data, or says what is wrong with them."""
@@ -121,6 +126,22 @@ class Lodging:
         data = msgspec.structs.replace(case.data, faults=body.faults)
         state = DECLINED if body.faults and case.state == LODGED else case.state
         return Decision(state, data, notices=_declined(data, body.faults, context))
+
+    def hear_refused(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
+        """Another gateway could not act on what was sent there: what waits for its word waits no longer."""
+        try:
+            body = _refused(received.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return Refusal.of(No.BODY_WRONG, f"not a refusal: {error}")
+        why = fault(Refusal(body.code, f"{received.origin}: {body.detail}"[:280], body.pointer))
+        asked = case.data.pending is not None and body.kind == "transit.i1"
+        lodged = case.state == LODGED and body.kind in {"transit.e9", "transit.e11"}
+        state = DECLINED if lodged or (asked and case.data.recorded is None) else case.state
+        pending = None if asked else case.data.pending
+        data = msgspec.structs.replace(case.data, pending=pending, faults=(why,))
+        detail = {"kind": body.kind, "code": body.code, "detail": body.detail}
+        notice = Notice(customs_of(context.member), "movement.refused", detail)
+        return Decision(state, data, notices=(notice, *_declined(data, (why,), context)))
 
     def hear_nothing_new(
         self, case: MovementCase, received: Received, context: Context
@@ -168,7 +189,7 @@ class Lodging:
             LODGED,
             kept,
             messages=() if body is None else _to_departure(body, declaration, context),
-            viewers=viewers(kept, context.member),
+            parties=parties(kept, context.member),
             ucr=declaration.ucr,
         )
 
@@ -183,8 +204,8 @@ class Lodging:
         return Decision(
             DECLINED if faults else LODGED,
             kept,
-            messages=(draft(answer, declaration.holder_party[:2]),),
-            viewers=viewers(kept, context.member),
+            messages=(draft(context.member, answer, declaration.holder_party[:2]),),
+            parties=parties(kept, context.member),
             ucr=declaration.ucr,
         )
 
@@ -225,11 +246,11 @@ def _forwarded(declaration: Declaration, received: Received, context: Context) -
 def _to_departure(body: Body, declaration: Declaration, context: Context) -> tuple[Draft, ...]:
     """Forward to the member of departure, unless it is this one."""
     departure = declaration.legs[0].member
-    return () if departure == context.member else (draft(body, departure),)
+    return () if departure == context.member else (draft(context.member, body, departure),)
 
 
 def _declined(data: Movement, faults: tuple[Fault, ...], context: Context) -> tuple[Notice, ...]:
     """Tell the holder what is wrong."""
-    if not faults or data.known().holder_party[:2] != context.member:
+    if not faults or data.declaration is None or data.known().holder_party[:2] != context.member:
         return ()
     return (Notice(data.known().holder_party, "movement.declined", msgspec.to_builtins(faults)),)

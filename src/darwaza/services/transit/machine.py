@@ -133,9 +133,13 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
     echoes = {
         (state, restored(kind)): Transition(lodging.hear_nothing_new, (state,))
         for state in (HEARD, LODGED, DECLINED, WITHDRAWN, RESERVED, *AFTER)
-        for kind in (*_ANSWERS, *_HOLDER_ANSWERS)
+        for kind in (*_ANSWERS, *_HOLDER_ANSWERS, "transit.refused")
     }
-    return before | early | echoes | _after(lodging, binding, release_facts)
+    refusals = {
+        (state, "transit.refused"): Transition(lodging.hear_refused, (state, DECLINED))
+        for state in (HEARD, LODGED, DECLINED, ASKING, RESERVED, WITHDRAWN, *AFTER)
+    }
+    return before | early | echoes | refusals | _after(lodging, binding, release_facts)
 
 
 def _after(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -> dict[tuple[str, str], Transition]:

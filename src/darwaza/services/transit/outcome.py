@@ -10,8 +10,7 @@ import msgspec
 
 from darwaza.kernel.machine import Context, Decision, Draft, Fact, Notice
 from darwaza.ledger.order import Order
-from darwaza.services.transit import booking
-from darwaza.services.transit.clock import next_deadline
+from darwaza.services.transit import booking, clock
 from darwaza.services.transit.codes import FACT_ENDED, FACT_GUARANTEE, FACT_RELEASED, FACT_UNDER_WAY
 from darwaza.services.transit.leg import DISCHARGED, Progress, progress
 from darwaza.services.transit.message import KINDS, EventMessage
@@ -24,12 +23,25 @@ from darwaza.standards.etir.wire import MEDIA_TYPE, encode
 CUSTOMS = "customs"
 """Local name of a member's customs, the addressee of transit messages."""
 
+ANNOUNCED = "movement.announced"
+"""Notice to customs: a movement, or another itinerary of one, is known here now."""
+
 _KIND_OF = {kind: name for name, kind in KINDS.items()}
 
 
-def draft(body: Body, member: str, *, kind: str | None = None, party: str = CUSTOMS) -> Draft:
-    """Address a message to a member's customs, or to another party of it."""
-    return Draft(kind or _KIND_OF[type(body)], f"{member}/{party}", encode(body), MEDIA_TYPE)
+def customs_of(member: str) -> str:
+    """Return the address of a member's customs."""
+    return f"{member}/{CUSTOMS}"
+
+
+def office_party(office: str) -> str:
+    """Return the address under which the cases that concern an office are found: ``PK/office-pktor``."""
+    return f"{office[:2]}/office-{office.lower()}"
+
+
+def draft(own: str, body: Body, member: str) -> Draft:
+    """Address a message of the own customs to another member's."""
+    return Draft(_KIND_OF[type(body)], customs_of(own), customs_of(member), encode(body), MEDIA_TYPE)
 
 
 def everyone(movement: Movement, own: str) -> tuple[str, ...]:
@@ -62,11 +74,15 @@ def conclude(
     """
     now = progress(movement)
     declaration = movement.known()
+    movement = _passed(movement, now, context.now)
     movement, orders, chain = settle(movement, now, context)
     # An accepted case's state is what its events came to, so it need not be computed again.
     was = None if case is None or case.data.recorded is None else case.state
     stated = [*facts, *_facts(movement, now, was)]
     told = [*notices, *chain]
+    if was is None or (case is not None and case.data.recorded != movement.recorded):
+        # Offices learn of a movement before the truck arrives; the gateway looks whether a closure stops its clocks.
+        told.append(Notice(customs_of(context.member), ANNOUNCED, {"movement": context.case_id}))
     if was in {"accepted", "held"} and now.state == "moving" and movement.guarantee().guarantor == context.member:
         told.append(chain_notice(movement, context, "in-use", context.now))
     if declaration.holder_party[:2] == context.member and was != now.state:
@@ -78,22 +94,32 @@ def conclude(
         transfers=(*transfers, *orders),
         facts=tuple(stated),
         awaits=declaration.release_requires if movement.release == "awaiting" else (),
-        remind_at=next_deadline(movement, now),
+        remind_at=clock.next_deadline(movement, now),
         notices=tuple(told),
-        viewers=viewers(movement, context.member),
+        parties=parties(movement, context.member),
         ucr=declaration.ucr,
         answer=answer if answer is not None else {"state": now.state, "discrepancies": len(now.discrepancies)},
     )
 
 
-def viewers(movement: Movement, own: str) -> tuple[str, ...]:
-    """Return the parties of this gateway that may see the movement: its holder, its chain, customs."""
-    parties = [f"{own}/{CUSTOMS}"]
+def _passed(movement: Movement, now: Progress, at: datetime) -> Movement:
+    """Let the clocks run again that stood for a crossing which is no longer ahead: it was passed, or avoided."""
+    for item in movement.suspensions:
+        if item.until is None and not clock.heads_for(now, item.crossing):
+            movement = clock.resume(movement, item.closure, at)
+    return movement
+
+
+def parties(movement: Movement, own: str) -> tuple[str, ...]:
+    """Return the parties of this gateway that may see the movement: customs, its offices, the chain, the holder."""
+    found = [customs_of(own), *(office_party(event.stamp.office) for event in movement.events)]
     if movement.terms is not None:
-        parties.append(movement.terms.chain)
+        found.append(movement.terms.chain)
     if movement.declaration is not None:
-        parties.append(movement.declaration.holder_party)
-    return tuple(party for party in parties if party[:2] == own)
+        found.append(movement.declaration.holder_party)
+        for leg in movement.declaration.legs:
+            found += (office_party(leg.entry_office), office_party(leg.exit_office))
+    return tuple(dict.fromkeys(party for party in found if party[:2] == own))
 
 
 def _facts(movement: Movement, now: Progress, was: str | None) -> list[Fact]:
@@ -172,14 +198,14 @@ def chain_notice(movement: Movement, context: Context, what: str, at: datetime) 
     return Notice(terms.chain, "guarantee." + what, msgspec.to_builtins(told))
 
 
-def briefing(movement: Movement, member: str) -> tuple[Draft, ...]:
+def briefing(movement: Movement, own: str, member: str) -> tuple[Draft, ...]:
     """Tell a member everything it needs before the truck arrives: I15, the edition in force, each own event."""
     first, acceptance = movement.accepted, movement.acceptance
     if first is None or acceptance is None or movement.recorded is None:
         return ()
     etir = tuple(event for event in movement.events if isinstance(event, I9 | I11 | I13 | I17))
-    own = tuple(event for event in movement.events if not isinstance(event, I9 | I11 | I13 | I17))
-    told = [draft(I15(first, acceptance, etir), member)]
+    others = tuple(event for event in movement.events if not isinstance(event, I9 | I11 | I13 | I17))
+    told = [draft(own, I15(first, acceptance, etir), member)]
     if movement.original is not None:
-        told.append(draft(movement.recorded, member))
-    return (*told, *(draft(EventMessage(event), member) for event in own))
+        told.append(draft(own, movement.recorded, member))
+    return (*told, *(draft(own, EventMessage(event), member) for event in others))

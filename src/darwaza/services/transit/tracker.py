@@ -72,7 +72,7 @@ def _stock(case: PoolCase | None, command: Command, context: Context) -> Decisio
         if context.ledger.account(account) is None
     ]
     move = Move(f"stock:{body.id}", world, pool, body.count)
-    return Decision(RUNNING, Pool(body.office), transfers=(*orders, move), viewers=(owner,))
+    return Decision(RUNNING, Pool(body.office), transfers=(*orders, move), parties=(owner,))
 
 
 def _retire(case: PoolCase, command: Command, context: Context) -> Decision[Pool] | Refusal:

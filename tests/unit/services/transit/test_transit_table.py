@@ -46,6 +46,8 @@ INPUTS = (
     *COMMAND_KINDS,
     *KINDS,
     *(restored(kind) for kind in KINDS),
+    "transit.refused",
+    restored("transit.refused"),
     ELAPSED,
     *("fact " + name for name in reference().release_facts),
 )

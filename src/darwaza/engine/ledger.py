@@ -1,0 +1,227 @@
+"""The ledger inside one batch: the book over the store, and the rows it becomes in the batch's transaction.
+
+The book is made when the first rule or order asks for it, so a batch without money pays nothing. Its time never runs
+back: a clock that was set back leaves the ledger at the time of its last transfer until it has caught up.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from darwaza.kernel import instant
+from darwaza.kernel.machine import Refusal
+from darwaza.ledger.account import Account, Balance
+from darwaza.ledger.asset import asset_from_text
+from darwaza.ledger.book import Book
+from darwaza.ledger.order import Group
+from darwaza.ledger.posting import apply_group, expire
+from darwaza.ledger.transfer import Phase, RefusedOrder, Transfer
+from darwaza.ports.store import AccountRow, BalanceRow, Changes, RefusedOrderRow, Store, TransferRow
+
+TEXTS_KEPT = 4_096
+"""Instants and assets come again and again; so many are not read and written anew."""
+
+_asset = lru_cache(TEXTS_KEPT)(asset_from_text)
+_instant = lru_cache(TEXTS_KEPT)(instant.from_text)
+_text = lru_cache(TEXTS_KEPT)(instant.to_text)
+_asset_text = lru_cache(TEXTS_KEPT)(str)
+_encode = msgspec.msgpack.Encoder().encode
+_decode_refused = msgspec.msgpack.Decoder(RefusedOrder).decode
+
+
+class LedgerEnd(msgspec.Struct, frozen=True):
+    """Where the stored ledger ends.
+
+    Attributes:
+        sequence: of its last transfer, 0 for none.
+        at: when that was applied; None for none.
+    """
+
+    sequence: int = 0
+    at: datetime | None = None
+
+    @classmethod
+    def of(cls, store: Store) -> "LedgerEnd":
+        """Read it."""
+        row = store.last_transfer()
+        return cls() if row is None else cls(row.sequence, _instant(row.applied_at))
+
+
+class StoredLedger:
+    """Reads the ledger as committed; see ``darwaza.ledger.book.LedgerReader``.
+
+    Attributes:
+        heads: sequence of the newest transfer of every account read so far.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.heads: dict[str, int] = {}
+        self._store = store
+
+    def accounts(self, ids: Collection[str]) -> Iterable[Account]:
+        """Read accounts by their ids."""
+        for terms, totals in self._store.accounts(ids):
+            self.heads[terms.id] = totals.last_sequence
+            yield account_from(terms, totals)
+
+    def answers(self, ids: Collection[str]) -> Iterable[Transfer | RefusedOrder]:
+        """Read what these order ids were answered with before."""
+        found: list[Transfer | RefusedOrder] = [transfer_from(row) for row in self._store.transfers(ids)]
+        found.extend(_decode_refused(row.refused) for row in self._store.refused_orders(ids))
+        return found
+
+    def ends(self, hold_ids: Collection[str]) -> Iterable[Transfer]:
+        """Read the transfers that ended these holds."""
+        return [transfer_from(row) for row in self._store.ends(hold_ids)]
+
+
+class Entries:
+    """See the module.
+
+    Attributes:
+        book: the ledger as this batch has it.
+    """
+
+    def __init__(self, store: Store, end: LedgerEnd, now: datetime) -> None:
+        self._stored = StoredLedger(store)
+        self._end = end
+        at = now if end.at is None else max(now, end.at)
+        self.book = Book(self._stored, now=at, next_sequence=end.sequence + 1)
+
+    @property
+    def end(self) -> LedgerEnd:
+        """Where the ledger ends after this batch."""
+        sequence = self.book.next_sequence - 1
+        return self._end if sequence == self._end.sequence else LedgerEnd(sequence, self.book.now)
+
+    def place(self, orders: tuple[Any, ...], case_id: str | None) -> Refusal | None:
+        """Apply the orders of one decision, or none of them.
+
+        Returns:
+            The refusal, whose pointer is blank: the caller's request has no such field.
+
+        Raises:
+            ValueError: a fault of the rule that ordered; nothing was applied.
+        """
+        answer = apply_group(Group(orders, case_id), self.book)
+        return msgspec.structs.replace(answer, pointer="") if isinstance(answer, Refusal) else None
+
+    def expire(self, hold_ids: Iterable[str]) -> None:
+        """End holds whose time is over."""
+        expire(hold_ids, self.book)
+
+    def write(self, changes: Changes) -> None:
+        """Put everything the book has recorded into the batch's changes."""
+        made = self.book.changes()
+        heads, at_text = self._stored.heads, _text(self.book.now)
+        opened: dict[tuple[str, str], None] = {}
+        for transfer in made.transfers:
+            expires_at = None if transfer.expires_at is None else _text(transfer.expires_at)
+            debit, credit, sequence = transfer.debit_account, transfer.credit_account, transfer.sequence
+            changes.transfers.append(
+                TransferRow(
+                    sequence,
+                    transfer.id,
+                    transfer.phase.value,
+                    debit,
+                    credit,
+                    _asset_text(transfer.asset),
+                    transfer.amount_minor,
+                    transfer.released_minor,
+                    transfer.hold_id,
+                    expires_at,
+                    transfer.case_id,
+                    transfer.reference,
+                    at_text,
+                    heads.get(debit, 0),
+                    heads.get(credit, 0),
+                )
+            )
+            heads[debit] = heads[credit] = sequence
+            if expires_at is not None:
+                opened[expires_at, transfer.id] = None
+            elif transfer.hold_id is not None:
+                self._end_hold(transfer.hold_id, opened, changes)
+        changes.holds_opened.extend(opened)
+        for account in (*made.opened, *made.changed):
+            changes.balances[account.id] = _balance_row(account, heads.get(account.id, 0))
+        for account in (*made.opened, *made.amended):
+            changes.accounts[account.id] = _account_row(account)
+        changes.refused_orders.extend(RefusedOrderRow(one.order.id, _encode(one)) for one in made.refused)
+
+    def _end_hold(self, hold_id: str, opened: dict[tuple[str, str], None], changes: Changes) -> None:
+        hold = self.book.answer(hold_id)
+        if not isinstance(hold, Transfer) or hold.expires_at is None:
+            return
+        standing = (_text(hold.expires_at), hold_id)
+        # A hold that came and went in this batch never stands among the open ones.
+        if standing in opened:
+            del opened[standing]
+        else:
+            changes.holds_ended.append(standing)
+
+
+def account_from(terms: AccountRow, totals: BalanceRow) -> Account:
+    """An account as stored."""
+    return Account(
+        id=terms.id,
+        owner=terms.owner,
+        asset=_asset(terms.asset),
+        kind=terms.kind,
+        floor_minor=terms.floor_minor,
+        ceiling_minor=terms.ceiling_minor,
+        debits_blocked=bool(terms.debits_blocked),
+        credits_blocked=bool(terms.credits_blocked),
+        opened_at=_instant(terms.opened_at),
+        closed_at=None if terms.closed_at is None else _instant(terms.closed_at),
+        balance=Balance(*totals[1:5]),
+    )
+
+
+def transfer_from(row: TransferRow) -> Transfer:
+    """A transfer as stored."""
+    return Transfer(
+        row.sequence,
+        row.id,
+        Phase(row.phase),
+        row.debit_account,
+        row.credit_account,
+        _asset(row.asset),
+        row.amount_minor,
+        row.released_minor,
+        row.hold_id,
+        None if row.expires_at is None else _instant(row.expires_at),
+        row.case_id,
+        row.reference,
+        _instant(row.applied_at),
+    )
+
+
+def _account_row(account: Account) -> AccountRow:
+    return AccountRow(
+        account.id,
+        account.owner,
+        _asset_text(account.asset),
+        account.kind,
+        account.floor_minor,
+        account.ceiling_minor,
+        int(account.debits_blocked),
+        int(account.credits_blocked),
+        _text(account.opened_at),
+        None if account.closed_at is None else _text(account.closed_at),
+    )
+
+
+def _balance_row(account: Account, head: int) -> BalanceRow:
+    balance = account.balance
+    return BalanceRow(
+        account.id,
+        balance.debits_posted,
+        balance.debits_pending,
+        balance.credits_posted,
+        balance.credits_pending,
+        head,
+    )
