@@ -5,6 +5,7 @@ ML-DSA-44 key signs, so every run writes the same bytes. Each folder has a ``cas
 ``README.md`` for people, with one line for each file.
 """
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +15,17 @@ import msgspec
 from tools.vectors_corridor import AF, ONE, PK, UZ
 from tools.vectors_evidence import evidence_cases, fork_cases
 from tools.vectors_stage import (
+    BACK_LOG,
     BODY,
     BOTH,
     FORTH,
     FORTH_LOG,
     OFFER,
     SENT,
+    SENT_AT,
     TAKEN,
     WITNESSED,
+    WITNESSED_AT,
     Case,
     Log,
     falsified,
@@ -29,12 +33,14 @@ from tools.vectors_stage import (
     retimed,
 )
 
-from darwaza.kernel import batch
+from darwaza.kernel import batch, carrier, instant
 from darwaza.kernel.evidence import Evidence
 from darwaza.kernel.fork import ForkProof
 from darwaza.kernel.message import Header, body_digest, encode_header
 from darwaza.kernel.naming import KeyRole, Lane
 from darwaza.kernel.note import Note, Signer, format_note
+from darwaza.kernel.request import authorize
+from darwaza.testing.cast import Keyring
 
 FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
 
@@ -211,6 +217,68 @@ def _checkpoints() -> list[Case]:
     ]
 
 
+# --- signed requests and carrier files ---
+
+
+def _requests() -> list[Case]:
+    target = "/link/v1/leaves?origin=darwaza.example%2Fcarec%2FPK-to-UZ%2F0&start=17"
+    sent_s = instant.to_seconds(SENT_AT)
+
+    def authorization(member: str, ring: Keyring) -> str:
+        return authorize("GET", target, SENT_AT, corridor=ONE.name, member=member, key=ring.signing_key(KeyRole.LOG))
+
+    good = authorization("PK", PK)
+
+    def case(name: str, result: str, about: str, value: str = good, **changes: Any) -> Case:
+        more = {"method": "GET", "target": target, "now_s": sent_s} | changes
+        return Case(f"{name}.txt", value.encode(), result, about, more)
+
+    return [
+        case("good", "good", "Signed by PK for this request at this second."),
+        case("good-late", "good", "300 seconds later.", now_s=sent_s + 300),
+        case("good-early", "good", "300 seconds before.", now_s=sent_s - 300),
+        case("bad-late", "request_stale", "301 seconds later.", now_s=sent_s + 301),
+        case("bad-early", "request_stale", "301 seconds before.", now_s=sent_s - 301),
+        case("bad-method", "request_unsigned", "For another method.", method="POST"),
+        case("bad-target", "request_unsigned", "For another index.", target=target.replace("17", "18")),
+        case("bad-key", "request_unsigned", "With another member's key.", authorization("PK", UZ)),
+        case("bad-member", "request_unsigned", "By another member.", authorization("UZ", UZ)),
+        case("bad-scheme", "request_unsigned", "Another scheme.", good.replace("Darwaza ", "Bearer ")),
+        case("bad-base64", "request_unsigned", "No base64.", good[:-2] + "!!"),
+        case("bad-note", "request_unsigned", "No signed note.", "Darwaza bm8gbm90ZQ=="),
+    ]
+
+
+def _carriers() -> list[Case]:
+    file = io.BytesIO()
+    carrier.write(file, carrier.Head(ONE.name, "PK", "UZ", instant.to_text(SENT_AT)))
+    head = file.getvalue()
+    first = batch.encode(
+        FORTH.origin, 0, format_note(FORTH_LOG.note(2)), [(one, BODY) for one in FORTH_LOG.entries[:2]]
+    )
+    carrier.write(file, carrier.Item(carrier.BATCH, first))
+    carrier.write(file, carrier.Item(carrier.NOTE, format_note(BACK_LOG.note(2, (PK, WITNESSED_AT)))))
+    good = file.getvalue()
+
+    def case(name: str, raw: bytes, result: str, about: str, *items: str) -> Case:
+        return Case(f"{name}.carrier", raw, result, about, {"items": list(items)})
+
+    def longer(piece: bytes) -> bytes:
+        return good + len(piece).to_bytes(4, "big") + piece
+
+    return [
+        case("good", good, "good", "A batch of PK's log and a receipt for UZ's.", "batch", "note"),
+        case("good-empty", head, "good", "A head and nothing else."),
+        case("bad-magic", good[1:], "carrier_malformed", "Does not begin as it must."),
+        case("bad-no-head", carrier.MAGIC, "carrier_malformed", "Ends before its head."),
+        case("bad-head", carrier.MAGIC + b"\x00\x00\x00\x01\x90", "carrier_malformed", "A head without fields."),
+        case("bad-cut", good[:-1], "carrier_malformed", "Cut off in its second item.", "batch"),
+        case("bad-cut-length", good + b"\x00\x00", "carrier_malformed", "Cut off in a length.", "batch", "note"),
+        case("bad-item", longer(b"\x90"), "carrier_malformed", "An item without fields.", "batch", "note"),
+        case("bad-length", good + b"\xff" * 4, "carrier_item_too_large", "A length over the limit.", "batch", "note"),
+    ]
+
+
 # --- writing ---
 
 _BY_KEYS = "judged by the keys of `../corridor/version-1.note`"
@@ -223,6 +291,8 @@ FOLDERS = {
         f"Batches of one log, for spec/link.md, {_BY_KEYS}. `after` names what the reader took before.",
     ),
     "checkpoint": (_checkpoints, f"Checkpoints, for spec/link.md, {_BY_KEYS} as of the log `{FORTH.origin}`."),
+    "request": (_requests, f"Authorization headers of signed requests, for spec/link.md, {_BY_KEYS} as of PK."),
+    "carrier": (_carriers, "Carrier files, for spec/link.md. `items` are the kinds of those that can be read."),
     "evidence": (evidence_cases, f"Evidence files, for spec/evidence.md, {_CHECKED}"),
     "fork": (fork_cases, f"Fork proofs, for spec/evidence.md, {_CHECKED}"),
 }

@@ -27,8 +27,8 @@ CLOCK_SKEW_S_MAX = 300
 CHECKPOINT_BYTES_MAX = 16_384
 
 # --- what one gateway grants itself ---
-BATCH_WAIT_S_MAX = 0.004
-"""A lone input never waits longer for company; an idle engine does not wait at all."""
+BATCH_WAIT_S_MAX = 0.003
+"""So long a busy engine gathers inputs after a transaction; an idle one does not wait at all."""
 ENGINE_INPUTS_MAX = 2_048
 """Inputs taken into one transaction."""
 ENGINE_QUEUE_MAX = 16_384
@@ -36,9 +36,9 @@ ENGINE_QUEUE_MAX = 16_384
 ENGINE_QUEUE_BYTES_MAX = 64 * 1_048_576
 BATCHES_IN_FLIGHT_MAX = 4
 """Batches of one lane sent and not yet acknowledged."""
-BATCH_GATHER_MESSAGES = 256
+BATCH_GATHER_MESSAGES = 64
 """So many messages go at once although a batch is in flight."""
-BATCH_GATHER_S_MAX = 0.02
+BATCH_GATHER_S_MAX = 0.006
 """Fewer go after this long."""
 BATCH_SEND_BYTES = 2 * 1_048_576
 """What one sent batch aims not to exceed; a single larger message still goes."""

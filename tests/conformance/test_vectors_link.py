@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ from tools.vectors_link import FOLDER, FOLDERS, generate, schemas
 from tools.vectors_stage import FORTH
 
 from darwaza.errors import DarwazaError
-from darwaza.kernel import batch
+from darwaza.kernel import batch, carrier, instant
 from darwaza.kernel.checkpoint import Checkpoint
 from darwaza.kernel.corridor import read
 from darwaza.kernel.examination import verify
 from darwaza.kernel.history import LaneKeys, keys_of
+from darwaza.kernel.key import Ed25519PublicKey
 from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_checkpoint
 from darwaza.kernel.merkle import EMPTY
 from darwaza.kernel.message import decode_header
-from darwaza.kernel.note import TYPE_ED25519, parse, verified
+from darwaza.kernel.note import TYPE_ED25519, Verifier, parse, verified
 from darwaza.kernel.reference import Reference
+from darwaza.kernel.request import authorized_by, signer_name
 from darwaza.kernel.tile import append_to_tiles
 
 MADE = generate()
@@ -152,3 +155,33 @@ def test_verdicts(folder, case):
     assert [check.number for check in verdict.checks] == list(range(1, len(verdict.checks) + 1))
     assert all(check.text.endswith(".") for check in verdict.checks)
     assert all(bool(check.code) != (check.outcome == "holds") for check in verdict.checks)
+
+
+@pytest.mark.parametrize("case", cases("request"))
+def test_signed_requests(case):
+    """A request counts when PK signed this very one not long ago, and is refused with its code otherwise."""
+    name, card = signer_name(FORTH.corridor, "PK"), read(content("corridor", "version-1.note"))[0].card("PK")
+    value, now = content("request", case["file"]).decode(), instant.from_seconds(case["now_s"])
+
+    def judged() -> str:
+        known = [Verifier(name, Ed25519PublicKey(card.keys.log))]
+        return authorized_by(value, case["method"], case["target"], now, known)
+
+    if case["result"] == "good":
+        assert judged() == name
+        return
+    with pytest.raises(DarwazaError) as refused:
+        judged()
+    assert refused.value.code == case["result"]
+
+
+@pytest.mark.parametrize("case", cases("carrier"))
+def test_carrier_files(case):
+    """What can be read of a file is read, and its end or its fault is told."""
+    file, found, result = BytesIO(content("carrier", case["file"])), [], "good"
+    try:
+        carrier.read_head(file)
+        found.extend(item.kind for item in carrier.read_items(file))
+    except DarwazaError as fault:
+        result = fault.code
+    assert (result, found) == (case["result"], case["items"])

@@ -51,8 +51,9 @@ class Signed(msgspec.Struct, frozen=True):
 def collect(engine: Engine, message_id: str, *, with_body: bool = True) -> bytes:
     """Make the evidence file of a message in an own log or a neighbour's.
 
-    Related messages of its case are added when they have their receipt and their body is small: first those that came
-    after it and may answer it, then earlier ones, as long as the file has room. Each can be exported by itself.
+    Messages of its case between the same two parties are added when they have their receipt and their body is small:
+    first those that came after it and may answer it, then earlier ones, as long as the file has room. Each can be
+    exported by itself.
 
     Args:
         engine: the gateway.
@@ -117,13 +118,18 @@ def _find(engine: Engine, message_id: str) -> LeafRow:
 
 
 def _related(engine: Engine, leaf: LeafRow) -> Iterator[LeafRow]:
-    """The other messages of the case whose bodies are small, in the order they are wanted."""
+    """The other messages of the case between the same two parties whose bodies are small, in the order they are wanted.
+
+    Messages of other parties are no business of whoever may see this one, even when they name the same case.
+    """
     own = decode_header(leaf.header)
+    parties = {own.origin, own.destination}
     others: dict[str, tuple[Header, LeafRow]] = {}
     for log_id, index, raw in engine.store.case_leaves(leaf.case_id):
         header = decode_header(raw)
         key = message_key(header)
-        if key != leaf.message_key and header.body_bytes <= ORDINARY_BODY_BYTES_MAX:
+        ours = {header.origin, header.destination} == parties and header.body_bytes <= ORDINARY_BODY_BYTES_MAX
+        if ours and key != leaf.message_key:
             # A message that came twice, over two lanes, stands in two logs: one of them will do.
             others.setdefault(key, (header, LeafRow(log_id, index, key, leaf.case_id, raw, b"")))
     in_time = sorted(others.values(), key=lambda one: (one[0].created_at, one[0].id))
@@ -185,7 +191,7 @@ def _other_lines(note: bytes, origin: str) -> int:
 def _judge(engine: Engine, origin: str, raw: bytes) -> Signed | None:
     """Find the corridor document whose keys signed a checkpoint, the one of the receipt's day before all others.
 
-    Lines that are false or by unknown keys are left out: a note that came back after a loss was stored as it came.
+    Lines that its keys cannot check, such as that of a witness who has changed its key since, are left out.
     """
     checkpoint, note = parse_checkpoint(raw)
     reader = engine.site.trust.cosigner_name(Lane.parse(origin).reader)

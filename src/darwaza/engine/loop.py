@@ -20,8 +20,6 @@ from darwaza.ports.transport import AskWitness, Errand, Reply, Transport
 
 log = structlog.get_logger("darwaza.engine")
 
-BUSY_INPUTS = 8
-"""After a batch of at least so many inputs the next one waits a moment for company."""
 QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
 
@@ -43,7 +41,7 @@ class Loop:
         self._queue: deque[tuple[Given, asyncio.Future[Outcome], int]] = deque()
         self._queue_bytes = 0
         self._scheduled = False
-        self._last_inputs = 0
+        self._ended_s = 0.0
         self._wakeup = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -67,10 +65,8 @@ class Loop:
         self._queue_bytes += bytes_held
         if not self._scheduled:
             self._scheduled = True
-            if self._last_inputs >= BUSY_INPUTS:
-                loop.call_later(config.BATCH_WAIT_S_MAX / 2, self._run_batch)
-            else:
-                loop.call_soon(self._run_batch)
+            # An idle engine takes a lone input at once. A busy one lets company gather since its last transaction.
+            loop.call_at(self._ended_s + config.BATCH_WAIT_S_MAX, self._run_batch)
         return future
 
     @property
@@ -89,7 +85,7 @@ class Loop:
             return
         self.batches += 1
         self.inputs += len(taken)
-        self._last_inputs = len(taken)
+        self._ended_s = asyncio.get_running_loop().time()
         for (_, future, _), outcome in zip(taken, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)

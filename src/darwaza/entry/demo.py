@@ -241,7 +241,7 @@ class Demo:
 
         self.until("everything is back", back)
         self.held(
-            f"its neighbours gave back what it had sent, and sent theirs again: all {len(before)} cases, in the same states"
+            f"its neighbours gave back what it had sent, and sent theirs again: all {len(before)} cases, as they were"
         )
         with corridor.client("PK", "bank") as bank:
             paper = self._paper("after.xml", sample.payment(9_999, uuid4()))

@@ -49,17 +49,29 @@ def verify(raw: bytes, reference: Reference | History, now: datetime) -> Verdict
     known = Reference.of(reference) if isinstance(reference, History) else reference
     record = Record()
     findings: tuple[Finding, ...] = ()
-    try:
-        found = _format_of(raw).format if len(raw) <= evidence.EVIDENCE_BYTES_MAX else evidence.FORMAT
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        found = ""
-        record.fails(FILE, FILE, "evidence_malformed", "This is not an evidence file, or it is damaged.")
-    else:
+    found = _format(raw, record)
+    if found:
         findings = _examine(raw, found, known, now, record)
     _knowledge(known, now, record)
     result, code = decide(record.checks)
     at = now.strftime(INSTANT_FORMAT)
     return Verdict(result, code, found, at, tuple(record.checks), findings, known.basis(now))
+
+
+def _format(raw: bytes, record: Record) -> str:
+    """What the file says it is; "" when it says nothing, which is then written down."""
+    if len(raw) > evidence.EVIDENCE_BYTES_MAX:
+        text = f"The file has {len(raw)} bytes; none of a known format has over {evidence.EVIDENCE_BYTES_MAX}."
+        record.fails(FILE, FILE, "evidence_too_large", text)
+        return ""
+    try:
+        # As text: from bytes, the decoder would pass over fields it does not look for even when they are no UTF-8.
+        found = _format_of(raw.decode()).format
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = ""
+    if not found:
+        record.fails(FILE, FILE, "evidence_malformed", "This is not an evidence file, or it is damaged.")
+    return found
 
 
 def _examine(raw: bytes, found: str, known: Reference, now: datetime, record: Record) -> tuple[Finding, ...]:

@@ -214,7 +214,9 @@ class Auditor:
         """Whether a gateway that lost its disk has back what its neighbours hold, in both directions."""
         sizes = {row.origin: row.size for row in store.logs()}
         return all(
-            sizes.get(origin, 0) >= log.held_max for origin, log in self.logs.items() if member in parties(origin)
+            sizes.get(origin, 0) >= log.held_max
+            for origin, log in self.logs.items()
+            if member in parties(origin) and origin not in self.forked
         )
 
     def check_logs(self, stores: dict[str, Store]) -> None:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import member_of
 from darwaza.ports.store import CaseFilter, CaseRow, Store
 from darwaza.services.documents.message import Accept, AddChunk, Document, Manifest, Offer, Open, Refuse, digest_of
-from darwaza.testing.auditor import BrokenError
+from darwaza.testing.auditor import BrokenError, parties
 
 if TYPE_CHECKING:
     from darwaza.testing.simulation import Simulation
@@ -88,10 +88,11 @@ class Parties:
             )
             self._wish(code, "open", Open(to, manifest, None, expires_at), then=partial(self._add_chunks, code, chunks))
             return
-        lasting = rng.random() < 0.5  # noqa: PLR2004
-        offer = Offer(
-            to, "A bill", "bill.xml", "application/xml", rng.randbytes(40), None, None if lasting else expires_at
-        )
+        self.offer(code, to, rng.choice((None, expires_at)))
+
+    def offer(self, code: str, to: str, expires_at: datetime | None = None) -> None:
+        """A party sends a document that fits into one message."""
+        offer = Offer(to, "A bill", "bill.xml", "application/xml", self._rng.randbytes(40), None, expires_at)
         self._wish(code, "offer", offer)
 
     def _add_chunks(self, code: str, chunks: list[bytes], opened: Accepted) -> None:
@@ -183,8 +184,13 @@ class Parties:
             f"{code}: {row.id} is {row.state}"
             for code, node in self._simulation.nodes.items()
             for row in node.store.scan_cases()
-            if row.state not in FINAL
+            if row.state not in FINAL and not self._is_cut_off(_decode(row.data))
         ]
+
+    def _is_cut_off(self, document: Document) -> bool:
+        """Whether a fork has stopped the link between its ends."""
+        ends = {member_of(document.sender), member_of(document.recipient)}
+        return any(set(parties(origin)) == ends for origin in self._simulation.auditor.forked)
 
     def check_agreed(self) -> None:
         """Both ends of every case agree, and what was handed over stays so.
@@ -196,10 +202,13 @@ class Parties:
         for code, store in stores.items():
             for row in store.scan_cases():
                 document = _decode(row.data)
+                if self._is_cut_off(document):
+                    continue
                 sender, recipient = member_of(document.sender), member_of(document.recipient)
                 other = recipient if code == sender else sender
                 self._check_pair(code, row, stores[other], gone_may_be=code == sender and row.state != "handed-over")
-        for code, memory in self._simulation.auditor.memories.items():
+        memories = {} if self._simulation.auditor.forked else self._simulation.auditor.memories
+        for code, memory in memories.items():
             for message_id, case_id in memory.accepted.items():
                 ended = stores[code].cases([case_id])[case_id].state
                 if self._handed_over.get(message_id) == case_id and ended != "handed-over":

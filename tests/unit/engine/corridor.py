@@ -7,7 +7,6 @@ from darwaza.engine.desk import answer_ask, cosigned_lines
 from darwaza.engine.intake import Acknowledge, Arrive, Attest, Cosigned, Settle, Submit, Witness
 from darwaza.kernel import batch
 from darwaza.kernel.checkpoint import parse_checkpoint
-from darwaza.kernel.message import body_digest
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.tile import consistency_proof
 from darwaza.kernel.witness import format_request, parse_cosignatures, parse_request
@@ -83,7 +82,3 @@ class Corridor:
         verdict = self.one(witness, Witness(request))
         assert verdict.status == 200, verdict
         return Attest(origin, witness, held.note, parse_cosignatures(verdict.body))
-
-
-def digest(body: bytes) -> str:
-    return body_digest(body)

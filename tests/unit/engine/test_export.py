@@ -219,18 +219,36 @@ def test_evidence_survives_the_loss_of_a_disk(corridor, tmp_path):
     assert (verdict.result, verdict.findings[0].grade) == (Result.VALID, "bilateral")
 
 
+def slip_in(corridor: Corridor, header: bytes) -> None:
+    """Make PK append what its engine would not make: the offer's header with changes, under another id."""
+    pk = corridor.engines["PK"]
+    log = pk.find_log(corridor.origin("PK", "UZ"))
+    (good, body) = pk.entries(log.row.id, 1, 2, 1 << 20)[0]
+    case_id = decode_header(good).case_id
+    unit = Unit(pk.site, pk.store, pk.logs, corridor.world.clock.now())
+    unit.queue(log.row.id, re.sub(rb'"id":"[0-9a-f]{8}', b'"id":"00000000', header), body, "PK other", case_id)
+    pk.store.commit(unit.finish())
+    pk.logs.update(unit.logs)
+
+
+def test_messages_of_other_parties_stay_out(corridor):
+    """Whoever may see one message of a case does not get those of others that name the same case."""
+    _, message_id = corridor.offer("PK/fbr", "UZ/customs")
+    pk = corridor.engines["PK"]
+    (good, _) = pk.entries(pk.find_log(corridor.origin("PK", "UZ")).row.id, 1, 2, 1 << 20)[0]
+    slip_in(corridor, good.replace(b"UZ/customs", b"UZ/police"))
+    corridor.carry("PK", "UZ")
+    for code in ("PK", "UZ"):
+        assert len(evidence.decode(collect(corridor.engines[code], message_id)).items) == 1
+
+
 def test_a_header_with_an_impossible_date_stops_nothing(corridor):
     """It goes into quarantine, its neighbours in the batch are handled once, and the link lives."""
     case_id, _ = corridor.offer("PK/fbr", "UZ/customs")
     pk = corridor.engines["PK"]
     log = pk.find_log(corridor.origin("PK", "UZ"))
-    (good, body) = pk.entries(log.row.id, 1, 2, 1 << 20)[0]
-    bad = re.sub(rb'"created_at":"2026-11', b'"created_at":"2026-13', good)
-    bad = re.sub(rb'"id":"[0-9a-f]{8}', b'"id":"00000000', bad)
-    unit = Unit(pk.site, pk.store, pk.logs, corridor.world.clock.now())
-    unit.queue(log.row.id, bad, body, "PK bad", case_id)
-    pk.store.commit(unit.finish())
-    pk.logs.update(unit.logs)
+    (good, _) = pk.entries(log.row.id, 1, 2, 1 << 20)[0]
+    slip_in(corridor, re.sub(rb'"created_at":"2026-11', b'"created_at":"2026-13', good))
     corridor.carry("PK", "UZ")
     uz = corridor.engines["UZ"]
     assert [row.code for row in uz.store.quarantined(9)] == ["header_malformed"]

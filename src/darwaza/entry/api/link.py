@@ -18,7 +18,7 @@ from darwaza.errors import DarwazaError, ForbiddenError, MalformedError
 from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
 from darwaza.kernel.request import authorized_by, signer_name
-from darwaza.kernel.tile import parse_tile_path
+from darwaza.kernel.tile import TILE_HASHES, Tile, parse_tile_path
 from darwaza.kernel.wire import (
     BATCH_MEDIA_TYPE,
     BATCHES_PATH,
@@ -30,6 +30,8 @@ from darwaza.kernel.wire import (
     WITNESS_PATH,
 )
 from darwaza.kernel.witness import REQUEST_BYTES_MAX, Verdict, parse_request
+
+ENTRIES = "entries/"
 
 Origin = Annotated[str, Meta(min_length=1, max_length=255)]
 
@@ -121,13 +123,26 @@ async def read_checkpoint(call: Call) -> Response:
 
 
 async def read_tile(call: Call) -> Response:
-    """A tile of a log kept here (C2SP tlog-tiles); hashes only, never a message."""
+    """A tile of a log kept here (C2SP tlog-tiles): hashes, or the headers they are of; never a body."""
     log = _log_by_id(call)
-    tile = parse_tile_path("tile/" + call.request.path_params["rest"])
+    rest: str = call.request.path_params["rest"]
+    if rest.startswith(ENTRIES):
+        return _entries(call, log, parse_tile_path("tile/0/" + rest.removeprefix(ENTRIES)))
+    tile = parse_tile_path("tile/" + rest)
     hashes = call.server.store.tile(log.row.id, tile.level, tile.number)[: tile.width * 32]
     if len(hashes) != tile.width * 32:
         raise MalformedError("there is no such tile", code="not_found")
     return Response(hashes, media_type="application/octet-stream")
+
+
+def _entries(call: Call, log: Log, tile: Tile) -> Response:
+    """An entry bundle: each header with its length in two bytes before it."""
+    start = tile.number * TILE_HASHES
+    rows = call.server.store.leaves(log.row.id, start, start + tile.width, config.BATCH_BYTES_MAX)
+    if len(rows) != tile.width:
+        raise MalformedError("there is no such tile", code="not_found")
+    bundle = b"".join(len(header).to_bytes(2, "big") + header for header, _ in rows)
+    return Response(bundle, media_type="application/octet-stream")
 
 
 def _log_by_id(call: Call) -> Log:

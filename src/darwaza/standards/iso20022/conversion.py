@@ -20,6 +20,7 @@ ties it to the quote.
 
 import copy
 import re
+from itertools import islice
 from typing import Final, NamedTuple
 
 from lxml import etree
@@ -176,13 +177,14 @@ class _Converter:
             if match is None or inner is None:
                 raise MalformedError(f"there is no {path[:80]!r}", code="supplement_wrong")
             position = int(match[2] or 1)
-            siblings = parent.findall(self._prefix + match[1])
-            if position > len(siblings):
+            tag = self._prefix + match[1]
+            sibling = next(islice(parent.iterchildren(tag), position - 1, None), None)
+            if sibling is None:
                 if position > 1:
                     raise MalformedError(f"there is no {path[:80]!r}", code="supplement_wrong")
-                siblings = [etree.Element(self._prefix + match[1])]
-                _insert(parent, parent_type, siblings[0])
-            parent, parent_type = siblings[position - 1], inner
+                sibling = etree.Element(tag)
+                _insert(parent, parent_type, sibling)
+            parent, parent_type = sibling, inner
         if parent_type.child(_local(element)) is None:
             raise MalformedError(f"there is no {path[:80]!r}", code="supplement_wrong")
         element.tail = None
@@ -221,10 +223,11 @@ def _numbered(parent: etree._Element) -> list[tuple[str, etree._Element]]:
 def _insert(parent: etree._Element, type_: ComplexType, element: etree._Element) -> None:
     """Insert a child after those that come before it, or share its name, in the definition's order."""
     order = [getattr(child, "name", "") for child in type_.children]
-    rank = order.index(_local(element))
-    later = set(order[rank + 1 :])
-    for position, sibling in enumerate(parent):
-        if _local(sibling) in later:
-            parent.insert(position, element)
-            return
-    parent.append(element)
+    later = set(order[order.index(_local(element)) + 1 :])
+    before = parent[-1] if len(parent) else None
+    while before is not None and _local(before) in later:
+        before = before.getprevious()
+    if before is None:
+        parent.insert(0, element)
+    else:
+        before.addnext(element)

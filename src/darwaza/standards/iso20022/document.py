@@ -13,14 +13,20 @@ from lxml import etree
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.standards.iso20022.definition import NAMESPACE_PREFIX
 
-DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Largest document in bytes: a bulk transfer of about 2,500 transactions."""
+DOCUMENT_BYTES_MAX: Final = 1_048_576
+"""Largest document in bytes: what a message between gateways can carry, and a bulk of 500 payments at least."""
 
 DOCUMENT_DEPTH_MAX: Final = 32
 """Deepest nesting of elements. The messages themselves reach 12; only supplementary data can go deeper."""
 
+DOCUMENT_CHILDREN_MAX: Final = 4_096
+"""Most children of one element. A schema's report on a wrong element counts the siblings before it; without a bound,
+a document of nothing but wrong elements would cost its size squared."""
+
 _ENCODING: Final = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"'>]{1,40})[\"']")
 _TOO_DEEP: Final = etree.XPath(f"boolean({'/*' * (DOCUMENT_DEPTH_MAX + 1)})")
+_TOO_WIDE: Final = etree.XPath(f"boolean(//*[*[{DOCUMENT_CHILDREN_MAX + 1}]])")
+_BYTES_PER_CHILD_MIN: Final = len("<a/>")
 _DETAIL_CHARACTERS_MAX: Final = 200
 _PARSER: Final = etree.XMLParser(
     encoding="utf-8",  # stated, so that a byte order mark or declaration cannot choose another one
@@ -42,8 +48,8 @@ def parse_document(data: bytes) -> etree._Element:
 
     Raises:
         TooLargeError: ``document_too_large``.
-        MalformedError: ``encoding_wrong`` (not UTF-8), ``doctype_forbidden``, ``xml_wrong`` (not well-formed) or
-            ``document_too_deep``.
+        MalformedError: ``encoding_wrong`` (not UTF-8), ``doctype_forbidden``, ``xml_wrong`` (not well-formed),
+            ``document_too_deep`` or ``document_too_wide``.
     """
     if len(data) > DOCUMENT_BYTES_MAX:
         raise TooLargeError(f"over {DOCUMENT_BYTES_MAX} bytes", code="document_too_large")
@@ -60,6 +66,8 @@ def parse_document(data: bytes) -> etree._Element:
         raise MalformedError(str(error.msg)[:_DETAIL_CHARACTERS_MAX], code="xml_wrong") from error
     if _TOO_DEEP(root):
         raise MalformedError(f"over {DOCUMENT_DEPTH_MAX} elements deep", code="document_too_deep")
+    if len(data) > DOCUMENT_CHILDREN_MAX * _BYTES_PER_CHILD_MIN and _TOO_WIDE(root):
+        raise MalformedError(f"over {DOCUMENT_CHILDREN_MAX} children of one element", code="document_too_wide")
     return root
 
 

@@ -110,7 +110,10 @@ class _Resolver:
         if key not in self._shapes:
             type_ = self._definition.types[type_name]
             fields = tuple(self._field(*declared, type_) for declared in _declared(part))
-            by_path = {field.path: field for field in fields if field.element is not None}
+            by_path: dict[str, Field] = {}
+            for field in fields:
+                if field.element is not None and by_path.setdefault(field.path, field) is not field:
+                    raise InvariantError(f"{part.__name__}: two fields at {field.path}")
             self._shapes[key] = Shape(part, type_, fields, self._node("", type_, by_path))
         return self._shapes[key]
 

@@ -1,5 +1,6 @@
 """Bytes from anywhere give a document or a coded error, and never reach out."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,12 @@ from hypothesis import strategies as st
 from tests.unit.standards.iso20022.samples import attempt, credit_transfer
 
 from darwaza.errors import MalformedError, MessageError, TooLargeError
-from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, parse_document
+from darwaza.standards.iso20022.document import (
+    DOCUMENT_BYTES_MAX,
+    DOCUMENT_CHILDREN_MAX,
+    DOCUMENT_DEPTH_MAX,
+    parse_document,
+)
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.part import Message
 
@@ -93,6 +99,27 @@ def test_depth_limit() -> None:
             parse_document(data)
         else:
             assert refusal(data).code in {"document_too_deep", "xml_wrong"}
+
+
+def test_width_limit() -> None:
+    """Children are bounded, so that a document of nothing but wrong elements is refused in its own time."""
+    for count, code in ((DOCUMENT_CHILDREN_MAX, None), (DOCUMENT_CHILDREN_MAX + 1, "document_too_wide")):
+        data = GOOD.replace(b"<Ustrd>Invoice 42 of 2026-10-30</Ustrd>", b"<Ustrd>a</Ustrd>" * count)
+        outcome = attempt(read, data)
+        assert getattr(outcome, "code", None) == code
+    transaction = GOOD[GOOD.index(b"<CdtTrfTxInf>") : GOOD.index(b"</FIToFI")]
+    flood = transaction.replace(b"<Ustrd>", b"<Ustrd/>" * (DOCUMENT_CHILDREN_MAX - 1) + b"<Ustrd>")
+    data = GOOD.replace(transaction, flood * (DOCUMENT_BYTES_MAX // len(flood) - 1))
+    started = time.process_time()
+    assert refusal_of_reading(data).code == "value_wrong"
+    assert time.process_time() - started < 20
+
+
+def refusal_of_reading(data: bytes) -> MessageError:
+    """Return what reading raises."""
+    with pytest.raises(MessageError) as caught:
+        read(data)
+    return caught.value
 
 
 def test_deep_supplementary_data() -> None:

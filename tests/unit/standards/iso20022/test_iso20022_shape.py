@@ -49,15 +49,22 @@ class Missing(Part, frozen=True, kw_only=True):
     nothing: Annotated[str, At("Nothing", "PmtId/Nothing")]
 
 
+class Twice(Part, frozen=True, kw_only=True):
+    """Has two fields for one element."""
+
+    one: Annotated[date | None, At("IntrBkSttlmDt")] = None
+    other: Annotated[str | None, At("IntrBkSttlmDt")] = None
+
+
 class Stricter(Part, frozen=True, kw_only=True):
     """Requires what the schema leaves open."""
 
     settled_on: Annotated[date, At("IntrBkSttlmDt")]
 
 
-@pytest.mark.parametrize("part", [Repeating, ThroughRepeating, WrongKind, AmountOfText, Missing])
+@pytest.mark.parametrize("part", [Repeating, ThroughRepeating, WrongKind, AmountOfText, Missing, Twice])
 def test_mistakes_in_parts_are_found(part: type[Part]) -> None:
-    """A path into a repeating element, a type that does not fit and a missing element are the author's errors."""
+    """A path into a repeating element, a type that does not fit, a missing element: the author must change it."""
     with pytest.raises(InvariantError):
         shape_of(part, DEFINITION, TRANSACTION)
 

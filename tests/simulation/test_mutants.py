@@ -1,0 +1,138 @@
+"""The simulation is worth its time: whoever breaks the engine in one of these ways is caught within a few seeds."""
+
+import functools
+
+import msgspec
+import pytest
+
+from darwaza.engine import arrival, courier, recovery
+from darwaza.engine import unit as unit_module
+from darwaza.engine.engine import Engine
+from darwaza.errors import FatalError, InvariantError, SignatureError
+from darwaza.kernel.link import Fresh, Repeat, judge, read_checkpoint
+from darwaza.kernel.merkle import leaf_hash
+from darwaza.testing.auditor import BrokenError
+from darwaza.testing.simulation import Simulation
+
+SEEDS = range(40)
+
+
+def fresh(batch, verifiers, required):
+    checkpoint, note = read_checkpoint(batch.checkpoint, origin=batch.origin, verifiers=verifiers, required=required)
+    return Fresh(checkpoint, note, 0, [leaf_hash(header) for header, _ in batch.entries])
+
+
+def acknowledge_before_commit(patch):
+    commit = Engine._commit
+
+    def mutant(self, unit):
+        try:
+            commit(self, unit)
+        except FatalError:
+            self.logs.update(unit.logs)
+
+    patch(Engine, "_commit", mutant)
+
+
+def take_repeats_again(patch):
+    def mutant(batch, **arguments):
+        verdict = judge(batch, **arguments)
+        again = isinstance(verdict, Repeat)
+        return fresh(batch, arguments["verifiers"], arguments["required"]) if again else verdict
+
+    patch(arrival, "judge", mutant)
+
+
+def cosign_unseen_root(patch):
+    def mutant(batch, **arguments):
+        try:
+            return judge(batch, **arguments)
+        except SignatureError as fault:
+            if fault.code != "root_wrong":
+                raise
+            return fresh(batch, arguments["verifiers"], arguments["required"])
+
+    patch(arrival, "judge", mutant)
+
+
+def reuse_indexes_after_a_loss(patch):
+    settle = recovery.settle
+
+    def mutant(engine, unit, given):
+        outcome = settle(engine, unit, given)
+        if outcome.send_from is None:
+            unit.unheard.clear()
+            return recovery._heard(unit, unit.log(engine.find_log(given.origin).row.id), outcome.take_back_from)
+        return outcome
+
+    patch(recovery, "settle", mutant)
+
+
+def expose_before_asking(patch):
+    patch(unit_module.Unit, "is_heard", lambda self, log_id: True)
+
+
+def listen_before_catching_up(patch):
+    patch(Engine, "check_caught_up", lambda self, unit, peer: None)
+
+
+def believe_bodies(patch):
+    patch(arrival, "check_body", lambda header, body: None)
+
+
+def forget_the_tail(patch):
+    tail = recovery._tail
+    patch(recovery, "_tail", lambda *arguments: msgspec.structs.replace(tail(*arguments), kept=[]))
+
+
+def forget_what_was_said(patch):
+    patch(arrival._Arrival, "_sent_before", lambda self, header: ((), None))
+
+
+def ignore_keys_of_commands(patch):
+    patch(unit_module.Unit, "answer", lambda self, party, key: None)
+
+
+def never_ask_again(patch):
+    patch(courier, "_is_quiet", lambda lane, row, now_s: False)
+
+
+def rebuild_nothing(patch):
+    patch(recovery, "_rebuild", lambda *arguments: True)
+
+
+MUTANTS = [
+    acknowledge_before_commit,
+    take_repeats_again,
+    cosign_unseen_root,
+    reuse_indexes_after_a_loss,
+    expose_before_asking,
+    listen_before_catching_up,
+    believe_bodies,
+    forget_the_tail,
+    forget_what_was_said,
+    ignore_keys_of_commands,
+    never_ask_again,
+    rebuild_nothing,
+]
+
+
+@functools.cache
+def unbroken(seed):
+    Simulation(seed).run()
+    return True
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_mutant_is_caught(mutant, monkeypatch):
+    """A seed that the engine lives through, the mutant does not."""
+    with monkeypatch.context() as context:
+        mutant(context.setattr)
+        for seed in SEEDS:
+            try:
+                Simulation(seed).run()
+            except (BrokenError, InvariantError, ArithmeticError, LookupError):
+                break
+        else:
+            pytest.fail(f"{mutant.__name__} lived through {len(SEEDS)} seeds")
+    assert unbroken(seed)
