@@ -208,13 +208,18 @@ def _check_new(tables: Tables, changes: Changes) -> None:
             _refuse(f"notice {notice.sequence} does not follow {sequence - 1}")
 
 
-def _check_ledger(tables: Tables, changes: Changes) -> None:
-    """No gap in the transfers, no id twice, no hold ended twice, and every account named exists with its totals."""
-    accounts = tables.accounts.keys() | changes.accounts.keys()
+def _check_accounts(tables: Tables, changes: Changes) -> None:
+    """An account stays what it was opened as."""
     for account in changes.accounts.values():
         former = tables.accounts.get(account.id, account)
         if (account[:4], account.opened_at) != (former[:4], former.opened_at):
             _refuse(f"account {account.id} becomes another one")
+
+
+def _check_ledger(tables: Tables, changes: Changes) -> None:
+    """No gap in the transfers, no id twice, no hold ended twice, and every account named exists with its totals."""
+    accounts = tables.accounts.keys() | changes.accounts.keys()
+    _check_accounts(tables, changes)
     if accounts != tables.balances.keys() | changes.balances.keys():
         _refuse("an account without totals, or totals without an account")
     ids: set[str] = set()

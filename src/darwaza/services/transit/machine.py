@@ -24,8 +24,12 @@ from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.services.transit import acts
 from darwaza.services.transit.binding import ASKING, HEARD, RESERVED, Binding
 from darwaza.services.transit.check import Reference
+from darwaza.services.transit.closure import crossing_service
+from darwaza.services.transit.enquiry import enquiry_service
+from darwaza.services.transit.guarantee import guarantee_service
 from darwaza.services.transit.lodging import DECLINED, LODGED, WITHDRAWN, Lodging
 from darwaza.services.transit.movement import Movement
+from darwaza.services.transit.tracker import tracker_service
 
 ACCEPTED, MOVING, HELD = "accepted", "moving", "held"
 ENDED, DISCHARGED, CANCELLED = "ended", "discharged", "cancelled"
@@ -57,6 +61,21 @@ def movement_service(reference: Reference) -> Service:
         reference: regimes, register, HS editions and release facts of this gateway.
     """
     return Service("transit", Movement, _table(Lodging(reference), Binding(reference), reference.release_facts))
+
+
+def services(reference: Reference) -> tuple[Service, ...]:
+    """Build every service of this package: movements, guarantees, crossings, tracker pools, enquiries.
+
+    Args:
+        reference: regimes, register, HS editions and release facts of this gateway.
+    """
+    return (
+        movement_service(reference),
+        guarantee_service(reference),
+        crossing_service(),
+        tracker_service(),
+        enquiry_service(reference),
+    )
 
 
 def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -> Mapping[tuple[str, str], Transition]:

@@ -9,7 +9,7 @@ from darwaza.standards.etir.codes import ErrorCode
 
 def refuse(state, kind, code="guarantee_not_found"):
     """Give the movement in a state the word that a message of a kind was refused; return what it says then."""
-    world, gateway, movement = in_state(state)
+    _, gateway, movement = in_state(state)
     body = msgspec.json.encode(Refused(code, "no", kind, "0" * 8, "/terms"))
     outcome = gateway.give("transit", movement, received("transit.refused", body, "AF/customs"))
     return outcome, gateway.cases["transit", movement]
