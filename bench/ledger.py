@@ -1,8 +1,9 @@
 """Durable transfers a second through the ledger and the store: ``python -m bench.ledger``.
 
-What is measured: batches of groups, one transfer each, from ready orders through the engine's own book, rows and commit,
-to SQLite on disk with an fsync a batch. The same work over 10,000 accounts and over six, then holds and their postings.
-What is not: building the orders, and the rules and messages that give rise to them (see the payments benchmark).
+What is measured: batches of groups, one transfer each, from ready orders through the engine's own book, rows and
+commit, to SQLite on disk with an fsync a batch. The same work over 10,000 accounts and over six, then holds and their
+postings. What is not: building the orders, and the rules and messages that give rise to them (see the payments
+benchmark).
 """
 
 import json
@@ -66,9 +67,9 @@ def payments(accounts: int, batch: int) -> list[Group]:
             NOW + timedelta(seconds=60),
         )
         groups.append(Group((hold,), case_id(number)))
-    for number in range((batch - 1) * half, batch * half) if batch else ():
-        groups.append(Group((Post(case_id(number) + "/post", case_id(number) + "/hold", 5),), case_id(number)))
-    return groups
+    earlier = range((batch - 1) * half, batch * half) if batch else ()
+    posts = (Post(case_id(number) + "/post", case_id(number) + "/hold", 5) for number in earlier)
+    return [*groups, *(Group((post,), post.id[:36]) for post in posts)]
 
 
 def run(store: SqliteStore, end: LedgerEnd, groups: list[Group]) -> LedgerEnd:

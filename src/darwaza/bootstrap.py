@@ -12,6 +12,7 @@ A gateway's folder::
 """
 
 import asyncio
+import sqlite3
 import ssl
 import tomllib
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ from darwaza.adapters.http.transport import HttpTransport
 from darwaza.adapters.keyfile.certificate import self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
+from darwaza.adapters.sqlite.connection import Connect
 from darwaza.adapters.sqlite.file import backup
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
@@ -114,8 +116,13 @@ class Gateway:
         engine: what decides and remembers.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, *, clock: Clock | None = None, connect: Connect = sqlite3.connect) -> None:
         """Open the gateway in a folder.
+
+        Args:
+            folder: see the module.
+            clock: tells the time; the machine's if not given.
+            connect: opens the database; tests give one that fails on purpose.
 
         Raises:
             OperatorError: something in the folder is missing, wrong or in use.
@@ -130,7 +137,7 @@ class Gateway:
         self.risk = load_risk(_read_toml(risk)) if risk.exists() else RiskProfile((), 0)
         self.clock = clock or SystemClock()
         self.entropy = SystemEntropy()
-        self._store = SqliteStore(folder / STORE_FILE)
+        self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
         except BaseException:

@@ -253,6 +253,10 @@ class Client:
         found: dict[str, float] = self.call("GET", "/v1/operator/stages")
         return found
 
+    def fork_proofs(self) -> list[bytes]:
+        """Proofs that somebody signed two histories; ``darwaza evidence verify`` reads each."""
+        return [proof.encode() for proof in self.call("GET", "/v1/operator/forks")]
+
     def export_carrier(self, peer: str, to: Path) -> int:
         """Write a carrier file for a neighbour; returns its length in bytes."""
         with to.open("wb") as target:

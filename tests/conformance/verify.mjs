@@ -54,7 +54,7 @@ const HEADER = {
   created_at: instant, destination: address, "expires_at?": instant, id: uuid, kind: string(/^[a-z]+\.[a-z0-9-]+$/, 64),
   media_type: string(/^[!-~]+\/[ -~]+$/, 127), origin: address,
   "path?": (value) => Array.isArray(value) && value.length >= 2 && value.length <= 16 && value.every(code),
-  "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
+  "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
 };
 const DOCUMENT = { digest, name: string(/^[^]+$/, 128), version: integer(1, 2147483647) };
 const ITEM = {

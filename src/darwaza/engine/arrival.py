@@ -163,10 +163,7 @@ class _Arrival:
         name, _, _ = header.kind.partition(".")
         if header.kind.startswith(LINK_KINDS):
             return None
-        try:
-            received = recovery.received(header, header.kind, body)
-        except MessageError as fault:
-            return fault
+        received = recovery.received(header, header.kind, body)
         sent_before, now = self._sent_before(header) if self._replaying else ((), None)
         service = self._site.services.get(name)
         if service is None:

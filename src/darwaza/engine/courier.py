@@ -73,12 +73,6 @@ class Lane(msgspec.Struct):
     round_trip_s: float = 0.0
 
 
-def _is_quiet(lane: Lane, row: LogRow, now_s: float) -> bool:
-    """Whether there is nothing to send and nothing was heard for a while."""
-    heard_at_s = now_s if lane.heard_at_s is None else lane.heard_at_s
-    return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= config.ASK_AGAIN_S
-
-
 class WitnessLane(msgspec.Struct):
     """Where the courier is with one witness of one own log."""
 
@@ -95,8 +89,15 @@ class Courier:
         lanes: by the log's origin.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, ask_again_s: float = config.ASK_AGAIN_S) -> None:
+        """Begin with every lane asking.
+
+        Args:
+            engine: whose logs are carried.
+            ask_again_s: a reader of whom nothing was heard for so long is asked what it holds.
+        """
         self._engine = engine
+        self._ask_again_s = ask_again_s
         self.lanes: dict[str, Lane] = {}
         self._witnesses: dict[tuple[str, str], WitnessLane] = {}
 
@@ -110,7 +111,7 @@ class Courier:
             row = self._engine.logs[lane.log_id].row
             if row.halted or now_s < lane.retry_at_s:
                 continue
-            if lane.phase == "flow" and _is_quiet(lane, row, now_s):
+            if lane.phase == "flow" and self._is_quiet(lane, row, now_s):
                 lane.phase = "ask"
             if lane.phase == "flow":
                 self._fill(origin, lane, row, now_s, found)
@@ -127,6 +128,11 @@ class Courier:
         """How long nothing has to be done if nothing happens."""
         gathering = any(lane.flying and lane.next_index < self._size(lane) for lane in self.lanes.values())
         return config.BATCH_GATHER_S_MAX if gathering else config.RETRY_FIRST_S
+
+    def _is_quiet(self, lane: Lane, row: LogRow, now_s: float) -> bool:
+        """Whether there is nothing to send and nothing was heard for a while."""
+        heard_at_s = now_s if lane.heard_at_s is None else lane.heard_at_s
+        return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= self._ask_again_s
 
     def _size(self, lane: Lane) -> int:
         return self._engine.logs[lane.log_id].row.size
@@ -183,7 +189,9 @@ class Courier:
             return self._witness_replied(errand, reply)
         lane = self.lanes[errand.origin]
         if not isinstance(reply, DarwazaError):
-            lane.heard_at_s, lane.retry_s, lane.fault = now_s, config.RETRY_FIRST_S, ""
+            lane.heard_at_s, lane.fault = now_s, ""
+        if isinstance(reply, Signed):
+            lane.retry_s = config.RETRY_FIRST_S
         if isinstance(errand, Ask) and isinstance(reply, Held):
             return Settle(errand.origin, reply.note)
         if isinstance(errand, Fetch) and isinstance(reply, batch.Batch):
@@ -195,7 +203,7 @@ class Courier:
                 return AcceptFork(errand.origin, reply.proof)
             if isinstance(reply, Wanted):
                 self._landed(lane, errand)
-                self._go_on_from(lane, errand, reply.index)
+                self._go_on_from(lane, errand, reply.index, now_s)
                 return None
         fault = reply if isinstance(reply, DarwazaError) else PeerError("the answer makes no sense", code="peer_answer")
         self._failed(lane, errand, fault, now_s)
@@ -237,9 +245,13 @@ class Courier:
         if (errand.start, errand.end) in lane.flying and errand.epoch == lane.epoch:
             lane.flying.remove((errand.start, errand.end))
 
-    def _go_on_from(self, lane: Lane, errand: Send, index: int) -> None:
+    def _go_on_from(self, lane: Lane, errand: Send, index: int, now_s: float) -> None:
         if errand.epoch != lane.epoch:
             return
+        if index <= errand.start:
+            # It wants what it was just given, or less: once is a loss, again and again is a peer that wastes our time.
+            lane.retry_at_s = now_s + lane.retry_s
+            lane.retry_s = min(lane.retry_s * 2, config.RETRY_LAST_S)
         self._reset(lane)
         if index > self._engine.logs[lane.log_id].row.size:
             lane.phase = "ask"

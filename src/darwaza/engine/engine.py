@@ -9,13 +9,13 @@ the stored answer. Recovery is this same code: peers resend, and what they resen
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
 
-from darwaza.config import HOLDS_PER_BATCH_MAX
+from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
 from darwaza.engine import arrival, recovery
 from darwaza.engine.intake import (
     Accepted,
@@ -54,12 +54,12 @@ from darwaza.kernel import instant, witness
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
-from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
+from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, format_note
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import LogRow, PartyRow, Store, WitnessRow
+from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
 
 REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
@@ -87,10 +87,18 @@ class Engine:
         self._rules = Rules(site)
         self._given_back = store.given_back_count()
         self._halted: dict[int, str] = {}
+        self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
         self._open_logs()
+
+    def _signed_until(self) -> datetime:
+        """When the newest message of the own logs was made."""
+        own = [log.row for log in self.logs.values() if log.row.author == self.site.member and log.row.size]
+        last = (self.store.leaves(row.id, row.size - 1, row.size, HEADER_BYTES_MAX) for row in own)
+        made = [instant.from_text(decode_header(header).created_at) for ((header, _),) in last]
+        return max(made, default=instant.EPOCH)
 
     # --- running ---
 
@@ -108,7 +116,7 @@ class Engine:
 
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.monotonic_s()
-        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        unit = Unit(self.site, self.store, self.logs, self._now())
         due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
         if due:
             unit.ledger.expire(due)
@@ -120,6 +128,14 @@ class Engine:
         except PushbackError as full:
             return [full] * len(inputs)
         return outcomes
+
+    def _now(self) -> datetime:
+        """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
+
+        Peers conclude from a message dated past a deadline that nothing dated before it will follow.
+        """
+        self._newest = max(self._newest, instant.floor_ms(self.site.clock.now()))
+        return self._newest
 
     def _commit(self, unit: Unit) -> None:
         monotonic_s = self.site.clock.monotonic_s
@@ -160,7 +176,7 @@ class Engine:
 
     def _open_logs(self) -> None:
         """Make the logs of the corridor document that do not exist yet; an own one starts with its genesis leaf."""
-        unit = Unit(self.site, self.store, self.logs, instant.floor_ms(self.site.clock.now()))
+        unit = Unit(self.site, self.store, self.logs, self._now())
         me, trust = self.site.member, self.site.trust
         for peer in trust.neighbours(me):
             for lane in (*trust.current.lanes(me, peer), *trust.current.lanes(peer, me)):
@@ -170,6 +186,10 @@ class Engine:
         for log in list(self.logs.values()):
             if log.row.author == me and log.row.size == 0:
                 self._write_genesis(unit, log)
+            elif log.row.author == me and not self.site.is_signed(log.row.origin, log.row.checkpoint):
+                # The key, or what the corridor asks of a signature, has changed: the same tree, signed anew.
+                note = self.site.sign(log.row.origin, log.row.size, log.frontier.root())
+                unit.install(unit.log(log.row.id).with_row(checkpoint=note))
         self._commit(unit)
 
     def _open_log(self, unit: Unit, lane: Lane) -> None:
@@ -317,15 +337,17 @@ class Engine:
                 raise ConflictError("the checkpoint is past this log's end", code="checkpoint_not_ours")
             return held_root() if size == held_size else root_at(size, read_tile)
 
-        _, signed = read_checkpoint(
-            given.note,
-            origin=given.origin,
-            verifiers=self.site.trust.author_verifiers(given.origin, past=True),
-            required=frozenset(),
-        )
-        checkpoint, note = acknowledge(format_note(signed), given.reply, cosigner, root)
-        unit.keep_checkpoint(log.row.id, checkpoint.size, note)
-        if checkpoint.size > log.row.cosigned_size:
+        sent = given.note
+        if sent != log.row.checkpoint:
+            # It came back with the answer, by file: only what we truly signed is kept.
+            verifiers = self.site.trust.author_verifiers(given.origin, past=True)
+            _, signed = read_checkpoint(sent, origin=given.origin, verifiers=verifiers, required=frozenset())
+            sent = format_note(signed)
+        checkpoint, note = acknowledge(sent, given.reply, cosigner, root)
+        if checkpoint.size <= log.row.cosigned_size:
+            unit.keep_checkpoint(log.row.id, checkpoint.size, note)
+        else:
+            unit.changes.checkpoints.append(CheckpointRow(log.row.id, checkpoint.size, note))
             log = log.with_row(cosigned_size=checkpoint.size, exposed_size=max(log.row.exposed_size, checkpoint.size))
             unit.install(log)
         return Delivered(log.row.cosigned_size)
@@ -391,6 +413,10 @@ class Engine:
         unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
         return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
 
+    def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
+        refusal = unit.ledger.place(given.orders, None)
+        return unit.ledger_end.sequence if refusal is None else refusal
+
     def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
         """Keys of a log that this gateway may witness; none for any other log.
 
@@ -402,10 +428,6 @@ class Engine:
             return ()
         third = self.site.member not in (lane.author, lane.reader)
         return self.site.trust.author_verifiers(origin) if third else ()
-
-    def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
-        refusal = unit.ledger.place(given.orders, None)
-        return unit.ledger_end.sequence if refusal is None else refusal
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)

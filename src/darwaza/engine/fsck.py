@@ -2,7 +2,8 @@
 
 For every log: its tree from the headers alone, then tiles, peaks, checkpoints and their signatures against it; headers,
 bodies and keys against one another. For the rest: cases that their services can still read, forks that convict,
-witnessed checkpoints that carry our signature, own messages given back that still wait.
+witnessed checkpoints that carry our signature, every balance of the ledger from its transfers, own messages given back
+that still wait.
 
 It only reads, in one pass over each log, with the memory of a few thousand messages however many there are. Run it on
 a store nobody writes to. An empty list means: nothing is wrong.
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from darwaza.engine.ledger import account_from, transfer_from
 from darwaza.engine.recovery import FORK, case_cause
 from darwaza.engine.trust import Trust
 from darwaza.errors import DarwazaError, MalformedError
@@ -23,6 +25,7 @@ from darwaza.kernel.message import Header, check_body, decode_header, member_of,
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, verified
 from darwaza.kernel.tile import TILE_HASHES, append_to_tiles
+from darwaza.ledger.audit import audit
 from darwaza.ports.store import CaseRow, LeafRow, LogRow, PartyRow, Store
 
 RUN_LEAVES_MAX = 1_024
@@ -104,8 +107,15 @@ class _Examination:
             yield from self._case(case)
         yield from self._forks()
         yield from self._witnessed()
+        yield from self._ledger()
         if self._waiting:
             yield Finding("given_back_dangling", self._member, f"{self._waiting} entries name no own message")
+
+    def _ledger(self) -> Iterator[Finding]:
+        """Every balance anew from the transfers, and the sum of each asset."""
+        accounts = [account_from(*row) for row in self._store.scan_accounts()]
+        for one in audit(accounts, map(transfer_from, self._store.scan_transfers())):
+            yield Finding(one.fault.value, one.subject, one.detail)
 
     def _sizes(self, row: LogRow) -> Iterator[Finding]:
         own = row.author == self._member

@@ -18,9 +18,12 @@ from darwaza.ledger.asset import asset_from_text
 from darwaza.ledger.book import Book
 from darwaza.ledger.order import Group
 from darwaza.ledger.posting import apply_group, expire
+from darwaza.ledger.statement import Statement, statement
 from darwaza.ledger.transfer import Phase, RefusedOrder, Transfer
 from darwaza.ports.store import AccountRow, BalanceRow, Changes, RefusedOrderRow, Store, TransferRow
 
+HISTORY_PAGE = 500
+"""Transfers of an account read at once."""
 TEXTS_KEPT = 4_096
 """Instants and assets come again and again; so many are not read and written anew."""
 
@@ -162,6 +165,38 @@ class Entries:
             del opened[standing]
         else:
             changes.holds_ended.append(standing)
+
+
+def read_statement(store: Store, account_id: str, after: int = 0) -> Statement | None:
+    """An account's statement from a sequence number on to its newest transfer.
+
+    Args:
+        store: what is committed.
+        account_id: whose.
+        after: the first transfer has a higher sequence; 0 for all.
+
+    Returns:
+        The statement, which costs what it shows; None when there is no such account.
+    """
+    held = list(store.accounts([account_id]))
+    if not held:
+        return None
+    rows: list[TransferRow] = []
+    before: int | None = None
+    while page := store.history(account_id, before, HISTORY_PAGE):
+        rows.extend(row for row in page if row.sequence > after)
+        before = page[-1].sequence
+        if before <= after:
+            break
+    transfers = [transfer_from(row) for row in reversed(rows)]
+    # Everything is a sum: what the account had before is what it has now without these transfers.
+    totals = [*held[0][1][1:5]]
+    for transfer in transfers:
+        pending, posted = transfer.effect()
+        side = 0 if transfer.debit_account == account_id else 2
+        totals[side] -= posted
+        totals[side + 1] -= pending
+    return statement(account_id, transfers, Balance(*totals))
 
 
 def account_from(terms: AccountRow, totals: BalanceRow) -> Account:

@@ -20,7 +20,7 @@ from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
-from darwaza.errors import ConflictError, MessageError, ServiceError, SignatureError
+from darwaza.errors import ConflictError, ServiceError, SignatureError
 from darwaza.kernel import fork, instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
@@ -211,7 +211,7 @@ def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
     try:
         own = received(header, restored(header.kind), body)
         outcome = rules.run(unit, service, header.case_id, case, own, None, now=own.created_at)
-    except (ServiceError, MessageError) as fault:
+    except ServiceError as fault:
         unit.faults.append(fault.detail)
         return False
     return not isinstance(outcome, Refusal)
@@ -224,17 +224,14 @@ def received(header: Header, kind: str, body: bytes) -> Received:
         header: as decoded.
         kind: the header's, or that of an own message given back.
         body: checked against the header.
-
-    Raises:
-        MalformedError: ``instant_malformed``: the header's pattern lets a 31st of February pass.
     """
     return Received(
         kind,
         header.id,
         header.origin,
         header.destination,
-        instant.from_text(header.created_at, "/created_at"),
-        None if header.expires_at is None else instant.from_text(header.expires_at, "/expires_at"),
+        instant.from_text(header.created_at),
+        None if header.expires_at is None else instant.from_text(header.expires_at),
         header.ucr,
         header.media_type,
         body,

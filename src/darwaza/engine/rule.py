@@ -15,15 +15,16 @@ WAKE_DEPTH_MAX = 16
 class RuleContext:
     """See ``darwaza.kernel.machine.Context``."""
 
-    __slots__ = ("_site", "_ucr", "_unit", "case_id", "member", "now", "reachable")
+    __slots__ = ("_service", "_site", "_ucr", "_unit", "case_id", "member", "now", "reachable")
 
-    def __init__(self, site: Site, unit: Unit, case_id: str, ucr: str | None, now: datetime) -> None:
+    def __init__(self, site: Site, unit: Unit, service: str, case_id: str, ucr: str | None, now: datetime) -> None:
         self.now = now
         self.member = site.member
         self.case_id = case_id
         self.reachable = site.reachable
         self._site = site
         self._unit = unit
+        self._service = service
         self._ucr = ucr
 
     @property
@@ -38,6 +39,15 @@ class RuleContext:
     def party_known(self, address: str) -> bool:
         """Whether this gateway serves a party of this full address."""
         return self._site.party_known(address)
+
+    def look(self, case_id: str) -> Case[Any] | None:
+        """Another case of the same service as the batch has it, or None."""
+        found = self._unit.case(case_id)
+        return None if found is None or found[0] != self._service else found[1]
+
+    def heard_until(self, member: str) -> datetime | None:
+        """The newest instant a neighbour's log of ordinary messages is known to have reached, or None."""
+        return self._unit.heard_until(member)
 
 
 class Rules:
@@ -95,7 +105,7 @@ class Rules:
         sent_before: tuple[tuple[str, str], ...],
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         ucr = getattr(given, "ucr", None) if case is None else case.ucr
-        context = RuleContext(self._site, unit, case_id, ucr, now)
+        context = RuleContext(self._site, unit, service.name, case_id, ucr, now)
         try:
             outcome = decide(service, case, given, context)
             if isinstance(outcome, Refusal):

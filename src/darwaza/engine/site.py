@@ -7,8 +7,10 @@ import msgspec
 
 from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.trust import Trust
+from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
+from darwaza.kernel.link import read_checkpoint
 from darwaza.kernel.machine import Case, Draft, Service
 from darwaza.kernel.message import member_of
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
@@ -105,6 +107,15 @@ class Site:
         if signers is None:
             signers = self._signers[origin] = self._make_signers(origin)
         return format_note(signed(Checkpoint(origin, size, root).text, *signers))
+
+    def is_signed(self, origin: str, checkpoint: bytes) -> bool:
+        """Whether an own checkpoint carries every signature that is asked for now."""
+        verifiers = self.trust.author_verifiers(origin)
+        try:
+            read_checkpoint(checkpoint, origin=origin, verifiers=verifiers, required=self.trust.required)
+        except MessageError:
+            return False
+        return True
 
     def _make_signers(self, origin: str) -> tuple[Signer, ...]:
         second = self._keys.log_mldsa44 if self.trust.current.mldsa44_required else None

@@ -44,8 +44,11 @@ class Trust:
         return frozenset({TYPE_ED25519} | second)
 
     def may_send(self, now: datetime) -> bool:
-        """Whether the corridor is in force; past its expiry a gateway still receives."""
-        return self.current.state_at(now) is State.IN_FORCE
+        """Whether anything may be sent; past the document's expiry a gateway only receives.
+
+        A document that seems to lie in the future was admitted, so it is this clock that went back: trade goes on.
+        """
+        return self.current.state_at(now) is not State.EXPIRED
 
     def neighbours(self, member: str) -> tuple[str, ...]:
         """Codes of the members a member has a link with."""

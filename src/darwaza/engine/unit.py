@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from darwaza.config import BODY_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
+from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
 from darwaza.engine.ledger import Entries, LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.site import Site
@@ -19,7 +19,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.address import Address
 from darwaza.kernel.link import joined
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
-from darwaza.kernel.message import VERSION, Header, body_digest, encode_header, is_ucr, member_of
+from darwaza.kernel.message import VERSION, Header, body_digest, decode_header, encode_header, is_ucr, member_of
 from darwaza.ports.store import (
     AnswerRow,
     CaseRow,
@@ -314,6 +314,16 @@ class Unit:
     def log(self, log_id: int) -> Log:
         """A log as this batch has it."""
         return self.logs.get(log_id) or self._held[log_id]
+
+    def heard_until(self, member: str) -> datetime | None:
+        """When a neighbour's newest ordinary message was made, as its header says; None when there is none."""
+        logs = (log for log in self._held.values() if (log.row.author, log.row.reader) == (member, self._site.member))
+        first = min(logs, key=lambda log: log.row.lane, default=None)
+        if first is None or first.row.size == 0:
+            return None
+        # What this batch brings is in the store only after it: leaving it out errs on the safe side.
+        ((header, _),) = self._store.leaves(first.row.id, first.row.size - 1, first.row.size, HEADER_BYTES_MAX)
+        return instant.from_text(decode_header(header).created_at)
 
     def append(self, log: Log, entries: list[Pending], note: bytes | None = None) -> None:
         """Put messages into a log, in order.

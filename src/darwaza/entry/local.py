@@ -1,6 +1,5 @@
 """A corridor of gateways on one machine, each a process of its own: for the demo, the benches and the fault tests."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -133,22 +132,24 @@ class LocalCorridor:
 
     # --- processes ---
 
-    def start(self, *codes: str, environment: Mapping[str, str] | None = None) -> None:
+    def start(self, *codes: str) -> None:
         """Start gateways and wait until each takes work; all of them without codes."""
         for code in codes or self.names:
-            self.launch(code, environment=environment)
+            self.launch(code)
         for code in codes or self.names:
             self.wait_until_up(code)
 
-    def launch(self, code: str, *, environment: Mapping[str, str] | None = None) -> None:
-        """Start a gateway without waiting for it."""
+    def launch(self, code: str, *options: str, module: str = "darwaza.entry.cli.main") -> None:
+        """Start a gateway without waiting for it.
+
+        Args:
+            code: of the member.
+            options: for the module, after the folder.
+            module: that serves; tests name ``darwaza.testing.faulty``.
+        """
+        command = [sys.executable, "-m", module, "serve", str(self.path(code)), *options]
         with (self.path(code) / "log").open("ab") as log:
-            self._processes[code] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "darwaza.entry.cli.main", "serve", str(self.path(code))],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **(environment or {})},
-            )
+            self._processes[code] = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own modules
 
     def wait_until_up(self, code: str) -> None:
         """Wait until a gateway answers.

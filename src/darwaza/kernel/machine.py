@@ -285,6 +285,16 @@ class Context(Protocol):
     def party_known(self, address: str) -> bool:
         """Whether this gateway serves a party of this full address."""
 
+    def look(self, case_id: str) -> "Case[Any] | None":
+        """Another case of the same service as the batch has it, or None."""
+
+    def heard_until(self, member: str) -> datetime | None:
+        """The newest instant a neighbour's log of ordinary messages is known to have reached, or None.
+
+        What stands in it is in order: a message dated before that instant and not taken by now does not exist. So
+        silence past an instant can be proven, with the neighbour's own signature.
+        """
+
 
 Rule = Callable[[Any, Any, Any], "Decision[Any] | Refusal"]
 """``rule(case, input, context)``; the case is None in state ``NEW``."""
@@ -307,12 +317,12 @@ class Service(msgspec.Struct, frozen=True):
 
     Attributes:
         name: the package's name; prefixes every message kind.
-        data_type: frozen msgspec Struct the cases hold; stored as MessagePack.
+        data_type: frozen msgspec Struct the cases hold, or a tagged union of such; stored as MessagePack.
         table: all there is; a pair not in it is refused.
     """
 
     name: str
-    data_type: type[msgspec.Struct]
+    data_type: Any
     table: Mapping[tuple[str, str], Transition]
 
 

@@ -21,7 +21,7 @@ from darwaza.testing.auditor import BrokenError, parties
 if TYPE_CHECKING:
     from darwaza.testing.simulation import Simulation
 
-POLL_S = 0.5
+POLL_S = 0.4
 PATIENCE_S = (0.3, 1.5)
 FINAL = frozenset({"handed-over", "refused", "expired"})
 
@@ -60,13 +60,13 @@ class Parties:
     def begin(self) -> None:
         """Start to send and to look for what came."""
         for code in self._simulation.nodes:
-            self._simulation.after(self._rng.uniform(0.0, 1.0), partial(self._send_on, code))
+            self._simulation.after(self._rng.uniform(0.0, 0.5), partial(self._send_on, code))
             self._simulation.after(self._rng.uniform(0.0, POLL_S), partial(self._poll, code))
 
     def _send_on(self, code: str) -> None:
         if self._simulation.mean:
             self.send(code)
-            self._simulation.after(self._rng.uniform(0.2, 1.6), partial(self._send_on, code))
+            self._simulation.after(self._rng.uniform(0.1, 1.0), partial(self._send_on, code))
 
     def send(self, code: str) -> None:
         """A party sends something to somebody its gateway has a link with."""
@@ -99,7 +99,7 @@ class Parties:
         if self._rng.random() < 0.15:  # noqa: PLR2004 - somebody gives up half way
             chunks = chunks[:-1]
         for chunk in self._rng.sample(chunks, len(chunks)):
-            later_s = self._rng.uniform(0.0, 1.0)
+            later_s = self._rng.uniform(0.0, 0.5)
             add = partial(self._wish, code, "add-chunk", AddChunk(chunk), opened.case_id)
             self._simulation.after(later_s, add)
 

@@ -33,10 +33,11 @@ from darwaza.errors import FatalError, PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.carrier import BATCH, Item
 from darwaza.kernel.note import Verifier
-from darwaza.ports.store import Changes, Store
+from darwaza.ports.store import Store
 from darwaza.ports.transport import AskWitness, Errand, Fetch, Reply, Send
 from darwaza.services.documents import SERVICE
 from darwaza.testing.auditor import Auditor, BrokenError, Memory
+from darwaza.testing.disk import Disk
 from darwaza.testing.network import Network, Weather
 from darwaza.testing.party import Parties
 from darwaza.testing.world import START, SeededEntropy, World
@@ -46,8 +47,10 @@ TICK_S = 0.5
 DRAIN_TICK_S = 2.0
 BATCH_WAIT_S = 0.002
 DRAIN_S_MAX = 400.0
-RESTORE_S = (2.0, 3.0)
+RESTORE_S = (1.6, 2.0)
 SKEW_S_MAX = 10.0
+ASK_AGAIN_S = 30.0
+"""Longer than a gateway's own: virtual time is cheap, but not every second of it has to be lived."""
 
 
 @lru_cache(maxsize=8)
@@ -90,41 +93,6 @@ class NodeClock:
     def monotonic_s(self) -> float:
         """Virtual time."""
         return self._simulation.now_s
-
-
-class Disk:
-    """A store that tells the auditor what is on it, and fails now and then.
-
-    Attributes:
-        store: the rows.
-        injected: the error that ended it, None while it works.
-    """
-
-    def __init__(self, store: MemoryStore, node: "Node", simulation: "Simulation") -> None:
-        self.store = store
-        self.injected: FatalError | None = None
-        self._node = node
-        self._simulation = simulation
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.store, name)
-
-    def commit(self, changes: Changes) -> None:
-        """Write, or not, or write and fail all the same; tell what is there now."""
-        fault, applied = self._simulation.draw_fault()
-        if fault is not None:
-            self.store.fail_next(fault, applied=applied)
-        try:
-            self.store.commit(changes)
-        except FatalError as error:
-            if error is fault:
-                self.injected = error
-                # What failed refuses to be read: a twin stands for what the next process will find.
-                self.store = self.store.copy()
-                if applied:
-                    self._simulation.auditor.committed(self._node.code, changes, self.store)
-            raise
-        self._simulation.auditor.committed(self._node.code, changes, self.store)
 
 
 class Node:
@@ -177,7 +145,7 @@ class Node:
                 raise
             simulation.crash(self)
             return
-        self.courier = Courier(self.engine)
+        self.courier = Courier(self.engine, ask_again_s=ASK_AGAIN_S)
         self.is_up = True
         if self.is_whole:
             simulation.auditor.check_kept(self.code, self.disk.store)
@@ -285,7 +253,7 @@ class Simulation:
         self.nodes = {code: Node(self, code) for code in codes}
         self.parties = Parties(self, rng)
         self._looked_s = 0.0
-        self.mean_s = rng.uniform(2.5, 6.0)
+        self.mean_s = rng.uniform(2.5, 4.0)
         self._calm = calm
 
     # --- time ---
@@ -314,6 +282,8 @@ class Simulation:
         self.parties.begin()
         if not self._calm:
             self.after(self.rng.uniform(0.1, 0.8), self._mischief)
+            self.after(self.mean_s * self.rng.uniform(0.1, 0.3), self._back_up_all)
+            self.after(self.mean_s * self.rng.uniform(0.3, 0.85), self._lose)
         self._pass(self.mean_s)
         self._mend()
         if not self._pass(self.now_s + DRAIN_S_MAX, self._is_at_rest):
@@ -399,15 +369,18 @@ class Simulation:
         if not self.mean:
             return
         self.rng.choice(
-            (self._cut, self._shift_clock, self._back_up, self._lose, self._lose, self._write_stick, self._read_stick)
+            (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
         )()
         self.after(self.rng.uniform(0.05, 0.6), self._mischief)
 
     def _cut(self) -> None:
         one, other = self.rng.sample(sorted(self.nodes), 2)
         cut = {(one, other)} if self.rng.random() < 0.3 else {(one, other), (other, one)}  # noqa: PLR2004
+        self._cut_for(cut, self.rng.uniform(0.2, 4.0))
+
+    def _cut_for(self, cut: set[tuple[str, str]], lasts_s: float) -> None:
         self.network.cuts |= cut
-        self.after(self.rng.uniform(0.2, 4.0), partial(self.network.cuts.difference_update, cut))
+        self.after(lasts_s, partial(self.network.cuts.difference_update, cut))
 
     def _any(self) -> Node:
         return self.nodes[self.rng.choice(sorted(self.nodes))]
@@ -415,8 +388,14 @@ class Simulation:
     def _shift_clock(self) -> None:
         self._any().clock.offset_s = self.rng.uniform(-SKEW_S_MAX, SKEW_S_MAX)
 
-    def _back_up(self) -> None:
-        node = self._any()
+    def _back_up_all(self) -> None:
+        for node in self.nodes.values():
+            self._back_up(node)
+
+    def _back_up_one(self) -> None:
+        self._back_up(self._any())
+
+    def _back_up(self, node: Node) -> None:
         if node.is_up and node.is_whole:
             node.backups.append((node.disk.store.copy(), self.auditor.memories[node.code].copy()))
 
@@ -427,8 +406,8 @@ class Simulation:
             return
         if not all(one.is_up and self.auditor.is_whole(one.code, one.store) for one in self.nodes.values()):
             return
-        backup = self.rng.choice([*node.backups, (MemoryStore(), Memory())])
-        self.lose(node, *backup)
+        bare = not node.backups or self.rng.random() < 0.4  # noqa: PLR2004
+        self.lose(node, *((MemoryStore(), Memory()) if bare else self.rng.choice(node.backups)))
 
     def lose(self, node: Node, store: MemoryStore, memory: Memory) -> None:
         """Put an older state of the disk in place and start on it."""
@@ -443,6 +422,8 @@ class Simulation:
         stores = {code: one.disk.store.copy() for code, one in self.nodes.items()}
         self.auditor.lost_disk(node.code, memory, store, dict(stores))
         self.parties.lost_disk(node.code)
+        if self.mean and self.rng.random() < 0.6:  # noqa: PLR2004 - it goes to work before it has met anybody
+            self._cut_for({(node.code, other) for other in self.nodes}, self.rng.uniform(0.3, 1.5))
         node.start()
 
     # --- sticks ---

@@ -6,13 +6,15 @@ import msgspec
 import pytest
 
 from darwaza.adapters.memory.store import MemoryStore
+from darwaza.engine.fsck import examine
 from darwaza.engine.intake import PlaceOrders, Submit
-from darwaza.engine.ledger import account_from, transfer_from
+from darwaza.engine.ledger import account_from, read_statement, transfer_from
 from darwaza.errors import PushbackError, ServiceError
 from darwaza.kernel.machine import NEW, Decision, Draft, Refusal, Service, Transition
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.audit import audit
 from darwaza.ledger.order import Hold, Move, OpenAccount, Post, Void
+from darwaza.ports.store import Changes
 from darwaza.testing.world import World
 
 RUPEE = Asset("PKR", 2)
@@ -191,3 +193,44 @@ class TestOperator:
         desk.place(AmendAccount("bank", -50, None, credits_blocked=True))
         ((terms, totals),) = desk.store.accounts(["bank"])
         assert (terms.floor_minor, terms.credits_blocked, totals.credits_posted) == (-50, 1, 100)
+
+
+class TestStatement:
+    def test_it_starts_and_ends_with_the_balances_of_its_moments(self, desk):
+        """From any sequence on, the opening balance and the lines lead to what the account has."""
+        expires_at = desk.world.clock.now() + timedelta(seconds=60)
+        desk.submit(
+            (Hold("h", "bank", "shop", 30, expires_at),), (Move("m1", "shop", "bank", 7),), (Post("p", "h", 20),)
+        )
+        whole = read_statement(desk.store, "bank")
+        assert [line.transfer.id for line in whole.lines] == ["fund", "h", "m1", "p"]
+        assert [line.balance.posted for line in whole.lines] == [100, 100, 107, 87]
+        for after in range(7):
+            part = read_statement(desk.store, "bank", after)
+            lines = [line for line in whole.lines if line.transfer.sequence > after]
+            assert part.lines == tuple(lines)
+            assert part.closing == desk.balance("bank")
+            earlier = [line.balance for line in whole.lines if line.transfer.sequence <= after]
+            assert part.opening == (earlier[-1] if earlier else whole.opening)
+        assert read_statement(desk.store, "nobody") is None
+
+    def test_long_histories_are_read_in_pages(self, desk):
+        for first in (0, 400):
+            desk.submit(*((Move(f"m{n}", "world", "bank", 1),) for n in range(first, first + 400)))
+        said = read_statement(desk.store, "bank")
+        assert [line.transfer.sequence for line in said.lines] == list(range(1, 802))
+        assert len(read_statement(desk.store, "bank", 300).lines) == 501
+
+
+def test_fsck_finds_a_balance_that_is_not_the_sum_of_its_transfers(desk):
+    """One unit too many in a stored total is found, with the account's name."""
+    found = fsck(desk)
+    assert found == []
+    ((_, totals),) = desk.store.accounts(["bank"])
+    desk.store.commit(Changes(balances={"bank": totals._replace(credits_posted=101)}))
+    assert {finding.code for finding in fsck(desk)} == {"ledger_balance_differs", "ledger_not_balanced"}
+    desk.store.commit(Changes(balances={"bank": totals}))
+
+
+def fsck(desk):
+    return examine(desk.store, member="PK", trust=desk.engine.site.trust, services=[SERVICE])

@@ -208,20 +208,29 @@ def _check_new(tables: Tables, changes: Changes) -> None:
             _refuse(f"notice {notice.sequence} does not follow {sequence - 1}")
 
 
+def _check_ledger(tables: Tables, changes: Changes) -> None:
+    _check_accounts(tables, changes)
+    _check_transfers(tables, changes)
+    for row in changes.refused_orders:
+        if row.order_id in tables.refused_orders:
+            _refuse(f"the order {row.order_id} stays refused already")
+
+
 def _check_accounts(tables: Tables, changes: Changes) -> None:
-    """An account stays what it was opened as."""
+    """An account stays what it is, and has totals as long as it exists."""
     for account in changes.accounts.values():
         former = tables.accounts.get(account.id, account)
         if (account[:4], account.opened_at) != (former[:4], former.opened_at):
             _refuse(f"account {account.id} becomes another one")
+        if account.id not in tables.balances and account.id not in changes.balances:
+            _refuse(f"account {account.id} without totals")
+    for account_id in changes.balances:
+        if account_id not in tables.accounts and account_id not in changes.accounts:
+            _refuse(f"totals of an unknown account {account_id}")
 
 
-def _check_ledger(tables: Tables, changes: Changes) -> None:
-    """No gap in the transfers, no id twice, no hold ended twice, and every account named exists with its totals."""
-    accounts = tables.accounts.keys() | changes.accounts.keys()
-    _check_accounts(tables, changes)
-    if accounts != tables.balances.keys() | changes.balances.keys():
-        _refuse("an account without totals, or totals without an account")
+def _check_transfers(tables: Tables, changes: Changes) -> None:
+    """No gap in the sequence, no id twice, no hold ended twice, and every account named exists."""
     ids: set[str] = set()
     ended: set[str] = set()
     for sequence, transfer in enumerate(changes.transfers, len(tables.transfers) + 1):
@@ -231,10 +240,8 @@ def _check_ledger(tables: Tables, changes: Changes) -> None:
             _refuse(f"the transfer {transfer.id} is stored already")
         if transfer.hold_id is not None and (transfer.hold_id in ended or transfer.hold_id in tables.transfer_ends):
             _refuse(f"the hold {transfer.hold_id} has ended already")
-        if not {transfer.debit_account, transfer.credit_account} <= accounts:
-            _refuse(f"the transfer {transfer.id} is on an unknown account")
+        for account_id in (transfer.debit_account, transfer.credit_account):
+            if account_id not in tables.accounts and account_id not in changes.accounts:
+                _refuse(f"the transfer {transfer.id} is on an unknown account")
         ids.add(transfer.id)
         ended.add(transfer.hold_id or "")
-    for row in changes.refused_orders:
-        if row.order_id in tables.refused_orders:
-            _refuse(f"the order {row.order_id} stays refused already")

@@ -67,6 +67,11 @@ async def quarantine(call: Call) -> list[QuarantineView]:
     return view_quarantine(call.server.gateway.engine)
 
 
+async def forks(call: Call) -> list[str]:
+    """Proofs that somebody signed two histories, oldest first."""
+    return [row.proof.decode() for row in call.server.store.forks()]
+
+
 async def corridor(call: Call) -> CorridorView:
     """The corridor document in force."""
     return view_corridor(call.server.gateway.engine)
@@ -266,6 +271,15 @@ ENDPOINTS = (
         tag="operator",
         role=OPERATOR,
         answer=list[QuarantineView],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/operator/forks",
+        handler=forks,
+        summary="Proofs that somebody signed two histories",
+        tag="operator",
+        role=OPERATOR,
+        answer=list[str],
     ),
     Endpoint(
         method="POST",

@@ -1,0 +1,211 @@
+"""What is checked of a pacs.008 before any money is held, in the order of ``code.PaymentRefusal``.
+
+The schema has passed already. Identifiers' check digits, the agreed quote, limits, purpose and the data that FATF
+Recommendation 16 asks for are checked here; names against lists in ``screening``; funds by the ledger, last.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from darwaza.errors import MalformedError, TooLargeError
+from darwaza.kernel.machine import Context, Refusal
+from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.message import quote_id
+from darwaza.services.payments.plan import Corridor, Directory, Participant
+from darwaza.services.payments.record import Offer, Payment
+from darwaza.services.payments.status import TRANSFER_MESSAGE
+from darwaza.standards.iso20022.amount import Amount
+from darwaza.standards.iso20022.identifier import check_iban
+from darwaza.standards.iso20022.message import read
+from darwaza.standards.iso20022.pacs008 import CreditTransfer, CreditTransferTransaction
+from darwaza.standards.iso20022.party import Account, Party
+
+ACCEPTANCE_AGE_MAX = timedelta(minutes=10)
+"""A payment its bank took on longer ago is not sent out any more."""
+CLOCK_AHEAD_MAX = timedelta(seconds=60)
+_TRANSACTION = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf[1]"
+
+
+class Ordered(NamedTuple):
+    """A readable pacs.008 with its one transaction."""
+
+    transfer: CreditTransfer
+    transaction: CreditTransferTransaction
+    urgent: bool
+
+
+class Agreed(NamedTuple):
+    """What a payment is held against.
+
+    Attributes:
+        payment: with its accepted offer; without ``quote_until`` where there is no quote but a rate of the moment.
+        offer: that offer.
+        corridor: the terms.
+        payer_bank: the payer's PSP.
+        payee_bank: the payee's PSP.
+    """
+
+    payment: Payment
+    offer: Offer
+    corridor: Corridor
+    payer_bank: Participant
+    payee_bank: Participant
+
+
+def read_transfer(document: bytes) -> Ordered | Refusal:
+    """Read a pacs.008.001.13 with one transaction that has a UETR."""
+    try:
+        transfer = read(document)
+    except (MalformedError, TooLargeError) as fault:
+        return Refusal(PaymentRefusal.MALFORMED.code, f"{fault.code}: {fault.detail}", fault.pointer)
+    if not isinstance(transfer, CreditTransfer) or transfer.message != TRANSFER_MESSAGE:
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"between countries {TRANSFER_MESSAGE} travels", "/")
+    if len(transfer.transactions) != 1:
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "one payment has one transaction", _TRANSACTION)
+    transaction = transfer.transactions[0]
+    if transaction.id.uetr is None:
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "a payment has a UETR", _TRANSACTION + "/PmtId/UETR")
+    kind = transaction.payment_type or transfer.header.payment_type
+    return Ordered(transfer, transaction, urgent=kind is None or kind.priority != "NORM")
+
+
+def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
+    """The first thing that is wrong with a payment, or None."""
+    transaction = ordered.transaction
+    if context.ledger.transfer(transaction.id.uetr or "") is not None:
+        return Refusal.of(
+            PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", _TRANSACTION + "/PmtId/UETR"
+        )
+    return (
+        _quote_problem(transaction, agreed, context)
+        or _agent_problem(transaction, agreed)
+        or _amount_problem(transaction, agreed, directory)
+        or _time_problem(ordered, context)
+        or _limit_problem(agreed)
+        or _purpose_problem(transaction, agreed.corridor)
+        or _data_problem(transaction, agreed)
+    )
+
+
+def _quote_problem(transaction: CreditTransferTransaction, agreed: Agreed, context: Context) -> Refusal | None:
+    rate = transaction.agreed_rate
+    until = agreed.payment.quote_until
+    named = None if until is None else quote_id(context.case_id)
+    if rate is None or rate.quote_id != named or rate.rate != Decimal(agreed.offer.rate):
+        return Refusal.of(
+            PaymentRefusal.QUOTE_OTHER, "the agreed rate is not the accepted quote's", _TRANSACTION + "/AgrdRate"
+        )
+    if until is not None and until <= context.now:
+        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired", _TRANSACTION + "/AgrdRate/QtId")
+    return None
+
+
+def _agent_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Refusal | None:
+    for agent, bank, name in (
+        (transaction.debtor_agent, agreed.payer_bank, "DbtrAgt"),
+        (transaction.creditor_agent, agreed.payee_bank, "CdtrAgt"),
+    ):
+        if agent.bic != bank.bic:
+            return Refusal.of(
+                PaymentRefusal.AGENT_UNKNOWN, f"the agent is not {bank.bic}", f"{_TRANSACTION}/{name}/FinInstnId/BICFI"
+            )
+    return None
+
+
+def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, directory: Directory) -> Refusal | None:
+    source = directory.currencies[agreed.corridor.source]
+    destination = directory.currencies[agreed.corridor.destination]
+    exchange = agreed.offer.exchange
+
+    def amount(minor: int, *, abroad: bool = False) -> Amount:
+        asset = destination if abroad else source
+        return Amount(minor, asset.scale, asset.code)
+
+    if transaction.amount.currency != source.code:
+        return Refusal.of(
+            PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", _TRANSACTION + "/IntrBkSttlmAmt"
+        )
+    charges = tuple((charge.amount, charge.agent.bic) for charge in transaction.charges)
+    due = (
+        (amount(exchange.source_fee_minor), agreed.payer_bank.bic),
+        (amount(exchange.destination_fee_minor, abroad=True), agreed.payee_bank.bic),
+    )
+    for name, given, wanted in (
+        ("IntrBkSttlmAmt", transaction.amount, amount(exchange.source_minor)),
+        ("InstdAmt", transaction.instructed_amount, amount(exchange.debit_minor)),
+        ("ChrgsInf", charges, due),
+    ):
+        if given != wanted:
+            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{name} is not the quote's", f"{_TRANSACTION}/{name}")
+    return None
+
+
+def _time_problem(ordered: Ordered, context: Context) -> Refusal | None:
+    accepted = ordered.transaction.accepted_at or ordered.transfer.header.created_at
+    expires = ordered.transaction.expires_at or ordered.transfer.header.expires_at
+    if not context.now - ACCEPTANCE_AGE_MAX <= accepted <= context.now + CLOCK_AHEAD_MAX:
+        return Refusal.of(
+            PaymentRefusal.TIME_WRONG, "it was taken on too long ago, or in the future", _TRANSACTION + "/AddtlDtTm"
+        )
+    if expires is not None and expires <= context.now:
+        return Refusal.of(PaymentRefusal.TIME_WRONG, "it has expired", _TRANSACTION + "/AddtlDtTm/XpryDtTm")
+    return None
+
+
+def _limit_problem(agreed: Agreed) -> Refusal | None:
+    amount, own = agreed.offer.exchange.source_minor, agreed.payer_bank.limit_minor
+    pointer = _TRANSACTION + "/IntrBkSttlmAmt"
+    if amount > agreed.corridor.limit_minor:
+        return Refusal.of(PaymentRefusal.OVER_CORRIDOR_LIMIT, "it is over the corridor's limit", pointer)
+    if own is not None and amount > own:
+        return Refusal.of(PaymentRefusal.OVER_PARTICIPANT_LIMIT, "it is over the institution's limit", pointer)
+    return None
+
+
+def _purpose_problem(transaction: CreditTransferTransaction, corridor: Corridor) -> Refusal | None:
+    code = None if transaction.purpose is None else transaction.purpose.code
+    if corridor.purposes and code not in corridor.purposes:
+        allowed = ", ".join(sorted(corridor.purposes))
+        return Refusal.of(PaymentRefusal.PURPOSE_WRONG, f"the purpose is one of {allowed}", _TRANSACTION + "/Purp/Cd")
+    return None
+
+
+def _data_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Refusal | None:
+    large = agreed.offer.exchange.source_minor >= agreed.corridor.identify_from_minor
+    missing = list(_missing(transaction, large=large))
+    if missing:
+        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(missing), f"{_TRANSACTION}/{missing[0]}")
+    for account, name in ((transaction.debtor_account, "DbtrAcct"), (transaction.creditor_account, "CdtrAcct")):
+        if account is not None and account.iban is not None:
+            try:
+                check_iban(account.iban)
+            except MalformedError as fault:
+                return Refusal.of(PaymentRefusal.DATA_MISSING, fault.detail, f"{_TRANSACTION}/{name}/Id/IBAN")
+    return None
+
+
+def _missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[str]:
+    """Elements that Recommendation 16 asks for at this amount and that are not there."""
+    sides = (
+        ("Dbtr", transaction.debtor, transaction.debtor_account),
+        ("Cdtr", transaction.creditor, transaction.creditor_account),
+    )
+    for name, party, account in sides:
+        if not party.name:
+            yield f"{name}/Nm"
+        if not _numbered(account):
+            yield f"{name}Acct/Id"
+        if large and (party.address is None or not (party.address.town and party.address.country)):
+            yield f"{name}/PstlAdr"
+    if large and not _identified(transaction.debtor):
+        yield "Dbtr/Id"
+
+
+def _numbered(account: Account | None) -> bool:
+    return account is not None and bool(account.iban or account.other_id)
+
+
+def _identified(party: Party) -> bool:
+    return bool(party.birth or party.person_ids or party.organisation_ids or party.lei or party.bic)

@@ -1,0 +1,289 @@
+"""A payment at the payee's gateway: the order, the payee's bank's word, and the end.
+
+The FX provider's money is held from the order's arrival on. The payee's bank may accept until ``answer_by``; its
+silence is a rejection. An accepted urgent payment waits for the payer's gateway's decision and credits nobody before;
+when that gateway's log has gone past ``decide_by`` without a decision in it, that is proof of a rejection and frees the
+funds.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from darwaza.errors import MessageError
+from darwaza.kernel import instant
+from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.message import member_of
+from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
+from darwaza.services.payments import check, status
+from darwaza.services.payments.code import (
+    NO_ANSWER_CREDITOR_AGENT,
+    NO_ANSWER_GATEWAY,
+    REGULATORY,
+    PaymentRefusal,
+)
+from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Block, Clear, Reject, Terms, read_order
+from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, transit
+from darwaza.services.payments.record import Check, Payment
+from darwaza.services.payments.reversal import RECALL_ANSWER
+from darwaza.services.payments.screening import Screener, names_of
+from darwaza.services.payments.source import COMPLIANCE_ROLE, offer_of
+
+Outcome = Decision[Any] | Refusal
+PaymentCase = Case[Payment]
+replace = msgspec.structs.replace
+LISTEN_AGAIN = timedelta(seconds=5)
+"""How often it is looked whether the payer's gateway has gone past the deadline."""
+
+_STATUS_OF = {
+    "screened": status.PENDING,
+    "asked": status.PENDING,
+    "accepted": status.ACCEPTED,
+    "credited": status.CREDITED,
+    "recalled": status.CREDITED,
+    "given-back": status.CREDITED,
+    "refused": status.REJECTED,
+}
+
+
+class DestinationRules:
+    """See the module."""
+
+    def __init__(self, directory: Directory, screen: Screener) -> None:
+        self._directory = directory
+        self._screen = screen
+
+    # --- the order ---
+
+    def take_order(self, _: None, message: Received, context: Context) -> Outcome:
+        """Hold the provider's money and ask the payee's bank; what is wrong is refused before that."""
+        try:
+            terms, document = read_order(message.body)
+            answer_by, decide_by = instant.from_text(terms.answer_by), instant.from_text(terms.decide_by)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        ordered = check.read_transfer(document)
+        if isinstance(ordered, Refusal):
+            return ordered
+        payee = self._directory.participant(message.destination, "psp")
+        payer = self._directory.participant(message.origin, "psp")
+        if payee is None or payer is None or not context.party_known(message.destination):
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, f"{message.destination} is not served here", "/CdtrAgt")
+        problem = self._differs(terms, ordered, payer, payee)
+        if problem is not None:
+            return problem
+        if context.now > answer_by:
+            return Refusal.of(PaymentRefusal.TOO_LATE, "it came after the time to answer")
+        transaction = ordered.transaction
+        payment = Payment(
+            payer_bank=message.origin,
+            payee_bank=message.destination,
+            chosen=offer_of(terms),
+            uetr=transaction.id.uetr or "",
+            message_id=ordered.transfer.header.message_id,
+            end_to_end=transaction.id.end_to_end,
+            urgent=ordered.urgent,
+            answer_by=answer_by,
+            decide_by=decide_by,
+            hits=self._screen(names_of(transaction)),
+        )
+        own = self._directory.currencies[context.member]
+        hold = Hold(
+            f"{context.case_id}/fx",
+            set_aside(terms.provider, own),
+            transit(member_of(message.origin), own),
+            int(terms.destination),
+        )
+        parties = (message.origin, message.destination)
+        if payment.hits:
+            watchers = self._directory.operators(context.member)
+            return Decision(
+                "screened", payment, transfers=(hold,), remind_at=_past(answer_by), parties=(*parties, *watchers)
+            )
+        return replace(self._ask(payment), transfers=(hold,), parties=parties)
+
+    def _ask(self, payment: Payment) -> Decision[Any]:
+        chosen = payment.chosen
+        asked = {"uetr": payment.uetr, "credit_minor": 0 if chosen is None else chosen.exchange.credit_minor}
+        notice = Notice(payment.payee_bank, "payment.asked", asked)
+        return Decision("asked", payment, remind_at=_past(payment.answer_by), notices=(notice,))
+
+    def _differs(self, terms: Terms, ordered: check.Ordered, payer: Participant, payee: Participant) -> Refusal | None:
+        """The terms are those of the document, and of parties of this corridor."""
+        transaction, exchange = ordered.transaction, offer_of(terms).exchange
+        provider = self._directory.participant(terms.provider, "fxp")
+        if provider is None or provider.member != payer.member:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the provider is not of the payer's member", "/provider")
+        if self._directory.corridor(payer.member, payee.member) is None:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "there is no such corridor")
+        if (transaction.debtor_agent.bic, transaction.creditor_agent.bic) != (payer.bic, payee.bic):
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the agents are not those the order goes between")
+        if transaction.amount.minor != exchange.source_minor or ordered.urgent != (terms.priority == "HIGH"):
+            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the terms are not the document's")
+        if exchange.destination_fee_minor != payee.fee.of(exchange.destination_minor):
+            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the payee's bank's fee is another", "/credit")
+        return None
+
+    def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """One officer notes that a finding is no match; another lets the payee's bank be asked (four eyes)."""
+        asked: Clear = command.body
+        if COMPLIANCE_ROLE not in command.roles:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance releases a payment")
+        officer = f"{command.party}:{asked.officer}"
+        if officer in [one.officer for one in case.data.checks]:
+            return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
+        payment = replace(case.data, checks=(*case.data.checks, Check(officer, context.now)))
+        if len(payment.checks) == 1:
+            return Decision("screened", payment, remind_at=_past(payment.answer_by))
+        return self._ask(payment)
+
+    def block(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """The finding is a match: nobody is asked."""
+        asked: Block = command.body
+        if COMPLIANCE_ROLE not in command.roles:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance blocks a payment")
+        word = Check(f"{command.party}:{asked.officer}", context.now)
+        payment = replace(case.data, checks=(*case.data.checks, word))
+        return self._refuse(case.id, payment, context, reason=REGULATORY, detail="regulatory reason", tell=True)
+
+    # --- the payee's bank ---
+
+    def confirm(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """The payee's bank accepts: at once for good, or, if urgent, subject to the payer's gateway's decision."""
+        payment = case.data
+        if command.party != payment.payee_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank accepts")
+        if payment.answer_by is not None and context.now > payment.answer_by:
+            return Refusal.of(PaymentRefusal.TOO_LATE, "the time to answer is over")
+        if payment.urgent:
+            return Decision(
+                "accepted",
+                payment,
+                messages=(self._status(payment, case.id, status.ACCEPTED, context),),
+                remind_at=_past(payment.decide_by),
+            )
+        told = self._status(payment, case.id, status.CREDITED, context)
+        return replace(self._credit(case.id, payment, context), messages=(told,))
+
+    def reject(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """The payee's bank does not take it."""
+        asked: Reject = command.body
+        if command.party != case.data.payee_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank refuses")
+        return self._refuse(case.id, case.data, context, reason=asked.reason, detail=asked.detail, tell=True)
+
+    def answer_over(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
+        """The payee's bank was silent."""
+        reason, detail = NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time"
+        return self._refuse(case.id, case.data, context, reason=reason, detail=detail, tell=True)
+
+    # --- the payer's gateway ---
+
+    def take_decided(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """The payer's gateway has decided."""
+        if message.origin != case.data.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
+        try:
+            given, reason, detail = status.read_status(message.body, case.data.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        if given == status.REJECTED:
+            return self._refuse(case.id, case.data, context, reason=reason, detail=detail, tell=False)
+        if given != status.SETTLED or case.state != "accepted":
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{given[:4]} decides nothing here")
+        return self._credit(case.id, case.data, context)
+
+    def listen(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
+        """The decision is late: its absence is a rejection as soon as it is proven."""
+        payment = case.data
+        heard = context.heard_until(member_of(payment.payer_bank))
+        if heard is None or payment.decide_by is None or heard <= payment.decide_by:
+            return Decision("accepted", payment, remind_at=context.now + LISTEN_AGAIN)
+        detail = "the payer's gateway has signed later messages and no decision"
+        return self._refuse(case.id, payment, context, reason=NO_ANSWER_GATEWAY, detail=detail, tell=False)
+
+    def take_inquiry(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """Say what has become of the payment."""
+        payment = case.data
+        if message.origin != payment.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank asks")
+        problem = status.read_problem(message.body, payment.uetr)
+        if problem:
+            return Refusal.of(PaymentRefusal.MALFORMED, problem)
+        told = self._status(payment, case.id, _STATUS_OF[case.state], context)
+        return Decision(case.state, payment, messages=(told,), remind_at=self._wake(case, context))
+
+    def keep(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """A word on what has ended changes nothing."""
+        if message.origin != case.data.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
+        return Decision(case.state, case.data, remind_at=self._wake(case, context))
+
+    def _wake(self, case: PaymentCase, context: Context) -> Any:
+        if case.state in ("screened", "asked"):
+            return _past(case.data.answer_by)
+        if case.state == "recalled":
+            return context.now + RECALL_ANSWER
+        return context.now + LISTEN_AGAIN if case.state == "accepted" else None
+
+    # --- ends ---
+
+    def _credit(self, case_id: str, payment: Payment, context: Context) -> Decision[Any]:
+        exchange = _exchange(payment)
+        own, payee = self._directory.currencies[context.member], payment.payee_bank
+        way = transit(member_of(payment.payer_bank), own)
+        transfers: tuple[TransferOrder, ...] = (
+            Post(f"{case_id}/fxed", f"{case_id}/fx", exchange.destination_minor),
+            Move(f"{case_id}/credit", way, position(payee, own), exchange.credit_minor, payment.end_to_end),
+        )
+        if exchange.destination_fee_minor:
+            transfers += (Move(f"{case_id}/fee", way, fees(payee, own), exchange.destination_fee_minor),)
+        told = {"uetr": payment.uetr, "credit_minor": exchange.credit_minor}
+        return Decision(
+            "credited",
+            replace(payment, ended_at=context.now),
+            transfers=transfers,
+            notices=(Notice(payee, "payment.credited", told),),
+        )
+
+    def _refuse(
+        self, case_id: str, payment: Payment, context: Context, *, reason: str, detail: str, tell: bool
+    ) -> Decision[Any]:
+        ended = replace(payment, reason=reason, detail=detail[:500], ended_at=context.now)
+        told = (self._status(ended, case_id, status.REJECTED, context),) if tell else ()
+        notice = Notice(payment.payee_bank, "payment.refused", {"uetr": payment.uetr, "reason": reason})
+        void = Void(f"{case_id}/unfx", f"{case_id}/fx")
+        return Decision("refused", ended, transfers=(void,), messages=told, notices=(notice,))
+
+    def _status(self, payment: Payment, case_id: str, given: str, context: Context) -> Draft:
+        body = status.write_status(payment, case_id, given, context.now, reason=payment.reason, detail=payment.detail)
+        return Draft(STATUS, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
+
+    # --- after a loss ---
+
+    def restore_status(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """Rebuild what this gateway told of a payment, given back after a loss."""
+        payment = case.data
+        try:
+            given, reason, detail = status.read_status(message.body, payment.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        if given == status.ACCEPTED and case.state != "accepted":
+            return Decision("accepted", payment, remind_at=_past(payment.decide_by))
+        if given == status.CREDITED:
+            return self._credit(case.id, payment, context)
+        if given == status.REJECTED:
+            return self._refuse(case.id, payment, context, reason=reason, detail=detail, tell=False)
+        return Decision(case.state, payment, remind_at=self._wake(case, context))
+
+
+def _exchange(payment: Payment) -> Any:
+    if payment.chosen is None:
+        raise ValueError("a payment at the payee's gateway has terms")
+    return payment.chosen.exchange
+
+
+def _past(moment: Any) -> Any:
+    """The first instant at which an answer is late."""
+    return None if moment is None else moment + timedelta(milliseconds=1)

@@ -1,0 +1,151 @@
+"""The table of payments. docs/reference/payments.md shows it as diagrams made from this table.
+
+Three kinds of case share it: markets, movements of FX providers' funds, and payments, which begin as quotes. A payment
+is one case at two gateways, each with the states of its side.
+"""
+
+from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
+from darwaza.kernel.message import REFUSED
+from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.funding import MOVED, FundingRules
+from darwaza.services.payments.market import OPEN, MarketRules
+from darwaza.services.payments.message import (
+    ALLOCATED,
+    DECIDED,
+    INQUIRY,
+    ORDER,
+    RECALL,
+    RELEASED,
+    RESOLVED,
+    RETURNED,
+    STATUS,
+)
+from darwaza.services.payments.plan import Directory, Plan
+from darwaza.services.payments.quote import QuoteRules
+from darwaza.services.payments.record import Record
+from darwaza.services.payments.reversal import ReversalRules
+from darwaza.services.payments.screening import Screener, nobody_listed
+from darwaza.services.payments.source import SourceRules
+
+NAME = "payments"
+REFUSED_KIND = NAME + REFUSED
+
+SOURCE_ENDS = ("settled", "rejected", "expired", "returned")
+DESTINATION_ENDS = ("credited", "refused", "given-back")
+"""Where a payment may rest. Only a return still follows a settled and credited one."""
+
+
+def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
+    """The payments service of a corridor.
+
+    Args:
+        plan: who takes part, on what terms.
+        screen: looks names up in the gateway's lists.
+
+    Raises:
+        ValueError: the plan contradicts itself.
+    """
+    directory = Directory(plan)
+    table = (
+        _market(MarketRules(directory))
+        | _funding(FundingRules(directory))
+        | _quote(QuoteRules(directory))
+        | _source(SourceRules(directory, screen))
+        | _destination(DestinationRules(directory, screen))
+        | _reversal(ReversalRules(directory))
+    )
+    return Service(name=NAME, data_type=Record, table=table)
+
+
+Table = dict[tuple[str, str], Transition]
+
+
+def _market(rule: MarketRules) -> Table:
+    return {
+        (NEW, "open-market"): Transition(rule.open, (OPEN,)),
+        (OPEN, "set-mid"): Transition(rule.set_mid, (OPEN,)),
+        (OPEN, "post-rate"): Transition(rule.post_rate, (OPEN,)),
+        (OPEN, "withdraw-rate"): Transition(rule.withdraw_rate, (OPEN,)),
+    }
+
+
+def _funding(rule: FundingRules) -> Table:
+    return {
+        (NEW, "allocate"): Transition(rule.allocate, (MOVED,)),
+        (NEW, ALLOCATED): Transition(rule.take_allocated, (MOVED,)),
+        (NEW, "release-funds"): Transition(rule.release, (MOVED,)),
+        (NEW, RELEASED): Transition(rule.take_released, (MOVED,)),
+    }
+
+
+def _quote(rule: QuoteRules) -> Table:
+    return {
+        (NEW, "quote"): Transition(rule.quote, ("quoted", "reserved")),
+        ("quoted", "accept-quote"): Transition(rule.accept, ("reserved",)),
+        ("quoted", "cancel-quote"): Transition(rule.cancel, ("expired",)),
+        ("quoted", ELAPSED): Transition(rule.lapse, ("expired",)),
+        ("reserved", "cancel-quote"): Transition(rule.cancel, ("expired",)),
+        ("reserved", ELAPSED): Transition(rule.lapse, ("expired",)),
+        ("parked", ELAPSED): Transition(rule.lapse, ("expired",)),
+    }
+
+
+def _source(rule: SourceRules) -> Table:
+    table = {
+        (NEW, "remit"): Transition(rule.remit, ("sent",)),
+        ("reserved", "pay"): Transition(rule.pay, ("sent", "parked")),
+        ("parked", "release"): Transition(rule.release, ("parked", "sent")),
+        ("parked", "block"): Transition(rule.block, ("rejected",)),
+        ("sent", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
+        ("unknown", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
+        (NEW, restored(ORDER)): Transition(rule.restore_order, ("sent",)),
+        ("sent", restored(DECIDED)): Transition(rule.restore_decided, ("settled", "rejected")),
+    }
+    for state in ("sent", "unknown"):
+        table[state, STATUS] = Transition(rule.take_status, (state, "settled", "rejected"))
+        table[state, REFUSED_KIND] = Transition(rule.take_refused, (state, "rejected"))
+        table[state, restored(INQUIRY)] = Transition(rule.restore_inquiry, ("unknown",))
+    for state in ("settled", "rejected", "recalling", "returning", "returned"):
+        table[state, STATUS] = table[state, REFUSED_KIND] = Transition(rule.keep, (state,))
+    return table
+
+
+def _destination(rule: DestinationRules) -> Table:
+    table = {
+        (NEW, ORDER): Transition(rule.take_order, ("asked", "screened")),
+        ("screened", "release"): Transition(rule.release, ("screened", "asked")),
+        ("screened", "block"): Transition(rule.block, ("refused",)),
+        ("screened", ELAPSED): Transition(rule.answer_over, ("refused",)),
+        ("asked", "confirm"): Transition(rule.confirm, ("accepted", "credited")),
+        ("asked", "reject"): Transition(rule.reject, ("refused",)),
+        ("asked", ELAPSED): Transition(rule.answer_over, ("refused",)),
+        ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
+    }
+    for state in ("screened", "asked", "accepted"):
+        table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))
+        table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "credited", "refused"))
+    for state in (*DESTINATION_ENDS, "recalled"):
+        table[state, DECIDED] = Transition(rule.keep, (state,))
+    for state in ("screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
+        table[state, INQUIRY] = Transition(rule.take_inquiry, (state,))
+    return table
+
+
+def _reversal(rule: ReversalRules) -> Table:
+    table = {
+        ("settled", "recall"): Transition(rule.recall, ("recalling",)),
+        ("settled", restored(RECALL)): Transition(rule.restore_recall, ("recalling",)),
+        ("recalling", RESOLVED): Transition(rule.take_resolved, ("settled",)),
+        ("returning", ELAPSED): Transition(rule.try_again, ("returned", "returning")),
+        ("credited", RECALL): Transition(rule.take_recall, ("recalled",)),
+        ("given-back", RECALL): Transition(rule.crossed, ("given-back",)),
+        ("recalled", "refuse-recall"): Transition(rule.keep_it, ("credited",)),
+        ("recalled", ELAPSED): Transition(rule.recall_over, ("credited",)),
+        ("recalled", restored(RESOLVED)): Transition(rule.restore_resolved, ("credited",)),
+    }
+    for state in ("settled", "recalling"):
+        table[state, RETURNED] = Transition(rule.take_returned, ("returned", "returning"))
+    for state in ("credited", "recalled"):
+        table[state, "return"] = Transition(rule.give_back, ("given-back",))
+        table[state, restored(RETURNED)] = Transition(rule.restore_returned, ("given-back",))
+    return table

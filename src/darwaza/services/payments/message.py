@@ -1,0 +1,296 @@
+"""What the payments service says: commands of parties and messages between gateways.
+
+An order's body is its terms, one line of RFC 8785 JSON, then LF, then the payer's bank's pacs.008 byte for byte, so
+that the evidence of a payment holds the very document its payer's bank gave. Statuses are pacs.002, inquiries pacs.028.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from darwaza.errors import MalformedError
+from darwaza.kernel.message import AddressText, InstantText
+from darwaza.services.payments.record import Board, Fixed
+
+ALLOCATED = "payments.allocated"
+RELEASED = "payments.released"
+ORDER = "payments.order"
+STATUS = "payments.status"
+DECIDED = "payments.decided"
+INQUIRY = "payments.inquiry"
+RECALL = "payments.recall"
+RESOLVED = "payments.resolved"
+RETURNED = "payments.returned"
+
+ORDER_MEDIA_TYPE = "application/vnd.darwaza.payment"
+XML_MEDIA_TYPE = "application/xml"
+TERMS_BYTES_MAX = 4_096
+
+AmountText = Annotated[str, Meta(max_length=40)]
+ReasonText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+# --- commands ---
+
+
+class OpenMarket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``open-market`` of a settlement operator: rates from its member's currency to another's.
+
+    Attributes:
+        destination: member code.
+        mid: mid rate, or None.
+    """
+
+    destination: str
+    mid: str | None = None
+
+
+class SetMid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``set-mid`` of a settlement operator."""
+
+    mid: str
+
+
+class PostRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``post-rate`` of an FXP: replaces what it offered."""
+
+    board: Board
+
+
+class WithdrawRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``withdraw-rate`` of an FXP: it offers nothing any more. Accepted quotes stand."""
+
+
+class Allocate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``allocate`` of an FXP at home: let another gateway spend so much.
+
+    Attributes:
+        to: member code.
+        amount: decimal, in the home currency.
+    """
+
+    to: str
+    amount: AmountText
+
+
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``release-funds`` of an FXP where its money abroad may be spent: give so much back.
+
+    Attributes:
+        to: member code of the home.
+        amount: decimal, in that member's currency.
+    """
+
+    to: str
+    amount: AmountText
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``quote`` of a PSP.
+
+    Attributes:
+        market: id of the market's case.
+        payee_bank: address of the payee's PSP.
+        amount: decimal, in the currency of the fixed side.
+        fixed: whether the amount is what the payer is debited or what the payee is credited.
+        fee: decimal: what the asking PSP takes, in the source currency.
+        take_best: accept the best offer at once.
+    """
+
+    market: str
+    payee_bank: AddressText
+    amount: AmountText
+    fixed: Fixed = "source"
+    fee: AmountText = "0"
+    take_best: bool = False
+
+
+class Choose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``accept-quote``: take one FXP's offer; its funds are reserved until the quote expires."""
+
+    provider: AddressText
+
+
+class Cancel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``cancel-quote``: the quote is not used; its funds are free."""
+
+
+class Pay(msgspec.Struct, frozen=True):
+    """Command ``pay``: one payment under an accepted quote.
+
+    Attributes:
+        document: pacs.008.001.13 with one transaction.
+    """
+
+    document: bytes
+
+
+class Remit(msgspec.Struct, frozen=True):
+    """Command ``remit``: one payment at the rate it names, without a quote, if an FX provider still offers that rate.
+
+    Attributes:
+        market: id of the market's case.
+        document: pacs.008.001.13 with one transaction and an agreed rate without a quote.
+    """
+
+    market: str
+    document: bytes
+
+
+class Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``confirm`` of the payee's PSP: it credits, or will once an urgent payment is decided."""
+
+
+class Reject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``reject`` of the payee's PSP.
+
+    Attributes:
+        reason: ExternalStatusReason1Code.
+        detail: one sentence.
+    """
+
+    reason: ReasonText
+    detail: Annotated[str, Meta(max_length=105)] = ""
+
+
+class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+
+
+class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``block`` of a compliance officer: the payment ends here.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+
+
+class AskBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``recall`` of the payer's PSP.
+
+    Attributes:
+        reason: ExternalCancellationReason1Code.
+    """
+
+    reason: ReasonText
+
+
+class GiveBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``return`` of the payee's PSP.
+
+    Attributes:
+        reason: ExternalReturnReason1Code; ``FOCR`` on a recall and only then.
+    """
+
+    reason: ReasonText
+
+
+class KeepIt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``refuse-recall`` of the payee's PSP.
+
+    Attributes:
+        reason: ExternalPaymentCancellationRejection1Code.
+    """
+
+    reason: ReasonText
+
+
+# --- messages ---
+
+
+class Funds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``payments.allocated`` and ``payments.released``: an amount in minor units, as decimal digits."""
+
+    amount_minor: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first line of an order. Fields in RFC 8785 order; amounts in minor units, as decimal digits.
+
+    Attributes:
+        answer_by: see ``record.Payment``.
+        credit: what the payee is credited.
+        debit: what the payer is debited.
+        decide_by: see ``record.Payment``.
+        destination: what leaves the FXP's funds at the payee's gateway.
+        priority: ``HIGH`` or ``NORM``.
+        provider: the FXP's address at the payer's gateway.
+        rate: agreed.
+        source: what the FXP gets at the payer's gateway.
+    """
+
+    answer_by: InstantText
+    credit: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    debit: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    decide_by: InstantText
+    destination: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    priority: Literal["HIGH", "NORM"]
+    provider: AddressText
+    rate: Annotated[str, Meta(pattern=r"^[0-9]{1,11}(?:\.[0-9]{1,10})?$(?!\n)")]
+    source: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_terms = msgspec.json.Decoder(Terms).decode
+_decode_funds = msgspec.json.Decoder(Funds).decode
+
+
+def write_order(terms: Terms, document: bytes) -> bytes:
+    """Write an order's body."""
+    return _encode(terms) + b"\n" + document
+
+
+def read_order(body: bytes) -> tuple[Terms, bytes]:
+    """Read an order's body.
+
+    Raises:
+        MalformedError: ``payment_malformed``.
+    """
+    line, newline, document = body.partition(b"\n")
+    if not newline or len(line) > TERMS_BYTES_MAX:
+        raise MalformedError("an order begins with one line of JSON", code="payment_malformed")
+    try:
+        terms = _decode_terms(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise MalformedError(f"the terms cannot be read: {fault}", code="payment_malformed") from fault
+    if _encode(terms) != line:
+        raise MalformedError("the terms are not in RFC 8785 form", code="payment_malformed")
+    return terms, document
+
+
+def write_funds(amount_minor: int) -> bytes:
+    """Write the body of a message about funds."""
+    return _encode(Funds(str(amount_minor)))
+
+
+def read_funds(body: bytes) -> int:
+    """Read the body of a message about funds.
+
+    Raises:
+        MalformedError: ``payment_malformed``.
+    """
+    try:
+        return int(_decode_funds(body).amount_minor)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise MalformedError(f"the amount cannot be read: {fault}", code="payment_malformed") from fault
+
+
+def quote_id(case_id: str) -> str:
+    """The quote's id in ISO 20022 messages, which ask for a UUID of version 4: the case's with that version."""
+    return f"{case_id[:14]}4{case_id[15:]}"
+
+
+def instant_of(moment: datetime) -> datetime:
+    """Cut to the whole second that ISO 20022 documents of ours carry."""
+    return moment.replace(microsecond=0)

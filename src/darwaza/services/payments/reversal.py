@@ -1,0 +1,231 @@
+"""After the end: returns by the payee's bank (pacs.004) and recalls by the payer's (camt.056, camt.029).
+
+A credited payment is final; what follows is a payment of its own kind, backwards, to the provider's funds and from
+there to the payer's bank. Who erred bears the exchange risk. A return for the payee's bank's own reasons gives the
+payer's bank exactly what the provider had got, at the agreed rate, which the provider stands by. A return on the
+payer's recall (reason FOCR) gives back exactly what had been paid out abroad, exchanged at the provider's rate of the
+day.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from darwaza.errors import MessageError
+from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.message import member_of
+from darwaza.ledger.order import Move
+from darwaza.ledger.rate import Rate, rate_from_text, to_destination
+from darwaza.services.payments import investigation
+from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.message import (
+    RECALL,
+    RESOLVED,
+    RETURNED,
+    XML_MEDIA_TYPE,
+    AskBack,
+    GiveBack,
+    KeepIt,
+)
+from darwaza.services.payments.plan import Directory, abroad, liquidity, mirror, position, set_aside
+from darwaza.services.payments.record import Market, Payment
+
+Outcome = Decision[Any] | Refusal
+PaymentCase = Case[Payment]
+replace = msgspec.structs.replace
+
+ON_RECALL: Final = "FOCR"
+"""ExternalReturnReason1Code: following a cancellation request."""
+NO_ANSWER: Final = "NOAS"
+"""ExternalPaymentCancellationRejection1Code: no answer from the creditor."""
+RECALL_ANSWER: Final = timedelta(days=14)
+"""How long the payee's bank has to answer a recall; ten banking days at the least."""
+FUNDS_AGAIN: Final = timedelta(minutes=1)
+"""How often a return is tried for which the provider has no money at the payer's gateway just now."""
+
+
+class ReversalRules:
+    """See the module."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    # --- at the payer's gateway ---
+
+    def recall(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """The payer's bank asks for its money back."""
+        asked: AskBack = command.body
+        payment = case.data
+        if command.party != payment.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank recalls")
+        body = investigation.write_recall(payment, case.id, asked.reason, context.now)
+        draft = Draft(RECALL, payment.payer_bank, payment.payee_bank, body, XML_MEDIA_TYPE)
+        return Decision("recalling", replace(payment, recall_reason=asked.reason), messages=(draft,))
+
+    def take_resolved(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
+        """The payee's bank keeps it."""
+        payment = case.data
+        if message.origin != payment.payee_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers a recall")
+        try:
+            reason = investigation.read_resolution(message.body, payment.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        notice = Notice(payment.payer_bank, "payment.recall-refused", {"uetr": payment.uetr, "reason": reason})
+        return Decision("settled", replace(payment, recall_answer=reason), notices=(notice,))
+
+    def take_returned(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """The payee's bank gives it back."""
+        payment = case.data
+        if message.origin != payment.payee_bank or payment.chosen is None:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank returns")
+        try:
+            reason, amount_minor, made_at = investigation.read_return(message.body, payment.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        if amount_minor != payment.chosen.exchange.destination_minor:
+            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "a return is of the whole payment")
+        refund = self._refund(payment, reason, context)
+        back = replace(payment, reason=reason, refund_minor=refund, returned_at=made_at)
+        return self._give_back(case.id, back, context)
+
+    def try_again(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
+        """Perhaps the provider has money by now."""
+        return self._give_back(case.id, case.data, context)
+
+    def _give_back(self, case_id: str, payment: Payment, context: Context) -> Outcome:
+        """Pass the provider's money to the payer's bank, and its money abroad back into its hands; both or none."""
+        if payment.chosen is None:
+            return Refusal.of(PaymentRefusal.QUOTE_OTHER, "there is no accepted quote")
+        own, there = self._directory.currencies[context.member], member_of(payment.payee_bank)
+        other, provider = self._directory.currencies[there], payment.chosen.provider
+        account = context.ledger.account(liquidity(provider, own))
+        if account is None or account.balance.available < payment.refund_minor:
+            short = Notice(provider, "payment.return-waits", {"refund_minor": payment.refund_minor})
+            return Decision("returning", payment, remind_at=context.now + FUNDS_AGAIN, notices=(short,))
+        transfers = (
+            Move(
+                f"{case_id}/fx-back",
+                mirror(there, other),
+                abroad(provider, there, other),
+                payment.chosen.exchange.destination_minor,
+            ),
+            Move(
+                f"{case_id}/refund",
+                liquidity(provider, own),
+                position(payment.payer_bank, own),
+                payment.refund_minor,
+                payment.end_to_end,
+            ),
+        )
+        told = {"uetr": payment.uetr, "reason": payment.reason, "refund_minor": payment.refund_minor}
+        notice = Notice(payment.payer_bank, "payment.returned", told)
+        return Decision("returned", payment, transfers=transfers, notices=(notice,))
+
+    def _refund(self, payment: Payment, reason: str, context: Context) -> int:
+        """What the payer's bank gets, by the rule of who erred."""
+        if payment.chosen is None:
+            return 0
+        exchange = payment.chosen.exchange
+        market = context.look(payment.market)
+        data = None if market is None else market.data
+        board = data.boards.get(payment.chosen.provider) if isinstance(data, Market) else None
+        if reason != ON_RECALL or board is None or board.valid_until <= context.now:
+            return exchange.source_minor
+        rate = rate_from_text(board.rate)
+        if not isinstance(rate, Rate):
+            return exchange.source_minor
+        source = self._directory.currencies[context.member]
+        destination = self._directory.currencies[member_of(payment.payee_bank)]
+        return max(1, to_destination(exchange.destination_minor, rate.inverse(), destination, source))
+
+    # --- at the payee's gateway ---
+
+    def take_recall(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """The payer's bank asks for its money back: the payee's bank decides."""
+        payment = case.data
+        if message.origin != payment.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank recalls")
+        try:
+            reason = investigation.read_recall(message.body, payment.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        asked = replace(payment, recall_reason=reason)
+        notice = Notice(payment.payee_bank, "payment.recalled", {"uetr": payment.uetr, "reason": reason})
+        return Decision("recalled", asked, remind_at=context.now + RECALL_ANSWER, notices=(notice,))
+
+    def crossed(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
+        """A recall that met a return on its way has what it asks for."""
+        if message.origin != case.data.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank recalls")
+        return Decision("given-back", case.data)
+
+    def give_back(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """The payee's bank returns the payment, on its own account or because it was recalled."""
+        asked: GiveBack = command.body
+        if command.party != case.data.payee_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank returns")
+        if (asked.reason == ON_RECALL) != (case.state == "recalled"):
+            return Refusal.of(PaymentRefusal.REASON_WRONG, f"{ON_RECALL} goes with a recall, and only that", "/reason")
+        return self._return(case.id, case.data, asked.reason, context.now, context)
+
+    def _return(self, case_id: str, payment: Payment, reason: str, made_at: datetime, context: Context) -> Outcome:
+        if payment.chosen is None:
+            return Refusal.of(PaymentRefusal.QUOTE_OTHER, "there are no terms")
+        own, amount = self._directory.currencies[context.member], payment.chosen.exchange.destination_minor
+        move = Move(
+            f"{case_id}/return",
+            position(payment.payee_bank, own),
+            set_aside(payment.chosen.provider, own),
+            amount,
+            payment.end_to_end,
+        )
+        body = investigation.write_return(payment, case_id, reason, amount, own, made_at)
+        draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
+        back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
+        return Decision("given-back", back, transfers=(move,), messages=(draft,))
+
+    def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """The payee's bank refuses a recall."""
+        asked: KeepIt = command.body
+        if command.party != case.data.payee_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers a recall")
+        return self._keep_it(case, asked.reason, context)
+
+    def recall_over(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
+        """The payee's bank was silent: a recall is a question, and no answer is a no."""
+        return self._keep_it(case, NO_ANSWER, context)
+
+    def _keep_it(self, case: PaymentCase, reason: str, context: Context) -> Outcome:
+        payment = replace(case.data, recall_answer=reason)
+        body = investigation.write_resolution(payment, case.id, reason, context.now)
+        draft = Draft(RESOLVED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
+        return Decision("credited", payment, messages=(draft,))
+
+    # --- after a loss ---
+
+    def restore_recall(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
+        """Rebuild a recall from its own message, given back after a loss."""
+        try:
+            reason = investigation.read_recall(message.body, case.data.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        return Decision("recalling", replace(case.data, recall_reason=reason))
+
+    def restore_returned(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """Rebuild a return from its own message, given back after a loss."""
+        try:
+            reason, _amount, made_at = investigation.read_return(message.body, case.data.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        outcome = self._return(case.id, case.data, reason, made_at, context)
+        return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=())
+
+    def restore_resolved(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
+        """Rebuild a refused recall from its own message, given back after a loss."""
+        try:
+            reason = investigation.read_resolution(message.body, case.data.uetr)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        return Decision("credited", replace(case.data, recall_answer=reason))

@@ -1,0 +1,104 @@
+"""Statements of accounts as camt.053.001.12: opening and closing booked balances and every entry between them.
+
+Holds and their release move nothing and are no entries. Entries carry the ledger's own sequence number, so a reader
+sees that none is missing from the accounts it is shown.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Final
+
+from darwaza.ledger.account import Account
+from darwaza.ledger.asset import Asset
+from darwaza.ledger.statement import Statement as LedgerStatement
+from darwaza.ledger.statement import StatementLine
+from darwaza.standards.iso20022.amount import Amount
+from darwaza.standards.iso20022.camt053 import (
+    AccountStatement,
+    Balance,
+    BankTransactionCode,
+    Entry,
+    EntryDetails,
+    EntryTransaction,
+    ReportedAccount,
+    ReportHeader,
+    Statement,
+)
+from darwaza.standards.iso20022.message import write
+from darwaza.standards.iso20022.party import Coded
+from darwaza.standards.iso20022.payment import Direction, When
+
+STATEMENT_MESSAGE: Final = "camt.053.001.12"
+ACCOUNT_CHARS_MAX: Final = 34
+_REFERENCE_CHARS_MAX: Final = 35
+_OPENING, _CLOSING = "OPBD", "CLBD"
+
+
+def write_statement(account: Account, said: LedgerStatement, *, number: int, since: datetime, now: datetime) -> bytes:
+    """Write an account's statement.
+
+    Args:
+        account: whose.
+        said: its lines with the balances before and after.
+        number: of the statement, 1 and up, without a gap for the account.
+        since: where it begins.
+        now: where it ends.
+    """
+    asset = account.asset
+    name = f"{account_number(account.id)[:20]}.{number}"
+    moved = [line for line in said.lines if line.posted_minor]
+    report = AccountStatement(
+        id=name,
+        sequence=Decimal(number),
+        created_at=_second(now),
+        since=_second(since),
+        until=_second(now),
+        account=ReportedAccount(other_id=account_number(account.id), currency=asset.code, name=account.id[:70]),
+        balances=(
+            _balance(_OPENING, said.opening.posted, asset, since),
+            _balance(_CLOSING, said.closing.posted, asset, now),
+        ),
+        entries=tuple(_entry(line, asset) for line in moved),
+    )
+    header = ReportHeader(message_id=name, created_at=_second(now))
+    return write(Statement(message=STATEMENT_MESSAGE, header=header, statements=(report,)))
+
+
+def account_number(account_id: str) -> str:
+    """An account's number in ISO 20022 messages: its id, or, where that is longer than they take, a digest of it."""
+    if len(account_id) <= ACCOUNT_CHARS_MAX:
+        return account_id
+    return sha256(account_id.encode()).hexdigest()[:ACCOUNT_CHARS_MAX]
+
+
+def _entry(line: StatementLine, asset: Asset) -> Entry:
+    transfer = line.transfer
+    when = When(at=_second(transfer.applied_at))
+    case = None if transfer.case_id is None else transfer.case_id.replace("-", "")[:_REFERENCE_CHARS_MAX]
+    end_to_end = None if transfer.reference is None else transfer.reference[:_REFERENCE_CHARS_MAX]
+    amount, direction = _signed(line.posted_minor, asset)
+    return Entry(
+        reference=str(transfer.sequence),
+        amount=amount,
+        direction=direction,
+        status=Coded(code="BOOK"),
+        booked=when,
+        value=when,
+        servicer_reference=str(transfer.sequence),
+        code=BankTransactionCode(proprietary=transfer.phase.value),
+        details=(EntryDetails(transactions=(EntryTransaction(end_to_end=end_to_end, transaction=case),)),),
+    )
+
+
+def _balance(kind: str, minor: int, asset: Asset, at: datetime) -> Balance:
+    amount, direction = _signed(minor, asset)
+    return Balance(type=Coded(code=kind), amount=amount, direction=direction, at=When(at=_second(at)))
+
+
+def _signed(minor: int, asset: Asset) -> tuple[Amount, Direction]:
+    return Amount(abs(minor), asset.scale, asset.code), "DBIT" if minor < 0 else "CRDT"
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)

@@ -1,0 +1,335 @@
+"""Financial analysis of the project company: tranches, debt service, cover ratios, covenants.
+
+Real prices, years as periods. Building is paid from tranches in proportion to their amounts; interest, commitment and
+up-front fees until opening are capitalised. Then each year's cash pays, in this order: running cost, transit fees and
+backhaul, tax, later capital cost, interest, principal, the reserve; owners get the rest when cover is above the
+lock-up. What is missing comes from the reserve, then from the owners (support). Money in equals money out in every
+year and tranche; ``residual`` must be zero and tests say so.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from darwaza.study.demand import price_factors
+from darwaza.study.money.driver import Drivers
+from darwaza.study.money.economics import operating
+from darwaza.study.money.returns import grant_element, irr, llcr, npv
+from darwaza.study.money.timeline import Timeline
+from darwaza.study.scenario.model import Scenario, Tranche
+
+Array = npt.NDArray[np.float64]
+
+NEED_ITERATIONS = 40
+"""Rounds in which the financing need converges; interest during building is part of it."""
+DEPRECIATION_YEARS = 15
+FREE_KINDS = ("grant", "equity")
+"""Tranches that are not paid back on a schedule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """One tranche over time; (runs, years) in USD.
+
+    Attributes:
+        drawn, capitalised, interest, fees, principal: payments; ``capitalised`` is interest added to what is owed.
+        owed: at the end of each year.
+    """
+
+    drawn: Array
+    capitalised: Array
+    interest: Array
+    fees: Array
+    principal: Array
+    owed: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Finance:
+    """Result; (runs, years) in USD unless said otherwise.
+
+    Attributes:
+        revenue, opex, fees, backhaul, tax, later_capex: of the operating company.
+        available: cash available for debt service.
+        debt_service: interest and principal of all tranches.
+        reserve: balance at year end.
+        support: what owners add when cash and reserve do not suffice.
+        dividends: to owners.
+        residual: sources minus uses of each year; zero.
+        shares: tranche id -> share of the financing need after eligibility.
+        tranches: tranche id -> schedule.
+        need: (runs,) financing need, interest during building included.
+        idc: (runs,) interest, commitment and up-front fees until opening.
+        dscr: (runs, years), NaN without debt service.
+        dscr_min, llcr: (runs,).
+        firr, equity_irr: (runs,); of the project before financing after tax, and of the owners.
+        fnpv: (runs,) at the WACC.
+        wacc: weighted real cost of the money.
+        project: (runs, years) project flows behind ``firr``.
+    """
+
+    revenue: Array
+    opex: Array
+    fees: Array
+    backhaul: Array
+    tax: Array
+    later_capex: Array
+    available: Array
+    debt_service: Array
+    reserve: Array
+    support: Array
+    dividends: Array
+    residual: Array
+    shares: dict[str, float]
+    tranches: dict[str, Debt]
+    need: Array
+    idc: Array
+    dscr: Array
+    dscr_min: Array
+    llcr: Array
+    firr: Array
+    equity_irr: Array
+    fnpv: Array
+    wacc: float
+    project: Array
+
+
+def tranche_shares(scenario: Scenario, time: Timeline) -> dict[str, float]:
+    """Share of each tranche after eligibility.
+
+    A tranche limited to some lending groups can at most carry the part of the cost that lies in members of those
+    groups. What that cuts off goes to the unlimited tranches in proportion. Shares add up to 1.
+    """
+    tranches = scenario.finance.tranches
+    room = {
+        tier: sum(time.cost_by_country.get(m.id, 0.0) for m in scenario.members.values() if m.tier == tier)
+        for tier in {m.tier for m in scenario.members.values()}
+    }
+    shares = {
+        t.id: min(t.share.base, sum(room.get(tier, 0.0) for tier in t.tiers)) if t.tiers else t.share.base
+        for t in tranches
+    }
+    missing = 1 - sum(shares.values())
+    open_ended = [t for t in tranches if not t.tiers]
+    weight = sum(t.share.base for t in open_ended)
+    for tranche in open_ended:
+        shares[tranche.id] += missing * tranche.share.base / weight
+    return shares
+
+
+def weighted_cost(scenario: Scenario, shares: dict[str, float]) -> float:
+    """WACC, real after tax: interest is deductible, the wanted return on equity is not."""
+    tax = scenario.finance.tax.base
+    return sum(
+        shares[t.id] * t.rate.base * (1.0 if t.kind in FREE_KINDS else 1 - tax) for t in scenario.finance.tranches
+    )
+
+
+def income(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: float | None = None) -> Array:
+    """(runs, years) USD: tariff on carried and reserved traffic, anchor contracts, through traffic.
+
+    Args:
+        scenario: tariff, anchors.
+        time: traffic.
+        drivers: per run.
+        tariff: USD/(Gbit/s)/year in the base year instead of the scenario's.
+    """
+    count = len(time.years)
+    open_share = operating(scenario, drivers, count)
+    erosion = np.array(price_factors(scenario))
+    asked = scenario.finance.tariff.base if tariff is None else tariff
+    price = np.maximum(asked * erosion * drivers.price[:, None], scenario.finance.tariff_floor.base * min(1.0, asked))
+    total = time.through * open_share * scenario.economics.through_price.base * erosion
+    opened = scenario.opening_year - scenario.base_year
+    for member in scenario.members:
+        factor = (drivers.demand * drivers.volume_captured)[:, None] * open_share
+        moved = time.carried[member] * factor
+        for anchor in scenario.anchors:
+            if anchor.member != member or not time.leg_capex:
+                continue
+            term = (np.arange(count) >= opened) & (
+                np.arange(count) < opened + anchor.years.base + drivers.delay[:, None]
+            )
+            wanted = anchor.volume.base * open_share * term
+            used = np.minimum(wanted, moved)
+            total = total + np.maximum(used, anchor.take_or_pay.base * wanted) * anchor.price.base
+            moved = moved - used
+        standby = time.standby[member] * factor * scenario.economics.standby_share.base
+        total = total + (moved + standby) * price
+    return np.asarray(total)
+
+
+def analyse(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: float | None = None) -> Finance:
+    """Work out the financial case; see the module docstring for the order of payments."""
+    count, terms = len(time.years), scenario.finance
+    open_share = operating(scenario, drivers, count)
+    started = np.minimum(1.0, np.cumsum(open_share, axis=1))
+    erosion = np.array(price_factors(scenario))
+    revenue = income(scenario, time, drivers, tariff=tariff)
+    opex = time.opex * drivers.opex[:, None] * started
+    fees = revenue * terms.transit_fee.base
+    carried = sum((time.carried[m] for m in scenario.members), start=np.zeros(count))
+    moved = carried * (drivers.demand * drivers.volume_captured)[:, None] * open_share
+    backhaul = moved * terms.backhaul.base * erosion
+    capex = time.first_capex * drivers.capex[:, None]
+    later = time.later_capex * drivers.capex[:, None] * started
+    shares = tranche_shares(scenario, time)
+    need, idc, debts = _draw(scenario, capex, shares)
+    interest = sum((d.interest for d in debts.values()), start=np.zeros_like(revenue))
+    service = interest + sum((d.principal for d in debts.values()), start=np.zeros_like(revenue))
+    depreciation = _depreciation(capex, later, scenario.opening_year - scenario.base_year)
+    profit = revenue - opex - fees - backhaul - depreciation
+    tax = np.maximum(0.0, profit - interest) * terms.tax.base
+    available = revenue - opex - fees - backhaul - tax - later
+    reserve, support, dividends = _waterfall(scenario, available, service)
+    change = np.diff(reserve, axis=1, prepend=0.0)
+    residual = available + support - service - dividends - change
+    project = -capex + revenue - opex - fees - backhaul - later - np.maximum(0.0, profit) * terms.tax.base
+    equity_in = sum((debts[t.id].drawn for t in terms.tranches if t.kind == "equity"), start=np.zeros_like(revenue))
+    wacc = weighted_cost(scenario, shares)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dscr = np.where(service > 1.0, available / service, np.nan)
+    alive = np.isfinite(dscr)
+    owed_at = scenario.opening_year - scenario.base_year - 1
+    owed = sum((d.owed[:, owed_at] for d in debts.values()), start=np.zeros(drivers.runs))
+    rate = _debt_rate(terms.tranches, shares)
+    return Finance(
+        revenue=revenue,
+        opex=opex,
+        fees=fees,
+        backhaul=backhaul,
+        tax=tax,
+        later_capex=later,
+        available=available,
+        debt_service=service,
+        reserve=reserve,
+        support=support,
+        dividends=dividends,
+        residual=residual,
+        shares=shares,
+        tranches=debts,
+        need=need,
+        idc=idc,
+        dscr=dscr,
+        dscr_min=np.where(alive.any(axis=1), np.min(np.where(alive, dscr, np.inf), axis=1), np.nan),
+        llcr=llcr(available[:, owed_at:], service[:, owed_at:], owed, rate),
+        firr=irr(project),
+        equity_irr=irr(dividends - support - equity_in),
+        fnpv=npv(project, wacc),
+        wacc=wacc,
+        project=project,
+    )
+
+
+def _profile(capex: Array) -> Array:
+    total = capex.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(capex, total, out=np.zeros_like(capex), where=total > 0))
+
+
+def _draw(scenario: Scenario, capex: Array, shares: dict[str, float]) -> tuple[Array, Array, dict[str, Debt]]:
+    """Find the need that covers building and its own fees, and every tranche's schedule.
+
+    Fees depend on the draws and the draws pay the fees: a fixed point, reached in a few rounds because fees are small.
+    """
+    spending, need = capex, capex.sum(axis=1)
+    for _ in range(NEED_ITERATIONS):
+        profile = _profile(spending)
+        debts = {t.id: _schedule(scenario, t, need * shares[t.id], profile) for t in scenario.finance.tranches}
+        spending = capex + sum((d.fees for d in debts.values()), start=np.zeros_like(capex))
+        settled = bool(np.allclose(spending.sum(axis=1), need, rtol=1e-13, atol=1e-7))
+        need = spending.sum(axis=1)
+        if settled:
+            break
+    idc = need - capex.sum(axis=1) + sum((d.capitalised.sum(axis=1) for d in debts.values()), start=np.zeros_like(need))
+    return need, idc, debts
+
+
+def _schedule(scenario: Scenario, tranche: Tranche, amount: Array, profile: Array) -> Debt:
+    """Draw with the building, capitalise interest until the planned opening, then pay back in equal parts."""
+    years = profile.shape[1]
+    drawn = amount[:, None] * profile
+    capitalised, interest, fees, principal, owed = (np.zeros_like(drawn) for _ in range(5))
+    if tranche.kind in FREE_KINDS:
+        return Debt(drawn, capitalised, interest, fees, principal, owed)
+    opening = scenario.opening_year - scenario.base_year
+    begun = profile[0] > 0
+    signing = int(np.argmax(begun)) if begun.any() else 0
+    fees[:, signing] += amount * tranche.fee.base
+    grace, tenor = round(tranche.grace.base), max(round(tranche.tenor.base), round(tranche.grace.base) + 1)
+    first = max(opening, signing + grace)
+    last = min(years - 1, signing + tenor)
+    instalments = max(1, last - first + 1)
+    balance = np.zeros(drawn.shape[0])
+    undrawn = amount.copy()
+    due = np.zeros_like(balance)
+    for year in range(years):
+        cost = balance * tranche.rate.base
+        undrawn = undrawn - drawn[:, year]
+        if year < opening:
+            fees[:, year] += np.maximum(0.0, undrawn) * tranche.commitment.base * (year >= signing)
+            capitalised[:, year] = cost
+            balance = balance + cost + drawn[:, year]
+        else:
+            interest[:, year] = cost
+            balance = balance + drawn[:, year]
+        if year == first:
+            due = balance / instalments
+        if first <= year <= last:
+            principal[:, year] = np.minimum(due, balance)
+            balance = balance - principal[:, year]
+        owed[:, year] = balance
+    return Debt(drawn, capitalised, interest, fees, principal, owed)
+
+
+def _depreciation(capex: Array, later: Array, opening: int) -> Array:
+    """Straight line over ``DEPRECIATION_YEARS`` from the opening, or from the year of spending."""
+    years = capex.shape[1]
+    spread = np.zeros_like(capex)
+    spread[:, opening : opening + DEPRECIATION_YEARS] += capex.sum(axis=1, keepdims=True) / DEPRECIATION_YEARS
+    for year in range(years):
+        spread[:, year : year + DEPRECIATION_YEARS] += later[:, year : year + 1] / DEPRECIATION_YEARS
+    return spread
+
+
+def _waterfall(scenario: Scenario, available: Array, service: Array) -> tuple[Array, Array, Array]:
+    """Reserve, owners' support and dividends, year by year."""
+    runs, years = available.shape
+    reserve, support, dividends = (np.zeros((runs, years)) for _ in range(3))
+    balance = np.zeros(runs)
+    months = scenario.finance.reserve_months.base
+    for year in range(years):
+        following = service[:, year + 1] if year + 1 < years else np.zeros(runs)
+        target = following * months / 12 * (service[:, year] > 0)
+        cash = available[:, year] - service[:, year] + balance
+        support[:, year] = np.maximum(0.0, -cash)
+        cash = np.maximum(0.0, cash)
+        locked = (service[:, year] > 0) & (available[:, year] < scenario.finance.lockup.base * service[:, year])
+        keep = np.where(locked, cash, np.minimum(cash, target))
+        dividends[:, year] = cash - keep
+        balance = keep
+        reserve[:, year] = balance
+    return reserve, support, dividends
+
+
+def _debt_rate(tranches: tuple[Tranche, ...], shares: dict[str, float]) -> float:
+    debt = [t for t in tranches if t.kind not in FREE_KINDS]
+    weight = sum(shares[t.id] for t in debt)
+    return sum(shares[t.id] * t.rate.base for t in debt) / weight if weight else 0.0
+
+
+def grant_elements(scenario: Scenario) -> dict[str, float]:
+    """Grant element of every tranche; 1 for grants, not defined (left out) for equity."""
+    found = {}
+    for tranche in scenario.finance.tranches:
+        if tranche.kind == "grant":
+            found[tranche.id] = 1.0
+        elif tranche.kind != "equity":
+            grace = round(tranche.grace.base)
+            found[tranche.id] = grant_element(
+                rate=tranche.rate.base,
+                grace_years=grace,
+                tenor_years=max(grace + 1, round(tranche.tenor.base)),
+                discount=scenario.finance.grant_rate.base,
+            )
+    return found

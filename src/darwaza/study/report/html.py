@@ -1,0 +1,452 @@
+"""The report as one HTML file that needs nothing else: no script, no font, no picture from outside.
+
+Readable without colour, on paper and by a screen reader: charts carry their message as text, tables are real tables.
+"""
+
+import io
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from darwaza.study.report.page import Page, pages
+from darwaza.study.report.style import chance, hours, look, musd, percent
+from darwaza.study.result import Result
+
+WIDTH_INCHES = 10.0
+TABLE_ROWS_MAX = 2_000
+ALL = 0.999
+"""A share from which on it counts as everything."""
+
+_CSS = """
+:root{--ink:#1d2b36;--muted:#5f6f7b;--faint:#dfe5e9;--accent:#2563a8;--paper:#fff}
+*{box-sizing:border-box}
+body{margin:0;background:#eef2f5;color:var(--ink);
+font:16px/1.55 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
+main{max-width:1080px;margin:0 auto;background:var(--paper);padding:0 44px 64px}
+header{padding:48px 0 8px}
+h1{font-size:34px;line-height:1.15;margin:0 0 8px;letter-spacing:-.01em}
+h2{font-size:15px;margin:0;color:var(--accent);font-weight:600}
+.answer{font-size:21px;line-height:1.4;margin:2px 0 14px;font-weight:600;max-width:54em}
+.lead{color:var(--muted);margin:0 0 20px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:20px 0 8px}
+.card{border:1px solid var(--faint);border-top:4px solid var(--accent);padding:12px 14px}
+.card b{display:block;font-size:27px;line-height:1.2}
+.card.bad{border-top-color:#d9772b}
+.card span{color:var(--muted);font-size:14px}
+section{padding:36px 0 8px;border-top:1px solid var(--faint);margin-top:28px;break-inside:avoid}
+figure{margin:0}figure svg{width:100%;height:auto;display:block}
+figcaption{color:var(--muted);font-size:13.5px;margin-top:6px}
+nav{columns:2;column-gap:32px;font-size:15px;margin:16px 0}
+nav a{display:block;color:var(--ink);padding:2px 0;text-decoration:none}
+nav a:hover,nav a:focus{text-decoration:underline}a{color:var(--accent)}
+details{margin:12px 0}summary{cursor:pointer;color:var(--accent)}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:13px;width:100%;margin:8px 0}
+th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--faint);vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+.judgement{color:#a2521a}.weak{color:#8a6d00}
+code{font-size:12.5px;background:#f2f5f7;padding:1px 4px}
+ul.plain{padding-left:20px}
+@media print{body{background:#fff}main{max-width:none;padding:0}details>*{display:block}section{break-before:auto}}
+@media(max-width:640px){main{padding:0 18px 40px}h1{font-size:26px}.answer{font-size:18px}nav{columns:1}}
+"""
+
+
+def charts(result: Result) -> dict[str, str]:
+    """Every chart as an ``svg`` element, by page."""
+    with look():
+        return {page.id: chart_svg(result, page) for page in pages(result)}
+
+
+def render(result: Result, drawn: Mapping[str, str]) -> str:
+    """The whole file as text; the same result gives the same text.
+
+    Args:
+        result: to report.
+        drawn: its ``charts``.
+    """
+    items = pages(result)
+    body = [_header(result), _contents(items)]
+    body.extend(_section(result, page, drawn[page.id]) for page in items)
+    body += [_assumptions(result), _sources(result), _limits(result)]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(result.title)}</title><style>{_CSS}</style></head><body><main>\n"
+        + "\n".join(body)
+        + "\n</main></body></html>\n"
+    )
+
+
+def chart_svg(result: Result, page: Page) -> str:
+    """One chart as an ``svg`` element, ids made unique by the page's name."""
+    figure = Figure(figsize=(WIDTH_INCHES, page.height))
+    page.draw(figure, result)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{page.id}-", text)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(page.question + " " + page.answer)}" ', 1)
+
+
+def _section(result: Result, page: Page, chart: str) -> str:
+    explain = ", ".join(f"<code>{escape(name)}</code>" for name in page.figures if result.figure(name))
+    trail = f"<br>Where the numbers come from: <code>darwaza study explain</code> {explain}" if explain else ""
+    return (
+        f'<section id="{page.id}"><h2>{escape(page.question)}</h2><p class="answer">{escape(page.answer)}</p>'
+        f"<figure>{chart}<figcaption>{escape(page.note)}{trail}</figcaption></figure>"
+        f"{''.join(_details(result, name) for name in (page.id, page.id + ' more'))}</section>"
+    )
+
+
+def _header(result: Result) -> str:
+    eco, fin, spread = (result.tables[name] for name in ("economics", "finance", "spread"))
+    plan = next(row for row in result.tables["plans"] if row["id"] == result.plan)
+    good = (eco["eirr"] or -1) >= eco["discount"]
+    pays = (fin["firr"] if fin["firr"] is not None else -1) >= fin["wacc"]
+    cards = [
+        (musd(plan["capex"]), "to build the first stage", True),
+        (percent(eco["eirr"]), f"economic return (asked: {percent(eco['discount'], 0)})", good),
+        (percent(fin["firr"]), f"financial return (money costs {percent(fin['wacc'])})", pays),
+        (chance(spread["enpv_positive"]), "chance that the region gains", spread["enpv_positive"] >= 0.5),  # noqa: PLR2004 - even odds
+        (
+            f"{plan['protected_share']:.0%}",
+            "of protected traffic survives any one failure",
+            plan["protected_share"] > ALL,
+        ),
+    ]
+    boxes = "".join(
+        f'<div class="card{"" if fine else " bad"}"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
+        for value, text, fine in cards
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
+    return (
+        f'<header><h1>{escape(result.title)}</h1><p class="lead">Feasibility, design and financing, computed from '
+        "one scenario file whose every number has a source and a range. Scenario "
+        f"<code>{result.digest[:16]}</code>, seed {result.seed}: the same two give this report again, byte for "
+        f'byte.</p><div class="cards">{boxes}</div></header>'
+        f"<details><summary>Read this before quoting a number ({len(result.notes)} notes on this run)</summary>"
+        f'<ul class="plain">{notes}</ul></details>'
+    )
+
+
+def _contents(items: list[Page]) -> str:
+    links = "".join(f'<a href="#{page.id}">{escape(page.question)}</a>' for page in items)
+    extra = (
+        '<a href="#assumptions">What is assumed?</a><a href="#sources">Who says so?</a>'
+        '<a href="#limits">What can the model not say?</a>'
+    )
+    return f'<nav aria-label="Contents">{links}{extra}</nav>'
+
+
+def table(head: list[str], rows: list[list[Any]], *, numeric: frozenset[int] = frozenset()) -> str:
+    """An HTML table; ``numeric`` columns are set right."""
+
+    def cell(tag: str, at: int, value: Any) -> str:
+        mark = ' class="n"' if at in numeric else ""
+        return f"<{tag}{mark}>{escape('-' if value is None else str(value))}</{tag}>"
+
+    top = "".join(cell("th", i, value) for i, value in enumerate(head))
+    lines = [
+        "<tr>" + "".join(cell("td", i, value) for i, value in enumerate(row)) + "</tr>" for row in rows[:TABLE_ROWS_MAX]
+    ]
+    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _details(result: Result, page: str) -> str:
+    maker = _TABLES.get(page)
+    if maker is None:
+        return ""
+    title, head, rows, numeric = maker(result)
+    return f"<details><summary>{escape(title)}</summary>{table(head, rows, numeric=frozenset(numeric))}</details>"
+
+
+def _times_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = [
+        [r["member"], r["region"], r["today"], r["corridor"], r["gateway"], " > ".join(r["corridor_route"])]
+        for r in result.tables["latency"]
+    ]
+    return (
+        "Round trips in milliseconds",
+        ["member", "to", "today", "with links", f"by {result.tables['gateway']}", "fastest route"],
+        rows,
+        range(2, 5),
+    )
+
+
+def _plans_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = [
+        [
+            r["name"],
+            musd(r["capex"]),
+            musd(r["capex_all"]),
+            musd(r["present_cost"]),
+            f"{r['gap']:.2%}" + ("" if r["finished"] else " (time ran out)"),
+            f"{r['protected_share']:.1%}",
+            ", ".join(r["built"]) or "nothing",
+        ]
+        for r in result.tables["plans"]
+    ]
+    head = ["plan", "first stage", "all stages", "present cost to users", "gap to bound", "protected", "links"]
+    return "All plans", head, rows, range(1, 6)
+
+
+def _building_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = []
+    for r in result.tables["links"]:
+        optical = r["optical"]
+        if optical is None:
+            continue
+        reach = ", ".join(f"{rate}G in {count}" for rate, count in optical["reach"].items())
+        rows.append(
+            [
+                r["id"],
+                r["terrain"],
+                r["km"],
+                optical["spans"],
+                optical["span_km"],
+                optical["sections"],
+                optical["gsnr_db"],
+                optical["margin_db"],
+                reach,
+                r["built_from"] or "not built",
+            ]
+        )
+    head = [
+        "link",
+        "terrain",
+        "km",
+        "spans",
+        "span km",
+        "sections",
+        "GSNR dB",
+        "margin dB",
+        "sections per rate",
+        "built",
+    ]
+    return "Optical feasibility of every candidate (GNPy)", head, rows, range(2, 8)
+
+
+def _gains_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    groups = list(dict.fromkeys(row["group"] for row in result.tables["distribution"]))
+    countries = list(dict.fromkeys(row["country"] for row in result.tables["distribution"]))
+    cells = {(r["country"], r["group"]): r["present_usd"] for r in result.tables["distribution"]}
+    rows: list[list[Any]] = [
+        [c, *(musd(cells.get((c, g), 0.0), 1) for g in groups), musd(sum(cells.get((c, g), 0.0) for g in groups), 1)]
+        for c in countries
+    ]
+    rows.append(
+        [
+            "all",
+            *(musd(sum(cells.get((c, g), 0.0) for c in countries), 1) for g in groups),
+            musd(sum(cells.values()), 1),
+        ]
+    )
+    return (
+        "Distribution by country and group, present value",
+        ["country", *groups, "net"],
+        rows,
+        range(1, len(groups) + 2),
+    )
+
+
+def _cash_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    fin = result.tables["finance"]
+    names = [
+        "revenue",
+        "opex",
+        "fees",
+        "backhaul",
+        "tax",
+        "later_capex",
+        "available",
+        "debt_service",
+        "reserve",
+        "support",
+        "dividends",
+    ]
+    rows = [
+        [
+            year,
+            *(f"{(fin[name][i] or 0) / 1e6:.2f}" for name in names),
+            "-" if fin["dscr"][i] is None else f"{fin['dscr'][i]:.2f}",
+        ]
+        for i, year in enumerate(fin["years"])
+    ]
+    return "Yearly cash flow, million USD", ["year", *(n.replace("_", " ") for n in names), "DSCR"], rows, range(1, 13)
+
+
+def _worth_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    eco = result.tables["economics"]
+    names = list(eco["benefits"])
+    rows = [
+        [
+            year,
+            *(f"{eco['benefits'][n][i] / 1e6:.2f}" for n in names),
+            f"{eco['costs'][i] / 1e6:.2f}",
+            f"{eco['net'][i] / 1e6:.2f}",
+            f"{eco['trade'][i] / 1e6:.2f}",
+        ]
+        for i, year in enumerate(eco["years"])
+    ]
+    return (
+        "Yearly benefits and costs, million USD",
+        ["year", *names, "cost", "net", "trade"],
+        rows,
+        range(1, len(names) + 4),
+    )
+
+
+def _availability_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = [
+        [
+            r["plan"],
+            r["member"],
+            f"{r['availability']:.4%}",
+            f"{r['lost_hours']:.2f}",
+            "-" if r["reserved_hours"] is None else f"{r['reserved_hours']:.2f}",
+            f"{r['sampled_share']:.4%} ± {r['sampled_error']:.4%}",
+            "; ".join(f"{c['cause']} {c['hours'] * 60:.0f} min" for c in r["causes"][:4]),
+        ]
+        for r in result.tables["resilience"]
+    ]
+    head = [
+        "plan",
+        "member",
+        "availability",
+        "hours lost",
+        "protected: hours cut",
+        "carried on reserved capacity (Monte Carlo)",
+        "main causes",
+    ]
+    return "Every plan and member", head, rows, range(2, 6)
+
+
+def _fees_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    countries = sorted({c for row in result.tables["transit_fees"] for c in row["by_country"]})
+    rows = [
+        [
+            f"{r['fee']:.0%}",
+            percent(r["firr"]),
+            musd(r["fnpv"], 1),
+            musd(r["fees_usd"], 1),
+            *(musd(r["by_country"].get(c, 0.0), 1) for c in countries),
+        ]
+        for r in result.tables["transit_fees"]
+    ]
+    head = ["transit fee", "FIRR", "FNPV", "fees, present value", *countries]
+    return (
+        "Setting the transit fee: what the company loses and each country crossed receives",
+        head,
+        rows,
+        range(5 + len(countries)),
+    )
+
+
+def _anchors_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = [
+        [
+            r["name"],
+            r["member"],
+            f"{r['gbps']:.0f}",
+            f"{r['price'] / 12_000:.2f}",
+            f"{r['take_or_pay']:.0%}",
+            f"{r['years']:.0f}",
+            musd(r["firm_usd_a_year"], 2),
+        ]
+        for r in result.tables["anchors"]
+    ]
+    head = ["buyer", "member", "Gbit/s", "USD/(Mbit/s)/month", "take or pay", "years", "firm a year"]
+    return "Anchor contracts", head, rows, range(2, 7)
+
+
+def _trade_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    rows = [[r["name"], r["member"], *(musd(v, 2) for v in r["usd_a_year"])] for r in result.tables["trade"]]
+    return (
+        "Trade results a year at full operation, shown apart",
+        ["result", "member", "low", "base", "high"],
+        rows,
+        range(2, 5),
+    )
+
+
+def _region_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
+    regions = [region["id"] for region in result.tables["regions"]]
+    rows = [
+        [r["plan"], r["member"], *(hours(r["reserved_by_region"].get(name)) for name in regions)]
+        for r in result.tables["resilience"]
+    ]
+    names = [region["name"] for region in result.tables["regions"]]
+    return (
+        "Protected traffic: hours cut a year by destination, exact",
+        ["plan", "member", *names],
+        rows,
+        range(2, 2 + len(regions)),
+    )
+
+
+_TABLES = {
+    "availability more": _region_table,
+    "cash more": _fees_table,
+    "demand": _anchors_table,
+    "worth more": _trade_table,
+    "times": _times_table,
+    "plans": _plans_table,
+    "building": _building_table,
+    "availability": _availability_table,
+    "worth": _worth_table,
+    "gains": _gains_table,
+    "cash": _cash_table,
+}
+
+
+def _assumptions(result: Result) -> str:
+    rows = result.tables["assumptions"]
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["confidence"]] = counts.get(row["confidence"], 0) + 1
+    share = ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
+    lines = []
+    for r in rows:
+        numbers = "".join(f'<td class="n">{r[key]:,.6g}</td>' for key in ("low", "base", "high"))
+        lines.append(
+            f"<tr><td><code>{escape(r['path'])}</code></td>{numbers}<td>{escape(r['unit'])}</td>"
+            f'<td class="{r["confidence"]}"><a href="#source-{escape(r["source"])}">{escape(r["source"])}</a></td>'
+            f"<td>{escape(r['note'])}</td></tr>"
+        )
+    return (
+        '<section id="assumptions"><h2>What is assumed?</h2>'
+        f'<p class="answer">{len(rows)} numbers, each with a range and a source: {share}. Judgements are the '
+        "first to replace.</p>"
+        "<details><summary>All of them</summary><div class='wide'><table><thead><tr><th>value</th>"
+        "<th class='n'>low</th><th class='n'>base</th><th class='n'>high</th>"
+        "<th>unit</th><th>source</th><th>note</th></tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div></details></section>"
+    )
+
+
+def _sources(result: Result) -> str:
+    lines = []
+    for s in result.tables["sources"]:
+        title = escape(s["title"])
+        linked = f'<a href="{escape(s["url"])}">{title}</a>' if s["url"] else title
+        lines.append(
+            f'<tr id="source-{escape(s["id"])}"><td><code>{escape(s["id"])}</code></td><td>{linked}</td>'
+            f'<td>{escape(s["date"])}</td><td class="{s["confidence"]}">{s["confidence"]}</td></tr>'
+        )
+    return (
+        f'<section id="sources"><h2>Who says so?</h2><p class="answer">{len(lines)} sources.</p>'
+        "<details open><summary>List</summary>"
+        "<div class='wide'><table><thead><tr><th>id</th><th>source</th><th>date</th><th>confidence</th></tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div></details></section>"
+    )
+
+
+def _limits(result: Result) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in result.tables["limits"])
+    return f'<section id="limits"><h2>What can the model not say?</h2><ul class="plain">{items}</ul></section>'

@@ -1,0 +1,109 @@
+"""One look for all charts: colours, sizes, fonts, number formats.
+
+Colours are told apart by the colour-blind (dark to light within a hue, blue against orange for gain against loss) and
+print in grey. Charts never need colour alone: values and names stand beside the marks.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+
+INK, MUTED, FAINT, PAPER = "#1d2b36", "#5f6f7b", "#c9d1d7", "#ffffff"
+BLUE, ORANGE, TEAL, RED, GOLD, VIOLET, GREEN, SKY = (
+    "#2563a8",
+    "#d9772b",
+    "#0f7b7b",
+    "#b3412f",
+    "#c79a1b",
+    "#6d5aa8",
+    "#5a8f3c",
+    "#7fb2dd",
+)
+SERIES = (BLUE, ORANGE, TEAL, GOLD, VIOLET, RED, GREEN, SKY, INK)
+GAIN, LOSS = BLUE, ORANGE
+
+SETTINGS: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": False,
+    "grid.color": "#e8ecef",
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.facecolor": PAPER,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "darwaza",
+    "pdf.fonttype": 42,
+    "path.simplify": False,
+    "text.parse_math": False,
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw in this look; the caller's settings come back afterwards."""
+    with mpl.rc_context(SETTINGS):
+        yield
+
+
+def label(axes: Any, x: float, y: float, text: str, *, side: str = "right", **look_of: Any) -> None:
+    """Text a few points beside (x, y); spaces cannot do that, for browsers drop them."""
+    shift = {"right": (4, 0), "left": (-4, 0), "above": (0, 3)}[side]
+    align = {"right": "left", "left": "right", "above": "center"}[side]
+    vertical = "bottom" if side == "above" else "center"
+    axes.annotate(
+        text, (x, y), xytext=shift, textcoords="offset points", ha=align, va=vertical, **({"fontsize": 8.5} | look_of)
+    )
+
+
+BILLION_FROM = 999.5e6
+"""From here on amounts are written in billions: rounded to millions they would read 1,000."""
+
+
+def musd(value: float | None, digits: int = 0) -> str:
+    """US dollars in millions: ``$189m``, ``-$37m``, ``$2.1bn``."""
+    if value is None:
+        return "-"
+    sign, size = ("-" if value < 0 else ""), abs(value)
+    if size >= BILLION_FROM:
+        return f"{sign}${size / 1e9:.1f}bn"
+    return f"{sign}${size / 1e6:,.{digits}f}m"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as percent."""
+    return "none" if value is None else f"{value * 100:.{digits}f}%"
+
+
+def chance(value: float) -> str:
+    """A probability as percent that never claims certainty."""
+    if 0.995 <= value < 1:  # noqa: PLR2004 - would be rounded to certainty
+        return "over 99%"
+    return "under 1%" if 0 < value < 0.005 else f"{value:.0%}"  # noqa: PLR2004 - would be rounded to never
+
+
+def gbps(value: float) -> str:
+    """Gbit/s, Tbit/s above a thousand."""
+    return f"{value / 1000:.1f} Tbit/s" if value >= 1000 else f"{value:.0f} Gbit/s"  # noqa: PLR2004 - the unit changes
+
+
+def hours(value: float | None) -> str:
+    """Hours a year in the unit people grasp."""
+    if value is None:
+        return "-"
+    if value < 1:
+        return f"{value * 60:.0f} min"
+    return f"{value:.0f} h" if value >= 9.5 else f"{value:.1f} h"  # noqa: PLR2004 - one digit below ten

@@ -1,0 +1,1 @@
+"""How often traffic gets through: exact where it can be, sampled where it cannot, and past events replayed."""

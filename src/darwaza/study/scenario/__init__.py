@@ -1,0 +1,1 @@
+"""The scenario: everything a study assumes, each number with its unit, range and source."""

@@ -1,0 +1,160 @@
+"""SNDlib: published or proved optima are reached, and any instance of the format is read.
+
+Known values: Raack, INOC 2007 (atlanta with routing cost both ways), MIPLIB dfn-gwin-UUM (38,752), proofs with HiGHS
+for the others.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from darwaza.errors import MalformedError
+from darwaza.study.sndlib import native, solve
+
+UNDIRECTED, BIDIRECTED, INTEGER = "U-U-M-N-C-A-N-N", "D-B-M-N-C-A-N-N", "U-U-M-N-I-A-N-N"
+
+TINY = """?SNDlib native format; type: network; version: 1.0
+# a triangle
+NODES (
+  A ( 0.0 0.0 )
+  B ( 1.0 0.0 )
+  C
+)
+LINKS (
+  ab ( A B ) 1.00 2.00 0.50 3.00 ( 4.00 10.00 )
+  bc ( B C ) 0.00 0.00 0.00 0.00 ( 4.00 7.00 8.00 9.00 )
+  ac ( A C ) 0.00 0.00 0.00 0.00 ( )
+)
+DEMANDS (
+  d1 ( A B ) 1 3.00 UNLIMITED
+  d2 ( B C ) 2 1.50 2
+)
+ADMISSIBLE_PATHS (
+  d1 ( p0 ( ab ) p1 ( ac bc ) )
+)
+"""
+
+
+def read(data: Path, name: str, model: str) -> tuple[native.Network, native.Model]:
+    """An instance and one of its models."""
+    folder = data / "sndlib" / name
+    return native.read_network(folder / f"{name}.txt"), native.read_model(folder / f"{model}.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "optimum", "both_ways"),
+    [
+        ("abilene", UNDIRECTED, 194_020.0, False),
+        ("abilene", BIDIRECTED, 114_606.0, False),
+        ("polska", UNDIRECTED, 23_619.0, False),
+        ("polska", BIDIRECTED, 15_717.0, False),
+        ("atlanta", BIDIRECTED, 37_120_715.4, False),
+        ("atlanta", BIDIRECTED, 46_244_642.4, True),
+    ],
+)
+def test_known_optimum_is_reached(shared_data: Path, name: str, model: str, optimum: float, both_ways: bool) -> None:
+    """The optimum is found and proven to one part in a million."""
+    outcome = solve.solve(solve.tuned(*read(shared_data, name, model), routing_sum=both_ways), time_limit_s=90)
+    assert outcome.finished
+    assert outcome.objective == pytest.approx(optimum, rel=1e-6)
+    assert outcome.bound == pytest.approx(optimum, rel=1e-5)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_pdh_is_proved(shared_data: Path) -> None:
+    """Pdh takes a minute, so it is proved in long runs only."""
+    outcome = solve.solve(solve.tuned(*read(shared_data, "pdh", UNDIRECTED)), time_limit_s=900)
+    assert outcome.finished
+    assert outcome.objective == pytest.approx(10_903_843.0, rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "known"), [("dfn-gwin", 38_752.0), ("newyork", None)])
+def test_unfinished_instance_gives_a_true_bound(shared_data: Path, name: str, known: float | None) -> None:
+    """Stopped early, the bound lies below the design found and below the published value."""
+    outcome = solve.solve(solve.tuned(*read(shared_data, name, UNDIRECTED)), time_limit_s=4)
+    assert outcome.bound > 0
+    assert not outcome.found or outcome.bound <= outcome.objective * (1 + 1e-9)
+    if known is not None:
+        assert outcome.bound <= known * (1 + 1e-9)
+        assert not outcome.found or outcome.objective >= known * (1 - 1e-9)
+
+
+def test_plain_and_tuned_agree(shared_data: Path) -> None:
+    """Both formulations have the same optimum."""
+    network, model = read(shared_data, "abilene", UNDIRECTED)
+    plain = solve.solve(solve.plain(network, model), time_limit_s=60)
+    tuned = solve.solve(solve.tuned(network, model), time_limit_s=60)
+    assert plain.objective == pytest.approx(tuned.objective, rel=1e-9)
+
+
+def test_every_shipped_model_is_understood(shared_data: Path) -> None:
+    """Every instance and model file in the folder reads and becomes a program with its demands."""
+    for folder in sorted((shared_data / "sndlib").iterdir()):
+        network = native.read_network(folder / f"{folder.name}.txt")
+        assert len(network.demands) > 1
+        for path in sorted(folder.glob("*-*-*.txt")):
+            if path.stem != folder.name:
+                assert solve.tuned(network, native.read_model(path)).costs
+
+
+def tiny(**fields: str) -> solve.Outcome:
+    """The triangle under a model."""
+    network = native.parse_network(TINY, name="tiny")
+    return solve.solve(solve.tuned(network, native.Model(**fields)), time_limit_s=10)
+
+
+def test_triangle_by_hand() -> None:
+    """d1 needs 3 on ab (1 installed), d2 needs 3 on bc: one module each; costs 2 + 10 + 7 and routing 0.5 x 3."""
+    assert tiny().objective == pytest.approx(2 + 10 + 7 + 1.5)
+
+
+def test_triangle_variants_by_hand() -> None:
+    """Fixed charge, explicit and linear capacity, integer and single-path routing, path lists, hop limits."""
+    assert tiny(fixed_charge="YES").objective == pytest.approx(2 + 10 + 7 + 1.5 + 3)
+    assert tiny(capacity="EXPLICIT_LINK_CAPACITIES").objective == pytest.approx(20.5)
+    assert tiny(capacity="LINEAR_LINK_CAPACITIES").objective == pytest.approx(2 + 10 * 2 / 4 + 9 * 3 / 8 + 1.5)
+    assert tiny(routing="SINGLE_PATH").objective == pytest.approx(20.5)
+    assert tiny(paths="EXPLICIT_LIST").objective == pytest.approx(20.5)
+    assert tiny(hop_limit="INCLUDE_HOP_LIMITS").objective == pytest.approx(20.5)
+
+
+def test_survivable_models_by_hand() -> None:
+    """On a square of equal links one unit between opposite corners costs both sides when a cut must be survived."""
+    square = """NODES ( A B C D ) LINKS (
+      ab ( A B ) 0 0 0 0 ( 1 1 ) bc ( B C ) 0 0 0 0 ( 1 1 ) cd ( C D ) 0 0 0 0 ( 1 1 ) da ( D A ) 0 0 0 0 ( 1 1 ) )
+      DEMANDS ( d ( A C ) 1 1 UNLIMITED ) ADMISSIBLE_PATHS ( )"""
+    network = native.parse_network(square, name="square")
+    for words, cost in (
+        ("NO_SURVIVABILITY", 2.0),
+        ("UNRESTRICTED_FLOW_RECONFIGURATION", 4.0),
+        ("ONE_PLUS_ONE_PROTECTION", 4.0),
+    ):
+        outcome = solve.solve(solve.tuned(network, native.Model(survivability=words)), time_limit_s=10)
+        assert outcome.objective == pytest.approx(cost), words
+
+
+def test_unknown_model_word_is_refused_by_name() -> None:
+    """A model that is not understood is refused with what would be, never solved as something else."""
+    with pytest.raises(MalformedError, match="SHARED_PATH_PROTECTION"):
+        tiny(survivability="SHARED_PATH_PROTECTION")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ("( A B ) 1.00", "( A X ) 1.00", "'X' is no node"),
+        ("1.00 2.00 0.50", "-1.00 2.00 0.50", "not be|not negative"),
+        ("1.00 2.00 0.50", "one 2.00 0.50", "must be a number"),
+        ("3.00 UNLIMITED", "3.00 FOREVER", "UNLIMITED"),
+        ("p1 ( ac bc )", "p1 ( ac xx )", "no link"),
+        ("ADMISSIBLE_PATHS (", "ADMISSIBLE_PATHS ", "was expected"),
+        ("bc ( B C )", "ab ( B C )", "stands twice"),
+    ],
+)
+def test_faults_of_a_file_are_named_with_their_line(old: str, new: str, wanted: str) -> None:
+    """Each fault gives the file, the line and what is wrong."""
+    assert old in TINY
+    with pytest.raises(MalformedError, match=wanted) as caught:
+        native.parse_network(TINY.replace(old, new, 1), name="tiny", where="tiny.txt")
+    assert caught.value.detail.startswith("tiny.txt:")

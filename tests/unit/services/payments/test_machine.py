@@ -1,0 +1,160 @@
+"""Every pair of state and input: what is not in the table is refused, and what is in it takes no nonsense."""
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.services.payments.desk import HALYK, HBL, PLAN, Desk
+
+from darwaza.kernel.machine import ELAPSED, NEW, NOT_IN_TABLE, Case, Command, Elapsed, Received, Refusal, decide
+from darwaza.services import payments
+from darwaza.services.payments import message
+from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
+from darwaza.services.payments.record import Board, Funding, Market, Payment, Tier
+from darwaza.testing.world import START
+
+TABLE = payments.service(PLAN).table
+STATES = sorted({state for state, _ in TABLE} | {end for cell in TABLE.values() for end in cell.next})
+INPUTS = sorted({kind for _, kind in TABLE})
+
+
+class Blank:
+    """A context in which nothing is known and no ledger may be reached."""
+
+    now = START
+    member = "KZ"
+    case_id = "019ab000-0000-7000-8000-000000000000"
+    reachable = frozenset({"PK"})
+
+    def party_known(self, address):
+        return True
+
+    def look(self, case_id):
+        return None
+
+    def heard_until(self, member):
+        return None
+
+
+def case_in(state):
+    if state == NEW:
+        return None
+    if state == "market-open":
+        data = Market("PK", "KZ", "PK/sbp")
+    elif state == "moved":
+        data = Funding("KZ/fx-slow", "PK/fx-slow", 1, given_back=False)
+    else:
+        data = Payment(payer_bank=HBL, payee_bank=HALYK, uetr="u", answer_by=START, decide_by=START)
+    return Case(Blank.case_id, state, data, None, START, START)
+
+
+def given(kind, origin="UZ/stranger", body=b"\xff\x00nonsense"):
+    if kind == ELAPSED:
+        return Elapsed(START)
+    if "." in kind:
+        return Received(kind, "id", origin, "KZ/halyk", START, None, None, "text/plain", body)
+    return Command(kind, origin, frozenset(), None)
+
+
+PAIRS = [(state, kind) for state in STATES for kind in INPUTS]
+
+
+class TestTable:
+    @pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair not in TABLE], ids="-".join)
+    def test_a_pair_that_is_not_in_the_table_is_refused(self, pair):
+        state, kind = pair
+        refused = decide(payments.service(PLAN), case_in(state), given(kind), Blank())
+        assert refused.code == NOT_IN_TABLE
+
+    @pytest.mark.parametrize(
+        "pair", [pair for pair in TABLE if "." in pair[1] and not pair[1].startswith("restored")], ids="-".join
+    )
+    @pytest.mark.parametrize("origin", [HBL, HALYK, "PK/gateway", "UZ/stranger", "KZ/fx-slow", "PK/fx-slow"])
+    @pytest.mark.parametrize("body", [b"", b"\xff", b"{}", b"<a/>", b"[" * 9_999], ids=["empty", "ff", "{}", "a", "["])
+    def test_a_message_of_nonsense_is_refused_and_never_a_fault(self, pair, origin, body):
+        """Whoever it is from: it is refused, or ignored where the case has ended; no rule raises."""
+        state, kind = pair
+        outcome = decide(payments.service(PLAN), case_in(state), given(kind, origin, body), Blank())
+        ended = state in (*SOURCE_ENDS, *DESTINATION_ENDS, "recalling", "returning", "recalled")
+        assert isinstance(outcome, Refusal) or (ended and outcome.state == state and not outcome.transfers)
+
+    def test_every_state_but_the_ends_has_a_way_out(self):
+        """No payment can come to rest in a state that is not an end."""
+        ends = {*SOURCE_ENDS, *DESTINATION_ENDS, "market-open", "moved"}
+        waiting = set(STATES) - ends - {NEW, "recalling"}  # which waits for the other side's timer
+        assert {state for state, kind in TABLE if kind == ELAPSED} == waiting
+        for state in waiting:
+            reach, grown = {state}, True
+            while grown:
+                following = {end for (at, _), cell in TABLE.items() if at in reach for end in cell.next}
+                grown, reach = not following <= reach, reach | following
+            assert reach & ends
+
+    def test_ends_are_final(self):
+        """Nothing leads out of an end but a return or a recall out of a settled and credited payment."""
+        after = {"settled": {"recalling", "returned", "returning"}, "credited": {"recalled", "given-back"}}
+        for (state, _), cell in TABLE.items():
+            if state in (*SOURCE_ENDS, *DESTINATION_ENDS):
+                assert set(cell.next) <= {state} | after.get(state, set())
+
+    def test_both_sides_have_states_of_their_own(self):
+        assert not set(SOURCE_ENDS) & set(DESTINATION_ENDS)
+
+
+class TestMarket:
+    def test_only_an_operator_opens_a_market_that_has_a_corridor(self):
+        desk = Desk()
+        for party, body, code in (
+            (HBL, message.OpenMarket("KZ"), "not_allowed"),
+            ("PK/sbp", message.OpenMarket("UZ"), "market_unknown"),
+            ("PK/sbp", message.OpenMarket("KZ", "0"), "rate_not_positive"),
+        ):
+            assert desk.pk.command(party, "open-market", body).code == code
+
+    def test_rates_are_checked_when_they_are_posted(self):
+        from darwaza.services.payments import message
+
+        desk = Desk()
+        later, past = START + timedelta(days=1), START
+        for party, kind, body, code in (
+            (HBL, "post-rate", message.PostRate(Board("1.7", later)), "not_allowed"),
+            ("PK/fx-slow", "post-rate", message.PostRate(Board("x", later)), "rate_malformed"),
+            ("PK/fx-slow", "post-rate", message.PostRate(Board("1.7", past)), "time_wrong"),
+            (
+                "PK/fx-slow",
+                "post-rate",
+                message.PostRate(Board("1.7", later, (Tier(9, 0), Tier(9, 1)))),
+                "payment_malformed",
+            ),
+            (
+                "PK/fx-slow",
+                "post-rate",
+                message.PostRate(Board("1.7", later, (Tier(9, -1_000_000),))),
+                "rate_not_positive",
+            ),
+            (HBL, "set-mid", message.SetMid("1.8"), "not_allowed"),
+            ("PK/sbp", "set-mid", message.SetMid("0"), "rate_not_positive"),
+            (HBL, "withdraw-rate", message.WithdrawRate(), "not_allowed"),
+        ):
+            assert desk.pk.command(party, kind, body, desk.market).code == code
+
+    def test_a_withdrawn_or_lapsed_rate_makes_no_offer_but_an_accepted_quote_stands(self):
+        desk = Desk()
+        case_id = desk.done(desk.quote()).case_id
+        for provider in ("PK/fx-swift", "PK/fx-slow"):
+            desk.done(desk.pk.command(provider, "withdraw-rate", message.WithdrawRate(), desk.market))
+        assert desk.quote().code == "no_offer"
+        assert desk.done(desk.pay(case_id)).state == "sent"
+        desk.post_rate("PK/fx-slow", "1.7")
+        desk.world.clock.advance(30 * 86_400)
+        assert desk.quote().code == "no_offer"
+
+    def test_without_a_mid_rate_there_is_no_margin_and_no_spread(self):
+        desk = Desk()
+        opened = desk.done(desk.pk.command("PK/sbp", "open-market", message.OpenMarket("KZ")))
+        desk.market = opened.case_id
+        desk.post_rate("PK/fx-slow", "1.7")
+        offer = desk.pk.case(desk.done(desk.quote()).case_id)[1].chosen
+        assert (offer.margin_ppm, offer.spread_minor) == (None, 0)
+        desk.done(desk.pk.command("PK/sbp", "set-mid", message.SetMid("1.6"), desk.market))
+        better = desk.pk.case(desk.done(desk.quote()).case_id)[1].chosen
+        assert (better.margin_ppm, better.spread_minor) == (-62_500, 0)

@@ -1,0 +1,119 @@
+"""Payments without a quote, one by one and in bulk."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from tests.unit.services.payments.desk import FUNDS, HBL, SWIFT_FX, Desk, pacs008
+
+from darwaza.engine.intake import Submit
+from darwaza.errors import MalformedError
+from darwaza.services.payments import message
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
+from darwaza.services.payments.screening import names_listed
+from darwaza.standards.iso20022.message import read, write
+from darwaza.standards.iso20022.payment import AgreedRate
+
+
+@pytest.fixture
+def desk():
+    made = Desk()
+    yield made
+    made.settle_down()
+    made.check()
+
+
+def transfer(desk, rate="1.75", bank=HBL):
+    """A payment of 100,000.00 PKR at a named rate, and what its offer would be."""
+    case_id = desk.done(desk.quote(bank, take_best=False)).case_id
+    _, payment = desk.pk.case(case_id)
+    payment = msgspec.structs.replace(payment, chosen=payment.offers[0])
+    named = {"agreed_rate": AgreedRate(unit_currency="PKR", quoted_currency="KZT", rate=Decimal(rate))}
+    return pacs008(case_id, payment, desk.world.clock.now(), "HIGH", desk.uetr(), named)
+
+
+def remit(desk, value, bank=HBL):
+    return desk.pk.command(bank, "remit", message.Remit(desk.market, write(value)))
+
+
+class TestRemit:
+    def test_a_payment_at_the_rate_of_the_moment_needs_no_quote(self, desk):
+        outcome = desk.done(remit(desk, transfer(desk)))
+        desk.carry()
+        desk.done(desk.confirm(outcome.case_id))
+        desk.carry()
+        assert desk.states(outcome.case_id) == ("settled", "credited")
+        assert desk.pk.balance("position:PK/hbl:PKR") == FUNDS[HBL] - 100_100_00
+
+    def test_a_rate_that_nobody_offers_any_more_is_refused(self, desk):
+        value = transfer(desk)
+        desk.post_rate(SWIFT_FX, "1.74")
+        assert remit(desk, value).code == "quote_other"
+        assert desk.pk.available("position:PK/hbl:PKR") == FUNDS[HBL]
+
+    def test_it_is_checked_as_a_quoted_payment_is(self, desk):
+        value = transfer(desk)
+        first = value.transactions[0]
+        for field, code in (
+            ({"purpose": None}, "purpose_wrong"),
+            ({"creditor_account": None}, "data_missing"),
+            ({"charges": ()}, "message_unsuitable"),
+            ({"agreed_rate": msgspec.structs.replace(first.agreed_rate, quote_id=desk.uetr())}, "quote_other"),
+        ):
+            wrong = msgspec.structs.replace(first, **field)
+            assert remit(desk, msgspec.structs.replace(value, transactions=(wrong,))).code == code
+        assert remit(desk, value, "PK/fx-slow").code == "not_allowed"
+        desk.done(remit(desk, value))
+        assert remit(desk, value).code == "duplicate_payment"
+
+    def test_a_payment_that_must_be_looked_at_is_sent_for_a_quote(self):
+        desk = Desk(names_listed([("Muhammad Aslam", "UN 1")]))
+        assert remit(desk, transfer(desk)).code == "needs_quote"
+
+
+class TestBulk:
+    def bulk(self, desk, count):
+        value = transfer(desk)
+        (one,) = value.transactions
+        names = [msgspec.structs.replace(one.id, uetr=desk.uetr(), end_to_end=f"SALARY-{n}") for n in range(count)]
+        transactions = tuple(msgspec.structs.replace(one, id=name) for name in names)
+        header = msgspec.structs.replace(value.header, transaction_count=count)
+        return msgspec.structs.replace(value, header=header, transactions=transactions)
+
+    def test_each_payment_of_a_bulk_is_answered_by_itself(self, desk):
+        """One wrong payment stops no other, and the bulk sent again is not paid again."""
+        value = self.bulk(desk, 5)
+        wrong = msgspec.structs.replace(value.transactions[2], purpose=None)
+        value = msgspec.structs.replace(value, transactions=(*value.transactions[:2], wrong, *value.transactions[3:]))
+        batch = [
+            Submit(HBL, frozenset(), "payments", "remit", uetr, uetr.encode(), message.Remit(desk.market, document))
+            for uetr, document in split(write(value))
+        ]
+        outcomes = desk.pk.run(*batch)
+        assert [getattr(one, "state", None) or one.code for one in outcomes] == [
+            "sent", "sent", "purpose_wrong", "sent", "sent",
+        ]  # fmt: skip
+        again = desk.pk.run(*batch)
+        assert [one.case_id for one in again if one != again[2]] == [
+            one.case_id for one in outcomes if one != outcomes[2]
+        ]
+        assert desk.pk.available("position:PK/hbl:PKR") == FUNDS[HBL] - 4 * 100_100_00
+
+    def test_the_parts_are_valid_messages_that_hold_what_the_whole_held(self, desk):
+        value = self.bulk(desk, 3)
+        parts = [read(part) for _, part in split(write(value))]
+        assert tuple(part.transactions[0] for part in parts) == value.transactions
+        assert [part.header.transaction_count for part in parts] == [1, 1, 1]
+
+    def test_what_is_no_bulk_is_refused_whole(self, desk):
+        value = self.bulk(desk, 2)
+        twice = msgspec.structs.replace(value, transactions=value.transactions[:1] * 2)
+        unnamed = msgspec.structs.replace(value.transactions[0].id, uetr=None)
+        nameless = msgspec.structs.replace(value.transactions[0], id=unnamed)
+        without = msgspec.structs.replace(value, transactions=(nameless, value.transactions[1]))
+        for wrong in (twice, without):
+            with pytest.raises(MalformedError, match="UETR"):
+                split(write(wrong))
+        with pytest.raises(MalformedError):
+            split(b"<a/>")
+        assert BULK_TRANSACTIONS_MAX >= 500

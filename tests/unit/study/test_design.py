@@ -1,0 +1,205 @@
+"""Designs: feasible, survivable as claimed, never worse for more choice, and honest about what cannot be."""
+
+from dataclasses import replace
+
+import networkx as nx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from darwaza.study import network
+from darwaza.study.design import conflict, exact, heuristic, routes, verify
+from darwaza.study.design.program import Program
+from darwaza.study.figure import notes_of
+from darwaza.study.found import Found
+from darwaza.study.scenario.model import Alternative, Scenario
+
+CANDIDATES = ("west", "east", "aa-mi")
+
+
+def solved(scenario: Scenario, found: Found, candidates: tuple[str, ...], *, required: bool) -> exact.Design | None:
+    """The design with these candidates."""
+    plan = Alternative("t", "t", candidates, required)
+    options = routes.choices(scenario, found.legs, frozenset(candidates))
+    return exact.solve(scenario, found.legs, options, found.volumes, plan)
+
+
+def test_designs_hold_every_promise(small: Scenario, small_found: Found) -> None:
+    """The independent check finds nothing wrong with either plan."""
+    for design in small_found.designs.values():
+        assert verify.violations(small, design, small_found.volumes) == []
+
+
+def test_required_plan_protects_everything(small: Scenario, small_found: Found) -> None:
+    """Where protection is required nothing is left unprotected or unserved."""
+    best = small_found.designs["best"]
+    assert not best.shortfall
+    assert not best.unserved
+    assert best.gap <= small.gap + 1e-9
+
+
+@pytest.mark.parametrize("damage", ["capacity", "route", "pair", "volume"])
+def test_verification_notices_damage(small: Scenario, small_found: Found, damage: str) -> None:
+    """A design that was tampered with is caught: the check is not a formality."""
+    best = small_found.designs["best"]
+    flows = list(best.flows)
+    at = next(i for i, flow in enumerate(flows) if flow.protection is not None)
+    if damage == "capacity":
+        best = replace(best, builds=tuple(replace(b, capacity=0.0) for b in best.builds))
+    elif damage == "route":
+        flows[at] = replace(flows[at], working=replace(flows[at].working, legs=("NO-SO",)))
+    elif damage == "pair":
+        flows[at] = replace(flows[at], protection=flows[at].working)
+    else:
+        flows[at] = replace(flows[at], gbps=flows[at].gbps * 2)
+    assert verify.violations(small, replace(best, flows=tuple(flows)), small_found.volumes)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.sets(st.sampled_from(CANDIDATES)), st.sampled_from(CANDIDATES))
+def test_another_link_never_worsens_the_optimum(
+    small: Scenario, small_found: Found, some: set[str], extra: str
+) -> None:
+    """Being allowed to build one more link never makes the cheapest design dearer (within the gap)."""
+    few = solved(small, small_found, tuple(sorted(some)), required=False)
+    more = solved(small, small_found, tuple(sorted(some | {extra})), required=False)
+    assert few is not None
+    assert more is not None
+    assert more.bound <= few.cost * (1 + 1e-6)
+    assert more.cost <= few.cost * (1 + 2 * small.gap)
+
+
+def test_conflict_names_the_smallest_set(small: Scenario, small_found: Found) -> None:
+    """Without new links a cut of country AA strands BB: plan and risk are named, and nothing else."""
+    rules = conflict.smallest_conflict(
+        small, small_found.legs, small.members["BB"], small.regions["south"], "today", frozenset()
+    )
+    assert rules is not None
+    assert len(rules) == 2
+    assert {rule.kind for rule in rules} & {"plan"}
+    kept = conflict.find_pair(
+        small_found.legs, small, small.members["BB"], small.regions["south"], frozenset(), [rules[1]]
+    )
+    assert kept is not None, "each rule alone can be obeyed"
+
+
+def test_impossible_time_limit_is_named_alone(small: Scenario, small_found: Found) -> None:
+    """A working time no route can meet is a conflict of one rule."""
+    region = small.regions["north"]
+    tight = replace(region, working_rtt_ms_max=replace(region.working_rtt_ms_max, base=1.0))
+    rules = conflict.smallest_conflict(
+        small, small_found.legs, small.members["AA"], tight, "best", frozenset(CANDIDATES)
+    )
+    assert rules is not None
+    assert [rule.kind for rule in rules] == ["working-time"]
+
+
+def test_required_plan_without_a_design_explains_itself(small: Scenario, small_found: Found) -> None:
+    """Capacity that cannot be enough is traced to the limits on volume that clash."""
+    small_line = replace(small.equipment, line_capacity=replace(small.equipment.line_capacity, base=1.0))
+    scenario = replace(small, equipment=small_line)
+    legs = network.legs(scenario)
+    plan = Alternative("best", "best", CANDIDATES, required=True)
+    options = routes.choices(scenario, legs, frozenset(CANDIDATES))
+    assert exact.solve(scenario, legs, options, small_found.volumes, plan) is None
+    [(_, _, rules)] = conflict.capacity_conflict(scenario, legs, options, small_found.volumes, plan)
+    assert any("protected" in rule.text for rule in rules)
+    assert any("carries at most" in rule.text for rule in rules)
+    with pytest.raises(conflict.InfeasibleError, match="cannot hold together"):
+        raise conflict.InfeasibleError([("BB", "south", rules)])
+
+
+def test_avoided_country_is_not_entered(small: Scenario, small_found: Found) -> None:
+    """A member that keeps out of CC gets no route through it."""
+    member = replace(small.members["BB"], avoid=("CC",))
+    option = routes.choice(small, small_found.legs, member, small.regions["south"], frozenset(CANDIDATES))
+    assert option.routes
+    for route in option.routes:
+        assert not any("CC" in small_found.legs[name].countries for name in route.legs)
+
+
+def test_program_reports_infeasibility_and_bound() -> None:
+    """The solver's answer is told apart: optimum with bound, or proven impossible."""
+    program = Program()
+    x = program.column(1.0, upper=10, integer=True)
+    program.row({x: 2.0}, lower=5)
+    outcome = program.solve()
+    assert (outcome.objective, outcome.bound, outcome.gap) == (3.0, 3.0, 0.0)
+    program.row({x: 1.0}, lower=11)
+    assert program.solve().infeasible
+
+
+def random_graph(draw: st.DrawFn) -> tuple[int, list[heuristic.Edge], list[float]]:
+    """A small multigraph with prices."""
+    sites = draw(st.integers(3, 8))
+    ends = st.tuples(st.integers(0, sites - 1), st.integers(0, sites - 1)).filter(lambda e: e[0] != e[1])
+    pairs = draw(st.lists(ends, min_size=3, max_size=18))
+    prices = draw(st.lists(st.integers(1, 50), min_size=len(pairs), max_size=len(pairs)))
+    return sites, [heuristic.Edge(a, b, 0.0, 1.0, 1.0) for a, b in pairs], [float(p) for p in prices]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_disjoint_pair_is_the_cheapest(data: st.DataObject) -> None:
+    """Suurballe's pair costs what min-cost flow of two units costs, on any multigraph, or both find none."""
+    import numpy as np
+
+    sites, edges, prices = data.draw(st.composite(random_graph)())
+    graph = heuristic.Graph(sites, edges)
+    pair = graph.pair(0, sites - 1, np.array(prices))
+    flow = nx.DiGraph()
+    flow.add_nodes_from(range(sites), demand=0)
+    flow.nodes[0]["demand"], flow.nodes[sites - 1]["demand"] = -2, 2
+    for number, (edge, price) in enumerate(zip(edges, prices, strict=True)):
+        for way, (a, b) in enumerate(((edge.a, edge.b), (edge.b, edge.a))):
+            middle = ("arc", number, way)
+            flow.add_edge(a, middle, capacity=1, weight=int(price))
+            flow.add_edge(middle, b, capacity=1, weight=0)
+    try:
+        best, _ = nx.network_simplex(flow)
+    except nx.NetworkXUnfeasible:
+        assert pair is None
+        return
+    assert pair is not None
+    used = [number for route in pair for number in route]
+    assert len(used) == len(set(used)), "the routes share no edge"
+    assert sum(prices[number] for number in used) == pytest.approx(best)
+    for route in pair:
+        here = 0
+        for number in route:
+            here = edges[number].b if here == edges[number].a else edges[number].a
+        assert here == sites - 1
+
+
+def test_heuristic_is_feasible_and_bounded() -> None:
+    """On a ring with chords every demand gets two routes, modules carry the load, and the bound is below the cost."""
+    edges = [heuristic.Edge(i, (i + 1) % 12, 100.0, 10.0, 5.0) for i in range(12)]
+    edges += [heuristic.Edge(i, i + 6, 150.0, 10.0, 5.0) for i in range(6)]
+    wants = [heuristic.Want(a, b, 7.0) for a in range(0, 12, 3) for b in range(1, 12, 4) if a != b]
+    plan = heuristic.design(12, edges, wants)
+    loads = [0.0] * len(edges)
+    for want, pair in zip(wants, plan.pairs, strict=True):
+        assert pair is not None
+        assert not set(pair[0]) & set(pair[1])
+        for number in (*pair[0], *pair[1]):
+            loads[number] += want.volume
+    assert all(count * 10.0 >= load - 1e-9 for count, load in zip(plan.modules, loads, strict=True))
+    cost = sum(count * 5.0 + (edge.build if count else 0) for count, edge in zip(plan.modules, edges, strict=True))
+    assert plan.cost == pytest.approx(cost)
+    assert 0 < plan.bound <= plan.cost
+
+
+def test_time_out_gives_the_best_found_and_its_gap(small: Scenario, small_found: Found) -> None:
+    """With no time at all there is still a sound design, a true bound, and the study says that time ran out."""
+    hasty = replace(small, time_limit_s=1e-6, gap=0.0)
+    options = routes.choices(small, small_found.legs, frozenset(CANDIDATES))
+    plan = next(a for a in small.alternatives if a.id == "best")
+    design = exact.solve(hasty, small_found.legs, options, small_found.volumes, plan)
+    assert design is not None
+    assert not design.finished
+    assert verify.violations(small, design, small_found.volumes) == []
+    best = small_found.designs["best"]
+    assert 0 < design.bound <= best.cost * (1 + 1e-9)
+    assert best.bound <= design.cost * (1 + 1e-9)
+    found = replace(small_found, designs=small_found.designs | {"best": design})
+    assert any("time ran out" in note and "%" in note for note in notes_of(small, found))
