@@ -136,7 +136,7 @@ class Journey:
         scanner = Scanner("AFHRT", trust, post.read_header)
         verdict = scanner.scan(join(codes[1:]), datetime.now(UTC))
         self._say.held(
-            f"Hairatan scans it, one code torn off: {verdict.answer.value}, {', '.join(self._seals(verdict.paper))} on it",
+            f"Hairatan scans it, one code torn off: {verdict.answer.value}, {' '.join(self._seals(verdict.paper))}",
             that=verdict.answer is Answer.VALID and verdict.may_start == 1,
         )
         begun = I9(self._movement, 1, "op-af", 2, self._stamp("AFHRT", offline=True))

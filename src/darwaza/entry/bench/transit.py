@@ -142,7 +142,7 @@ class _Run:
             given.append(self._submit("transit", "start", movement, start))
         for movement in ids:
             at: datetime = self._gateway.clock.now()
-            activity = Activity(movement, self._stamp("UZTER"), 0, "a", at)
+            activity = Activity(movement, self._stamp("UZTER"), 0, "customs", at)
             given.append(self._submit("transit", "record-activity", movement, activity))
         began = time.perf_counter()
         self._give(given)
