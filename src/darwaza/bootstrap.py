@@ -7,15 +7,18 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     darwaza.db        everything the gateway knows
 """
 
 import asyncio
 import sqlite3
 import ssl
+import tomllib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -41,6 +44,12 @@ from darwaza.kernel.machine import Service
 from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
 from darwaza.ports.clock import Clock
 from darwaza.services import documents
+from darwaza.services.transit.check import Reference
+from darwaza.services.transit.crossing import load_register
+from darwaza.services.transit.hs import load_hs
+from darwaza.services.transit.machine import services as transit_services
+from darwaza.services.transit.regime import load_regimes
+from darwaza.services.transit.risk import RiskProfile, load_risk
 
 CONFIG_FILE = "darwaza.toml"
 STORE_FILE = "darwaza.db"
@@ -50,8 +59,48 @@ CORRIDOR_FOLDER = "corridor"
 CARD_FILE = "card.json"
 CERTIFICATE_DAYS = 3_650
 ANCHOR_FILE = "anchor"
+RISK_FILE = "risk.toml"
+PROFILES = "profiles"
+"""Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
 SERVICES: Sequence[Service] = (documents.SERVICE,)
+"""Services that need no data of the corridor; ``services_of`` gives all."""
+
+
+def profile_folder(folder: Path, name: str) -> Path:
+    """Where a gateway's corridor data lie; see ``GatewayConfig.profile``."""
+    if "/" in name:
+        return folder / name
+    packaged = Path(__file__).parent / PROFILES / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / PROFILES / name
+
+
+def read_reference(profile: Path) -> Reference:
+    """Read the data the transit rules refer to: regimes, crossings, offices, editions of the Harmonized System.
+
+    The editions lie in the profile's folder, or beside it where several profiles share them.
+
+    Raises:
+        OperatorError: ``profile_missing``; ``register_wrong``, naming every problem of a file.
+    """
+    register = load_register(_read_toml(profile / "crossings.toml"), _read_toml(profile / "offices.toml"))
+    editions = sorted(profile.glob("hs*.toml")) or sorted(profile.parent.glob("hs*.toml"))
+    hs = tuple(load_hs(_read_toml(path)) for path in editions)
+    return Reference(load_regimes(_read_toml(profile / "regimes.toml")), register, hs)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as fault:
+        raise OperatorError(f"{path} cannot be read: {fault.strerror}", code="profile_missing") from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise OperatorError(f"{path} is not TOML: {fault}", code="register_wrong") from fault
+
+
+def services_of(reference: Reference) -> tuple[Service, ...]:
+    """Return every service of a gateway with these data."""
+    return (*SERVICES, *transit_services(reference))
 
 
 class Gateway:
@@ -62,6 +111,8 @@ class Gateway:
         config: as read.
         keys: its keys.
         parties: whom it serves.
+        reference: data of its corridor that the transit rules refer to.
+        risk: rules by which its customs inspects; none without a ``risk.toml``.
         engine: what decides and remembers.
     """
 
@@ -81,6 +132,9 @@ class Gateway:
         self.keys = KeyFiles(folder / KEY_FOLDER)
         self.parties = PartyFile(folder / PARTY_FILE)
         self.parties.refresh()
+        self.reference = read_reference(profile_folder(folder, self.config.profile))
+        risk = folder / RISK_FILE
+        self.risk = load_risk(_read_toml(risk)) if risk.exists() else RiskProfile((), 0)
         self.clock = clock or SystemClock()
         self.entropy = SystemEntropy()
         self._store = SqliteStore(folder / STORE_FILE, connect=connect)
@@ -102,7 +156,7 @@ class Gateway:
             keys=self.keys,
             clock=self.clock,
             entropy=self.entropy,
-            services=SERVICES,
+            services=services_of(self.reference),
             party_known=self._party_known,
             trust=trust,
         )
@@ -235,7 +289,8 @@ def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Fi
     try:
         notes = [note for _, note in store.documents()]
         trust = Trust(read_history(folder, SystemClock(), notes))
-        return examine(store, member=settings.member, trust=trust, services=SERVICES, progress=progress)
+        services = services_of(read_reference(profile_folder(folder, settings.profile)))
+        return examine(store, member=settings.member, trust=trust, services=services, progress=progress)
     finally:
         store.close()
 

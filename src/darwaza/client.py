@@ -7,10 +7,11 @@ Example::
         print(gateway.document(sent["id"])["stage"])
 """
 
+import base64
 import mimetypes
 import ssl
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO, Self
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
 from darwaza import config
 from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
@@ -235,6 +237,74 @@ class Client:
     def receipt(self, message_id: str) -> bytes:
         """A COSE receipt (RFC 9942) of a message of the gateway's own log."""
         return self._send("GET", f"/v1/evidence/{quote(message_id, safe='')}/receipt").content
+
+    # --- transit ---
+
+    def command(self, path: str, body: Any, *, key: str | None = None) -> dict[str, Any]:
+        """Give a command of transit: ``command("/v1/transit/<id>/start", I9(...))``.
+
+        Args:
+            path: of the endpoint; docs/reference/transit-messages.md lists commands and bodies.
+            body: the command's struct, or what its JSON decodes to.
+            key: idempotency key; give the same one to repeat after a failure.
+
+        Returns:
+            ``id``, ``state``, and ``answer`` where the command has one.
+        """
+        headers = {"content-type": "application/json", "idempotency-key": key or str(uuid.uuid4())}
+        answer: dict[str, Any] = self.call("POST", path, content=msgspec.json.encode(body), headers=headers)
+        return answer
+
+    def movement(self, movement: str) -> dict[str, Any]:
+        """A movement in full: declaration, legs, seals, clocks, timeline."""
+        found: dict[str, Any] = self.call("GET", f"/v1/transit/{quote(movement, safe='')}")
+        return found
+
+    def movements(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """All movements that match, newest first.
+
+        Args:
+            filters: ``office`` (those on whose way it lies), ``heading``, ``state``, ``ucr``, ``limit``.
+        """
+        query = {name: value for name, value in filters.items() if value is not None}
+        while True:
+            page = self.call("GET", "/v1/transit", params=query)
+            yield from page["movements"]
+            if "next" not in page:
+                return
+            query["page"] = page["next"]
+
+    def paper(self, movement: str, office: str, form: str = "signed", number: int = 1) -> bytes:
+        """The accompanying document as issued now: ``signed``, ``pdf``, ``codes``, or one code as ``png``."""
+        query = {"office": office, "form": form, "number": str(number)}
+        return self._send("GET", f"/v1/transit/{quote(movement, safe='')}/paper", params=query).content
+
+    def scan(self, office: str, codes: Sequence[str]) -> dict[str, Any]:
+        """Judge the texts of a paper's QR codes at an office."""
+        verdict: dict[str, Any] = self.call("POST", "/v1/transit/scan", json={"office": office, "codes": list(codes)})
+        return verdict
+
+    def carry_in(self, events: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Bring events that posts signed with their network cut; each is answered for itself."""
+        body = {"events": [base64.b64encode(raw).decode() for raw in events]}
+        answers: list[dict[str, Any]] = self.call("POST", "/v1/transit/posted", json=body)
+        return answers
+
+    def delegate(self, office: str, public: bytes, valid_from: datetime, valid_until: datetime) -> bytes:
+        """Let a post's Ed25519 key speak for an office for a time; returns the signed delegation the post keeps."""
+        body = {"office": office, "public": public, "valid_from": valid_from, "valid_until": valid_until}
+        return self._send("POST", "/v1/transit/delegations", content=msgspec.json.encode(body)).content
+
+    def crossings(self) -> list[dict[str, Any]]:
+        """The register of crossings, with what is closed."""
+        found: list[dict[str, Any]] = self.call("GET", "/v1/crossings")
+        return found
+
+    def waiting(self, crossing: str, detention_minor: int = 0) -> dict[str, Any]:
+        """What heads for a crossing, perishables first, and what a day of its waiting costs."""
+        query = {"crossing": crossing, "detention_minor": str(detention_minor)}
+        found: dict[str, Any] = self.call("GET", "/v1/crossings/waiting", params=query)
+        return found
 
     # --- operators ---
 

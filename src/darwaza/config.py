@@ -83,12 +83,15 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: address to listen on.
         port: TCP port to listen on; 0 lets the system choose.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        profile: the corridor's data (crossings, offices, regimes, HS editions): the name of a packaged profile, or,
+            with a slash in it, a folder, counted from the gateway's own: ``./profile``.
     """
 
     member: Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$(?!\n)")]
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
+    profile: Annotated[str, Meta(min_length=1, max_length=1_000)] = "carec"
 
     @classmethod
     def load(cls, path: Path) -> "GatewayConfig":

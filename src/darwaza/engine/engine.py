@@ -308,9 +308,12 @@ class Engine:
         else:
             case_id = given.case_id
             found = unit.case(case_id)
-            if found is None or found[0] != given.service or not _may_see(unit, given.party, found[1]):
+            if found is None and given.opens:
+                case = None
+            elif found is None or found[0] != given.service or not _may_see(unit, given, found[1]):
                 return Refusal("not_found", f"there is no such case: {case_id[:64]}")
-            case = found[1]
+            else:
+                case = found[1]
         outcome = self._rules.run(unit, service, case_id, case, command, None)
         if isinstance(outcome, Refusal):
             return outcome
@@ -472,5 +475,6 @@ def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
         yield inputs[start:]
 
 
-def _may_see(unit: Unit, party: str, case: Case[Any]) -> bool:
-    return unit.concerns(PartyRow(party, instant.to_text(case.opened_at), case.id))
+def _may_see(unit: Unit, given: Submit, case: Case[Any]) -> bool:
+    opened_at = instant.to_text(case.opened_at)
+    return any(unit.concerns(PartyRow(one, opened_at, case.id)) for one in (given.party, *given.acts_for))

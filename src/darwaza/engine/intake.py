@@ -24,6 +24,8 @@ class Submit(msgspec.Struct, frozen=True):
         digest: SHA-256 over everything the party asked; another one under the same key is a conflict.
         body: the command's value.
         case_id: the case it is about, or None to open one.
+        opens: the command opens the case under ``case_id`` if it does not exist yet.
+        acts_for: addresses the party's roles let it act for, besides its own: an officer's office.
     """
 
     party: str
@@ -34,6 +36,8 @@ class Submit(msgspec.Struct, frozen=True):
     digest: bytes
     body: Any
     case_id: str | None = None
+    opens: bool = False
+    acts_for: tuple[str, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry import sample
 from darwaza.entry.cli.output import console
+from darwaza.entry.journey import Journey
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import DarwazaError
 from darwaza.kernel import carrier
@@ -102,6 +103,7 @@ class Demo:
             self.lose_disk(corridor)
             self.prove(corridor, sent)
             self.audit(corridor)
+            self.journey()
         except BaseException:
             corridor.close()
             raise
@@ -281,6 +283,12 @@ class Demo:
             findings = examine_store(corridor.path(code), lambda _done, _total: None)
             self.held(f"{name}: every leaf, proof, signature and case agrees", that=not findings)
         corridor.start()
+
+    def journey(self) -> None:
+        """Drive a truck from Tashkent to Karachi, over three gateways of its own."""
+        papers = self.folder / "truck"
+        papers.mkdir()
+        Journey(self, self.folder / "freight", papers).run()
 
     def _paper(self, name: str, content: bytes) -> Path:
         path = self._papers / name

@@ -7,6 +7,7 @@ from darwaza import config
 from darwaza.bootstrap import Gateway
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
+from darwaza.entry.clerk import Clerk, ClerkTask
 from darwaza.entry.metric import registry
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
@@ -113,7 +114,16 @@ class Server:
         Raises:
             FatalError: the process must stop.
         """
+        clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
+        running = asyncio.create_task(self.loop.run())
         try:
-            await self.loop.run()
+            # The clerk ends only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
+            await asyncio.wait([clerk, running], return_when=asyncio.FIRST_COMPLETED)
+            for done in (running, clerk):
+                if done.done():
+                    done.result()
         finally:
+            for task in (clerk, running):
+                task.cancel()
+            await asyncio.gather(clerk, running, return_exceptions=True)
             await self.transport.close()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from darwaza.entry.api import document, evidence, gateway, link
+from darwaza.entry.api import crossing, document, evidence, gateway, link, paper, transit
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
@@ -16,7 +16,15 @@ from darwaza.entry.api.problem import respond
 from darwaza.entry.server import Server
 from darwaza.errors import MalformedError
 
-ENDPOINTS: Sequence[Endpoint] = (*gateway.ENDPOINTS, *document.ENDPOINTS, *evidence.ENDPOINTS, *link.ENDPOINTS)
+ENDPOINTS: Sequence[Endpoint] = (
+    *gateway.ENDPOINTS,
+    *document.ENDPOINTS,
+    *paper.ENDPOINTS,
+    *transit.ENDPOINTS,
+    *crossing.ENDPOINTS,
+    *evidence.ENDPOINTS,
+    *link.ENDPOINTS,
+)
 
 
 async def _not_found(request: Request, _fault: Exception) -> Response:

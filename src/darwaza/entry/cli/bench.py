@@ -4,6 +4,7 @@ import click
 from rich.table import Table
 
 from darwaza.entry.bench import link as link_bench
+from darwaza.entry.bench import transit as transit_bench
 from darwaza.entry.cli.output import console, errors, json_option, reports_errors, show
 
 
@@ -34,6 +35,25 @@ def link(messages: int, prefill: int, seconds: float, *, as_json: bool) -> None:
         table.add_row("evidence of a message", f"{figures.proof_ms} ms")
         for name, micros in figures.cpu_us_per_message.items():
             table.add_row(f"CPU {name}", f"{micros} µs a message")
+        console.print(table)
+
+    show(figures, as_json=as_json, human=human)
+
+
+@bench.command(epilog="Example: darwaza bench transit --movements 5000 --json")
+@click.option("--movements", default=5_000, show_default=True, help="Movements to accept, act on and divert.")
+@json_option
+@reports_errors
+def transit(movements: int, *, as_json: bool) -> None:
+    """One gateway's movements: events a second, a scan, diverting them all, QR codes of a large paper."""
+    figures = transit_bench.measure(movements=movements, report=lambda line: errors.print(f"[dim]{line} …[/]"))
+
+    def human() -> None:
+        table = Table(show_header=False, box=None)
+        table.add_row("events", f"{figures.events_per_s:,} /s")
+        table.add_row("scan and decide", f"p99 {figures.scan_ms_p99} ms")
+        table.add_row("divert", f"{figures.divert_s} s for {figures.movements:,}")
+        table.add_row("QR codes", f"{figures.qr_codes} for 100 goods items")
         console.print(table)
 
     show(figures, as_json=as_json, human=human)

@@ -1,0 +1,1 @@
+"""QR codes by the segno library."""

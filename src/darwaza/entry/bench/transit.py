@@ -1,0 +1,182 @@
+"""``darwaza bench transit``: what one gateway does with movements, on a disk that is really written to."""
+
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from darwaza.bootstrap import Gateway
+from darwaza.engine.desk import answer_ask
+from darwaza.engine.intake import Accepted, Settle, Submit
+from darwaza.entry import freight, post
+from darwaza.entry.local import LocalCorridor
+from darwaza.entry.view.transit import read_movement
+from darwaza.errors import OperatorError
+from darwaza.services.transit.diversion import Ways, detours, headed_for
+from darwaza.services.transit.guarantee import Register
+from darwaza.services.transit.message import Accept, Activity
+from darwaza.services.transit.movement import Movement
+from darwaza.services.transit.outcome import customs_of
+from darwaza.services.transit.parts import join, split
+from darwaza.services.transit.scan import Scanner
+from darwaza.standards.etir.internal import I7, I9
+from darwaza.standards.etir.value import SealMark
+
+NAMES = {"AF": "Afghanistan", "PK": "Pakistan", "UZ": "Uzbekistan"}
+LINKS = [("AF", "PK"), ("AF", "UZ"), ("PK", "UZ")]
+ROLES = frozenset({"holder", "guarantee-chain", "customs", "supervisor", "office UZTAS", "office UZTER"})
+BATCH = 500
+SCANS = 300
+GOODS = 100
+TORKHAM = "AF-PK/TORKHAM"
+
+
+class TransitFigures(msgspec.Struct):
+    """What was measured.
+
+    Attributes:
+        movements: accepted and diverted.
+        events_per_s: events an office enters, each told to two members, committed to disk.
+        scan_ms_p99: judging a paper of 100 goods items, joined from its codes, all signatures and proofs checked.
+        divert_s: finding and recording another itinerary for every movement, and telling the other members.
+        qr_codes: of that paper, the spare one included.
+    """
+
+    movements: int
+    events_per_s: float
+    scan_ms_p99: float
+    divert_s: float
+    qr_codes: int
+
+
+def measure(*, movements: int, report: Any) -> TransitFigures:
+    """Found a corridor of three, load one gateway, and measure.
+
+    Args:
+        movements: to accept, act on and divert.
+        report: called with a line of text before each phase.
+    """
+    with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
+        corridor = LocalCorridor(Path(folder), NAMES, links=LINKS)
+        gateways = {code: Gateway(corridor.path(code)) for code in NAMES}
+        try:
+            run = _Run(gateways)
+            report(f"accepting {movements:,} movements")
+            ids = [run.accept(), *run.accept_many(movements - 1)]
+            report("events")
+            events_per_s = run.events(ids)
+            report("scans")
+            scan_ms, codes = run.scans(ids[0])
+            report("diverting")
+            divert_s = run.divert(ids)
+        finally:
+            for gateway in gateways.values():
+                gateway.close()
+    return TransitFigures(movements, round(events_per_s), round(scan_ms, 2), round(divert_s, 2), codes)
+
+
+class _Run:
+    """The phases of a measurement, at Uzbekistan's gateway."""
+
+    def __init__(self, gateways: dict[str, Gateway]) -> None:
+        self._gateway = gateways["UZ"]
+        self._pakistan = gateways["PK"]
+        engine = self._gateway.engine
+        for reader in ("AF", "PK"):
+            for lane in engine.site.trust.current.lanes("UZ", reader):
+                engine.run([Settle(lane.origin, answer_ask(gateways[reader].engine, lane.origin))])
+
+    def _submit(self, service: str, kind: str, case_id: str, body: Any, party: str = "") -> Submit:
+        return Submit(
+            party or customs_of("UZ"),
+            ROLES,
+            service,
+            kind,
+            "",
+            b"",
+            body,
+            case_id,
+            opens=True,
+            acts_for=(customs_of("UZ"),),
+        )
+
+    def _give(self, given: Sequence[Submit]) -> None:
+        for start in range(0, len(given), BATCH):
+            for outcome in self._gateway.engine.run(given[start : start + BATCH]):
+                if not isinstance(outcome, Accepted):
+                    raise OperatorError(f"the gateway refused: {outcome}", code="bench_refused")
+
+    def _stamp(self, office: str) -> Any:
+        return freight.stamp(self._gateway.reference.register, office, self._gateway.clock.now())
+
+    def accept(self, goods: int = GOODS) -> str:
+        """Accept one movement with many goods items."""
+        return self.accept_many(1, goods)[0]
+
+    def accept_many(self, count: int, goods: int = 3) -> list[str]:
+        """Register guarantees, lodge and accept movements."""
+        now, ids = self._gateway.clock.now(), [str(uuid.uuid4()) for _ in range(count)]
+        registered, lodged, accepted = [], [], []
+        for movement in ids:
+            terms = freight.carnet("B" + movement[:13], now)
+            body = Register(terms, freight.HOLDER_PARTY)
+            registered.append(self._submit("guarantee", "register", str(uuid.uuid4()), body, freight.CHAIN))
+            made = freight.declaration(movement, terms, now, goods=goods)
+            lodged.append(self._submit("transit", "declare", movement, made, freight.HOLDER_PARTY))
+            seal = Accept(self._stamp("UZTAS"), (SealMark("S" + movement[:13]),))
+            accepted.append(self._submit("transit", "accept", movement, seal))
+        for given in (registered, lodged, accepted):
+            self._give(given)
+        return ids
+
+    def events(self, ids: list[str]) -> float:
+        """Events a second: a start, and a border activity, for each movement."""
+        given = []
+        for number, movement in enumerate(ids):
+            start = I9(movement, 0, f"op-{number}", 1, self._stamp("UZTAS"))
+            given.append(self._submit("transit", "start", movement, start))
+        for movement in ids:
+            at: datetime = self._gateway.clock.now()
+            activity = Activity(movement, self._stamp("UZTER"), 0, "customs", at)
+            given.append(self._submit("transit", "record-activity", movement, activity))
+        began = time.perf_counter()
+        self._give(given)
+        return len(given) / (time.perf_counter() - began)
+
+    def _movement(self, case_id: str) -> Movement:
+        engine = self._gateway.engine
+        return read_movement(engine, engine.store.cases([case_id])[case_id])
+
+    def scans(self, case_id: str) -> tuple[float, int]:
+        """Milliseconds of a scan at Hairatan, 99th percentile; and the number of codes."""
+        _, raw = post.issue_paper(self._gateway, self._movement(case_id), "UZTER")
+        codes, times = split(raw), []
+        scanner = Scanner("AFHRT", post.gateway_trust(self._pakistan), post.read_header)
+        for _ in range(SCANS):
+            began = time.perf_counter()
+            verdict = scanner.scan(join(codes[1:]), self._gateway.clock.now())
+            times.append(time.perf_counter() - began)
+            if verdict.reasons:
+                raise OperatorError(f"the scan found {verdict.reasons}", code="bench_refused")
+        return sorted(times)[int(SCANS * 0.99)] * 1_000, len(codes)
+
+    def divert(self, ids: list[str]) -> float:
+        """Seconds to give every movement another itinerary around Torkham."""
+        began = time.perf_counter()
+        movements = {movement: self._movement(movement) for movement in ids}
+        ways = Ways(self._gateway.reference.register, frozenset({TORKHAM}), frozenset(NAMES))
+        given = []
+        for item in headed_for(movements.values(), TORKHAM):
+            declaration = movements[item.movement].known()
+            way = detours(movements[item.movement], ways)[0]
+            edition = msgspec.structs.replace(declaration, version=declaration.version + 1, legs=way)
+            given.append(self._submit("transit", "reroute", item.movement, I7(edition, self._stamp("UZTER"))))
+        self._give(given)
+        if len(given) != len(ids):
+            raise OperatorError(f"only {len(given)} of {len(ids)} were diverted", code="bench_refused")
+        return time.perf_counter() - began

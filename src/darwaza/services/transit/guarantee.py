@@ -1,0 +1,208 @@
+"""Guarantees as their chains register and cancel them (E1 to E4), and what stands of them.
+
+One case is one guarantee, at the gateway of its guarantor. What it covers at any moment is the ledger's
+(``booking``); the case holds its terms and whether it may still be accepted. Cancelling moves the cover that is not
+reserved back to the chain at once, so nothing new can be accepted; what is reserved stays until its movements end, and
+follows when the chain asks again.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from darwaza.kernel.machine import NEW, Case, Command, Context, Decision, Draft, Received, Refusal, Service, Transition
+from darwaza.ledger.order import Move, Order
+from darwaza.services.transit import booking
+from darwaza.services.transit.check import Reference, check_terms
+from darwaza.services.transit.codes import ROLE_CHAIN
+from darwaza.services.transit.codes import TransitRefusal as No
+from darwaza.services.transit.guard import fault, need_role, read
+from darwaza.services.transit.leg import PLANNED, REFUSED, progress
+from darwaza.services.transit.movement import Movement
+from darwaza.services.transit.outcome import liable
+from darwaza.standards.etir.external import E1, E2, E3, E4
+from darwaza.standards.etir.value import Address, Body, GuaranteeTerms
+from darwaza.standards.etir.wire import MEDIA_TYPE, encode
+
+REGISTERED = "registered"
+CANCELLING = "cancelling"
+CANCELLED = "cancelled"
+
+
+class Register(Body, frozen=True):
+    """Command ``register``.
+
+    Attributes:
+        terms: of the guarantee.
+        holder_party: address of the holder, who will own the cover accounts.
+    """
+
+    terms: GuaranteeTerms
+    holder_party: Address
+
+
+class Guarantee(msgspec.Struct, frozen=True):
+    """Data of a guarantee's case.
+
+    Attributes:
+        terms: as registered.
+        returns: how often cover was moved back, so that transfer ids never repeat.
+        reason: why it was cancelled.
+    """
+
+    terms: GuaranteeTerms
+    returns: int = 0
+    reason: str = ""
+
+
+GuaranteeCase = Case[Guarantee]
+
+
+def guarantee_service(reference: Reference) -> Service:
+    """Build the service of guarantees.
+
+    Args:
+        reference: the data of this gateway.
+    """
+    rules = _Rules(reference)
+    table: Mapping[tuple[str, str], Transition] = {
+        (NEW, "register"): Transition(rules.register, (REGISTERED,)),
+        (NEW, "guarantee.e1"): Transition(rules.hear_e1, (REGISTERED,)),
+        (REGISTERED, "cancel"): Transition(rules.cancel, (CANCELLING, CANCELLED)),
+        (REGISTERED, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLING, CANCELLED)),
+        (CANCELLING, "cancel"): Transition(rules.cancel, (CANCELLING, CANCELLED)),
+        (CANCELLING, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLING, CANCELLED)),
+    }
+    return Service("guarantee", Guarantee, table)
+
+
+class _Rules:
+    """Rules of guarantees."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+
+    def register(self, _: object, command: Command, context: Context) -> Decision[Guarantee] | Refusal:
+        """A chain of this gateway registers a guarantee."""
+        body: Register = command.body
+        missing = need_role(command, ROLE_CHAIN)
+        if missing is not None:
+            return missing
+        if command.party != body.terms.chain:
+            return Refusal.of(No.NOT_YOURS, f"{command.party} is not the chain", "/terms/chain")
+        return self._register(body.terms, body.holder_party, context)
+
+    def hear_e1(self, _: object, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
+        """A chain of another gateway registers a guarantee here."""
+        body = read(received, context, E1)
+        if isinstance(body, Refusal):
+            return body
+        if received.origin != body.terms.chain:
+            return Refusal.of(No.NOT_YOURS, f"{received.origin} is not the chain", "/terms/chain")
+        decision = self._register(body.terms, body.terms.chain, context)
+        if isinstance(decision, Refusal):
+            return decision
+        answer = E2(body.terms.reference, booking.terms_digest(body.terms))
+        return msgspec.structs.replace(decision, messages=(_answer("guarantee.e2", received, answer),))
+
+    def cancel(self, case: GuaranteeCase, command: Command, context: Context) -> Decision[Guarantee] | Refusal:
+        """The chain takes a guarantee back, or asks again for what was still reserved."""
+        body: E3 = command.body
+        missing = need_role(command, ROLE_CHAIN)
+        if missing is not None:
+            return missing
+        if command.party != case.data.terms.chain:
+            return Refusal.of(No.NOT_YOURS, f"{command.party} is not the chain")
+        return _cancel(case, body, context)
+
+    def hear_e3(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
+        """A chain of another gateway cancels."""
+        body = read(received, context, E3)
+        if isinstance(body, Refusal):
+            return body
+        if received.origin != case.data.terms.chain:
+            return Refusal.of(No.NOT_YOURS, f"{received.origin} is not the chain")
+        decision = _cancel(case, body, context)
+        if isinstance(decision, Refusal):
+            answer = E4(body.reference, case.state, (fault(decision),))
+            return Decision(case.state, case.data, messages=(_answer("guarantee.e4", received, answer),))
+        answer = E4(body.reference, decision.state)
+        return msgspec.structs.replace(decision, messages=(_answer("guarantee.e4", received, answer),))
+
+    def _register(self, terms: GuaranteeTerms, holder_party: str, context: Context) -> Decision[Guarantee] | Refusal:
+        """Check the terms and order the accounts and the cover."""
+        if terms.guarantor != context.member:
+            return Refusal.of(No.NOT_AUTHORITY, f"the guarantor is {terms.guarantor}", "/terms/guarantor")
+        regime = self._reference.regimes.find(terms.regime, context.now)
+        if regime is None:
+            return Refusal.of(No.REGIME_UNKNOWN, f"no regime {terms.regime!r} is in force", "/terms/regime")
+        wrong = check_terms(terms, regime)
+        if wrong is not None:
+            return wrong
+        account = booking.cover_account(booking.terms_digest(terms), booking.covered(terms)[0])
+        if context.ledger.account(account) is not None:
+            text = "a guarantee with these terms is registered"
+            return Refusal.of(No.GUARANTEE_ALREADY_REGISTERED, text, "/terms/reference")
+        orders = (*booking.chain_accounts(terms, context.ledger), *booking.register(terms, holder_party))
+        answer = {"reference": terms.reference, "terms_digest": booking.terms_digest(terms)}
+        parties = tuple(party for party in (terms.chain, holder_party) if party[:2] == context.member)
+        return Decision(REGISTERED, Guarantee(terms), transfers=orders, parties=parties, answer=answer)
+
+
+def _cancel(case: GuaranteeCase, body: E3, context: Context) -> Decision[Guarantee] | Refusal:
+    """Move back what is not reserved; the guarantee is cancelled when nothing is reserved any more."""
+    terms = case.data.terms
+    if body.holder != terms.holder:
+        return Refusal.of(No.HOLDER_MISMATCH, "the guarantee was issued to another holder", "/holder")
+    digest = booking.terms_digest(terms)
+    target = booking.chain_account(terms.chain, terms.currency)
+    orders: list[Order] = []
+    reserved = False
+    for member in booking.covered(terms):
+        account = context.ledger.account(booking.cover_account(digest, member))
+        if account is None:
+            continue
+        reserved = reserved or account.balance.debits_pending > 0
+        if account.balance.available > 0:
+            move = f"return:{digest}:{member}:{case.data.returns}"
+            orders.append(Move(move, account.id, target, account.balance.available, terms.reference))
+    if case.state == CANCELLING and not orders and reserved:
+        return Refusal.of(No.GUARANTEE_ALREADY_CANCELLED, "the request is recorded; movements still use it")
+    data = Guarantee(terms, case.data.returns + 1, body.reason)
+    state = CANCELLING if reserved else CANCELLED
+    return Decision(state, data, transfers=tuple(orders), answer={"status": state})
+
+
+def _answer(kind: str, received: Received, body: E2 | E4) -> Draft:
+    """Word an answer to a chain at another gateway."""
+    return Draft(kind, received.destination, received.origin, encode(body), MEDIA_TYPE)
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """What a guarantee's uses amount to for one holder, chain and member, minor units.
+
+    Attributes:
+        reserved_minor: of legs not started.
+        in_use_minor: of legs started and not discharged.
+        released_minor: of legs discharged or never driven.
+    """
+
+    reserved_minor: int = 0
+    in_use_minor: int = 0
+    released_minor: int = 0
+
+
+def exposures(movements: Iterable[Movement]) -> dict[tuple[str, str, str, str], Exposure]:
+    """Add up exposures by (holder, chain, member, currency) over accepted movements."""
+    found: dict[tuple[str, str, str, str], Exposure] = {}
+    for movement in movements:
+        terms, now = movement.guarantee(), progress(movement)
+        standing = {share.member for share in liable(now)}
+        for leg in now.legs:
+            key = (terms.holder, terms.chain, leg.leg.member, terms.currency)
+            total, amount = found.get(key, Exposure()), leg.leg.liability_minor
+            field = "reserved_minor" if leg.status in {PLANNED, REFUSED} else "in_use_minor"
+            if leg.discharge is not None or leg.leg.member not in standing:
+                field = "released_minor"
+            found[key] = msgspec.structs.replace(total, **{field: getattr(total, field) + amount})
+    return found

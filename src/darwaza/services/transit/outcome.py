@@ -1,0 +1,211 @@
+"""What follows from a changed movement: liabilities, messages, facts, notices, reminders.
+
+Every rule that changes a movement ends here, so that whatever way an event came in, the same follows from it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from darwaza.kernel.machine import Context, Decision, Draft, Fact, Notice
+from darwaza.ledger.order import Order
+from darwaza.services.transit import booking, clock
+from darwaza.services.transit.codes import FACT_ENDED, FACT_GUARANTEE, FACT_RELEASED, FACT_UNDER_WAY
+from darwaza.services.transit.leg import DISCHARGED, Progress, progress
+from darwaza.services.transit.message import KINDS, EventMessage
+from darwaza.services.transit.movement import Hold, Movement, MovementCase, concerned
+from darwaza.standards.etir.external import E7
+from darwaza.standards.etir.internal import I9, I11, I13, I15, I17, Share
+from darwaza.standards.etir.value import Body
+from darwaza.standards.etir.wire import MEDIA_TYPE, encode
+
+CUSTOMS = "customs"
+"""Local name of a member's customs, the addressee of transit messages."""
+
+ANNOUNCED = "movement.announced"
+"""Notice to customs: a movement, or another itinerary of one, is known here now."""
+
+_KIND_OF = {kind: name for name, kind in KINDS.items()}
+
+
+def customs_of(member: str) -> str:
+    """Return the address of a member's customs."""
+    return f"{member}/{CUSTOMS}"
+
+
+def office_party(office: str) -> str:
+    """Return the address under which the cases that concern an office are found: ``PK/office-pktor``."""
+    return f"{office[:2]}/office-{office.lower()}"
+
+
+def draft(own: str, body: Body, member: str) -> Draft:
+    """Address a message of the own customs to another member's."""
+    return Draft(_KIND_OF[type(body)], customs_of(own), customs_of(member), encode(body), MEDIA_TYPE)
+
+
+def everyone(movement: Movement, own: str) -> tuple[str, ...]:
+    """Return the members concerned other than the own one."""
+    return tuple(member for member in concerned(movement.known()) if member != own)
+
+
+def conclude(
+    movement: Movement,
+    context: Context,
+    *,
+    case: MovementCase | None,
+    messages: Sequence[Draft] = (),
+    transfers: Sequence[Order] = (),
+    facts: Sequence[Fact] = (),
+    notices: Sequence[Notice] = (),
+    answer: object = None,
+) -> Decision[Movement]:
+    """Finish a decision on an accepted movement.
+
+    Args:
+        movement: as it now is.
+        context: of the rule.
+        case: as it was; None when the movement is new here.
+        messages: decided by the rule.
+        transfers: decided by the rule; liabilities follow them.
+        facts: decided by the rule.
+        notices: decided by the rule.
+        answer: for the caller of a command.
+    """
+    now = progress(movement)
+    declaration = movement.known()
+    movement = _passed(movement, now, context.now)
+    movement, orders, chain = settle(movement, now, context)
+    # An accepted case's state is what its events came to, so it need not be computed again.
+    was = None if case is None or case.data.recorded is None else case.state
+    stated = [*facts, *_facts(movement, now, was)]
+    told = [*notices, *chain]
+    if was is None or (case is not None and case.data.recorded != movement.recorded):
+        # Offices learn of a movement before the truck arrives; the gateway looks whether a closure stops its clocks.
+        told.append(Notice(customs_of(context.member), ANNOUNCED, {"movement": context.case_id}))
+    if was in {"accepted", "held"} and now.state == "moving" and movement.guarantee().guarantor == context.member:
+        told.append(chain_notice(movement, context, "in-use", context.now))
+    if declaration.holder_party[:2] == context.member and was != now.state:
+        told.append(Notice(declaration.holder_party, "movement." + now.state, {"movement": context.case_id}))
+    return Decision(
+        state=now.state,
+        data=movement,
+        messages=tuple(messages),
+        transfers=(*transfers, *orders),
+        facts=tuple(stated),
+        awaits=declaration.release_requires if movement.release == "awaiting" else (),
+        remind_at=clock.next_deadline(movement, now),
+        notices=tuple(told),
+        parties=parties(movement, context.member),
+        ucr=declaration.ucr,
+        answer=answer if answer is not None else {"state": now.state, "discrepancies": len(now.discrepancies)},
+    )
+
+
+def _passed(movement: Movement, now: Progress, at: datetime) -> Movement:
+    """Let the clocks run again that stood for a crossing which is no longer ahead: it was passed, or avoided."""
+    for item in movement.suspensions:
+        if item.until is None and not clock.heads_for(now, item.crossing):
+            movement = clock.resume(movement, item.closure, at)
+    return movement
+
+
+def parties(movement: Movement, own: str) -> tuple[str, ...]:
+    """Return the parties of this gateway that may see the movement: customs, its offices, the chain, the holder."""
+    found = [customs_of(own), *(office_party(event.stamp.office) for event in movement.events)]
+    if movement.terms is not None:
+        found.append(movement.terms.chain)
+    if movement.declaration is not None:
+        found.append(movement.declaration.holder_party)
+        for leg in movement.declaration.legs:
+            found += (office_party(leg.entry_office), office_party(leg.exit_office))
+    return tuple(dict.fromkeys(party for party in found if party[:2] == own))
+
+
+def _facts(movement: Movement, now: Progress, was: str | None) -> list[Fact]:
+    """State what others may rely on, once each."""
+    found: list[Fact] = []
+    if was is None and movement.acceptance is not None:
+        reference = movement.acceptance.reference
+        found.append(Fact(FACT_GUARANTEE, {"reference": reference}, movement.guarantee().valid_until))
+    if was != now.state and now.state == "moving":
+        found.append(Fact(FACT_UNDER_WAY, {"leg": now.current}))
+    if was != now.state and now.state in {"ended", "discharged"} and was not in {"ended", "discharged"}:
+        found.append(Fact(FACT_ENDED, {"discrepancies": len(now.discrepancies)}))
+    return found
+
+
+def fact_released(office: str) -> Fact:
+    """State that the goods were handed over."""
+    return Fact(FACT_RELEASED, {"office": office})
+
+
+def liable(now: Progress) -> tuple[Share, ...]:
+    """Return the liabilities that stand: of every leg that may still be driven or is not yet discharged.
+
+    A leg is free when it is discharged, or when it has not been driven and never will be: the movement is cancelled.
+    """
+    if now.state == "cancelled":
+        return ()
+    return tuple(Share(leg.leg.member, leg.leg.liability_minor) for leg in now.legs if leg.status != DISCHARGED)
+
+
+def settle(
+    movement: Movement, now: Progress, context: Context
+) -> tuple[Movement, tuple[Order, ...], tuple[Notice, ...]]:
+    """Make the ledger's liabilities equal to those that stand. Does nothing at other members' gateways.
+
+    A liability is released exactly once: the case forgets it in the same decision that voids its hold. One that comes
+    back (a start heard of after a cancellation) is reserved anew if the cover has room; if not, the chain is told that
+    goods move uncovered, because they do.
+    """
+    terms = movement.guarantee()
+    if terms.guarantor != context.member or not movement.holds:
+        return movement, (), ()
+    standing = booking.sums(terms, liable(now))
+    if not terms.per_member and standing:
+        # One sum for the whole journey stands, whole, until the last leg is discharged.
+        standing = {booking.WHOLE: max(hold.liability_minor for hold in movement.holds)}
+    orders: list[Order] = []
+    kept: list[Hold] = []
+    for hold in movement.holds:
+        if not hold.released and hold.member not in standing:
+            orders.append(booking.release(hold))
+            kept.append(msgspec.structs.replace(hold, released=True))
+        else:
+            kept.append(hold)
+    open_members = {hold.member for hold in kept if not hold.released}
+    missing = {member: amount for member, amount in standing.items() if member not in open_members}
+    notices: list[Notice] = []
+    if orders and not standing:
+        notices.append(chain_notice(movement, context, "released", context.now))
+    if missing:
+        shares = tuple(Share(member, amount) for member, amount in missing.items())
+        if booking.room(terms, shares, context.ledger) is None:
+            added, more = booking.reserve(terms, missing, context.case_id, len(kept))
+            kept += added
+            orders += more
+        else:
+            notices.append(chain_notice(movement, context, "uncovered", context.now))
+    changed = msgspec.structs.replace(movement, holds=tuple(kept))
+    return changed, tuple(orders), tuple(notices)
+
+
+def chain_notice(movement: Movement, context: Context, what: str, at: datetime) -> Notice:
+    """Tell the guarantee chain (E7) at its own gateway."""
+    terms = movement.guarantee()
+    told = E7(terms.reference, context.case_id, what, at)
+    return Notice(terms.chain, "guarantee." + what, msgspec.to_builtins(told))
+
+
+def briefing(movement: Movement, own: str, member: str) -> tuple[Draft, ...]:
+    """Tell a member everything it needs before the truck arrives: I15, the edition in force, each own event."""
+    first, acceptance = movement.accepted, movement.acceptance
+    if first is None or acceptance is None or movement.recorded is None:
+        return ()
+    etir = tuple(event for event in movement.events if isinstance(event, I9 | I11 | I13 | I17))
+    others = tuple(event for event in movement.events if not isinstance(event, I9 | I11 | I13 | I17))
+    told = [draft(own, I15(first, acceptance, etir), member)]
+    if movement.original is not None:
+        told.append(draft(own, movement.recorded, member))
+    return (*told, *(draft(own, EventMessage(event), member) for event in others))
