@@ -4,6 +4,7 @@ Every function draws into the figure (or part of one) it is given, from a result
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -229,7 +230,7 @@ def plans(figure: Any, result: Result) -> None:
     grid = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.1})
     figure.subplots_adjust(left=0.24, right=0.97, top=0.88, bottom=0.06)
     labels = [row["name"] for row in rows]
-    columns = (
+    columns: tuple[tuple[str, list[float], Callable[[float], str]], ...] = (
         ("Building cost, all stages", [row["capex_all"] for row in rows], musd),
         ("Protected as wanted", [row["protected_share"] for row in rows], lambda v: f"{v:.0%}"),
         ("Hours cut a year, protected", [row["reserved_hours"] for row in rows], hours),

@@ -1,0 +1,1 @@
+"""Measures Darwaza; see README.md."""

@@ -1,0 +1,24 @@
+"""Runs every bench, one after the other, and prints what each prints: ``python -m bench``."""
+
+import subprocess
+import sys
+
+COMMANDS = (
+    ["darwaza.entry.cli.main", "bench", "link", "--json"],
+    ["bench.ledger"],
+    ["bench.store"],
+    ["darwaza.entry.cli.main", "bench", "transit", "--json"],
+)
+
+
+def main() -> int:
+    """Run them; the worst exit code is ours."""
+    worst = 0
+    for module, *options in COMMANDS:
+        print("#", module, *options, flush=True)
+        worst = max(worst, subprocess.run([sys.executable, "-m", module, *options], check=False).returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
