@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from darwaza.kernel.key import PrivateKey
+from darwaza.kernel.seal import UnsealKey
 
 
 class Keys(Protocol):
@@ -19,3 +20,7 @@ class Keys(Protocol):
     @property
     def witness(self) -> PrivateKey:
         """Ed25519; co-signs: the acknowledgement of a neighbour's messages, and the witness of others' logs."""
+
+    @property
+    def seal(self) -> UnsealKey:
+        """Opens what other members seal to this one."""
