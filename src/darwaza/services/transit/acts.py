@@ -40,7 +40,7 @@ from darwaza.services.transit.message import (
     TrackerChange,
 )
 from darwaza.services.transit.movement import Movement, MovementCase, with_event
-from darwaza.services.transit.outcome import chain_notice, conclude, draft, everyone, fact_released
+from darwaza.services.transit.outcome import chain_notice, circular, conclude, draft, everyone, fact_released
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.internal import I8, I9, I10, I11, I12, I13, I14, I16, I17, I18, Answer
 
@@ -195,7 +195,7 @@ def _record(case: MovementCase, events: tuple[Event, ...], context: Context) -> 
         notices += _alarms(event, context)
         if event.stamp.office[:2] == context.member:
             body = EventMessage(event) if isinstance(event, OwnEvent) else event
-            messages += [draft(context.member, body, member) for member in everyone(data, context.member)]
+            messages += circular(context.member, body, everyone(data, context.member))
     return conclude(data, context, case=case, messages=messages, transfers=orders, notices=notices)
 
 

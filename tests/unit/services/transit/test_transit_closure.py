@@ -96,6 +96,11 @@ def fleet(world, count):
     return [accepted(world, f"m{n}", guarantee=terms(f"JX{n}")) for n in range(count)]
 
 
+def with_declaration(movement, **changed):
+    edition = msgspec.structs.replace(movement.known(), **changed)
+    return msgspec.structs.replace(movement, recorded=msgspec.structs.replace(movement.recorded, declaration=edition))
+
+
 def test_perishables_first_then_the_rest():
     """The list of a closure puts what spoils first at the top and leaves out what has passed."""
     world = World()
@@ -108,7 +113,7 @@ def test_perishables_first_then_the_rest():
         world.run()
     keeps = world.af.movement(stones)
     item = GoodsItem(1, "250100", "Salt", 10, "BG", 1000)
-    plain = msgspec.structs.replace(keeps, declaration=msgspec.structs.replace(keeps.known(), goods=(item,)))
+    plain = with_declaration(keeps, goods=(item,))
     movements = [world.af.movement(grapes), plain, world.af.movement(done), world.af.movement(idle)]
     listed = headed_for(movements, TORKHAM)
     assert listed[0].movement == grapes
@@ -147,7 +152,7 @@ def test_one_movement_catches_up_with_closures():
     legs = list(data.known().legs)
     legs[1] = msgspec.structs.replace(legs[1], exit_office="AFSBK", crossing="AF-PK/CHAMAN")
     legs[2] = msgspec.structs.replace(legs[2], entry_office="PKCMN")
-    elsewhere = msgspec.structs.replace(data, declaration=msgspec.structs.replace(data.known(), legs=tuple(legs)))
+    elsewhere = with_declaration(data, legs=tuple(legs))
     ((kind, command),) = clock_commands(elsewhere, [status], world.now)
     assert (kind, command.until) == ("resume", world.now)
     world.pass_time(hours=5)
