@@ -31,6 +31,7 @@ from darwaza.services.transit.message import (
     Carried,
     Event,
     EventMessage,
+    Extend,
     Incident,
     OwnEvent,
     Release,
@@ -129,6 +130,19 @@ def resume(case: MovementCase, command: Command, context: Context) -> Decision[M
         return Refusal.of(No.CLOSURE_UNKNOWN, "no such closure stopped these clocks", "/closure")
     data = clock.resume(case.data, body.closure, body.until)
     told = _tell_holder(data, "movement.resumed", body.closure, context)
+    return conclude(data, context, case=case, notices=told)
+
+
+def extend(case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
+    """More time was granted to all that heads for a crossing."""
+    body: Extend = command.body
+    missing = need_role(command, ROLE_SUPERVISOR)
+    if missing is not None:
+        return missing
+    if not clock.heads_for(progress(case.data), body.crossing):
+        return Refusal.of(No.CLOSURE_UNKNOWN, f"the movement does not head for {body.crossing}", "/crossing")
+    data = clock.extend(case.data, body.extension, body.crossing, body.since, body.until)
+    told = _tell_holder(data, "movement.extended", body.crossing, context)
     return conclude(data, context, case=case, notices=told)
 
 

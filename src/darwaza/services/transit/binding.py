@@ -391,7 +391,12 @@ def _reserve(
     members = tuple(dict.fromkeys(share.member for share in shares))
     acceptance = I2(context.case_id, terms.reference, booking.terms_digest(terms), members, context.now)
     changed = msgspec.structs.replace(
-        data, asked=_unless_named(data, terms), holds=(*data.holds, *added), shares=shares, acceptance=acceptance, faults=()
+        data,
+        asked=_unless_named(data, terms),
+        holds=(*data.holds, *added),
+        shares=shares,
+        acceptance=acceptance,
+        faults=(),
     )
     return changed, acceptance, (*spent, *orders)
 

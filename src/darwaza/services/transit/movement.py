@@ -36,11 +36,11 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class Suspension(msgspec.Struct, frozen=True):
-    """A time in which the clocks stand because a crossing is closed.
+    """A time in which the clocks stand because a crossing is closed, or its customs granted more time.
 
     Attributes:
-        closure: UUID.
-        crossing: the closed crossing.
+        closure: UUID of the closure or extension.
+        crossing: the closed or slow crossing.
         since: from when.
         until: to when; None while it lasts.
     """
