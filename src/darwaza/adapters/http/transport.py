@@ -41,7 +41,7 @@ class HttpTransport:
         self,
         *,
         member: str,
-        key: PrivateKey,
+        key: Callable[[], PrivateKey],
         corridor: Callable[[], str],
         card: Callable[[str], Card | None],
         now: Callable[[], datetime],
@@ -50,7 +50,7 @@ class HttpTransport:
 
         Args:
             member: whose gateway this is.
-            key: its log key, which signs the requests that must be signed.
+            key: its log key of now, which signs the requests that must be signed.
             corridor: the corridor's name.
             card: a member's card as of now.
             now: the time.
@@ -85,7 +85,7 @@ class HttpTransport:
         raise MalformedError(f"there is no errand {type(errand).__name__}", code="errand_unknown")
 
     async def _signed_get(self, peer: str, target: str) -> Answer:
-        value = authorize("GET", target, self._now(), corridor=self._corridor(), member=self._member, key=self._key)
+        value = authorize("GET", target, self._now(), corridor=self._corridor(), member=self._member, key=self._key())
         answer = await self._call(peer, "GET", target, {"authorization": value}, b"")
         if answer.status not in {OK, NO_CONTENT}:
             raise _refusal(answer)
