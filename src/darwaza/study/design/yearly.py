@@ -79,7 +79,7 @@ def _line(scenario: Scenario, leg: Leg, needed: Array) -> list[Upgrade]:
         return []
     start = int(used[0])
     program = Program()
-    columns = []
+    columns: list[list[int]] = []
     for at in range(start, len(needed)):
         later = _present(scenario, opening + at + 1) if at + 1 < len(needed) else 0.0
         price = _present(scenario, opening + at) - later
@@ -92,7 +92,8 @@ def _line(scenario: Scenario, leg: Leg, needed: Array) -> list[Upgrade]:
                 program.row({now: 1.0, before: -1.0}, lower=0)
     outcome = program.solve(seed=scenario.seed % 2**31)
     counts = [tuple(round(float(outcome.values[c])) for c in row) for row in columns]
-    found, previous = [], (0,) * len(modules)
+    found: list[Upgrade] = []
+    previous = (0,) * len(modules)
     for at, now in enumerate(counts, start=start):
         if now != previous:
             capacity = sum(n * m.capacity.base for n, m in zip(now, modules, strict=True))
