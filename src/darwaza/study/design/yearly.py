@@ -88,8 +88,8 @@ def _line(scenario: Scenario, leg: Leg, needed: Array) -> list[Upgrade]:
         ceiling = math.inf if math.isinf(leg.capacity_max) else leg.capacity_max
         program.row(room, lower=float(needed[at]) * (1 - LOAD_TOLERANCE), upper=ceiling)
         if at > start:
-            for now, before in zip(columns[-1], columns[-2], strict=True):
-                program.row({now: 1.0, before: -1.0}, lower=0)
+            for column, before in zip(columns[-1], columns[-2], strict=True):
+                program.row({column: 1.0, before: -1.0}, lower=0)
     outcome = program.solve(seed=scenario.seed % 2**31)
     counts = [tuple(round(float(outcome.values[c])) for c in row) for row in columns]
     found: list[Upgrade] = []
