@@ -17,7 +17,7 @@ import sqlite3
 import ssl
 import tomllib
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from darwaza.adapters.http.transport import HttpTransport
-from darwaza.adapters.keyfile.certificate import self_signed, write_tls
+from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
 from darwaza.adapters.sqlite.connection import Connect
@@ -63,6 +63,7 @@ KEY_FOLDER = "keys"
 CORRIDOR_FOLDER = "corridor"
 CARD_FILE = "card.json"
 CERTIFICATE_DAYS = 3_650
+TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
 PLAN_FILE = "payments.toml"
@@ -155,6 +156,7 @@ class Gateway:
         self.directory = Directory(read_plan(folder))
         self.clock = clock or SystemClock()
         self.entropy = SystemEntropy()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
@@ -168,8 +170,7 @@ class Gateway:
         card = trust.current.card(self.config.member)
         if card is None:
             raise OperatorError(f"{self.config.member} is not in the corridor document", code="not_a_member")
-        if card.keys.log != self.keys.log.public.raw or card.keys.witness != self.keys.witness.public.raw:
-            raise OperatorError("the corridor document names other keys than those in keys/", code="keys_differ")
+        follow_certificate(self.folder / KEY_FOLDER, card)
         return Site(
             member=self.config.member,
             keys=self.keys,
@@ -210,7 +211,7 @@ class Gateway:
         """Connections to the other gateways."""
         return HttpTransport(
             member=self.config.member,
-            key=self.keys.log,
+            key=lambda: self.keys.log,
             corridor=lambda: self.engine.site.trust.current.name,
             card=self.card,
             now=self.clock.now,
@@ -227,14 +228,19 @@ class Gateway:
 
     def tls(self) -> ssl.SSLContext:
         """How the gateway shows itself to whoever connects."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
         folder = self.folder / KEY_FOLDER
         try:
-            context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
+            self._context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
         except OSError as fault:
             raise OperatorError(f"the TLS key or certificate cannot be used: {fault}", code="tls_missing") from fault
-        return context
+        return self._context
+
+    def renew_tls(self) -> None:
+        """Show a renewed certificate from the next connection on, if the card in force names one."""
+        card = self.card(self.config.member)
+        if card is not None and follow_certificate(self.folder / KEY_FOLDER, card):
+            self.tls()
 
     def close(self) -> None:
         """Release the folder."""
@@ -282,11 +288,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         raise OperatorError(f"{folder} holds a gateway already", code="gateway_exists")
     keys = KeyFiles.create(folder / KEY_FOLDER, entropy)
     end = now + timedelta(days=CERTIFICATE_DAYS)
-    key = ec.generate_private_key(ec.SECP256R1())
-    host_name = urlsplit(url).hostname or "localhost"
-    serial = int.from_bytes(entropy.random(16), "big") | 1
-    certificate = self_signed(key, name=member, hosts=[host_name], serial=serial, begin=now, end=end)
-    write_tls(folder / KEY_FOLDER, key, certificate)
+    certificate = _write_certificate(folder / KEY_FOLDER, member=member, url=url, now=now)
     second = keys.log_mldsa44
     card = Card(
         code=member,
@@ -304,10 +306,58 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         ),
     )
     check_card(card, "")
-    card_file = folder / CARD_FILE
-    card_file.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    card_file = _write_card(folder, card)
     GatewayConfig(member=member, host=host, port=port).save(config_file)
     return card_file
+
+
+def _write_certificate(folder: Path, *, member: str, url: str, now: datetime) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    serial = int.from_bytes(SystemEntropy().random(16), "big") | 1
+    host, end = urlsplit(url).hostname or "localhost", now + timedelta(days=CERTIFICATE_DAYS)
+    certificate = self_signed(key, name=member, hosts=[host], serial=serial, begin=now, end=end)
+    write_tls(folder, key, certificate)
+    return certificate
+
+
+def _write_card(folder: Path, card: Card) -> Path:
+    path = folder / CARD_FILE
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    return path
+
+
+def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
+    """Make new keys ready beside those in use, and a card that names them.
+
+    Args:
+        folder: of the gateway, which may run.
+        roles: of ``KeyRole``, or ``tls``.
+
+    Returns:
+        The card's file, for ``darwaza corridor propose``.
+
+    Raises:
+        OperatorError: ``keys_exist``: such a key waits already; ``corridor_missing``, ``not_a_member``.
+    """
+    member = GatewayConfig.load(folder / CONFIG_FILE).member
+    keys, now = KeyFiles(folder / KEY_FOLDER), SystemClock().now().replace(microsecond=0)
+    card = read_history(folder, SystemClock()).latest.card(member)
+    if card is None:
+        raise OperatorError(f"{member} is not in the corridor document", code="not_a_member")
+    public: dict[str, bytes | None] = {}
+    for role in roles:
+        if role != TLS_ROLE:
+            keys.renew(role, SystemEntropy())
+            public[role] = keys.next.public(role)
+            continue
+        keys.next.folder.mkdir(mode=0o700, exist_ok=True)
+        first = card.addresses[0]
+        certificate = _write_certificate(keys.next.folder, member=member, url=first.url, now=now)
+        renewed = GatewayAddress(first.url, certificate)
+        card = msgspec.structs.replace(card, addresses=(renewed, *card.addresses[1:]))
+    card = msgspec.structs.replace(card, keys=msgspec.structs.replace(card.keys, **public))
+    check_card(card, "")
+    return _write_card(folder, card)
 
 
 def backup_store(folder: Path, to: Path) -> None:
