@@ -8,6 +8,7 @@ A gateway's folder::
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
+    payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
     darwaza.db        everything the gateway knows
 """
 
@@ -35,15 +36,19 @@ from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
 from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import Finding, examine
+from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.loop import Loop
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
-from darwaza.errors import MessageError, OperatorError
+from darwaza.errors import DarwazaError, MessageError, OperatorError
 from darwaza.kernel.history import History
-from darwaza.kernel.machine import Service
+from darwaza.kernel.machine import Refusal, Service
 from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
+from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
-from darwaza.services import documents
+from darwaza.services import documents, payments
+from darwaza.services.payments.plan import Directory, Plan, opening
+from darwaza.services.payments.planfile import NO_PLAN, load_plan
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.crossing import load_register
 from darwaza.services.transit.hs import load_hs
@@ -61,6 +66,7 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+PLAN_FILE = "payments.toml"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
@@ -99,9 +105,19 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OperatorError(f"{path} is not TOML: {fault}", code="register_wrong") from fault
 
 
-def services_of(reference: Reference) -> tuple[Service, ...]:
+def services_of(reference: Reference, plan: Plan) -> tuple[Service, ...]:
     """Return every service of a gateway with these data."""
-    return (*SERVICES, *transit_services(reference))
+    return (*SERVICES, payments.service(plan), *transit_services(reference))
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read a gateway's payments plan; one that nobody takes part in when there is no file.
+
+    Raises:
+        OperatorError: ``plan_wrong`` and others.
+    """
+    path = folder / PLAN_FILE
+    return load_plan(_read_toml(path)) if path.exists() else NO_PLAN
 
 
 class Gateway:
@@ -114,6 +130,7 @@ class Gateway:
         parties: whom it serves.
         reference: data of its corridor that the transit rules refer to.
         risk: rules by which its customs inspects; none without a ``risk.toml``.
+        directory: who takes part in payments; nobody without a ``payments.toml``.
         engine: what decides and remembers.
     """
 
@@ -136,12 +153,14 @@ class Gateway:
         self.reference = read_reference(profile_folder(folder, self.config.profile))
         risk = folder / RISK_FILE
         self.risk = load_risk(_read_toml(risk)) if risk.exists() else RiskProfile((), 0)
+        self.directory = Directory(read_plan(folder))
         self.clock = clock or SystemClock()
         self.entropy = SystemEntropy()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
+            self._open_accounts()
         except BaseException:
             self._store.close()
             raise
@@ -157,10 +176,28 @@ class Gateway:
             keys=self.keys,
             clock=self.clock,
             entropy=self.entropy,
-            services=services_of(self.reference),
+            services=services_of(self.reference, self.directory.plan),
             party_known=self._party_known,
             trust=trust,
         )
+
+    def _open_accounts(self) -> None:
+        """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""
+        if self.config.member not in self.directory.currencies:
+            return
+        wanted = {order.id: order for order in opening(self.directory, self.config.member)}
+        held = {terms.id: terms for terms, _ in self._store.accounts(wanted)}
+        orders: list[Order] = [order for order in wanted.values() if order.id not in held]
+        orders += [
+            AmendAccount(order.id, order.floor_minor, order.ceiling_minor)
+            for order in wanted.values()
+            if order.id in held and held[order.id].floor_minor != order.floor_minor
+        ]
+        if not orders:
+            return
+        (outcome,) = self.engine.run([PlaceOrders(tuple(orders))])
+        if isinstance(outcome, Refusal | DarwazaError):
+            raise OperatorError(f"the accounts of payments cannot be opened: {outcome.detail}", code=outcome.code)
 
     def _party_known(self, address: str) -> bool:
         member, _, name = address.partition("/")
@@ -339,7 +376,8 @@ def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Fi
     try:
         notes = [note for _, note in store.documents()]
         trust = Trust(read_history(folder, SystemClock(), notes))
-        services = services_of(read_reference(profile_folder(folder, settings.profile)))
+        reference = read_reference(profile_folder(folder, settings.profile))
+        services = services_of(reference, read_plan(folder))
         return examine(store, member=settings.member, trust=trust, services=services, progress=progress)
     finally:
         store.close()
