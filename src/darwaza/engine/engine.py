@@ -430,7 +430,9 @@ class Engine:
         return self.site.trust.author_verifiers(origin) if third else ()
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
-        unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        self.site.check_keys(trust)
+        unit.trust = trust
         version = unit.trust.current.version
         unit.changes.documents.append((version, given.note))
         return version

@@ -7,7 +7,7 @@ import msgspec
 
 from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.trust import Trust
-from darwaza.errors import MessageError
+from darwaza.errors import ConflictError, MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.link import read_checkpoint
@@ -73,9 +73,22 @@ class Site:
         return Case(row.id, row.state, data, row.ucr, opened, changed)
 
     def follow(self, trust: Trust) -> None:
-        """Go by another version of the corridor document."""
+        """Go by another version of the corridor document, and sign with the keys it names."""
+        card = trust.current.card(self.member)
+        if card is not None:
+            self._keys.follow(card.keys)
         self.trust = trust
         self._signers = {}
+
+    def check_keys(self, trust: Trust) -> None:
+        """Hold that a version of the corridor document names keys that are here.
+
+        Raises:
+            ConflictError: ``keys_differ``: this gateway could sign nothing under it.
+        """
+        card = trust.current.card(self.member)
+        if card is not None and not self._keys.holds(card.keys):
+            raise ConflictError("the document names other keys of this member than those in keys/", code="keys_differ")
 
     # --- lanes ---
 

@@ -8,7 +8,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from darwaza.entry.api import crossing, diversion, document, evidence, gateway, link, paper, transit
+from darwaza.entry.api import (
+    credit,
+    crossing,
+    diversion,
+    document,
+    evidence,
+    gateway,
+    link,
+    market,
+    paper,
+    payment,
+    transit,
+)
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
@@ -23,6 +35,9 @@ ENDPOINTS: Sequence[Endpoint] = (
     *transit.ENDPOINTS,
     *crossing.ENDPOINTS,
     *diversion.ENDPOINTS,
+    *payment.ENDPOINTS,
+    *credit.ENDPOINTS,
+    *market.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
 )
