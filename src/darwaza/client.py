@@ -26,7 +26,7 @@ from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
 from darwaza.kernel import instant
 
 TIMEOUT_S = 30.0
-INLINE_BYTES_MAX = 1_000_000
+INLINE_BYTES_MAX = 786_432
 """A larger document travels in chunks."""
 _RETRY = {429, 503}
 

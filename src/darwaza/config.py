@@ -59,7 +59,15 @@ RETRY_LAST_S = 5.0
 """Longest wait between two attempts."""
 ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+PEER_CONNECT_S_MAX = 5.0
+"""So long a connection may take to stand, TLS included; a satellite link needs about 2 s."""
+PEER_PREFER_S = 300.0
+"""After so long on another of a peer's addresses the one it prefers is tried again."""
 PEER_TIMEOUT_S = 20.0
+"""A peer that for so long takes no byte and sends none is given up."""
+PEER_EXCHANGE_S_MAX = 600.0
+"""So long one request to a peer may take while bytes still move."""
+PEER_CONNECTIONS_MAX = 16
 """How long a neighbour may take to answer a request."""
 WITNESS_INTERVAL_S = 2.0
 """A witness is asked about one log so often at most."""

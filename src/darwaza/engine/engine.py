@@ -127,7 +127,8 @@ class Engine:
             unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
-        self._return(unit)
+        for returned in unit.tracking.returned:
+            self._rules.give_back(unit, returned)
         self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
         try:
             self._commit(unit)
@@ -147,11 +148,6 @@ class Engine:
             return False
         ((header, _),) = self.store.leaves(log.row.id, hop.index, hop.index + 1, HEADER_BYTES_MAX)
         return header == hop.header
-
-    def _return(self, unit: Unit) -> None:
-        """Give messages that nobody carries back to their services, as refused."""
-        for one in unit.tracking.returned:
-            self._rules.give_back(unit, one)
 
     def _now(self) -> datetime:
         """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
@@ -448,7 +444,9 @@ class Engine:
         return unit.ledger_end.sequence if refusal is None else refusal
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
-        unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        self.site.check_keys(trust)
+        unit.trust = trust
         version = unit.trust.current.version
         unit.changes.documents.append((version, given.note))
         return version

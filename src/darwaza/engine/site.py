@@ -9,7 +9,7 @@ from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.routing import Routing
 from darwaza.engine.trust import Trust
 from darwaza.engine.voyage import ROUTE, Fleet, Voyage
-from darwaza.errors import MessageError, SignatureError
+from darwaza.errors import ConflictError, MessageError, SignatureError
 from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.link import read_checkpoint
@@ -52,7 +52,6 @@ class Site:
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
         hop_logs: whose signatures prove the links of a routed message.
-        unseal_key: opens what is sealed to this member.
     """
 
     def __init__(
@@ -79,11 +78,11 @@ class Site:
         self.owed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
-        self.unseal_key: UnsealKey = keys.seal
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
         self._seal_keys: dict[bytes, SealKey] = {}
+        self._unseal: UnsealKey | None = None
         self._signers: dict[str, tuple[Signer, ...]] = {}
         self.follow(trust)
 
@@ -97,11 +96,25 @@ class Site:
         return Case(row.id, row.state, data, row.ucr, opened, changed)
 
     def follow(self, trust: Trust) -> None:
-        """Go by another version of the corridor document."""
+        """Go by another version of the corridor document, and sign with the keys it names."""
+        card = trust.current.card(self.member)
+        if card is not None:
+            self._keys.follow(card.keys)
         self.trust = trust
         self._signers = {}
+        self._unseal = None
         self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
         self.routing.follow(trust)
+
+    def check_keys(self, trust: Trust) -> None:
+        """Hold that a version of the corridor document names keys that are here.
+
+        Raises:
+            ConflictError: ``keys_differ``: this gateway could sign nothing under it.
+        """
+        card = trust.current.card(self.member)
+        if card is not None and not self._keys.holds(card.keys):
+            raise ConflictError("the document names other keys of this member than those in keys/", code="keys_differ")
 
     # --- lanes ---
 
@@ -129,6 +142,13 @@ class Site:
     def lane(self, member: str, *, bulk: bool) -> int:
         """The own log a message goes into: bulk in the last lane, everything else in the first."""
         return self.lanes[member][-1 if bulk else 0]
+
+    @property
+    def unseal_key(self) -> UnsealKey:
+        """Opens what is sealed to this member."""
+        if self._unseal is None:
+            self._unseal = self._keys.seal
+        return self._unseal
 
     def seal_key(self, member: str) -> SealKey:
         """The key that only a member opens.

@@ -8,7 +8,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from darwaza.entry.api import crossing, document, evidence, gateway, link, paper, transit
+from darwaza.entry.api import (
+    credit,
+    crossing,
+    diversion,
+    document,
+    evidence,
+    gateway,
+    link,
+    market,
+    paper,
+    payment,
+    transit,
+)
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
@@ -22,6 +34,10 @@ ENDPOINTS: Sequence[Endpoint] = (
     *paper.ENDPOINTS,
     *transit.ENDPOINTS,
     *crossing.ENDPOINTS,
+    *diversion.ENDPOINTS,
+    *payment.ENDPOINTS,
+    *credit.ENDPOINTS,
+    *market.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
 )

@@ -7,7 +7,7 @@ from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
-from darwaza.entry.cli.gateway import backup, fsck, init, party, serve_command
+from darwaza.entry.cli.gateway import backup, fsck, init, key, party, serve_command
 from darwaza.entry.cli.link import link
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
@@ -24,7 +24,21 @@ def main() -> None:
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
 
 
-for command in (init, serve_command, party, backup, fsck, corridor, link, documents, transit, evidence, study, bench):
+for command in (
+    init,
+    serve_command,
+    party,
+    key,
+    backup,
+    fsck,
+    corridor,
+    link,
+    documents,
+    transit,
+    evidence,
+    study,
+    bench,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

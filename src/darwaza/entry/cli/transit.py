@@ -11,7 +11,7 @@ from darwaza.adapters.system.clock import SystemClock
 from darwaza.client import Client
 from darwaza.entry import post
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show
+from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show, show_file
 from darwaza.errors import MalformedError
 from darwaza.kernel.history import History
 from darwaza.services.transit.parts import join
@@ -110,12 +110,13 @@ def do_command(kind: str, movement: str, file: Path, *, key: str | None, as_json
 @click.option("--form", type=click.Choice(["signed", "pdf", "codes", "png"]), default="pdf", show_default=True)
 @click.option("--number", default=1, show_default=True, help="Which QR code, for --form png.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@json_option
 @reports_errors
-def paper(movement: str, office: str, form: str, number: int, output: Path, **options: Any) -> None:
+def paper(movement: str, office: str, form: str, number: int, output: Path, *, as_json: bool, **options: Any) -> None:
     """Write the accompanying document of MOVEMENT as it is known now."""
     with _client(options) as client:
         output.write_bytes(client.paper(movement, office, form, number))
-    console.print(f"{output}: {output.stat().st_size:,} bytes")
+    show_file(output, as_json=as_json)
 
 
 @transit.command(epilog="Example: darwaza transit verify codes.txt --office AFHRT --corridor 1.note --anchor 9f86…")

@@ -34,6 +34,7 @@ REASONS: Final = {
     "payment_malformed": "FF01",
     "message_unsuitable": "FF01",
     "duplicate_payment": "DUPL",
+    "transfer_id_conflict": "DUPL",
     "quote_other": "AB04",
     "quote_expired": "AB04",
     "hold_expired": "AB04",
