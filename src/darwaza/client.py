@@ -52,7 +52,7 @@ class Client:
         """
         self._http = httpx.Client(
             base_url=url,
-            verify=_context(certificate),
+            verify=pinned_context(certificate),
             headers={"authorization": f"Bearer {token}"} if token else {},
             timeout=TIMEOUT_S,
             trust_env=False,
@@ -340,7 +340,8 @@ class Client:
             yield self.call("POST", "/v1/operator/carrier", content=piece)
 
 
-def _context(certificate: Path | None) -> ssl.SSLContext:
+def pinned_context(certificate: Path | None) -> ssl.SSLContext:
+    """How to trust a gateway: its own certificate alone (PEM), or for None whatever the system trusts."""
     if certificate is None:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
