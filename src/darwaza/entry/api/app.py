@@ -8,7 +8,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from darwaza.entry.api import credit, crossing, document, evidence, gateway, link, market, paper, payment, transit
+from darwaza.entry.api import (
+    credit,
+    crossing,
+    document,
+    evidence,
+    gateway,
+    link,
+    market,
+    paper,
+    payment,
+    recourse,
+    report,
+    transit,
+)
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
@@ -25,6 +38,8 @@ ENDPOINTS: Sequence[Endpoint] = (
     *payment.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
+    *recourse.ENDPOINTS,
+    *report.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
 )
