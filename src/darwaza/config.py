@@ -59,6 +59,10 @@ RETRY_LAST_S = 5.0
 """Longest wait between two attempts."""
 ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+PEER_CONNECT_S_MAX = 5.0
+"""So long a connection may take to stand, TLS included; a satellite link needs about 2 s."""
+PEER_PREFER_S = 300.0
+"""After so long on another of a peer's addresses the one it prefers is tried again."""
 PEER_TIMEOUT_S = 20.0
 """A peer that for so long takes no byte and sends none is given up."""
 PEER_EXCHANGE_S_MAX = 600.0

@@ -3,7 +3,7 @@
 import base64
 import io
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from darwaza.bootstrap import read_history
 from darwaza.entry import freight, post
 from darwaza.kernel.key import Ed25519PrivateKey
-from darwaza.services.transit.closure import Closure, Reopening
+from darwaza.services.transit.closure import Closure, Extension, Reopening
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept, Release, SealChange
 from darwaza.services.transit.parts import join
@@ -196,6 +196,9 @@ def test_divert(corridor):
     closure = Closure(str(uuid.uuid4()), TORKHAM, stamp(corridor, "AFRKH"), "closed")
     corridor.do("AF/customs", "/v1/crossings/close", closure)
     body = {"crossing": TORKHAM, "office": "AFHRT", "officer": "officer-7"}
+    ways = corridor.call("AF/hairatan", "GET", f"/v1/transit/{movement}/detours").json()
+    assert len(ways) > 1
+    assert all(TORKHAM not in [leg.get("crossing") for leg in way] for way in ways)
     done = corridor.do("AF/hairatan", "/v1/crossings/divert", body)
     assert done == {"diverted": 1, "asked": 0, "no_way": 0, "refused": {}} or done["asked"] == 1
     ways = {code: corridor.view(code, movement) for code in corridor.gateways}
@@ -204,6 +207,19 @@ def test_divert(corridor):
         assert view["version"] == 2
         assert TORKHAM not in [leg["crossing"] for leg in view["legs"]]
         assert not view.get("stopped", False)
+
+
+def test_more_time_in_bulk(corridor):
+    """A slow crossing's customs grants two days: every gateway moves the deadlines of what heads there, at once."""
+    movement = accepted(corridor)
+    before = {code: corridor.view(code, movement)["guarantee_until"] for code in corridor.gateways}
+    until = corridor.clock.now() + timedelta(days=2)
+    more = Extension(str(uuid.uuid4()), TORKHAM, stamp(corridor, "PKTOR"), until, "one scanner left")
+    corridor.do("PK/customs", "/v1/crossings/extend", more)
+    for code, clerk in corridor.clerks.items():
+        after = datetime.fromisoformat(corridor.view(code, movement)["guarantee_until"])
+        assert after - datetime.fromisoformat(before[code]) == until - more.stamp.at
+        assert [given for page in clerk.sweep() for given in page] == []
 
 
 def test_who_sees_what(corridor):

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from darwaza.entry.api import (
     credit,
     crossing,
+    diversion,
     document,
     evidence,
     gateway,
@@ -35,6 +36,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     *paper.ENDPOINTS,
     *transit.ENDPOINTS,
     *crossing.ENDPOINTS,
+    *diversion.ENDPOINTS,
     *payment.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,

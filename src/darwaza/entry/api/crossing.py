@@ -1,37 +1,30 @@
-"""Guarantees, crossings and trackers over HTTP: register, close, see who waits, divert, reopen, stock."""
+"""Guarantees, crossings and trackers over HTTP: register, close, extend, reopen, stock."""
 
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Meta
 
-from darwaza.engine.intake import Accepted
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.transit import Done, addresses, command, find_case, need_office, submit
-from darwaza.entry.clerk import RUNNING, pages
+from darwaza.entry.api.transit import Done, addresses, find_case, submit
+from darwaza.entry.clerk import pages
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel.machine import Refusal
-from darwaza.services.transit.closure import Closure, CrossingStatus, Reopening, crossing_case
-from darwaza.services.transit.codes import ROLE_CHAIN, ROLE_CUSTOMS, ROLE_SUPERVISOR
-from darwaza.services.transit.diversion import Headed, Ways, daily_cost, detours, headed_for
+from darwaza.services.transit.closure import Closure, CrossingStatus, Extension, Reopening, crossing_case
+from darwaza.services.transit.codes import ROLE_CHAIN, ROLE_SUPERVISOR
 from darwaza.services.transit.guarantee import Exposure, Guarantee, Register, exposures
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import customs_of
 from darwaza.services.transit.tracker import Stock
 from darwaza.standards.etir.external import E3
-from darwaza.standards.etir.internal import I7
-from darwaza.standards.etir.value import CrossingId, GuaranteeTerms, Key, OfficeId, Stamp
+from darwaza.standards.etir.value import GuaranteeTerms, Stamp
 
 TAG = "crossings"
 GUARANTEES = "guarantees"
-DIVERTED_MAX = 5_000
-"""Movements one request diverts."""
 
 
 class GuaranteeView(msgspec.Struct, omit_defaults=True):
@@ -71,64 +64,6 @@ class CrossingView(msgspec.Struct, omit_defaults=True):
     zones: dict[str, str]
     modes: tuple[str, ...] = ()
     closures: tuple[Closure, ...] = ()
-
-
-class WaitingQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which crossing, and what a day of waiting costs, in minor units of the caller's currency."""
-
-    crossing: CrossingId
-    detention_minor: Annotated[int, Meta(ge=0, le=10**12)] = 0
-    tracker_minor: Annotated[int, Meta(ge=0, le=10**12)] = 0
-
-
-class Waiting(msgspec.Struct, omit_defaults=True):
-    """What heads for a crossing, what spoils first foremost.
-
-    Attributes:
-        crossing: its id.
-        closures: that have not ended.
-        movements: that head for it.
-        cost_per_day_minor: of their waiting.
-        by_member: how many there are, or will be next, in each member.
-    """
-
-    crossing: str
-    closures: tuple[Closure, ...]
-    movements: tuple[Headed, ...]
-    cost_per_day_minor: int
-    by_member: dict[str, int]
-
-
-class DivertBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Divert what heads for a crossing by the itinerary with the fewest legs that avoids closed crossings.
-
-    Attributes:
-        crossing: to avoid.
-        office: whose officer records the new itineraries.
-        officer: who.
-        movements: only these; empty for all.
-    """
-
-    crossing: CrossingId
-    office: OfficeId
-    officer: Key
-    movements: Annotated[tuple[str, ...], Meta(max_length=DIVERTED_MAX)] = ()
-
-
-class Diverted(msgspec.Struct):
-    """What became of the movements.
-
-    Attributes:
-        diverted: a new itinerary is in force.
-        asked: the guarantor was asked first.
-        no_way: no open itinerary within the guarantee.
-        refused: by code.
-    """
-
-    diverted: int
-    asked: int
-    no_way: int
-    refused: dict[str, int]
 
 
 # --- guarantees ---
@@ -180,9 +115,15 @@ async def reopen(call: Call) -> Done | DarwazaError | Refusal:
     return await submit(call, "crossing", "reopen", crossing_case(body.crossing), body)
 
 
+async def extend(call: Call) -> Done | DarwazaError | Refusal:
+    """Grant more time: deadlines and guarantee clocks of all that heads for a crossing move, at every member."""
+    body: Extension = call.body
+    return await submit(call, "crossing", "extend", crossing_case(body.crossing), body, opens=True)
+
+
 async def find(call: Call) -> list[CrossingView]:
     """The register of crossings, with what is closed."""
-    standing = {item.crossing: item for item in _statuses(call)}
+    standing = {item.crossing: item for item in statuses(call)}
     return [
         CrossingView(
             id=crossing.id,
@@ -194,59 +135,6 @@ async def find(call: Call) -> list[CrossingView]:
         )
         for crossing in call.server.gateway.reference.register.crossings.values()
     ]
-
-
-async def waiting(call: Call) -> Waiting:
-    """What heads for a crossing, perishables first, and what a day of its waiting costs."""
-    query: WaitingQuery = call.query
-    headed = headed_for(_running(call), query.crossing)
-    closed = next((item.in_force() for item in _statuses(call) if item.crossing == query.crossing), ())
-    cost = daily_cost(len(headed), detention_minor=query.detention_minor, tracker_minor=query.tracker_minor)
-    return Waiting(query.crossing, closed, headed, cost, dict(Counter(item.member for item in headed)))
-
-
-async def divert(call: Call) -> Diverted:
-    """Give the movements that head for a crossing another itinerary, in bulk."""
-    body: DivertBody = call.body
-    need_office(call, body.office)
-    now, wanted = call.server.gateway.clock.now(), frozenset(body.movements)
-    avoided = frozenset({body.crossing, *(item.crossing for item in _statuses(call) if item.in_force())})
-    found: Counter[str] = Counter()
-    waiting_for = []
-    for movement in _bound_for(call, body.crossing, wanted):
-        edition = _edition(call, movement, avoided, body, now)
-        if edition is None:
-            found["no_way"] += 1
-            continue
-        case_id = edition.declaration.movement
-        waiting_for.append(call.server.loop.submit(command(call, "transit", "reroute", case_id, edition)))
-    refused: Counter[str] = Counter()
-    for future in waiting_for:
-        outcome = await future
-        if isinstance(outcome, Accepted):
-            found["asked" if (outcome.answer or {}).get("asked") else "diverted"] += 1
-        else:
-            refused[outcome.code] += 1
-    return Diverted(found["diverted"], found["asked"], found["no_way"], dict(refused))
-
-
-def _bound_for(call: Call, crossing: str, wanted: frozenset[str]) -> Iterator[Movement]:
-    movements = {movement.known().movement: movement for movement in _running(call)}
-    for item in headed_for(movements.values(), crossing)[:DIVERTED_MAX]:
-        if not wanted or item.movement in wanted:
-            yield movements[item.movement]
-
-
-def _edition(call: Call, movement: Movement, avoided: frozenset[str], body: DivertBody, now: datetime) -> I7 | None:
-    """The next edition of a declaration, by the first open itinerary its guarantee covers."""
-    reference, declaration = call.server.gateway.reference, movement.known()
-    regime = reference.regimes.find(declaration.regime, now)
-    members = frozenset(movement.guarantee().members) & (frozenset() if regime is None else regime.members)
-    proposals = detours(movement, Ways(reference.register, avoided, members))
-    if not proposals:
-        return None
-    edition = msgspec.structs.replace(declaration, version=declaration.version + 1, legs=proposals[0])
-    return I7(edition, make_stamp(call, body.office, body.officer, now))
 
 
 def make_stamp(call: Call, office: str, officer: str, now: datetime) -> Stamp:
@@ -262,13 +150,10 @@ def make_stamp(call: Call, office: str, officer: str, now: datetime) -> Stamp:
     return Stamp(str(uuid.uuid4()), office, officer, now, known.zone, local)
 
 
-def _customs(call: Call) -> str:
-    return customs_of(call.server.gateway.config.member)
-
-
-def _statuses(call: Call) -> list[CrossingStatus]:
+def statuses(call: Call) -> list[CrossingStatus]:
+    """What the members said of crossings."""
     engine = call.server.gateway.engine
-    rows = [row for page in pages(engine, _customs(call), "crossing", ()) for row in page]
+    rows = [row for page in pages(engine, customs_of(engine.site.member), "crossing", ()) for row in page]
     return [engine.site.decode_case(row).data for row in rows]
 
 
@@ -278,10 +163,6 @@ def _movements(call: Call, address: str, states: tuple[str, ...] = ()) -> Iterat
         for row in page:
             movement: Movement = engine.site.decode_case(row).data
             yield movement
-
-
-def _running(call: Call) -> Iterator[Movement]:
-    return _movements(call, _customs(call), RUNNING)
 
 
 # --- trackers ---
@@ -341,27 +222,16 @@ ENDPOINTS = (
         tag=TAG,
         answer=list[CrossingView],
     ),
-    Endpoint(
-        method="GET",
-        path="/v1/crossings/waiting",
-        handler=waiting,
-        summary="What heads for a crossing, perishables first, and what a day of its waiting costs",
-        tag=TAG,
-        role=ROLE_SUPERVISOR,
-        query=WaitingQuery,
-        answer=Waiting,
-    ),
     _post("/v1/crossings/close", close, "Close a crossing", TAG, Closure, role=ROLE_SUPERVISOR, answer=Done),
     _post("/v1/crossings/reopen", reopen, "End a closure", TAG, Reopening, role=ROLE_SUPERVISOR, answer=Done),
     _post(
-        "/v1/crossings/divert",
-        divert,
-        "Give what heads for a crossing another itinerary, in bulk",
+        "/v1/crossings/extend",
+        extend,
+        "Grant more time to all that heads for a crossing",
         TAG,
-        DivertBody,
-        role=ROLE_CUSTOMS,
-        body_bytes_max=512_000,
-        answer=Diverted,
+        Extension,
+        role=ROLE_SUPERVISOR,
+        answer=Done,
     ),
     _post("/v1/trackers/stock", stock, "Trackers come in", "trackers", Stock, role=ROLE_SUPERVISOR, answer=Done),
     _post("/v1/trackers/retire", retire, "Trackers go for good", "trackers", Stock, role=ROLE_SUPERVISOR, answer=Done),
