@@ -22,6 +22,7 @@ import httpx
 import msgspec
 
 from darwaza import config
+from darwaza.client_payments import Payments
 from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
 from darwaza.kernel import instant
 
@@ -83,6 +84,15 @@ class Client:
         if response.is_error:
             raise _error(response)
         return response
+
+    def fetch(self, method: str, path: str, **options: Any) -> bytes:
+        """Make a request and return its body as it is; see the class for what it raises."""
+        return self._send(method, path, **options).content
+
+    @property
+    def payments(self) -> Payments:
+        """What a bank, an FX provider or a settlement operator does."""
+        return Payments(self)
 
     def stream(self, path: str) -> Iterator[bytes]:
         """Read a long answer piece by piece."""

@@ -9,6 +9,7 @@ from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
 from darwaza.entry.cli.gateway import backup, fsck, init, key, party, serve_command
 from darwaza.entry.cli.link import link
+from darwaza.entry.cli.money import payments
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 
@@ -35,6 +36,7 @@ for command in (
     link,
     documents,
     transit,
+    payments,
     evidence,
     study,
     bench,
