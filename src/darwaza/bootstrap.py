@@ -273,8 +273,16 @@ def read_history(folder: Path, clock: Clock, stored: Sequence[bytes] = ()) -> Hi
     return history
 
 
-def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, port: int) -> Path:
+def found_gateway(folder: Path, *, member: str, name: str, urls: Sequence[str], host: str, port: int) -> Path:
     """Make the folder of a new gateway: configuration, keys, certificate, card.
+
+    Args:
+        folder: to be made.
+        member: its code.
+        name: of the member, for people.
+        urls: where other gateways reach this one, the preferred one first; several where it has several lines.
+        host: to listen on.
+        port: to listen on.
 
     Returns:
         The card's file, for whoever drafts the corridor document.
@@ -288,7 +296,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         raise OperatorError(f"{folder} holds a gateway already", code="gateway_exists")
     keys = KeyFiles.create(folder / KEY_FOLDER, entropy)
     end = now + timedelta(days=CERTIFICATE_DAYS)
-    certificate = _write_certificate(folder / KEY_FOLDER, member=member, url=url, now=now)
+    certificate = _write_certificate(folder / KEY_FOLDER, member=member, urls=urls, now=now)
     second = keys.log_mldsa44
     card = Card(
         code=member,
@@ -296,7 +304,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         roles=(Role.ENDPOINT, Role.RELAY, Role.WITNESS),
         valid_from=now,
         valid_until=end,
-        addresses=(GatewayAddress(url, certificate),),
+        addresses=tuple(GatewayAddress(url, certificate) for url in urls),
         keys=Keys(
             vote=keys.vote.public.raw,
             log=keys.log.public.raw,
@@ -311,11 +319,12 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
     return card_file
 
 
-def _write_certificate(folder: Path, *, member: str, url: str, now: datetime) -> bytes:
+def _write_certificate(folder: Path, *, member: str, urls: Sequence[str], now: datetime) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     serial = int.from_bytes(SystemEntropy().random(16), "big") | 1
-    host, end = urlsplit(url).hostname or "localhost", now + timedelta(days=CERTIFICATE_DAYS)
-    certificate = self_signed(key, name=member, hosts=[host], serial=serial, begin=now, end=end)
+    hosts = list(dict.fromkeys(urlsplit(url).hostname or "localhost" for url in urls))
+    end = now + timedelta(days=CERTIFICATE_DAYS)
+    certificate = self_signed(key, name=member, hosts=hosts, serial=serial, begin=now, end=end)
     write_tls(folder, key, certificate)
     return certificate
 
@@ -351,10 +360,9 @@ def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
             public[role] = keys.next.public(role)
             continue
         keys.next.folder.mkdir(mode=0o700, exist_ok=True)
-        first = card.addresses[0]
-        certificate = _write_certificate(keys.next.folder, member=member, url=first.url, now=now)
-        renewed = GatewayAddress(first.url, certificate)
-        card = msgspec.structs.replace(card, addresses=(renewed, *card.addresses[1:]))
+        urls = [address.url for address in card.addresses]
+        certificate = _write_certificate(keys.next.folder, member=member, urls=urls, now=now)
+        card = msgspec.structs.replace(card, addresses=tuple(GatewayAddress(url, certificate) for url in urls))
     card = msgspec.structs.replace(card, keys=msgspec.structs.replace(card.keys, **public))
     check_card(card, "")
     return _write_card(folder, card)

@@ -59,6 +59,10 @@ RETRY_LAST_S = 5.0
 """Longest wait between two attempts."""
 ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+PEER_CONNECT_S_MAX = 5.0
+"""So long a connection may take to stand, TLS included; a satellite link needs about 2 s."""
+PEER_PREFER_S = 300.0
+"""After so long on another of a peer's addresses the one it prefers is tried again."""
 PEER_TIMEOUT_S = 20.0
 """A peer that for so long takes no byte and sends none is given up."""
 PEER_EXCHANGE_S_MAX = 600.0
@@ -83,6 +87,14 @@ BULK_ITEMS_MAX = 1_000
 """Documents in one bulk request."""
 REQUEST_BYTES_MAX = 20 * 1_048_576
 """Of the largest request a party may make."""
+REQUEST_HEAD_BYTES_MAX = 32_768
+"""Of a request's line and headers."""
+REQUEST_HEAD_S_MAX = 20.0
+"""How long a client may take to send them, and to begin after connecting."""
+REQUEST_BODY_S_MAX = 300.0
+"""How long a client may take to send a body."""
+CONNECTIONS_MAX = 4_096
+"""Connections open at a time; more are closed at once."""
 REQUESTS_PER_S_MAX = 2_000
 """Requests one party may make in a second, averaged over ten; set per party in its entry."""
 PAGE_ITEMS_MAX = 200

@@ -2,11 +2,17 @@
 
 The peer's certificate is pinned: the one in its card is the only trust anchor, so neither a certificate authority nor
 DNS has a say. Pinning keeps the content confidential; what makes it true are the signatures inside.
+
+A card may name several addresses in order of preference. When one fails, the next errand goes to the next; after
+``PEER_PREFER_S`` the first is tried again, so that a satellite line does not stay in use when the fibre is whole again.
 """
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
+
+import msgspec
 
 from darwaza import config
 from darwaza.adapters.http.connection import Answer, Connections
@@ -15,7 +21,7 @@ from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
 from darwaza.kernel.fork import PROOF_BYTES_MAX
 from darwaza.kernel.key import PrivateKey
-from darwaza.kernel.member import Card
+from darwaza.kernel.member import Card, GatewayAddress
 from darwaza.kernel.request import authorize
 from darwaza.kernel.wire import (
     BATCH_MEDIA_TYPE,
@@ -34,6 +40,22 @@ from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, H
 OK, NO_CONTENT, CONFLICT, TOO_MANY, UNAVAILABLE = 200, 204, 409, 429, 503
 
 
+class _Peer(msgspec.Struct):
+    """How a peer is reached now.
+
+    Attributes:
+        addresses: as its card has them.
+        at: index of the one in use.
+        since_s: when it came into use, on the monotonic clock.
+        connections: to that address.
+    """
+
+    addresses: tuple[GatewayAddress, ...]
+    at: int
+    since_s: float
+    connections: Connections
+
+
 class HttpTransport:
     """See ``darwaza.ports.transport.Transport``."""
 
@@ -45,6 +67,7 @@ class HttpTransport:
         corridor: Callable[[], str],
         card: Callable[[str], Card | None],
         now: Callable[[], datetime],
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; connections are made when they are needed.
 
@@ -54,18 +77,20 @@ class HttpTransport:
             corridor: the corridor's name.
             card: a member's card as of now.
             now: the time.
+            monotonic_s: a clock that never goes back.
         """
         self._member = member
         self._key = key
         self._corridor = corridor
         self._card = card
         self._now = now
-        self._peers: dict[str, tuple[tuple[str, bytes], Connections]] = {}
+        self._monotonic_s = monotonic_s
+        self._peers: dict[str, _Peer] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        for _, connections in self._peers.values():
-            connections.close()
+        for peer in self._peers.values():
+            peer.connections.close()
         self._peers = {}
 
     async def run(self, errand: Errand) -> Reply:
@@ -96,23 +121,40 @@ class HttpTransport:
         try:
             return await connections.call(method, target, headers, content)
         except (OSError, UnicodeError) as fault:
+            self._failed(peer, connections)
             raise PeerError(f"{peer} cannot be reached: {type(fault).__name__}: {fault}") from fault
 
     def _connections(self, peer: str) -> Connections:
-        """The connections to a peer; made anew when its card names another address or certificate."""
+        """The connections to a peer; made anew when its card has other addresses, or its first is to be tried again."""
         card = self._card(peer)
         if card is None:
             raise PeerError(f"{peer} is not in the corridor", code="member_unknown")
-        address = card.addresses[0]
-        pin = (address.url, address.tls_certificate)
+        held = self._peers.get(peer)
+        if held is None or held.addresses != card.addresses:
+            return self._connect(peer, card.addresses, 0)
+        if held.at > 0 and self._monotonic_s() - held.since_s >= config.PEER_PREFER_S:
+            return self._connect(peer, card.addresses, 0)
+        return held.connections
+
+    def _connect(self, peer: str, addresses: tuple[GatewayAddress, ...], at: int) -> Connections:
+        """Use one of a peer's addresses from now on."""
         held = self._peers.get(peer)
         if held is not None:
-            if held[0] == pin:
-                return held[1]
-            held[1].close()
-        connections = Connections(*pin, count_max=config.PEER_CONNECTIONS_MAX, answer_bytes_max=config.BATCH_BYTES_MAX)
-        self._peers[peer] = (pin, connections)
+            held.connections.close()
+        connections = Connections(
+            addresses[at].url,
+            addresses[at].tls_certificate,
+            count_max=config.PEER_CONNECTIONS_MAX,
+            answer_bytes_max=config.BATCH_BYTES_MAX,
+        )
+        self._peers[peer] = _Peer(addresses, at, self._monotonic_s(), connections)
         return connections
+
+    def _failed(self, peer: str, connections: Connections) -> None:
+        """Go on to the next address; of several requests that failed together only the first one counts."""
+        held = self._peers.get(peer)
+        if held is not None and held.connections is connections and len(held.addresses) > 1:
+            self._connect(peer, held.addresses, (held.at + 1) % len(held.addresses))
 
 
 def _size(answer: Answer) -> Wanted:

@@ -21,6 +21,8 @@ from darwaza.entry.api import (
     market,
     paper,
     payment,
+    recourse,
+    report,
     transit,
 )
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
@@ -42,6 +44,8 @@ ENDPOINTS: Sequence[Endpoint] = (
     *payment.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
+    *recourse.ENDPOINTS,
+    *report.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
 )
