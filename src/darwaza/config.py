@@ -87,6 +87,14 @@ BULK_ITEMS_MAX = 1_000
 """Documents in one bulk request."""
 REQUEST_BYTES_MAX = 20 * 1_048_576
 """Of the largest request a party may make."""
+REQUEST_HEAD_BYTES_MAX = 32_768
+"""Of a request's line and headers."""
+REQUEST_HEAD_S_MAX = 20.0
+"""How long a client may take to send them, and to begin after connecting."""
+REQUEST_BODY_S_MAX = 300.0
+"""How long a client may take to send a body."""
+CONNECTIONS_MAX = 4_096
+"""Connections open at a time; more are closed at once."""
 REQUESTS_PER_S_MAX = 2_000
 """Requests one party may make in a second, averaged over ten; set per party in its entry."""
 PAGE_ITEMS_MAX = 200
