@@ -7,6 +7,7 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
     darwaza.db        everything the gateway knows
@@ -38,8 +39,10 @@ from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import Finding, examine
 from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.loop import Loop
+from darwaza.engine.probe import LinkTerms
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
+from darwaza.engine.watch import DRAINED, KEPT, Watch
 from darwaza.errors import DarwazaError, MessageError, OperatorError
 from darwaza.kernel.history import History
 from darwaza.kernel.machine import Refusal, Service
@@ -66,6 +69,7 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
@@ -120,6 +124,18 @@ def read_plan(folder: Path) -> Plan:
     return load_plan(_read_toml(path)) if path.exists() else NO_PLAN
 
 
+class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator says about routing, in ``routing.toml``.
+
+    Attributes:
+        home_rules: what may be done with this member's data and its gateway, see ``kernel.locality``.
+        links: terms of the own links, by neighbour.
+    """
+
+    home_rules: str = ""
+    links: dict[str, LinkTerms] = {}
+
+
 class Gateway:
     """One member's gateway, put together.
 
@@ -132,6 +148,7 @@ class Gateway:
         risk: rules by which its customs inspects; none without a ``risk.toml``.
         directory: who takes part in payments; nobody without a ``payments.toml``.
         engine: what decides and remembers.
+        watch: what watches its links.
     """
 
     def __init__(self, folder: Path, *, clock: Clock | None = None, connect: Connect = sqlite3.connect) -> None:
@@ -160,6 +177,7 @@ class Gateway:
         self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
+            self.watch = self._watch()
             self._open_accounts()
         except BaseException:
             self._store.close()
@@ -224,7 +242,22 @@ class Gateway:
     def loop(self, transport: HttpTransport) -> Loop:
         """The engine inside the running asyncio program."""
         asyncio.get_running_loop()
-        return Loop(self.engine, transport)
+        return Loop(self.engine, transport, self.watch)
+
+    def _watch(self) -> Watch:
+        """What watches the links, with what the operator says of them in ``routing.toml``."""
+        file = self.folder / ROUTING_FILE
+        try:
+            said = msgspec.convert(_read_toml(file) if file.exists() else {}, RoutingConfig)
+            return Watch(
+                self.engine.site,
+                terms=said.links,
+                home=said.home_rules if file.exists() else None,
+                kept=self._store.meta(KEPT),
+                drained=self._store.meta(DRAINED) == b"1",
+            )
+        except (msgspec.ValidationError, MessageError) as fault:
+            raise OperatorError(f"{file}: {fault}", code="routing_wrong") from fault
 
     def tls(self) -> ssl.SSLContext:
         """How the gateway shows itself to whoever connects."""
