@@ -27,7 +27,7 @@ from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
 from darwaza.kernel import instant
 
 TIMEOUT_S = 30.0
-INLINE_BYTES_MAX = 1_000_000
+INLINE_BYTES_MAX = 786_432
 """A larger document travels in chunks."""
 _RETRY = {429, 503}
 
@@ -310,9 +310,14 @@ class Client:
         found: list[dict[str, Any]] = self.call("GET", "/v1/crossings")
         return found
 
-    def waiting(self, crossing: str, detention_minor: int = 0) -> dict[str, Any]:
+    def offices(self) -> list[dict[str, Any]]:
+        """The register of customs offices: ``id``, ``name``, ``zone``, ``member``."""
+        found: list[dict[str, Any]] = self.call("GET", "/v1/offices")
+        return found
+
+    def waiting(self, crossing: str, detention_minor: int = 0, tracker_minor: int = 0) -> dict[str, Any]:
         """What heads for a crossing, perishables first, and what a day of its waiting costs."""
-        query = {"crossing": crossing, "detention_minor": str(detention_minor)}
+        query = {"crossing": crossing, "detention_minor": str(detention_minor), "tracker_minor": str(tracker_minor)}
         found: dict[str, Any] = self.call("GET", "/v1/crossings/waiting", params=query)
         return found
 

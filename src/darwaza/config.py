@@ -79,8 +79,8 @@ HOLDS_PER_BATCH_MAX = 512
 """Holds that one batch lets expire; the next takes the rest."""
 DOCUMENT_BYTES_MAX = 100 * 1_000_000
 """Of a whole document."""
-CHUNK_BYTES = 1_048_576
-"""Each chunk of a large document has this length, except the last."""
+CHUNK_BYTES = 786_432
+"""Each chunk of a large document has this length, except the last; sealed and in an envelope it still is a body."""
 CHUNKS_MAX = 128
 """Chunks of one document."""
 BULK_ITEMS_MAX = 1_000

@@ -9,14 +9,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from darwaza import config
+from darwaza.engine.ledger import account_from
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.transit import Done, addresses, find_case, submit
 from darwaza.entry.clerk import pages
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel.machine import Refusal
+from darwaza.ledger.account import Balance
+from darwaza.ports.store import CaseFilter
+from darwaza.services.transit.booking import away_account, pool_account
 from darwaza.services.transit.closure import Closure, CrossingStatus, Extension, Reopening, crossing_case
-from darwaza.services.transit.codes import ROLE_CHAIN, ROLE_SUPERVISOR
-from darwaza.services.transit.guarantee import Exposure, Guarantee, Register, exposures
+from darwaza.services.transit.codes import ROLE_CHAIN, ROLE_CUSTOMS, ROLE_SUPERVISOR
+from darwaza.services.transit.crossing import Crossing
+from darwaza.services.transit.guarantee import Exposure, Guarantee, Register, exposures, guarantee_case
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import customs_of
 from darwaza.services.transit.tracker import Stock
@@ -54,16 +60,51 @@ class CrossingView(msgspec.Struct, omit_defaults=True):
         names: what it is called, by member.
         offices: customs offices, by member.
         zones: IANA time zones, by member.
+        locodes: UN/LOCODEs, by member; empty where there is none.
         modes: of transport.
+        latitude: decimal degrees as text, absent when unknown.
+        longitude: the same.
+        works_now: whether both sides work now by their published hours; absent when those are not known.
         closures: that have not ended.
+        extensions: of time, granted so far.
     """
 
     id: str
     names: dict[str, str]
     offices: dict[str, str]
     zones: dict[str, str]
+    locodes: dict[str, tuple[str, ...]]
     modes: tuple[str, ...] = ()
+    latitude: str = ""
+    longitude: str = ""
+    works_now: bool | None = None
     closures: tuple[Closure, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+
+
+class OfficeView(msgspec.Struct):
+    """A customs office: id, name, IANA time zone, and the member it belongs to."""
+
+    id: str
+    name: str
+    zone: str
+    member: str
+
+
+class PoolView(msgspec.Struct):
+    """The trackers of an office.
+
+    Attributes:
+        office: whose.
+        here: in the pool.
+        fitted: on movements.
+        away: removed elsewhere and not come back.
+    """
+
+    office: str
+    here: int
+    fitted: int
+    away: int
 
 
 # --- guarantees ---
@@ -72,7 +113,7 @@ class CrossingView(msgspec.Struct, omit_defaults=True):
 async def register(call: Call) -> Done | DarwazaError | Refusal:
     """Register a guarantee."""
     body: Register = call.body
-    case_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"darwaza:guarantee:{body.terms.guarantor}:{body.terms.reference}"))
+    case_id = guarantee_case(body.terms.guarantor, body.terms.reference)
     return await submit(call, "guarantee", "register", case_id, body, opens=True)
 
 
@@ -86,6 +127,14 @@ async def read_guarantee(call: Call) -> GuaranteeView:
     row = find_case(call, "guarantee")
     data: Guarantee = call.server.gateway.engine.site.decode_case(row).data
     return GuaranteeView(row.id, row.state, data.terms, data.reason)
+
+
+async def find_guarantees(call: Call) -> list[GuaranteeView]:
+    """The caller's guarantees, newest first: those it issued, or that were issued to it."""
+    wanted = CaseFilter(party=call.party.address, service="guarantee", items_max=config.PAGE_ITEMS_MAX)
+    rows, site = call.server.store.find_cases(wanted), call.server.gateway.engine.site
+    found = [(row, site.decode_case(row).data) for row in rows]
+    return [GuaranteeView(row.id, row.state, data.terms, data.reason) for row, data in found]
 
 
 async def read_exposures(call: Call) -> list[ExposureView]:
@@ -123,18 +172,33 @@ async def extend(call: Call) -> Done | DarwazaError | Refusal:
 
 async def find(call: Call) -> list[CrossingView]:
     """The register of crossings, with what is closed."""
-    standing = {item.crossing: item for item in statuses(call)}
+    standing, now = {item.crossing: item for item in statuses(call)}, call.server.gateway.clock.now()
     return [
-        CrossingView(
-            id=crossing.id,
-            names={side.member: side.name for side in crossing.sides},
-            offices={side.member: side.office for side in crossing.sides},
-            zones={side.member: side.zone for side in crossing.sides},
-            modes=tuple(sorted(crossing.modes)),
-            closures=standing[crossing.id].in_force() if crossing.id in standing else (),
-        )
+        _view_crossing(crossing, standing.get(crossing.id, CrossingStatus(crossing.id)), now)
         for crossing in call.server.gateway.reference.register.crossings.values()
     ]
+
+
+def _view_crossing(crossing: Crossing, status: CrossingStatus, now: datetime) -> CrossingView:
+    return CrossingView(
+        id=crossing.id,
+        names={side.member: side.name for side in crossing.sides},
+        offices={side.member: side.office for side in crossing.sides},
+        zones={side.member: side.zone for side in crossing.sides},
+        locodes={side.member: side.locodes for side in crossing.sides},
+        modes=tuple(sorted(crossing.modes)),
+        latitude=crossing.latitude,
+        longitude=crossing.longitude,
+        works_now=crossing.open_at(now),
+        closures=status.in_force(),
+        extensions=status.extensions,
+    )
+
+
+async def find_offices(call: Call) -> list[OfficeView]:
+    """The register of customs offices, at the border and inland."""
+    offices = call.server.gateway.reference.register.offices.values()
+    return [OfficeView(item.id, item.name, item.zone, item.member) for item in offices]
 
 
 def make_stamp(call: Call, office: str, officer: str, now: datetime) -> Stamp:
@@ -182,6 +246,23 @@ async def retire(call: Call) -> Done | DarwazaError | Refusal:
     return await submit(call, "tracker-pool", "retire", _pool(call.body), call.body)
 
 
+async def find_pools(call: Call) -> list[PoolView]:
+    """How many trackers the offices of this gateway have."""
+    gateway = call.server.gateway
+    offices = [row for row in gateway.reference.register.offices if row[:2] == gateway.config.member]
+    ids = [account for office in offices for account in (pool_account(office), away_account(office))]
+    held = {terms.id: account_from(terms, totals).balance for terms, totals in call.server.store.accounts(ids)}
+    return [
+        _pool_view(office, held[pool_account(office)], held[away_account(office)])
+        for office in offices
+        if pool_account(office) in held
+    ]
+
+
+def _pool_view(office: str, pool: Balance, away: Balance) -> PoolView:
+    return PoolView(office, pool.available, pool.debits_pending, away.posted)
+
+
 def _post(path: str, handler: Any, summary: str, tag: str, body: Any, **more: Any) -> Endpoint:
     return Endpoint(method="POST", path=path, handler=handler, summary=summary, tag=tag, body=body, **more)
 
@@ -207,6 +288,14 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET",
+        path="/v1/guarantees",
+        handler=find_guarantees,
+        summary="Your guarantees, newest first",
+        tag=GUARANTEES,
+        answer=list[GuaranteeView],
+    ),
+    Endpoint(
+        method="GET",
         path="/v1/guarantees/{id}",
         handler=read_guarantee,
         summary="A guarantee's terms and state",
@@ -222,6 +311,14 @@ ENDPOINTS = (
         tag=TAG,
         answer=list[CrossingView],
     ),
+    Endpoint(
+        method="GET",
+        path="/v1/offices",
+        handler=find_offices,
+        summary="The register of customs offices, at the border and inland",
+        tag=TAG,
+        answer=list[OfficeView],
+    ),
     _post("/v1/crossings/close", close, "Close a crossing", TAG, Closure, role=ROLE_SUPERVISOR, answer=Done),
     _post("/v1/crossings/reopen", reopen, "End a closure", TAG, Reopening, role=ROLE_SUPERVISOR, answer=Done),
     _post(
@@ -232,6 +329,15 @@ ENDPOINTS = (
         Extension,
         role=ROLE_SUPERVISOR,
         answer=Done,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/trackers",
+        handler=find_pools,
+        summary="How many trackers the offices have",
+        tag="trackers",
+        role=ROLE_CUSTOMS,
+        answer=list[PoolView],
     ),
     _post("/v1/trackers/stock", stock, "Trackers come in", "trackers", Stock, role=ROLE_SUPERVISOR, answer=Done),
     _post("/v1/trackers/retire", retire, "Trackers go for good", "trackers", Stock, role=ROLE_SUPERVISOR, answer=Done),

@@ -5,9 +5,11 @@ import click
 from darwaza import __version__
 from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
+from darwaza.entry.cli.crossing import crossing
 from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
 from darwaza.entry.cli.gateway import backup, fsck, init, key, party, serve_command
+from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
 from darwaza.entry.cli.money import payments
 from darwaza.entry.cli.study import study
@@ -36,6 +38,9 @@ for command in (
     link,
     documents,
     transit,
+    crossing,
+    guarantee,
+    tracker,
     payments,
     evidence,
     study,
