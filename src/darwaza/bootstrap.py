@@ -10,6 +10,7 @@ A gateway's folder::
     routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
+    lists/            names that payments are screened against (``services.payments.lists``); may be absent
     darwaza.db        everything the gateway knows
 """
 
@@ -26,6 +27,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from darwaza.adapters.http.screening import HttpScreening
 from darwaza.adapters.http.transport import HttpTransport
 from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
@@ -50,8 +52,10 @@ from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
 from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
 from darwaza.services import documents, payments
+from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
 from darwaza.services.payments.planfile import NO_PLAN, load_plan
+from darwaza.services.payments.screening import Screener, names_listed, nobody_listed, then_later
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.crossing import load_register
 from darwaza.services.transit.hs import load_hs
@@ -71,6 +75,7 @@ ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
 ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
+LIST_FOLDER = "lists"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
@@ -109,9 +114,24 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OperatorError(f"{path} is not TOML: {fault}", code="register_wrong") from fault
 
 
-def services_of(reference: Reference, plan: Plan) -> tuple[Service, ...]:
+def services_of(reference: Reference, plan: Plan, screen: Screener = nobody_listed) -> tuple[Service, ...]:
     """Return every service of a gateway with these data."""
-    return (*SERVICES, payments.service(plan), *transit_services(reference))
+    return (*SERVICES, payments.service(plan, screen), *transit_services(reference))
+
+
+def read_lists(folder: Path) -> Screener:
+    """Make a screener of the lists in a gateway's folder; one that knows nobody when there are none.
+
+    Raises:
+        OperatorError: ``list_wrong``, ``list_missing``.
+    """
+    listed = []
+    for path in sorted((folder / LIST_FOLDER).glob("*")):
+        try:
+            listed += read_list(path.name, path.read_bytes())
+        except OSError as fault:
+            raise OperatorError(f"{path} cannot be read: {fault.strerror}", code="list_missing") from fault
+    return names_listed(listed) if listed else nobody_listed
 
 
 def read_plan(folder: Path) -> Plan:
@@ -194,10 +214,18 @@ class Gateway:
             keys=self.keys,
             clock=self.clock,
             entropy=self.entropy,
-            services=services_of(self.reference, self.directory.plan),
+            services=services_of(self.reference, self.directory.plan, self._screener()),
             party_known=self._party_known,
             trust=trust,
         )
+
+    def _screener(self) -> Screener:
+        listed = read_lists(self.folder)
+        return then_later(listed) if self.config.screener_url else listed
+
+    def screening(self) -> HttpScreening | None:
+        """The screener outside the gateway, if it has one."""
+        return HttpScreening(self.config.screener_url) if self.config.screener_url else None
 
     def _open_accounts(self) -> None:
         """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""
