@@ -251,7 +251,7 @@ def judged(chain, code, message_id, asked="", **changes):
 def test_evidence_proves_the_path_at_both_ends():
     """Origin and destination both show, offline, which members carried the message, and hold it against a policy."""
     chain = Chain()
-    case_id, message_id = chain.offer("KZ/trader", "PK/agency")
+    _, message_id = chain.offer("KZ/trader", "PK/agency")
     chain.carry()
     for code in ("KZ", "PK"):
         verdict, _ = judged(chain, code, message_id, "avoid CN")
