@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from darwaza.entry.api import (
+    alias,
     credit,
     crossing,
     diversion,
@@ -19,6 +20,7 @@ from darwaza.entry.api import (
     indicator,
     link,
     market,
+    message,
     paper,
     payment,
     recourse,
@@ -44,6 +46,8 @@ ENDPOINTS: Sequence[Endpoint] = (
     *payment.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
+    *alias.ENDPOINTS,
+    *message.ENDPOINTS,
     *recourse.ENDPOINTS,
     *report.ENDPOINTS,
     *evidence.ENDPOINTS,
