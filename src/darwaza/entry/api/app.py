@@ -21,6 +21,7 @@ from darwaza.entry.api import (
     market,
     paper,
     payment,
+    probe,
     recourse,
     report,
     transit,
@@ -48,6 +49,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     *report.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
+    *probe.ENDPOINTS,
 )
 
 
