@@ -7,6 +7,7 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    accounts.json     who signs in to the console; beside it the console's sessions and its audit trail
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     darwaza.db        everything the gateway knows
 """
@@ -60,6 +61,7 @@ CARD_FILE = "card.json"
 CERTIFICATE_DAYS = 3_650
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ACCOUNT_FILE = "accounts.json"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 

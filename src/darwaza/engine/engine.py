@@ -8,7 +8,7 @@ Crash: before the commit nothing of the batch exists, after it all of it does; w
 the stored answer. Recovery is this same code: peers resend, and what they resend is taken like anything new.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -59,7 +59,7 @@ from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, format_note
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
+from darwaza.ports.store import Changes, CheckpointRow, LogRow, PartyRow, Store, WitnessRow
 
 REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
@@ -76,6 +76,7 @@ class Engine:
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
+        watchers: called with what each commit changed, after it; they must neither raise nor take long.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -89,6 +90,7 @@ class Engine:
         self._halted: dict[int, str] = {}
         self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
+        self.watchers: list[Callable[[Changes], None]] = []
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
         self._open_logs()
@@ -148,6 +150,8 @@ class Engine:
         self.spent_s["commit"] += monotonic_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
+        for watcher in self.watchers:
+            watcher(changes)
         self.site.notice_sequence += len(changes.notices)
         self.site.ledger_end = unit.ledger_end
         if changes.given_back or changes.given_back_used:

@@ -3,6 +3,7 @@
 import click
 
 from darwaza import __version__
+from darwaza.entry.cli.account import account
 from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.document import documents
@@ -24,7 +25,21 @@ def main() -> None:
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
 
 
-for command in (init, serve_command, party, backup, fsck, corridor, link, documents, transit, evidence, study, bench):
+for command in (
+    init,
+    serve_command,
+    party,
+    account,
+    backup,
+    fsck,
+    corridor,
+    link,
+    documents,
+    transit,
+    evidence,
+    study,
+    bench,
+):
     main.add_command(command)
 
 if __name__ == "__main__":
