@@ -11,16 +11,41 @@ from playwright.sync_api import Browser, sync_playwright
 
 from darwaza.entry.showcase import PASSWORD, Traffic, carec
 
-FLAGS = (
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PAGES = (
     ("PK", "", "sign-in", "/console/sign-in"),
     ("PK", "asma", "office", "/console/office"),
-    ("PK", "asma", "overview", "/console/overview"),
+    ("PK", "asma", "office+movement", "/console/office"),
+    ("PK", "asma", "scan", "/console/scan"),
+    ("PK", "asma", "lost", "/console/movements/nothing"),
+    ("PK", "nadia", "overview", "/console/overview"),
+    ("PK", "nadia", "crossings", "/console/crossings"),
+    ("PK", "nadia", "crossing", "/console/crossings/AF-PK/TORKHAM"),
+    ("PK", "nadia", "consignments", "/console/consignments"),
+    ("PK", "nadia", "consignments+consignment", "/console/consignments"),
+    ("PK", "nadia", "documents", "/console/documents"),
+    ("PK", "nadia", "documents+document", "/console/documents"),
+    ("PK", "nadia", "document-send", "/console/documents/send"),
+    ("UZ", "rustam", "trips", "/console/trips"),
+    ("UZ", "rustam", "trips+trip", "/console/trips"),
+    ("PK", "hina", "operator", "/console/operator"),
+    ("PK", "omar", "auditor", "/console/auditor"),
 )
+FOLLOW = {
+    "movement": "#list tbody a",
+    "consignment": "#list tbody a",
+    "document": "#list tbody a",
+    "trip": "#list a",
+}
+"""What is clicked on a list to come to one of its entries."""
 
 
 def shoot(browser: Browser, urls: dict[str, str], out: Path, only: str, looks: list[str]) -> None:
@@ -46,7 +71,8 @@ def shoot(browser: Browser, urls: dict[str, str], out: Path, only: str, looks: l
                 page.click("button.main")
             page.goto(urls[code] + path)
             for step in name.split("+")[1:]:
-                page.locator(f"a.{step}").first.click()
+                page.locator(FOLLOW[step]).first.click()
+                page.wait_for_load_state()
             page.screenshot(path=out / f"{name}-{look}.png", full_page=True)
             context.close()
 

@@ -117,6 +117,8 @@ class Console:
                     "urn:darwaza:problem:internal", "", HTTPStatus.INTERNAL_SERVER_ERROR.value, "internal", ""
                 )
                 return self._fault(visit, problem)
+            finally:
+                await visit.form.close()
 
         return run
 

@@ -7,6 +7,7 @@ from darwaza.entry.console.index import Index
 from darwaza.entry.console.live import Live
 from darwaza.entry.console.password import Passwords
 from darwaza.entry.console.session import SESSION_FILE, Sessions, Throttle
+from darwaza.entry.console.upkeep import Upkeep
 from darwaza.entry.server import Server
 
 
@@ -22,6 +23,7 @@ class Lobby:
         trail: the audit trail.
         index: movements that are on their way.
         live: tells open pages that something changed.
+        upkeep: makes backups and examines them.
     """
 
     def __init__(self, server: Server) -> None:
@@ -35,3 +37,4 @@ class Lobby:
         self.trail = Trail(folder / AUDIT_FILE, clock)
         self.index = Index(gateway.engine)
         self.live = Live(server)
+        self.upkeep = Upkeep(folder, clock)

@@ -155,6 +155,14 @@ class Visit:
             "grade": lambda code: call(word.GRADE, code),
             "role_name": lambda code: call(word.ROLE, code),
             "activity": lambda code: call(word.ACTIVITY, code),
+            "detail": lambda code: call(word.DETAIL, code),
+            "service": lambda code: call(word.SERVICE, code),
+            "act_name": lambda code: call(word.ACT, code),
+            "next_name": lambda code: call(word.NEXT, code),
+            "fact_name": lambda code: call(word.FACT, code),
+            "answer_name": lambda code: call(word.ANSWER, code),
+            "reason_name": lambda code: call(word.REASON, code),
+            "happened": lambda code: call(word.EVENT if code in word.EVENT else word.MESSAGE, code),
             "may": self._desk.may if self._desk else (lambda _method, _path: False),
         }
 

@@ -96,12 +96,110 @@ EVENT: Mapping[str, str] = {
     "terminated": N_("Leg terminated"),
     "discharged": N_("Leg discharged"),
     "refused": N_("Entry refused"),
-    "seal": N_("Seal"),
-    "incident": N_("Incident"),
-    "inspection": N_("Inspection"),
+    "seal affixed": N_("Seal affixed"),
+    "seal checked": N_("Seal checked"),
+    "seal broken": N_("Seal broken"),
+    "seal replaced": N_("Seal replaced"),
+    "seal removed": N_("Seal removed"),
+    "incident accident": N_("Accident"),
+    "incident theft": N_("Theft"),
+    "incident loss": N_("Loss"),
+    "incident breakdown": N_("Breakdown"),
+    "incident seal-broken": N_("Seal found broken"),
+    "incident transshipment": N_("Load moved to other vehicles"),
+    "incident delay": N_("Delay"),
+    "incident other": N_("Incident"),
+    "inspection yes": N_("Held for inspection"),
+    "inspection no": N_("No inspection"),
+    "inspection undecided": N_("Inspection undecided"),
     "activity": N_("Time at the border"),
-    "tracker": N_("Tracker"),
+    "tracker fitted": N_("Tracker fitted"),
+    "tracker removed": N_("Tracker removed"),
     "cancelled": N_("Cancelled"),
+}
+
+DETAIL: Mapping[str, str] = {
+    "leg": N_("leg"),
+    "way": N_("way"),
+    "seals": N_("seals"),
+    "seal": N_("seal"),
+    "replacement": N_("in its place"),
+    "operation": N_("operation"),
+    "reservations": N_("reservations"),
+    "reason": N_("reason"),
+    "text": N_("what happened"),
+    "control": N_("found"),
+    "activity": N_("activity"),
+    "tracker": N_("tracker"),
+    "title": N_("title"),
+}
+
+SERVICE: Mapping[str, str] = {
+    "transit": N_("Transit"),
+    "documents": N_("Documents"),
+    "payments": N_("Payments"),
+    "guarantee": N_("Guarantee"),
+    "crossing": N_("Crossing"),
+}
+
+ACT: Mapping[str, str] = {
+    "accept": N_("Accept the declaration"),
+    "start": N_("Start the leg"),
+    "terminate": N_("Terminate the leg"),
+    "discharge": N_("Discharge the leg"),
+    "refuse": N_("Refuse entry"),
+    "hold": N_("Hold for inspection"),
+    "clear": N_("Lift the hold"),
+}
+
+NEXT: Mapping[str, str] = {
+    "lodged": N_("Wait: customs has not accepted the declaration yet"),
+    "declined": N_("The declaration was not accepted"),
+    "waiting": N_("Wait: the declaration is on its way"),
+    "depart": N_("Drive to the office of departure and show the code"),
+    "drive": N_("Drive to the office where this leg ends"),
+    "enter": N_("Show the code at the gate"),
+    "held": N_("Entry was refused: speak to the officer"),
+    "closed": N_("The crossing ahead is closed: your clocks stand still"),
+    "done": N_("You have arrived. Customs now frees the guarantee"),
+    "over": N_("This movement is over"),
+}
+
+FACT: Mapping[str, str] = {
+    "guarantee accepted": N_("Guarantee accepted"),
+    "transit under way": N_("Transit under way"),
+    "transit ended": N_("Transit ended"),
+    "goods released": N_("Goods released"),
+    "duty paid": N_("Duty paid"),
+    "payment settled": N_("Payment settled"),
+}
+
+ANSWER: Mapping[str, str] = {
+    "valid": N_("Valid"),
+    "invalid": N_("Invalid"),
+    "cannot tell": N_("Cannot tell"),
+}
+
+REASON: Mapping[str, str] = {
+    "malformed": N_("What was scanned is not a paper"),
+    "issuer-not-concerned": N_("Whoever issued it is not on the way"),
+    "not-for-here": N_("The way does not pass this office"),
+    "guarantee-not-here": N_("The guarantee was not accepted for this country"),
+    "guarantee-clock-stopped": N_("The guarantee's clock was stopped by a closure"),
+    "guarantee-ended": N_("The guarantee has ended"),
+    "guarantee-unproved": N_("The paper carries no proof that the guarantee was accepted"),
+    "guarantor-unknown": N_("The guarantor's key is not known here"),
+    "guarantee-proof-false": N_("The proof of the guarantee is false"),
+    "guarantee-proof-other": N_("The guarantor's log says something else than the paper"),
+    "issued-in-future": N_("Issued later than this clock shows"),
+    "stale": N_("Issued too long ago"),
+    "superseded": N_("A newer edition has been seen here"),
+    "replayed": N_("This leg was done here before"),
+    "member-unknown": N_("No key of the issuer is known here"),
+    "key-unknown": N_("The issuer may have a newer key"),
+    "signature-false": N_("The signature is false"),
+    "key-not-valid": N_("The key was not valid on that day"),
+    "corridor-document-expired": N_("The corridor document known here has expired"),
 }
 
 MESSAGE: Mapping[str, str] = {
@@ -183,6 +281,9 @@ SAID: Mapping[str, str] = {
     "turned-down": N_("The document is refused. The sender gets the reason."),
     "already": N_("This was done before. Nothing was done twice."),
     "resumed": N_("The link goes on."),
+    "adopted": N_("The corridor document is admitted."),
+    "backing-up": N_("A backup is being made and examined. Load this page again to see what was found."),
+    "examining": N_("The backup is being examined. Load this page again to see what was found."),
 }
 
 NO: Mapping[str, str] = {
