@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check bench soak study lock format clean
+.PHONY: setup demo test check docs bench soak study lock format clean
 
 setup: .venv/.ready
 
@@ -31,6 +31,10 @@ soak: setup
 
 study: setup
 	$(BIN)/darwaza study run profiles/carec/study.toml --out report/
+
+# Writes the generated parts of the documents; make check says when they are out of date.
+docs: setup
+	$(BIN)/python tools/check_docs.py --write
 
 format: setup
 	$(BIN)/ruff format .

@@ -1,6 +1,6 @@
 """Checks the documents: generated parts are up to date, links lead somewhere, commands exist.
 
-``python tools/check_docs.py --write`` writes the generated parts.
+``make docs`` (``python tools/check_docs.py --write``) writes the generated parts.
 """
 
 import re
@@ -13,9 +13,10 @@ import click
 from darwaza.bootstrap import SERVICES
 from darwaza.entry.cli.main import main as darwaza
 from darwaza.kernel.machine import NEW, Service
+from reference import GENERATORS as REFERENCE
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED = re.compile(r"(<!-- generated: ([a-z-]+) ([a-z]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+GENERATED = re.compile(r"(<!-- generated: ([a-z-]+)(?: ([a-z]+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"(?:^|[ `/])darwaza((?: [a-z][a-z-]+)+)", re.MULTILINE)
 
@@ -38,7 +39,7 @@ def _states(service: Service) -> set[str]:
     return {target for cell in service.table.values() for target in cell.next}
 
 
-GENERATORS: dict[str, Callable[[str], str]] = {"state-diagram": state_diagram}
+GENERATORS: dict[str, Callable[[str], str]] = {"state-diagram": state_diagram, **REFERENCE}
 
 
 def documents() -> Iterator[Path]:
@@ -50,14 +51,14 @@ def documents() -> Iterator[Path]:
 
 def generate(text: str) -> str:
     """Fill the generated parts."""
-    return GENERATED.sub(lambda found: found[1] + GENERATORS[found[2]](found[3]) + found[5], text)
+    return GENERATED.sub(lambda found: found[1] + GENERATORS[found[2]](found[3] or "") + found[5], text)
 
 
 def faults(path: Path, text: str) -> Iterator[str]:
     """What is wrong with a document."""
     where = path.relative_to(ROOT)
     if generate(text) != text:
-        yield f"{where}: a generated part is out of date; run: python tools/check_docs.py --write"
+        yield f"{where}: a generated part is out of date; run: make docs"
     for target in LINK.findall(text):
         if not (path.parent / target).exists():
             yield f"{where}: the link to {target} leads nowhere"

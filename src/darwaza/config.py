@@ -16,15 +16,21 @@ from darwaza.errors import OperatorError
 
 # --- what both ends of a link agree on (spec/link.md, "Limits") ---
 HEADER_BYTES_MAX = 4_096
+"""Of a message's header in its canonical form."""
 BODY_BYTES_MAX = 1_048_576
+"""Of a message's body; a larger document travels in chunks."""
 BATCH_MESSAGES_MAX = 4_096
+"""Messages of one batch."""
 BATCH_BYTES_MAX = 16 * 1_048_576
+"""Of one batch, headers and bodies together."""
 LANES_MAX = 16
+"""Lanes of one direction of a link."""
 ORDINARY_BODY_BYTES_MAX = 65_536
 """A larger body travels in the bulk lane, so that a document never stands in front of a payment."""
 CLOCK_SKEW_S_MAX = 300
 """How far a signed request's time, or a cosignature's, may lie from ours."""
 CHECKPOINT_BYTES_MAX = 16_384
+"""Of a checkpoint with all its signatures."""
 
 # --- what one gateway grants itself ---
 BATCH_WAIT_S_MAX = 0.003
@@ -34,6 +40,7 @@ ENGINE_INPUTS_MAX = 2_048
 ENGINE_QUEUE_MAX = 16_384
 """Inputs waiting; past it callers are pushed back."""
 ENGINE_QUEUE_BYTES_MAX = 64 * 1_048_576
+"""Bodies of those inputs together."""
 BATCHES_IN_FLIGHT_MAX = 4
 """Batches of one lane sent and not yet acknowledged."""
 BATCH_GATHER_MESSAGES = 64
@@ -45,29 +52,59 @@ BATCH_SEND_BYTES = 2 * 1_048_576
 EARLY_BATCHES_MAX = 8
 """Batches that arrived before their predecessor and wait for it, per lane."""
 EARLY_WAIT_S_MAX = 2.0
+"""How long such a batch waits."""
 RETRY_FIRST_S = 0.2
+"""First wait after a neighbour failed; each further one is twice as long."""
 RETRY_LAST_S = 5.0
+"""Longest wait between two attempts."""
 ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+PEER_CONNECT_S_MAX = 5.0
+"""So long a connection may take to stand, TLS included; a satellite link needs about 2 s."""
+PEER_PREFER_S = 300.0
+"""After so long on another of a peer's addresses the one it prefers is tried again."""
 PEER_TIMEOUT_S = 20.0
+"""A peer that for so long takes no byte and sends none is given up."""
+PEER_EXCHANGE_S_MAX = 600.0
+"""So long one request to a peer may take while bytes still move."""
+PEER_CONNECTIONS_MAX = 16
+"""How long a neighbour may take to answer a request."""
 WITNESS_INTERVAL_S = 2.0
+"""A witness is asked about one log so often at most."""
 TIMER_SCAN_S = 0.25
+"""Reminders of cases are looked for so often."""
 TIMERS_PER_BATCH_MAX = 512
+"""Cases woken in one transaction."""
 HOLDS_PER_BATCH_MAX = 512
 """Holds that one batch lets expire; the next takes the rest."""
 DOCUMENT_BYTES_MAX = 100 * 1_000_000
-CHUNK_BYTES = 1_048_576
+"""Of a whole document."""
+CHUNK_BYTES = 786_432
+"""Each chunk of a large document has this length, except the last; sealed and in an envelope it still is a body."""
 CHUNKS_MAX = 128
+"""Chunks of one document."""
 BULK_ITEMS_MAX = 1_000
+"""Documents in one bulk request."""
 REQUEST_BYTES_MAX = 20 * 1_048_576
+"""Of the largest request a party may make."""
+REQUEST_HEAD_BYTES_MAX = 32_768
+"""Of a request's line and headers."""
+REQUEST_HEAD_S_MAX = 20.0
+"""How long a client may take to send them, and to begin after connecting."""
+REQUEST_BODY_S_MAX = 300.0
+"""How long a client may take to send a body."""
+CONNECTIONS_MAX = 4_096
+"""Connections open at a time; more are closed at once."""
 REQUESTS_PER_S_MAX = 2_000
 """Requests one party may make in a second, averaged over ten; set per party in its entry."""
 PAGE_ITEMS_MAX = 200
 """Items one page of a list holds."""
 EVENT_STREAMS_PER_PARTY_MAX = 8
+"""Event streams one party may hold open."""
 DELIVERY_WAIT_S_MAX = 30.0
 """How long a request may wait for the peer's signature (Prefer: wait)."""
 TOKEN_BYTES = 32
+"""Random bytes in a party's token."""
 STREAM_BYTES = 1_048_576
 """What one read of a streamed answer holds."""
 
@@ -75,25 +112,33 @@ STREAM_BYTES = 1_048_576
 SESSION_S_MAX = 12 * 3_600
 """A working day; then people sign in again."""
 SESSION_IDLE_S_MAX = 2 * 3_600
+"""So long may nobody touch a page before its session ends."""
 SESSIONS_MAX = 10_000
+"""Sessions kept; the oldest end first."""
 SIGN_IN_FAILURES_MAX = 5
 """Wrong passwords in a row before a login is locked."""
 LOCK_S_FIRST = 60
 """How long it is locked then; twice as long with every further wrong password."""
 LOCK_S_MAX = 3_600.0
+"""The longest a login stays locked after one more wrong password."""
 SIGN_INS_PER_ADDRESS_MAX = 30
 """Attempts from one network address in ``SIGN_IN_WINDOW_S``."""
 SIGN_IN_WINDOW_S = 60.0
+"""The window in which attempts from one address are counted."""
 THROTTLED_MAX = 10_000
 """Logins, and addresses, whose attempts are remembered."""
 CONSOLE_HASHES_MAX = 2
 """Passwords checked at a time: each takes 64 MiB and a tenth of a second."""
 FORM_BYTES_MAX = 65_536
+"""What a form without a file, and each field of one with, may send."""
 FORM_FIELDS_MAX = 200
+"""Fields of one form."""
 LIVE_INTERVAL_S = 1.0
 """An open page hears of changes at most this often, however many there are."""
 LIVE_STREAMS_MAX = 500
+"""Open pages that hear of news, all people together."""
 LIVE_STREAMS_PER_SESSION_MAX = 12
+"""Open pages of one person that hear of news."""
 INDEX_SLICE_CASES = 200
 """Movements the console's index reads at a time before other work goes on."""
 

@@ -8,15 +8,14 @@ Crash: before the commit nothing of the batch exists, after it all of it does; w
 the stored answer. Recovery is this same code: peers resend, and what they resend is taken like anything new.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
 
 from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
-from darwaza.engine import arrival, recovery
+from darwaza.engine import arrival, recovery, reporting, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -29,6 +28,8 @@ from darwaza.engine.intake import (
     Given,
     Outcome,
     PlaceOrders,
+    Report,
+    Reroute,
     Resume,
     Settle,
     Submit,
@@ -41,6 +42,7 @@ from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
 from darwaza.engine.unit import Unit
+from darwaza.engine.voyage import ROUTE, Fleet
 from darwaza.errors import (
     ConflictError,
     DarwazaError,
@@ -50,16 +52,17 @@ from darwaza.errors import (
     ServiceError,
     SignatureError,
 )
-from darwaza.kernel import instant, witness
+from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
 from darwaza.kernel.naming import Lane
-from darwaza.kernel.note import Verifier, format_note
+from darwaza.kernel.note import format_note
 from darwaza.kernel.tile import root_at
-from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import Changes, CheckpointRow, LogRow, PartyRow, Store, WitnessRow
+from darwaza.kernel.trail import Hop
+from darwaza.kernel.witness import Verdict
+from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store
 
 REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
@@ -76,7 +79,7 @@ class Engine:
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
-        watchers: called with what each commit changed, after it; they must neither raise nor take long.
+        watch: called with what each commit changed, after it; neither raises nor takes long.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -90,9 +93,9 @@ class Engine:
         self._halted: dict[int, str] = {}
         self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
-        self.watchers: list[Callable[[Changes], None]] = []
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
+        site.fleet = Fleet.load(store)
         self._open_logs()
 
     def _signed_until(self) -> datetime:
@@ -119,17 +122,33 @@ class Engine:
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.monotonic_s()
         unit = Unit(self.site, self.store, self.logs, self._now())
+        self.site.routing.pass_time(unit.now)
         due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
         if due:
             unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
+        for returned in unit.tracking.returned:
+            self._rules.give_back(unit, returned)
         self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
         try:
             self._commit(unit)
         except PushbackError as full:
             return [full] * len(inputs)
         return outcomes
+
+    @property
+    def restoring(self) -> bool:
+        """Whether own messages given back by peers still wait for their cause."""
+        return self._given_back > 0
+
+    def holds(self, hop: Hop) -> bool:
+        """Whether the message a hop proves stands in its log here."""
+        log = self.find_log(hop.checkpoint.partition(b"\n")[0].decode("utf-8", "replace"))
+        if log is None or log.row.size <= hop.index:
+            return False
+        ((header, _),) = self.store.leaves(log.row.id, hop.index, hop.index + 1, HEADER_BYTES_MAX)
+        return header == hop.header
 
     def _now(self) -> datetime:
         """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
@@ -150,13 +169,13 @@ class Engine:
         self.spent_s["commit"] += monotonic_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
-        for watcher in self.watchers:
-            watcher(changes)
+        self.site.tell(changes)
         self.site.notice_sequence += len(changes.notices)
         self.site.ledger_end = unit.ledger_end
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
+        self.site.take_over(unit.tracking, unit.owed, unit.reported)
         if unit.trust is not None:
             self.site.follow(unit.trust)
             self._open_logs()
@@ -328,7 +347,7 @@ class Engine:
         return accepted
 
     def _arrive(self, unit: Unit, given: Arrive) -> Outcome:
-        return arrival.take(self, self._rules, unit, given, replaying=self._given_back > 0)
+        return arrival.take(self, self._rules, unit, given, replaying=self.restoring)
 
     def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -395,6 +414,9 @@ class Engine:
 
     def _wake_case(self, unit: Unit, service_name: str, case: Case[Any]) -> None:
         """Wake one case; one that cannot act now sleeps on for a while, so that it never stands before the others."""
+        if service_name == ROUTE:
+            unit.tracking.wake(case.id)
+            return
         service = self.site.services[service_name]
         try:
             outcome = self._rules.run(unit, service, case.id, case, Elapsed(due_at=unit.now), None)
@@ -406,35 +428,27 @@ class Engine:
             unit.remind(service_name, case, unit.now + REMIND_AGAIN if outcome.transient else None)
 
     def _witness(self, unit: Unit, given: Witness) -> Verdict:
-        checkpoint, note = given.request.checkpoint, given.request.note
-        verifiers = self._witnessable(checkpoint.origin)
-        row = unit.witnessed(checkpoint.origin)
-        held = None if row is None else parse_checkpoint(row.note)[0]
-        verdict = witness.judge(held, given.request, verifiers)
-        if verdict.status is not HTTPStatus.OK:
-            return verdict
-        line, full = self.site.cosign(note, instant.to_seconds(unit.now))
-        unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
-        return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
+        return testimony.witness(self.site, unit, given.request)
+
+    def _reroute(self, unit: Unit, _given: Reroute) -> int:
+        routing = self.site.routing
+        moved = sum(
+            unit.tracking.detour(peer) for peer in self.site.lanes if not routing.is_open((self.site.member, peer))
+        )
+        return moved + unit.tracking.move()
+
+    def _report(self, unit: Unit, _given: Report) -> int:
+        unit.reported = reporting.send(self, unit)
+        return len(unit.reported)
 
     def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
         refusal = unit.ledger.place(given.orders, None)
         return unit.ledger_end.sequence if refusal is None else refusal
 
-    def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
-        """Keys of a log that this gateway may witness; none for any other log.
-
-        A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
-        """
-        try:
-            lane = Lane.parse(origin)
-        except MalformedError:
-            return ()
-        third = self.site.member not in (lane.author, lane.reader)
-        return self.site.trust.author_verifiers(origin) if third else ()
-
     def _adopt(self, unit: Unit, given: Adopt) -> int:
-        unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        self.site.check_keys(trust)
+        unit.trust = trust
         version = unit.trust.current.version
         unit.changes.documents.append((version, given.note))
         return version
@@ -463,6 +477,8 @@ class Engine:
         PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
+        Reroute: _reroute,
+        Report: _report,
     }
 
 

@@ -203,6 +203,14 @@ class Adopt(msgspec.Struct, frozen=True):
     note: bytes
 
 
+class Reroute(msgspec.Struct, frozen=True):
+    """The map has changed: send what is under way over broken links another way. Outcome: how many moved, an int."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Tell origins what became of their messages. Outcome: how many were told of, an int."""
+
+
 class Resume(msgspec.Struct, frozen=True):
     """An operator lets a halted log go on. Outcome: ``Delivered`` or an error."""
 
@@ -223,6 +231,8 @@ Given = (
     | PlaceOrders
     | Adopt
     | Resume
+    | Reroute
+    | Report
 )
 Outcome = Any
 """The outcome named at the input, or a ``DarwazaError`` as a value."""

@@ -9,6 +9,7 @@ from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.entry.clerk import Clerk, ClerkTask
 from darwaza.entry.metric import registry
+from darwaza.entry.till import Till
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
 
@@ -21,6 +22,7 @@ class Server:
         loop: its engine's loop.
         store: to read from.
         streams: open event streams by party.
+        till: what waits at the payments counter.
         metrics: what /metrics shows.
     """
 
@@ -32,6 +34,7 @@ class Server:
         self.store: Store = gateway.engine.store
         self._changed = asyncio.Event()
         self.streams: dict[str, int] = {}
+        self.till = Till(self.store, gateway.clock.now)
         self.metrics = registry(self.loop)
         self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
         self._waits = 0
@@ -41,6 +44,7 @@ class Server:
     def _committed(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        self.till.committed()
         for log_id, waiting in self._deliveries.items():
             cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
             while waiting and waiting[0][0] < cosigned_size:

@@ -4,6 +4,7 @@ import secrets
 from pathlib import Path
 
 import click
+import msgspec
 
 from darwaza.adapters.keyfile.account import Account, AccountFile
 from darwaza.adapters.keyfile.party import PartyFile
@@ -58,10 +59,16 @@ def put_account(folder: Path, login: str, party: str, password: str, *, name: st
         secret = hash_password(password)
     except ValueError as fault:
         raise click.UsageError(str(fault)) from fault
-    AccountFile(folder / ACCOUNT_FILE).put(Account(login, party, name, secret, language))
+    try:
+        made = msgspec.convert(
+            {"login": login, "party": party, "name": name, "secret": secret, "language": language}, Account
+        )
+    except msgspec.ValidationError as fault:
+        raise click.UsageError(str(fault)) from fault
+    AccountFile(folder / ACCOUNT_FILE).put(made)
 
 
-@account.command(name="list")
+@account.command(name="list", epilog="Example: darwaza account list pk")
 @folder_argument
 @json_option
 @reports_errors
@@ -77,13 +84,15 @@ def list_accounts(folder: Path, *, as_json: bool) -> None:
     show(rows, as_json=as_json, human=human)
 
 
-@account.command(name="remove")
+@account.command(name="remove", epilog="Example: darwaza account remove pk asma")
 @folder_argument
 @click.argument("login")
+@json_option
 @reports_errors
-def remove(folder: Path, login: str) -> None:
+def remove(folder: Path, login: str, *, as_json: bool) -> None:
     """Remove an account; whoever is signed in with it is out with the next click."""
     accounts = AccountFile(folder / ACCOUNT_FILE)
     if accounts.find(login) is None:
         raise click.UsageError(f"there is no account {login!r}")
     accounts.remove(login)
+    show({"login": login}, as_json=as_json, human=lambda: console.print(f"{login} may no longer sign in."))

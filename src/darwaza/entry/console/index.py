@@ -85,7 +85,7 @@ class Index:
         self._names: dict[str, set[str]] = defaultdict(set)
         self._busy = asyncio.Lock()
         self._wanted = False
-        engine.watchers.append(self._watch)
+        engine.site.watchers.append(self._watch)
 
     def _watch(self, changes: Changes) -> None:
         if self._wanted:

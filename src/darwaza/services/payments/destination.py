@@ -89,8 +89,9 @@ class DestinationRules:
             hits=self._screen(names_of(transaction)),
         )
         own = self._directory.currencies[context.member]
+        # Under the UETR, so that this gateway too takes each only once and finds the payment by it.
         hold = Hold(
-            f"{context.case_id}/fx",
+            payment.uetr,
             set_aside(terms.provider, own),
             transit(member_of(message.origin), own),
             int(terms.destination),
@@ -234,7 +235,7 @@ class DestinationRules:
         own, payee = self._directory.currencies[context.member], payment.payee_bank
         way = transit(member_of(payment.payer_bank), own)
         transfers: tuple[TransferOrder, ...] = (
-            Post(f"{case_id}/fxed", f"{case_id}/fx", exchange.destination_minor),
+            Post(f"{case_id}/fxed", payment.uetr, exchange.destination_minor),
             Move(f"{case_id}/credit", way, position(payee, own), exchange.credit_minor, payment.end_to_end),
         )
         if exchange.destination_fee_minor:
@@ -253,7 +254,7 @@ class DestinationRules:
         ended = replace(payment, reason=reason, detail=detail[:500], ended_at=context.now)
         told = (self._status(ended, case_id, status.REJECTED, context),) if tell else ()
         notice = Notice(payment.payee_bank, "payment.refused", {"uetr": payment.uetr, "reason": reason})
-        void = Void(f"{case_id}/unfx", f"{case_id}/fx")
+        void = Void(f"{case_id}/unfx", payment.uetr)
         return Decision("refused", ended, transfers=(void,), messages=told, notices=(notice,))
 
     def _status(self, payment: Payment, case_id: str, given: str, context: Context) -> Draft:

@@ -60,7 +60,7 @@ class Browser:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await server.transport.close()
-            self.gateway.engine.watchers.clear()
+            self.gateway.engine.site.watchers.clear()
             return answer
 
         answer = asyncio.run(run())

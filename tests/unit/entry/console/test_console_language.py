@@ -40,8 +40,8 @@ def test_translations_have_the_places_of_their_source(language):
 
 def test_readers_get_their_own_numbers_dates_and_names():
     """CLDR's way of writing, not ours."""
-    assert Reader("ru").money(1_234_567, "EUR") == "12 345,67 EUR"
-    assert Reader("en").money(1_234_567, "EUR") == "12,345.67 EUR"
+    assert Reader("ru").money(1_234_567, "EUR") == "12\N{NO-BREAK SPACE}345,67\N{NO-BREAK SPACE}EUR"
+    assert Reader("en").money(1_234_567, "EUR") == "12,345.67\N{NO-BREAK SPACE}EUR"
     assert Reader("ur").country("PK") == "پاکستان"
     assert Reader("ru").at("2026-11-28T12:00:00.000Z", "Asia/Karachi") == "28 нояб. 2026, 17:00 UTC+05:00"
     assert Reader("en").at("2026-11-28T12:00:00.000Z") == "28 Nov 2026, 12:00 UTC"

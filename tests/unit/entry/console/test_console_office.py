@@ -133,6 +133,7 @@ def test_a_hold_is_set_and_lifted(world):
     officer.submit(f"{movement}/hold")
     officer.follow()
     assert "held at Torkham" in officer.text()
+    world.clock.advance(60)
     officer.submit(f"{movement}/clear", text="only garlic")
     officer.follow()
     assert "held at Torkham" not in officer.text()
