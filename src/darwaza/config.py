@@ -156,6 +156,9 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         profile: the corridor's data (crossings, offices, regimes, HS editions): the name of a packaged profile, or,
             with a slash in it, a folder, counted from the gateway's own: ``./profile``.
+        screener_url: address of a screening service that is asked about every payment's names besides the lists in
+            the gateway's folder (``adapters.http.screening``); "" for none. Payments wait for its answer, nothing else
+            does.
     """
 
     member: Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$(?!\n)")]
@@ -163,6 +166,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
     profile: Annotated[str, Meta(min_length=1, max_length=1_000)] = "carec"
+    screener_url: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""
 
     @classmethod
     def load(cls, path: Path) -> "GatewayConfig":

@@ -26,6 +26,7 @@ from darwaza.engine.intake import (
     Delivered,
     Expose,
     Given,
+    Keep,
     Outcome,
     PlaceOrders,
     Report,
@@ -431,11 +432,11 @@ class Engine:
         return testimony.witness(self.site, unit, given.request)
 
     def _reroute(self, unit: Unit, _given: Reroute) -> int:
-        routing = self.site.routing
-        moved = sum(
-            unit.tracking.detour(peer) for peer in self.site.lanes if not routing.is_open((self.site.member, peer))
-        )
-        return moved + unit.tracking.move()
+        return unit.tracking.reroute()
+
+    def _keep(self, unit: Unit, given: Keep) -> int:
+        unit.changes.meta.update(given.values)
+        return len(given.values)
 
     def _report(self, unit: Unit, _given: Report) -> int:
         unit.reported = reporting.send(self, unit)
@@ -479,6 +480,7 @@ class Engine:
         Resume: _resume,
         Reroute: _reroute,
         Report: _report,
+        Keep: _keep,
     }
 
 

@@ -15,6 +15,7 @@ from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.link import read_checkpoint
 from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
+from darwaza.kernel.request import signer_name
 from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
@@ -172,6 +173,10 @@ class Site:
         return found
 
     # --- signing ---
+
+    def statement_signer(self) -> Signer:
+        """What signs this member's statements about links and home rules."""
+        return Signer(signer_name(self.trust.current.name, self.member), self._keys.log)
 
     def sign(self, origin: str, size: int, root: bytes) -> bytes:
         """Sign a checkpoint of an own log."""

@@ -22,6 +22,7 @@ from darwaza.entry.api import (
     market,
     paper,
     payment,
+    probe,
     recourse,
     report,
     transit,
@@ -49,6 +50,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     *report.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
+    *probe.ENDPOINTS,
 )
 
 
