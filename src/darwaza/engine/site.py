@@ -1,6 +1,7 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 OWED_MAX = 65_536
 """Reports kept in memory; of more the oldest are forgotten."""
 
+BLIND_CONTEXT = b"darwaza command blinds v1"
+"""What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
+
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
 
@@ -44,6 +48,7 @@ class Site:
         services: by name.
         party_known: whether this gateway serves the party of a full address.
         trust: the corridor document in force and those before it.
+        blind_secret: see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
         ledger_end: where the stored ledger ends.
@@ -108,6 +113,7 @@ class Site:
         card = trust.current.card(self.member)
         if card is not None:
             self._keys.follow(card.keys)
+        self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
         self._unseal = None
