@@ -7,8 +7,11 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    accounts.json     who signs in to the console; beside it the console's sessions and its audit trail
+    routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
+    lists/            names that payments are screened against (``services.payments.lists``); may be absent
     darwaza.db        everything the gateway knows
 """
 
@@ -25,6 +28,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from darwaza.adapters.http.screening import HttpScreening
 from darwaza.adapters.http.transport import HttpTransport
 from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
@@ -38,8 +42,10 @@ from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import Finding, examine
 from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.loop import Loop
+from darwaza.engine.probe import LinkTerms
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
+from darwaza.engine.watch import DRAINED, KEPT, Watch
 from darwaza.errors import DarwazaError, MessageError, OperatorError
 from darwaza.kernel.history import History
 from darwaza.kernel.machine import Refusal, Service
@@ -47,8 +53,10 @@ from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
 from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
 from darwaza.services import documents, payments
+from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
 from darwaza.services.payments.planfile import NO_PLAN, load_plan
+from darwaza.services.payments.screening import Screener, names_listed, nobody_listed, then_later
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.crossing import load_register
 from darwaza.services.transit.hs import load_hs
@@ -66,7 +74,10 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ACCOUNT_FILE = "accounts.json"
+ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
+LIST_FOLDER = "lists"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
@@ -105,9 +116,24 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OperatorError(f"{path} is not TOML: {fault}", code="register_wrong") from fault
 
 
-def services_of(reference: Reference, plan: Plan) -> tuple[Service, ...]:
+def services_of(reference: Reference, plan: Plan, screen: Screener = nobody_listed) -> tuple[Service, ...]:
     """Return every service of a gateway with these data."""
-    return (*SERVICES, payments.service(plan), *transit_services(reference))
+    return (*SERVICES, payments.service(plan, screen), *transit_services(reference))
+
+
+def read_lists(folder: Path) -> Screener:
+    """Make a screener of the lists in a gateway's folder; one that knows nobody when there are none.
+
+    Raises:
+        OperatorError: ``list_wrong``, ``list_missing``.
+    """
+    listed = []
+    for path in sorted((folder / LIST_FOLDER).glob("*")):
+        try:
+            listed += read_list(path.name, path.read_bytes())
+        except OSError as fault:
+            raise OperatorError(f"{path} cannot be read: {fault.strerror}", code="list_missing") from fault
+    return names_listed(listed) if listed else nobody_listed
 
 
 def read_plan(folder: Path) -> Plan:
@@ -118,6 +144,18 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN_FILE
     return load_plan(_read_toml(path)) if path.exists() else NO_PLAN
+
+
+class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator says about routing, in ``routing.toml``.
+
+    Attributes:
+        home_rules: what may be done with this member's data and its gateway, see ``kernel.locality``.
+        links: terms of the own links, by neighbour.
+    """
+
+    home_rules: str = ""
+    links: dict[str, LinkTerms] = {}
 
 
 class Gateway:
@@ -132,6 +170,7 @@ class Gateway:
         risk: rules by which its customs inspects; none without a ``risk.toml``.
         directory: who takes part in payments; nobody without a ``payments.toml``.
         engine: what decides and remembers.
+        watch: what watches its links.
     """
 
     def __init__(self, folder: Path, *, clock: Clock | None = None, connect: Connect = sqlite3.connect) -> None:
@@ -160,6 +199,7 @@ class Gateway:
         self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
+            self.watch = self._watch()
             self._open_accounts()
         except BaseException:
             self._store.close()
@@ -176,10 +216,18 @@ class Gateway:
             keys=self.keys,
             clock=self.clock,
             entropy=self.entropy,
-            services=services_of(self.reference, self.directory.plan),
+            services=services_of(self.reference, self.directory.plan, self._screener()),
             party_known=self._party_known,
             trust=trust,
         )
+
+    def _screener(self) -> Screener:
+        listed = read_lists(self.folder)
+        return then_later(listed) if self.config.screener_url else listed
+
+    def screening(self) -> HttpScreening | None:
+        """The screener outside the gateway, if it has one."""
+        return HttpScreening(self.config.screener_url) if self.config.screener_url else None
 
     def _open_accounts(self) -> None:
         """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""
@@ -224,7 +272,22 @@ class Gateway:
     def loop(self, transport: HttpTransport) -> Loop:
         """The engine inside the running asyncio program."""
         asyncio.get_running_loop()
-        return Loop(self.engine, transport)
+        return Loop(self.engine, transport, self.watch)
+
+    def _watch(self) -> Watch:
+        """What watches the links, with what the operator says of them in ``routing.toml``."""
+        file = self.folder / ROUTING_FILE
+        try:
+            said = msgspec.convert(_read_toml(file) if file.exists() else {}, RoutingConfig)
+            return Watch(
+                self.engine.site,
+                terms=said.links,
+                home=said.home_rules if file.exists() else None,
+                kept=self._store.meta(KEPT),
+                drained=self._store.meta(DRAINED) == b"1",
+            )
+        except (msgspec.ValidationError, MessageError) as fault:
+            raise OperatorError(f"{file}: {fault}", code="routing_wrong") from fault
 
     def tls(self) -> ssl.SSLContext:
         """How the gateway shows itself to whoever connects."""
@@ -273,8 +336,16 @@ def read_history(folder: Path, clock: Clock, stored: Sequence[bytes] = ()) -> Hi
     return history
 
 
-def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, port: int) -> Path:
+def found_gateway(folder: Path, *, member: str, name: str, urls: Sequence[str], host: str, port: int) -> Path:
     """Make the folder of a new gateway: configuration, keys, certificate, card.
+
+    Args:
+        folder: to be made.
+        member: its code.
+        name: of the member, for people.
+        urls: where other gateways reach this one, the preferred one first; several where it has several lines.
+        host: to listen on.
+        port: to listen on.
 
     Returns:
         The card's file, for whoever drafts the corridor document.
@@ -288,7 +359,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         raise OperatorError(f"{folder} holds a gateway already", code="gateway_exists")
     keys = KeyFiles.create(folder / KEY_FOLDER, entropy)
     end = now + timedelta(days=CERTIFICATE_DAYS)
-    certificate = _write_certificate(folder / KEY_FOLDER, member=member, url=url, now=now)
+    certificate = _write_certificate(folder / KEY_FOLDER, member=member, urls=urls, now=now)
     second = keys.log_mldsa44
     card = Card(
         code=member,
@@ -296,7 +367,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         roles=(Role.ENDPOINT, Role.RELAY, Role.WITNESS),
         valid_from=now,
         valid_until=end,
-        addresses=(GatewayAddress(url, certificate),),
+        addresses=tuple(GatewayAddress(url, certificate) for url in urls),
         keys=Keys(
             vote=keys.vote.public.raw,
             log=keys.log.public.raw,
@@ -311,11 +382,12 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
     return card_file
 
 
-def _write_certificate(folder: Path, *, member: str, url: str, now: datetime) -> bytes:
+def _write_certificate(folder: Path, *, member: str, urls: Sequence[str], now: datetime) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     serial = int.from_bytes(SystemEntropy().random(16), "big") | 1
-    host, end = urlsplit(url).hostname or "localhost", now + timedelta(days=CERTIFICATE_DAYS)
-    certificate = self_signed(key, name=member, hosts=[host], serial=serial, begin=now, end=end)
+    hosts = list(dict.fromkeys(urlsplit(url).hostname or "localhost" for url in urls))
+    end = now + timedelta(days=CERTIFICATE_DAYS)
+    certificate = self_signed(key, name=member, hosts=hosts, serial=serial, begin=now, end=end)
     write_tls(folder, key, certificate)
     return certificate
 
@@ -351,10 +423,9 @@ def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
             public[role] = keys.next.public(role)
             continue
         keys.next.folder.mkdir(mode=0o700, exist_ok=True)
-        first = card.addresses[0]
-        certificate = _write_certificate(keys.next.folder, member=member, url=first.url, now=now)
-        renewed = GatewayAddress(first.url, certificate)
-        card = msgspec.structs.replace(card, addresses=(renewed, *card.addresses[1:]))
+        urls = [address.url for address in card.addresses]
+        certificate = _write_certificate(keys.next.folder, member=member, urls=urls, now=now)
+        card = msgspec.structs.replace(card, addresses=tuple(GatewayAddress(url, certificate) for url in urls))
     card = msgspec.structs.replace(card, keys=msgspec.structs.replace(card.keys, **public))
     check_card(card, "")
     return _write_card(folder, card)

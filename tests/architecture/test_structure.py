@@ -230,7 +230,7 @@ PUBLIC = {
         "MessageError", "OperatorError", "PeerError", "PushbackError", "ServiceError", "SignatureError",
         "TooLargeError", "TransientError",
     },
-    "darwaza.client": {"Client", "Progress", "INLINE_BYTES_MAX", "TIMEOUT_S"},
+    "darwaza.client": {"Client", "Progress", "INLINE_BYTES_MAX", "TIMEOUT_S", "pinned_context"},
 }  # fmt: skip
 """What others may rely on; every other module is free to change."""
 

@@ -10,13 +10,10 @@ the stored answer. Recovery is this same code: peers resend, and what they resen
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any, ClassVar
 
-import msgspec
-
 from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
-from darwaza.engine import arrival, recovery
+from darwaza.engine import arrival, recovery, repeat, reporting, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -27,8 +24,11 @@ from darwaza.engine.intake import (
     Delivered,
     Expose,
     Given,
+    Keep,
     Outcome,
     PlaceOrders,
+    Report,
+    Reroute,
     Resume,
     Settle,
     Submit,
@@ -41,6 +41,7 @@ from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
 from darwaza.engine.unit import Unit
+from darwaza.engine.voyage import ROUTE, Fleet
 from darwaza.errors import (
     ConflictError,
     DarwazaError,
@@ -50,22 +51,21 @@ from darwaza.errors import (
     ServiceError,
     SignatureError,
 )
-from darwaza.kernel import instant, witness
+from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
 from darwaza.kernel.naming import Lane
-from darwaza.kernel.note import Verifier, format_note
+from darwaza.kernel.note import format_note
 from darwaza.kernel.tile import root_at
-from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
+from darwaza.kernel.trail import Hop
+from darwaza.kernel.witness import Verdict
+from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store
 
 REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
 CATCH_UP_RETRY_S = 0.5
-
-_decode_answer = msgspec.msgpack.Decoder(Accepted).decode
 
 
 class Engine:
@@ -75,7 +75,9 @@ class Engine:
         site: where it runs.
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
+        commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
+        watch: called with what each commit changed, after it; neither raises nor takes long.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -86,11 +88,13 @@ class Engine:
         self._ids = {log.row.origin: log.row.id for log in self.logs.values()}
         self._rules = Rules(site)
         self._given_back = store.given_back_count()
+        self.commands_given_back = store.meta(repeat.META) is not None
         self._halted: dict[int, str] = {}
         self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
+        site.fleet = Fleet.load(store)
         self._open_logs()
 
     def _signed_until(self) -> datetime:
@@ -117,17 +121,33 @@ class Engine:
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.monotonic_s()
         unit = Unit(self.site, self.store, self.logs, self._now())
+        self.site.routing.pass_time(unit.now)
         due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
         if due:
             unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
+        for returned in unit.tracking.returned:
+            self._rules.give_back(unit, returned)
         self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
         try:
             self._commit(unit)
         except PushbackError as full:
             return [full] * len(inputs)
         return outcomes
+
+    @property
+    def restoring(self) -> bool:
+        """Whether own messages given back by peers still wait for their cause."""
+        return self._given_back > 0
+
+    def holds(self, hop: Hop) -> bool:
+        """Whether the message a hop proves stands in its log here."""
+        log = self.find_log(hop.checkpoint.partition(b"\n")[0].decode("utf-8", "replace"))
+        if log is None or log.row.size <= hop.index:
+            return False
+        ((header, _),) = self.store.leaves(log.row.id, hop.index, hop.index + 1, HEADER_BYTES_MAX)
+        return header == hop.header
 
     def _now(self) -> datetime:
         """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
@@ -148,11 +168,14 @@ class Engine:
         self.spent_s["commit"] += monotonic_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
+        self.site.tell(changes)
         self.site.notice_sequence += len(changes.notices)
         self.site.ledger_end = unit.ledger_end
+        self.commands_given_back |= repeat.META in changes.meta
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
+        self.site.take_over(unit.tracking, unit.owed, unit.reported)
         if unit.trust is not None:
             self.site.follow(unit.trust)
             self._open_logs()
@@ -170,7 +193,8 @@ class Engine:
     def _preload(self, unit: Unit, inputs: Sequence[Given]) -> None:
         """Read what the inputs are about in a few questions instead of one each."""
         unit.load_cases([one.case_id for one in inputs if type(one) is Submit and one.case_id is not None])
-        unit.load_answers([(one.party, one.key) for one in inputs if type(one) is Submit and one.key])
+        keyed = [one for one in inputs if type(one) is Submit and one.key]
+        unit.load_answers([key for one in keyed for key in repeat.wanted(self, one)])
 
     # --- logs ---
 
@@ -292,12 +316,8 @@ class Engine:
     # --- inputs ---
 
     def _submit(self, unit: Unit, given: Submit) -> Accepted | Refusal:
-        if given.key:
-            stored = unit.answer(given.party, given.key)
-            if stored is not None:
-                if stored.digest != given.digest:
-                    raise ConflictError("this key was used for another request", code="key_reused")
-                return msgspec.structs.replace(_decode_answer(stored.answer), repeated=True)
+        if given.key and (stored := repeat.stored(self, unit, given)) is not None:
+            return stored
         service = self.site.services.get(given.service)
         if service is None:
             raise MalformedError(f"there is no service {given.service!r}", code="unknown_service")
@@ -314,17 +334,19 @@ class Engine:
                 return Refusal("not_found", f"there is no such case: {case_id[:64]}")
             else:
                 case = found[1]
+        unit.next_blind = repeat.blind_of(self.site.blind_secret, given) if given.key else ""
         outcome = self._rules.run(unit, service, case_id, case, command, None)
+        unit.next_blind = ""
         if isinstance(outcome, Refusal):
             return outcome
         decision, message_ids = outcome
         accepted = Accepted(case_id, decision.state, message_ids, decision.answer)
         if given.key:
-            unit.keep_answer(given.party, given.key, given.digest, self.site.encode(accepted))
+            repeat.keep(unit, given, accepted)
         return accepted
 
     def _arrive(self, unit: Unit, given: Arrive) -> Outcome:
-        return arrival.take(self, self._rules, unit, given, replaying=self._given_back > 0)
+        return arrival.take(self, self._rules, unit, given, replaying=self.restoring)
 
     def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -391,6 +413,9 @@ class Engine:
 
     def _wake_case(self, unit: Unit, service_name: str, case: Case[Any]) -> None:
         """Wake one case; one that cannot act now sleeps on for a while, so that it never stands before the others."""
+        if service_name == ROUTE:
+            unit.tracking.wake(case.id)
+            return
         service = self.site.services[service_name]
         try:
             outcome = self._rules.run(unit, service, case.id, case, Elapsed(due_at=unit.now), None)
@@ -402,32 +427,22 @@ class Engine:
             unit.remind(service_name, case, unit.now + REMIND_AGAIN if outcome.transient else None)
 
     def _witness(self, unit: Unit, given: Witness) -> Verdict:
-        checkpoint, note = given.request.checkpoint, given.request.note
-        verifiers = self._witnessable(checkpoint.origin)
-        row = unit.witnessed(checkpoint.origin)
-        held = None if row is None else parse_checkpoint(row.note)[0]
-        verdict = witness.judge(held, given.request, verifiers)
-        if verdict.status is not HTTPStatus.OK:
-            return verdict
-        line, full = self.site.cosign(note, instant.to_seconds(unit.now))
-        unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
-        return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
+        return testimony.witness(self.site, unit, given.request)
+
+    def _reroute(self, unit: Unit, _given: Reroute) -> int:
+        return unit.tracking.reroute()
+
+    def _keep(self, unit: Unit, given: Keep) -> int:
+        unit.changes.meta.update(given.values)
+        return len(given.values)
+
+    def _report(self, unit: Unit, _given: Report) -> int:
+        unit.reported = reporting.send(self, unit)
+        return len(unit.reported)
 
     def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
         refusal = unit.ledger.place(given.orders, None)
         return unit.ledger_end.sequence if refusal is None else refusal
-
-    def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
-        """Keys of a log that this gateway may witness; none for any other log.
-
-        A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
-        """
-        try:
-            lane = Lane.parse(origin)
-        except MalformedError:
-            return ()
-        third = self.site.member not in (lane.author, lane.reader)
-        return self.site.trust.author_verifiers(origin) if third else ()
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
@@ -461,6 +476,9 @@ class Engine:
         PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
+        Reroute: _reroute,
+        Report: _report,
+        Keep: _keep,
     }
 
 

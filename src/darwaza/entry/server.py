@@ -8,6 +8,7 @@ from darwaza.bootstrap import Gateway
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.entry.clerk import Clerk, ClerkTask
+from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
 from darwaza.entry.till import Till
 from darwaza.kernel.batch import Batch
@@ -120,14 +121,19 @@ class Server:
         """
         clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
         running = asyncio.create_task(self.loop.run())
+        tasks = [running, clerk]
+        screening = self.gateway.screening()
+        if screening is not None:
+            examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)
+            tasks.append(asyncio.create_task(examiner.run()))
         try:
-            # The clerk ends only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
-            await asyncio.wait([clerk, running], return_when=asyncio.FIRST_COMPLETED)
-            for done in (running, clerk):
+            # Helpers end only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for done in tasks:
                 if done.done():
                     done.result()
         finally:
-            for task in (clerk, running):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(clerk, running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.transport.close()

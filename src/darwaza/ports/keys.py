@@ -4,6 +4,7 @@ from typing import Protocol
 
 from darwaza.kernel.key import PrivateKey
 from darwaza.kernel.member import Keys as PublicKeys
+from darwaza.kernel.seal import UnsealKey
 
 
 class Keys(Protocol):
@@ -20,6 +21,10 @@ class Keys(Protocol):
     @property
     def witness(self) -> PrivateKey:
         """Ed25519; co-signs: the acknowledgement of a neighbour's messages, and the witness of others' logs."""
+
+    @property
+    def seal(self) -> UnsealKey:
+        """Opens what other members seal to this one."""
 
     def holds(self, public: PublicKeys) -> bool:
         """Whether the private halves of these log and witness keys are here, in use or made ready by a renewal."""

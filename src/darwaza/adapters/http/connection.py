@@ -227,7 +227,7 @@ class Connections:
             if line.usable:
                 return line, True
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(config.PEER_TIMEOUT_S):
+        async with asyncio.timeout(config.PEER_CONNECT_S_MAX):
             _, made = await loop.create_connection(
                 lambda: Line(self._answer_bytes_max), self._host, self._port, ssl=self._tls, server_hostname=self._host
             )

@@ -2,20 +2,27 @@
 
 The peer's certificate is pinned: the one in its card is the only trust anchor, so neither a certificate authority nor
 DNS has a say. Pinning keeps the content confidential; what makes it true are the signatures inside.
+
+A card may name several addresses in order of preference. When one fails, the next errand goes to the next; after
+``PEER_PREFER_S`` the first is tried again, so that a satellite line does not stay in use when the fibre is whole again.
 """
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
 
+import msgspec
+
 from darwaza import config
 from darwaza.adapters.http.connection import Answer, Connections
+from darwaza.adapters.http.prober import Prober
 from darwaza.errors import DarwazaError, MalformedError, PeerError, PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
 from darwaza.kernel.fork import PROOF_BYTES_MAX
 from darwaza.kernel.key import PrivateKey
-from darwaza.kernel.member import Card
+from darwaza.kernel.member import Card, GatewayAddress
 from darwaza.kernel.request import authorize
 from darwaza.kernel.wire import (
     BATCH_MEDIA_TYPE,
@@ -25,13 +32,46 @@ from darwaza.kernel.wire import (
     FORK_MEDIA_TYPE,
     LEAVES_PATH,
     NOTE_MEDIA_TYPE,
+    PROBE_MEDIA_TYPE,
+    PROBE_PATH,
     SIZE_MEDIA_TYPE,
     WITNESS_PATH,
 )
 from darwaza.kernel.witness import parse_cosignatures
-from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
+from darwaza.ports.transport import (
+    Ask,
+    AskWitness,
+    Busy,
+    Errand,
+    Fetch,
+    ForkFound,
+    Held,
+    Probe,
+    Probed,
+    ProbeReply,
+    Reply,
+    Send,
+    Signed,
+    Wanted,
+)
 
 OK, NO_CONTENT, CONFLICT, TOO_MANY, UNAVAILABLE = 200, 204, 409, 429, 503
+
+
+class _Peer(msgspec.Struct):
+    """How a peer is reached now.
+
+    Attributes:
+        addresses: as its card has them.
+        at: index of the one in use.
+        since_s: when it came into use, on the monotonic clock.
+        connections: to that address.
+    """
+
+    addresses: tuple[GatewayAddress, ...]
+    at: int
+    since_s: float
+    connections: Connections
 
 
 class HttpTransport:
@@ -45,6 +85,7 @@ class HttpTransport:
         corridor: Callable[[], str],
         card: Callable[[str], Card | None],
         now: Callable[[], datetime],
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; connections are made when they are needed.
 
@@ -54,18 +95,23 @@ class HttpTransport:
             corridor: the corridor's name.
             card: a member's card as of now.
             now: the time.
+            monotonic_s: a clock that never goes back.
         """
         self._member = member
         self._key = key
         self._corridor = corridor
         self._card = card
         self._now = now
-        self._peers: dict[str, tuple[tuple[str, bytes], Connections]] = {}
+        self._monotonic_s = monotonic_s
+        self._peers: dict[str, _Peer] = {}
+        self._probers: dict[str, Prober] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        for _, connections in self._peers.values():
-            connections.close()
+        for prober in self._probers.values():
+            prober.close()
+        for peer in self._peers.values():
+            peer.connections.close()
         self._peers = {}
 
     async def run(self, errand: Errand) -> Reply:
@@ -84,8 +130,35 @@ class HttpTransport:
             return batch.decode((await self._signed_get(errand.peer, target)).content)
         raise MalformedError(f"there is no errand {type(errand).__name__}", code="errand_unknown")
 
+    async def probe(self, probe: Probe) -> ProbeReply:
+        """Send a probe; see the port."""
+        address = self._address(probe.peer)
+        held = self._probers.get(probe.peer)
+        if held is None or held.pin != (address.url, address.tls_certificate):
+            if held is not None:
+                held.close()
+            held = self._probers[probe.peer] = Prober(probe.peer, address.url, address.tls_certificate)
+        headers = {"content-type": PROBE_MEDIA_TYPE, "authorization": self._authorization("POST", PROBE_PATH)}
+        answer = await held.call(PROBE_PATH, headers, probe.raw)
+        if answer is None:
+            return Busy()
+        if answer.status != OK:
+            raise _refusal(answer)
+        return Probed(answer.content)
+
+    def _address(self, peer: str) -> GatewayAddress:
+        """The address in use for a peer, or its first."""
+        card = self._card(peer)
+        if card is None:
+            raise PeerError(f"{peer} is not in the corridor", code="member_unknown")
+        held = self._peers.get(peer)
+        return card.addresses[0 if held is None or held.addresses != card.addresses else held.at]
+
+    def _authorization(self, method: str, target: str) -> str:
+        return authorize(method, target, self._now(), corridor=self._corridor(), member=self._member, key=self._key())
+
     async def _signed_get(self, peer: str, target: str) -> Answer:
-        value = authorize("GET", target, self._now(), corridor=self._corridor(), member=self._member, key=self._key())
+        value = self._authorization("GET", target)
         answer = await self._call(peer, "GET", target, {"authorization": value}, b"")
         if answer.status not in {OK, NO_CONTENT}:
             raise _refusal(answer)
@@ -96,23 +169,40 @@ class HttpTransport:
         try:
             return await connections.call(method, target, headers, content)
         except (OSError, UnicodeError) as fault:
+            self._failed(peer, connections)
             raise PeerError(f"{peer} cannot be reached: {type(fault).__name__}: {fault}") from fault
 
     def _connections(self, peer: str) -> Connections:
-        """The connections to a peer; made anew when its card names another address or certificate."""
+        """The connections to a peer; made anew when its card has other addresses, or its first is to be tried again."""
         card = self._card(peer)
         if card is None:
             raise PeerError(f"{peer} is not in the corridor", code="member_unknown")
-        address = card.addresses[0]
-        pin = (address.url, address.tls_certificate)
+        held = self._peers.get(peer)
+        if held is None or held.addresses != card.addresses:
+            return self._connect(peer, card.addresses, 0)
+        if held.at > 0 and self._monotonic_s() - held.since_s >= config.PEER_PREFER_S:
+            return self._connect(peer, card.addresses, 0)
+        return held.connections
+
+    def _connect(self, peer: str, addresses: tuple[GatewayAddress, ...], at: int) -> Connections:
+        """Use one of a peer's addresses from now on."""
         held = self._peers.get(peer)
         if held is not None:
-            if held[0] == pin:
-                return held[1]
-            held[1].close()
-        connections = Connections(*pin, count_max=config.PEER_CONNECTIONS_MAX, answer_bytes_max=config.BATCH_BYTES_MAX)
-        self._peers[peer] = (pin, connections)
+            held.connections.close()
+        connections = Connections(
+            addresses[at].url,
+            addresses[at].tls_certificate,
+            count_max=config.PEER_CONNECTIONS_MAX,
+            answer_bytes_max=config.BATCH_BYTES_MAX,
+        )
+        self._peers[peer] = _Peer(addresses, at, self._monotonic_s(), connections)
         return connections
+
+    def _failed(self, peer: str, connections: Connections) -> None:
+        """Go on to the next address; of several requests that failed together only the first one counts."""
+        held = self._peers.get(peer)
+        if held is not None and held.connections is connections and len(held.addresses) > 1:
+            self._connect(peer, held.addresses, (held.at + 1) % len(held.addresses))
 
 
 def _size(answer: Answer) -> Wanted:

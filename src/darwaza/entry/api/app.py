@@ -6,9 +6,27 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from darwaza.entry.api import credit, crossing, document, evidence, gateway, link, market, paper, payment, transit
+from darwaza.entry import console
+from darwaza.entry.api import (
+    credit,
+    crossing,
+    diversion,
+    document,
+    enquiry,
+    evidence,
+    gateway,
+    indicator,
+    link,
+    market,
+    paper,
+    payment,
+    probe,
+    recourse,
+    report,
+    transit,
+)
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
@@ -22,11 +40,17 @@ ENDPOINTS: Sequence[Endpoint] = (
     *paper.ENDPOINTS,
     *transit.ENDPOINTS,
     *crossing.ENDPOINTS,
+    *diversion.ENDPOINTS,
+    *indicator.ENDPOINTS,
+    *enquiry.ENDPOINTS,
     *payment.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
+    *recourse.ENDPOINTS,
+    *report.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
+    *probe.ENDPOINTS,
 )
 
 
@@ -36,6 +60,15 @@ async def _not_found(request: Request, _fault: Exception) -> Response:
 
 async def _wrong_method(request: Request, _fault: Exception) -> Response:
     return respond(MalformedError(f"{request.method} does not work here", code="method_not_allowed"))
+
+
+def _console(server: Server) -> ASGIApp | None:
+    """The web pages, where their libraries are installed."""
+    if not console.installed():
+        return None
+    from darwaza.entry.console.app import Console  # noqa: PLC0415 - an optional extra
+
+    return Console(server, ENDPOINTS)
 
 
 class App:
@@ -60,11 +93,15 @@ class App:
             return Response(text, media_type=JSON)
 
         routes.append(Route("/openapi.json", openapi))
+        self._console = _console(server)
         self._rest = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         if scope["type"] == "http":
+            if self._console is not None and (scope["path"] == "/" or scope["path"].startswith("/console")):
+                await self._console(scope, receive, send)
+                return
             handler = self._table.get((scope["method"], scope["path"]))
             if handler is not None:
                 response = await handler(Request(scope, receive, send))

@@ -23,17 +23,23 @@ folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_
 @folder_argument
 @click.option("--member", required=True, help="Code of the member, such as PK.")
 @click.option("--name", required=True, help="Its name, for people.")
-@click.option("--url", required=True, help="Where other gateways reach this one: https://host:port")
 @click.option(
-    "--listen", default="", help="Address and port to listen on; the URL's port on all addresses if not given."
+    "--url",
+    "urls",
+    required=True,
+    multiple=True,
+    help="Where other gateways reach this one: https://host:port. Several where it has several lines, the best first.",
+)
+@click.option(
+    "--listen", default="", help="Address and port to listen on; the first URL's port on all addresses if not given."
 )
 @json_option
 @reports_errors
-def init(folder: Path, member: str, name: str, url: str, listen: str, *, as_json: bool) -> None:
+def init(folder: Path, member: str, name: str, urls: tuple[str, ...], listen: str, *, as_json: bool) -> None:
     """Make the FOLDER of a new gateway: keys, certificate, configuration, and its card for the corridor document."""
-    parts = urlsplit(url)
+    parts = urlsplit(urls[0])
     host, _, port = listen.rpartition(":") if listen else ("0.0.0.0", ":", str(parts.port or 443))  # noqa: S104
-    card = found_gateway(folder, member=member, name=name, url=url, host=host or "127.0.0.1", port=int(port))
+    card = found_gateway(folder, member=member, name=name, urls=urls, host=host or "127.0.0.1", port=int(port))
     token = _add_party(folder, OPERATOR_TOKEN, frozenset({OPERATOR, AUDITOR}), "runs this gateway", REQUESTS_PER_S_MAX)
     _keep_token(folder, OPERATOR_TOKEN, token)
 

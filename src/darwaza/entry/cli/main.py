@@ -3,12 +3,16 @@
 import click
 
 from darwaza import __version__
+from darwaza.entry.cli.account import account
 from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
+from darwaza.entry.cli.crossing import crossing
 from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
 from darwaza.entry.cli.gateway import backup, fsck, init, key, party, serve_command
+from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
+from darwaza.entry.cli.money import payments
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 
@@ -28,6 +32,7 @@ for command in (
     init,
     serve_command,
     party,
+    account,
     key,
     backup,
     fsck,
@@ -35,6 +40,10 @@ for command in (
     link,
     documents,
     transit,
+    crossing,
+    guarantee,
+    tracker,
+    payments,
     evidence,
     study,
     bench,

@@ -47,6 +47,11 @@ def show(value: Any, *, as_json: bool, human: Callable[[], None]) -> None:
         human()
 
 
+def duration(seconds: int) -> str:
+    """Word a number of seconds in hours and minutes."""
+    return f"{seconds // 3600}:{seconds % 3600 // 60:02} h"
+
+
 def show_file(path: Path, *, as_json: bool) -> None:
     """Tell what was written to a file."""
     size = path.stat().st_size

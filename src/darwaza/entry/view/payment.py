@@ -22,7 +22,9 @@ from darwaza.standards.iso20022 import codes
 STATUS = {
     "sent": "ACSP",
     "unknown": "ACSP",
+    "screening": "PDNG",
     "parked": "PDNG",
+    "checking": "PDNG",
     "screened": "PDNG",
     "asked": "PDNG",
     "accepted": "ACTC",

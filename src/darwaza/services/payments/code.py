@@ -58,6 +58,7 @@ REASONS: Final = {
     "credit_account_closed": "AC04",
     "too_late": "AB06",
     "unreachable": "AB06",
+    "undeliverable": "AB06",
     "expired": "AB06",
 }
 """ExternalStatusReason1Code by our code; docs/reference/payments.md lists both."""
