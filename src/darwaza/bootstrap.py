@@ -7,6 +7,7 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    accounts.json     who signs in to the console; beside it the console's sessions and its audit trail
     routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
@@ -74,6 +75,7 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ACCOUNT_FILE = "accounts.json"
 ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
 LIST_FOLDER = "lists"

@@ -77,6 +77,7 @@ class Engine:
         logs: by id, as committed.
         commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
+        watch: called with what each commit changed, after it; neither raises nor takes long.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -167,6 +168,7 @@ class Engine:
         self.spent_s["commit"] += monotonic_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
+        self.site.tell(changes)
         self.site.notice_sequence += len(changes.notices)
         self.site.ledger_end = unit.ledger_end
         self.commands_given_back |= repeat.META in changes.meta

@@ -21,7 +21,7 @@ from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
-from darwaza.ports.store import CaseRow
+from darwaza.ports.store import CaseRow, Changes
 from darwaza.standards.cose import Receipt, build_receipt
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Site:
         owed: what origins are to hear of their messages.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
+        watchers: called with what each commit changed, after it; they neither raise nor take long.
         hop_logs: whose signatures prove the links of a routed message.
     """
 
@@ -84,6 +85,7 @@ class Site:
         self.owed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
+        self.watchers: list[Callable[[Changes], None]] = []
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
@@ -94,6 +96,11 @@ class Site:
 
     encode = staticmethod(encode)
     to_json = staticmethod(to_json)
+
+    def tell(self, changes: Changes) -> None:
+        """Tell the watchers what a commit changed."""
+        for watcher in self.watchers:
+            watcher(changes)
 
     def decode_case(self, row: CaseRow) -> Case[Any]:
         """Read a stored case."""

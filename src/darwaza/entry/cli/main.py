@@ -3,6 +3,7 @@
 import click
 
 from darwaza import __version__
+from darwaza.entry.cli.account import account
 from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.crossing import crossing
@@ -31,6 +32,7 @@ for command in (
     init,
     serve_command,
     party,
+    account,
     key,
     backup,
     migrate_command,
