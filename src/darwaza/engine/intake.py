@@ -211,6 +211,12 @@ class Report(msgspec.Struct, frozen=True):
     """Tell origins what became of their messages. Outcome: how many were told of, an int."""
 
 
+class Keep(msgspec.Struct, frozen=True):
+    """Small named values that must outlive a restart. Outcome: how many, an int."""
+
+    values: dict[str, bytes]
+
+
 class Resume(msgspec.Struct, frozen=True):
     """An operator lets a halted log go on. Outcome: ``Delivered`` or an error."""
 
@@ -233,6 +239,7 @@ Given = (
     | Resume
     | Reroute
     | Report
+    | Keep
 )
 Outcome = Any
 """The outcome named at the input, or a ``DarwazaError`` as a value."""
