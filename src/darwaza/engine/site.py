@@ -1,6 +1,7 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
-from darwaza.ports.store import CaseRow
+from darwaza.ports.store import CaseRow, Changes
 from darwaza.standards.cose import Receipt, build_receipt
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 OWED_MAX = 65_536
 """Reports kept in memory; of more the oldest are forgotten."""
+
+BLIND_CONTEXT = b"darwaza command blinds v1"
+"""What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
 
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
@@ -44,6 +48,7 @@ class Site:
         services: by name.
         party_known: whether this gateway serves the party of a full address.
         trust: the corridor document in force and those before it.
+        blind_secret: see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
         ledger_end: where the stored ledger ends.
@@ -52,6 +57,7 @@ class Site:
         owed: what origins are to hear of their messages.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
+        watchers: called with what each commit changed, after it; they neither raise nor take long.
         hop_logs: whose signatures prove the links of a routed message.
     """
 
@@ -79,6 +85,7 @@ class Site:
         self.owed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
+        self.watchers: list[Callable[[Changes], None]] = []
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
@@ -89,6 +96,11 @@ class Site:
 
     encode = staticmethod(encode)
     to_json = staticmethod(to_json)
+
+    def tell(self, changes: Changes) -> None:
+        """Tell the watchers what a commit changed."""
+        for watcher in self.watchers:
+            watcher(changes)
 
     def decode_case(self, row: CaseRow) -> Case[Any]:
         """Read a stored case."""
@@ -101,6 +113,7 @@ class Site:
         card = trust.current.card(self.member)
         if card is not None:
             self._keys.follow(card.keys)
+        self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
         self._unseal = None
