@@ -77,7 +77,6 @@ class Engine:
         logs: by id, as committed.
         commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
-        watch: called with what each commit changed, after it; neither raises nor takes long.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
