@@ -20,7 +20,7 @@ from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
-from darwaza.ports.store import CaseRow
+from darwaza.ports.store import CaseRow, NoticeRow
 from darwaza.standards.cose import Receipt, build_receipt
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 OWED_MAX = 65_536
 """Reports kept in memory; of more the oldest are forgotten."""
+
+SIGNED_KEPT = 256
+"""Own notes remembered; those in flight on all lanes are fewer."""
 
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
@@ -46,6 +49,7 @@ class Site:
         trust: the corridor document in force and those before it.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
+        noticed: sequence of the last notice since this process started, by party.
         ledger_end: where the stored ledger ends.
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
@@ -73,6 +77,8 @@ class Site:
         self.party_known = party_known
         self.heard: set[int] = set()
         self.notice_sequence = 0
+        self.noticed: dict[str, int] = {}
+        self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
         self.routing = Routing(member)
         self.fleet = Fleet()
@@ -176,7 +182,28 @@ class Site:
         signers = self._signers.get(origin)
         if signers is None:
             signers = self._signers[origin] = self._make_signers(origin)
-        return format_note(signed(Checkpoint(origin, size, root).text, *signers))
+        note = format_note(signed(Checkpoint(origin, size, root).text, *signers))
+        self._signed[origin, note] = root
+        if len(self._signed) > SIGNED_KEPT:
+            del self._signed[next(iter(self._signed))]
+        return note
+
+    def signed_root(self, origin: str, note: bytes) -> bytes | None:
+        """The root under a note of an own log that was signed here a moment ago; None when that is not remembered.
+
+        Acknowledgements come under notes of the last second: remembering them saves a signature check and a walk
+        through the tiles for each.
+        """
+        return self._signed.get((origin, note))
+
+    def forget_signed(self) -> None:
+        """Remember no note any more: leaves have moved, so one of them may be of another history now."""
+        self._signed.clear()
+
+    def take_notices(self, rows: Sequence[NoticeRow]) -> None:
+        """Note that a batch's notices are stored."""
+        self.notice_sequence += len(rows)
+        self.noticed.update({row.party: row.sequence for row in rows})
 
     def is_signed(self, origin: str, checkpoint: bytes) -> bool:
         """Whether an own checkpoint carries every signature that is asked for now."""
