@@ -7,6 +7,7 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    accounts.json     who signs in to the console; beside it the console's sessions and its audit trail
     routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
@@ -33,7 +34,8 @@ from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
 from darwaza.adapters.sqlite.connection import Connect
-from darwaza.adapters.sqlite.file import backup
+from darwaza.adapters.sqlite.file import backup, migrate
+from darwaza.adapters.sqlite.query import migrations
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
@@ -73,6 +75,7 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ACCOUNT_FILE = "accounts.json"
 ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
 LIST_FOLDER = "lists"
@@ -432,6 +435,15 @@ def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
 def backup_store(folder: Path, to: Path) -> None:
     """Copy a gateway's store, while it runs or not."""
     backup(folder / STORE_FILE, to)
+
+
+def migrate_store(folder: Path) -> tuple[int, int]:
+    """Bring the schema of a stopped gateway's store up to date; returns the versions before and after.
+
+    Raises:
+        OperatorError: see ``adapters.sqlite.file.migrate``.
+    """
+    return migrate(folder / STORE_FILE, migrations())
 
 
 def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Finding]:

@@ -12,10 +12,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-import msgspec
-
 from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
-from darwaza.engine import arrival, recovery, reporting, testimony
+from darwaza.engine import arrival, recovery, repeat, reporting, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -69,8 +67,6 @@ REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
 CATCH_UP_RETRY_S = 0.5
 
-_decode_answer = msgspec.msgpack.Decoder(Accepted).decode
-
 
 class Engine:
     """See the module.
@@ -79,7 +75,9 @@ class Engine:
         site: where it runs.
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
+        commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
+        watch: called with what each commit changed, after it; neither raises nor takes long.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -90,6 +88,7 @@ class Engine:
         self._ids = {log.row.origin: log.row.id for log in self.logs.values()}
         self._rules = Rules(site)
         self._given_back = store.given_back_count()
+        self.commands_given_back = store.meta(repeat.META) is not None
         self._halted: dict[int, str] = {}
         self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
@@ -169,10 +168,9 @@ class Engine:
         self.spent_s["commit"] += monotonic_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
-        self.site.take_notices(changes.notices)
-        if changes.truncate:
-            self.site.forget_signed()
+        self.site.tell(changes)
         self.site.ledger_end = unit.ledger_end
+        self.commands_given_back |= repeat.META in changes.meta
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
@@ -194,7 +192,8 @@ class Engine:
     def _preload(self, unit: Unit, inputs: Sequence[Given]) -> None:
         """Read what the inputs are about in a few questions instead of one each."""
         unit.load_cases([one.case_id for one in inputs if type(one) is Submit and one.case_id is not None])
-        unit.load_answers([(one.party, one.key) for one in inputs if type(one) is Submit and one.key])
+        keyed = [one for one in inputs if type(one) is Submit and one.key]
+        unit.load_answers([key for one in keyed for key in repeat.wanted(self, one)])
 
     # --- logs ---
 
@@ -316,12 +315,8 @@ class Engine:
     # --- inputs ---
 
     def _submit(self, unit: Unit, given: Submit) -> Accepted | Refusal:
-        if given.key:
-            stored = unit.answer(given.party, given.key)
-            if stored is not None:
-                if stored.digest != given.digest:
-                    raise ConflictError("this key was used for another request", code="key_reused")
-                return msgspec.structs.replace(_decode_answer(stored.answer), repeated=True)
+        if given.key and (stored := repeat.stored(self, unit, given)) is not None:
+            return stored
         service = self.site.services.get(given.service)
         if service is None:
             raise MalformedError(f"there is no service {given.service!r}", code="unknown_service")
@@ -338,13 +333,15 @@ class Engine:
                 return Refusal("not_found", f"there is no such case: {case_id[:64]}")
             else:
                 case = found[1]
+        unit.next_blind = repeat.blind_of(self.site.blind_secret, given) if given.key else ""
         outcome = self._rules.run(unit, service, case_id, case, command, None)
+        unit.next_blind = ""
         if isinstance(outcome, Refusal):
             return outcome
         decision, message_ids = outcome
         accepted = Accepted(case_id, decision.state, message_ids, decision.answer)
         if given.key:
-            unit.keep_answer(given.party, given.key, given.digest, self.site.encode(accepted))
+            repeat.keep(unit, given, accepted)
         return accepted
 
     def _arrive(self, unit: Unit, given: Arrive) -> Outcome:

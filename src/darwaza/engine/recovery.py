@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from darwaza.engine import forwarding
+from darwaza.engine import forwarding, repeat
 from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
@@ -198,6 +198,8 @@ def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
         forwarding.restore(engine, unit, header, body)
         return
     cause = header.cause_id
+    if cause is None:
+        repeat.keep_given_back(engine, unit, header)
     if cause is not None:
         cause_key = f"{member_of(header.destination)} {cause}"
         if not engine.store.known([cause_key]):

@@ -1,6 +1,7 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
-from darwaza.ports.store import CaseRow, NoticeRow
+from darwaza.ports.store import CaseRow, Changes
 from darwaza.standards.cose import Receipt, build_receipt
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ OWED_MAX = 65_536
 
 SIGNED_KEPT = 256
 """Own notes remembered; those in flight on all lanes are fewer."""
+BLIND_CONTEXT = b"darwaza command blinds v1"
+"""What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
 
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
@@ -47,6 +50,7 @@ class Site:
         services: by name.
         party_known: whether this gateway serves the party of a full address.
         trust: the corridor document in force and those before it.
+        blind_secret: see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
         noticed: sequence of the last notice since this process started, by party.
@@ -56,6 +60,7 @@ class Site:
         owed: what origins are to hear of their messages.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
+        watchers: called with what each commit changed, after it; they neither raise nor take long.
         hop_logs: whose signatures prove the links of a routed message.
     """
 
@@ -85,6 +90,7 @@ class Site:
         self.owed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
+        self.watchers: list[Callable[[Changes], None]] = []
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
@@ -95,6 +101,16 @@ class Site:
 
     encode = staticmethod(encode)
     to_json = staticmethod(to_json)
+
+    def tell(self, changes: Changes) -> None:
+        """Note what a commit changed, and tell the watchers."""
+        self.notice_sequence += len(changes.notices)
+        self.noticed.update({row.party: row.sequence for row in changes.notices})
+        if changes.truncate:
+            # Leaves have moved: a note that was signed over them may be of another history now.
+            self._signed.clear()
+        for watcher in self.watchers:
+            watcher(changes)
 
     def decode_case(self, row: CaseRow) -> Case[Any]:
         """Read a stored case."""
@@ -107,6 +123,7 @@ class Site:
         card = trust.current.card(self.member)
         if card is not None:
             self._keys.follow(card.keys)
+        self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
         self._unseal = None
@@ -195,15 +212,6 @@ class Site:
         through the tiles for each.
         """
         return self._signed.get((origin, note))
-
-    def forget_signed(self) -> None:
-        """Remember no note any more: leaves have moved, so one of them may be of another history now."""
-        self._signed.clear()
-
-    def take_notices(self, rows: Sequence[NoticeRow]) -> None:
-        """Note that a batch's notices are stored."""
-        self.notice_sequence += len(rows)
-        self.noticed.update({row.party: row.sequence for row in rows})
 
     def is_signed(self, origin: str, checkpoint: bytes) -> bool:
         """Whether an own checkpoint carries every signature that is asked for now."""

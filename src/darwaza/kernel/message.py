@@ -42,7 +42,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What every gateway on the way may see. The fields stand in RFC 8785 order: keep them so.
 
     Attributes:
-        blind: 32 lower-case hex digits, random.
+        blind: 32 lower-case hex digits that nobody else can guess (see ``darwaza.engine.repeat``).
         body_bytes: length of the body, 0 to ``BODY_BYTES_MAX``.
         body_digest: SHA-256 of the body, lower-case hex.
         case_id: UUID of the case, the same at every gateway.
