@@ -107,8 +107,6 @@ def test_a_gateway_runs_from_the_wheel(installed: Path, tmp_path: Path, monkeypa
             assert client.send_document(paper, to="UZ/desk")["state"] == "offered"
     finally:
         corridor.close()
-    found: Any = json.loads(
-        python(installed, "-m", "darwaza.entry.cli.main", "fsck", str(corridor.path("PK")), "--json")
-    )
-    assert found == []
-    assert "Usage" in python(installed, "-m", "darwaza.entry.cli.main", "--help")
+    command = ("-m", "darwaza.entry.cli.main")
+    assert json.loads(python(installed, *command, "fsck", str(corridor.path("PK")), "--json")) == []
+    assert "Usage" in python(installed, *command, "--help")
