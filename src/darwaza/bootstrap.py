@@ -34,7 +34,8 @@ from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
 from darwaza.adapters.sqlite.connection import Connect
-from darwaza.adapters.sqlite.file import backup
+from darwaza.adapters.sqlite.file import backup, migrate
+from darwaza.adapters.sqlite.query import migrations
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
@@ -434,6 +435,15 @@ def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
 def backup_store(folder: Path, to: Path) -> None:
     """Copy a gateway's store, while it runs or not."""
     backup(folder / STORE_FILE, to)
+
+
+def migrate_store(folder: Path) -> tuple[int, int]:
+    """Bring the schema of a stopped gateway's store up to date; returns the versions before and after.
+
+    Raises:
+        OperatorError: see ``adapters.sqlite.file.migrate``.
+    """
+    return migrate(folder / STORE_FILE, migrations())
 
 
 def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Finding]:

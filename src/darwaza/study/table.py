@@ -43,6 +43,7 @@ def tables_of(scenario: Scenario, found: Found, spread: Spread) -> dict[str, Any
         "economics": _economics(scenario, found, economics),
         "distribution": _distribution(economics),
         "finance": _finance(found, finance),
+        "risks": {group.id: group.name for group in scenario.groups.values()},
         "tranches": _tranches(scenario, finance),
         "anchors": _anchors(scenario),
         "tornado": [

@@ -1,4 +1,4 @@
-"""darwaza init, serve, party, key, backup, fsck."""
+"""darwaza init, serve, party, key, backup, migrate, fsck."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +9,16 @@ from rich.progress import Progress
 from darwaza.adapters.keyfile.keys import NAMES, write_secret
 from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
 from darwaza.adapters.system.clock import SystemEntropy
-from darwaza.bootstrap import PARTY_FILE, TLS_ROLE, Gateway, backup_store, examine_store, found_gateway, renew_keys
+from darwaza.bootstrap import (
+    PARTY_FILE,
+    TLS_ROLE,
+    Gateway,
+    backup_store,
+    examine_store,
+    found_gateway,
+    migrate_store,
+    renew_keys,
+)
 from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file
@@ -183,6 +192,21 @@ def backup(folder: Path, output: Path, *, as_json: bool) -> None:
     """Copy the store of a gateway, running or not."""
     backup_store(folder, output)
     show_file(output, as_json=as_json)
+
+
+@click.command(name="migrate", epilog="Example: darwaza migrate pk")
+@folder_argument
+@json_option
+@reports_errors
+def migrate_command(folder: Path, *, as_json: bool) -> None:
+    """Bring the store of a stopped gateway to the schema of this program. Make a backup before.
+
+    A gateway whose store has another schema refuses to start and says so. The step is one transaction.
+    """
+    before, after = migrate_store(folder)
+    text = "nothing to do" if before == after else f"migrated from {before}"
+    result = {"before": before, "after": after}
+    show(result, as_json=as_json, human=lambda: console.print(f"{folder}: schema {after}, {text}"))
 
 
 @click.command(epilog="Example: darwaza fsck pk")

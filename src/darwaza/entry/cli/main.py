@@ -9,10 +9,10 @@ from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.crossing import crossing
 from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
-from darwaza.entry.cli.gateway import backup, fsck, init, key, party, serve_command
+from darwaza.entry.cli.gateway import backup, fsck, init, key, migrate_command, party, serve_command
 from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
-from darwaza.entry.cli.money import payments
+from darwaza.entry.cli.payments import payments
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 
@@ -35,6 +35,7 @@ for command in (
     account,
     key,
     backup,
+    migrate_command,
     fsck,
     corridor,
     link,

@@ -24,6 +24,7 @@ from darwaza.study.report.style import (
     label,
     musd,
     percent,
+    two_lines,
 )
 from darwaza.study.result import Result
 
@@ -41,6 +42,10 @@ BENEFIT_NAMES = {
     "outages": "outages\navoided",
     "transit": "through\ntraffic",
 }
+
+
+GIFT_SHOWN = 0.005
+COVER_SHOWN = 5.0
 
 
 def worth(figure: Any, result: Result) -> None:
@@ -150,7 +155,8 @@ def debt(figure: Any, result: Result) -> None:
     tranches = result.tables["tranches"]
     for at, tranche in enumerate(tranches):
         left.barh(at, tranche["usd"] / 1e6, color=SERIES[at], height=0.62)
-        gift = "" if tranche["grant_element"] is None else f", gift {tranche['grant_element']:.0%}"
+        element = tranche["grant_element"] or 0.0
+        gift = f", gift {element:.0%}" if element >= GIFT_SHOWN else ""
         label(left, tranche["usd"] / 1e6, at, f"{musd(tranche['usd'])} ({tranche['share']:.0%}{gift})")
     left.set_yticks(range(len(tranches)), [t["name"] for t in tranches])
     left.invert_yaxis()
@@ -158,15 +164,17 @@ def debt(figure: Any, result: Result) -> None:
     left.set_title("Where the money comes from, million USD")
     left.tick_params(length=0)
     table = result.tables["finance"]
+    floor = table["dscr_covenant"]
     pairs = [(y, d) for y, d in zip(table["years"], table["dscr"], strict=True) if d is not None]
     if pairs:
         years, cover = zip(*pairs, strict=True)
-        shown = np.clip(np.array(cover), -0.5, 5)
-        right.bar(years, shown, color=[GAIN if c >= 1.3 else GOLD if c >= 1 else LOSS for c in cover], width=0.7)  # noqa: PLR2004 - usual covenant
-    right.axhline(1.3, color=INK, lw=1, ls="--")
+        shown = np.clip(np.array(cover), -0.5, COVER_SHOWN)
+        colours = [GAIN if c >= floor else GOLD if c >= 1 else LOSS for c in cover]
+        right.bar(years, shown, color=colours, width=0.7)
+    right.axhline(floor, color=ORANGE, lw=1.4, ls="--")
     right.axhline(1.0, color=RED, lw=1, ls=":")
-    right.text(table["years"][-1] + 0.5, 1.33, "covenant", fontsize=8, ha="right", va="bottom")
-    right.set_title("Cash available over debt service (DSCR)")
+    right.set_title(f"Cash over debt service; dashed: {floor:g}, which lenders ask")
+    right.text(table["years"][-1] + 0.5, -0.62, f"bars end at {COVER_SHOWN:g}", fontsize=8, ha="right", color=MUTED)
     right.tick_params(length=0)
 
 
@@ -275,7 +283,7 @@ def preparation(figure: Any, result: Result) -> None:
             fontsize=8,
         )
         start += base * 0.55
-    axes.set_yticks(range(len(rows)), [f"{row['name']}\n{row['lead']}" for row in rows], fontsize=8)
+    two_lines(axes, [(row["name"], row["lead"]) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("months from the decision (steps overlap; pale: the longest seen elsewhere)")
     axes.tick_params(length=0)
