@@ -18,7 +18,7 @@ LOOK_BACK = timedelta(minutes=5)
 
 ASKED = "payment.asked"
 _ANSWERED = frozenset({"payment.credited", "payment.refused"})
-_ENDED = frozenset({"payment.settled", "payment.rejected"})
+_ENDED = frozenset({"payment.settled", "payment.rejected", "verification.ended"})
 
 
 class Till:
@@ -56,13 +56,16 @@ class Till:
         self._seen.setdefault(bank, self._store.notice_sequence())
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(bank, {})
-        waiting.setdefault(case_id, []).append(future)
+        others = waiting.setdefault(case_id, [])
+        others.append(future)
         try:
             await asyncio.wait_for(future, timeout_s)
         except TimeoutError:
             return False
         finally:
-            waiting.pop(case_id, None)
+            others.remove(future)
+            if not others:
+                waiting.pop(case_id, None)
         return True
 
     def committed(self) -> None:

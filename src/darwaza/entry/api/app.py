@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from darwaza.entry import console
 from darwaza.entry.api import (
+    alias,
     credit,
     crossing,
     diversion,
@@ -20,6 +21,7 @@ from darwaza.entry.api import (
     indicator,
     link,
     market,
+    message,
     paper,
     payment,
     probe,
@@ -46,6 +48,8 @@ ENDPOINTS: Sequence[Endpoint] = (
     *payment.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
+    *alias.ENDPOINTS,
+    *message.ENDPOINTS,
     *recourse.ENDPOINTS,
     *report.ENDPOINTS,
     *evidence.ENDPOINTS,

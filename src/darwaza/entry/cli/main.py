@@ -12,7 +12,7 @@ from darwaza.entry.cli.evidence import evidence
 from darwaza.entry.cli.gateway import backup, fsck, init, key, migrate_command, party, serve_command
 from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
-from darwaza.entry.cli.money import payments
+from darwaza.entry.cli.payments import payments
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 

@@ -1,11 +1,13 @@
 """The table of payments. docs/reference/payments.md shows it as diagrams made from this table.
 
-Three kinds of case share it: markets, movements of FX providers' funds, and payments, which begin as quotes. A payment
-is one case at two gateways, each with the states of its side.
+Six kinds of case share it: markets, movements of FX providers' funds, payments, which begin as quotes, aliases,
+verifications of accounts, and requests to be paid. A payment is one case at two gateways, each with the states of its
+side.
 """
 
 from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.kernel.message import REFUSED
+from darwaza.services.payments.alias import FREE, REGISTERED, AliasRules
 from darwaza.services.payments.destination import DestinationRules
 from darwaza.services.payments.funding import MOVED, FundingRules
 from darwaza.services.payments.market import OPEN, MarketRules
@@ -16,16 +18,22 @@ from darwaza.services.payments.message import (
     ORDER,
     RECALL,
     RELEASED,
+    REQUEST_DECIDED,
+    REQUESTED,
     RESOLVED,
     RETURNED,
     STATUS,
+    VERIFIED,
+    VERIFY,
 )
 from darwaza.services.payments.plan import Directory, Plan
 from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.record import Record
+from darwaza.services.payments.request import RequestRules
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
+from darwaza.services.payments.verification import VerificationRules
 
 NAME = "payments"
 REFUSED_KIND = NAME + REFUSED
@@ -53,6 +61,9 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
         | _source(SourceRules(directory, screen))
         | _destination(DestinationRules(directory, screen))
         | _reversal(ReversalRules(directory))
+        | _alias(AliasRules(directory))
+        | _verification(VerificationRules(directory))
+        | _request(RequestRules(directory))
     )
     return Service(name=NAME, data_type=Record, table=table)
 
@@ -153,3 +164,47 @@ def _reversal(rule: ReversalRules) -> Table:
         table[state, "return"] = Transition(rule.give_back, ("given-back",))
         table[state, restored(RETURNED)] = Transition(rule.restore_returned, ("given-back",))
     return table
+
+
+def _alias(rule: AliasRules) -> Table:
+    return {
+        (NEW, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (REGISTERED, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (FREE, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (REGISTERED, "remove-alias"): Transition(rule.remove, (FREE,)),
+    }
+
+
+def _verification(rule: VerificationRules) -> Table:
+    ends = ("verified", "unverified")
+    return {
+        (NEW, "verify"): Transition(rule.ask, ("verifying",)),
+        ("verifying", VERIFIED): Transition(rule.take_answer, ends),
+        ("verifying", REFUSED_KIND): Transition(rule.take_refused, ends),
+        ("verifying", ELAPSED): Transition(rule.wait_over, ends),
+        ("unverified", VERIFIED): Transition(rule.take_answer, ends),
+        (NEW, VERIFY): Transition(rule.take_question, ("verification-asked", "verification-answered")),
+        ("verification-asked", "answer-verification"): Transition(rule.bank_answers, ("verification-answered",)),
+        ("verification-asked", ELAPSED): Transition(rule.bank_silent, ("verification-answered",)),
+        (NEW, restored(VERIFY)): Transition(rule.restore_question, ("verifying",)),
+        ("verification-asked", restored(VERIFIED)): Transition(rule.restore_answer, ("verification-answered",)),
+    }
+
+
+def _request(rule: RequestRules) -> Table:
+    ends = ("request-accepted", "request-refused")
+    return {
+        (NEW, "request-payment"): Transition(rule.ask, ("requested",)),
+        ("requested", REQUEST_DECIDED): Transition(rule.take_decision, ends),
+        ("requested", REFUSED_KIND): Transition(rule.take_refused, ends),
+        ("requested", ELAPSED): Transition(rule.wait_over, ends),
+        ("request-refused", REQUEST_DECIDED): Transition(rule.take_decision, ends),
+        (NEW, REQUESTED): Transition(rule.take_request, ("request-open",)),
+        ("request-open", "accept-request"): Transition(rule.accept, ("request-agreed",)),
+        ("request-open", "refuse-request"): Transition(rule.refuse, ("request-declined",)),
+        ("request-open", ELAPSED): Transition(rule.silent, ("request-declined",)),
+        (NEW, restored(REQUESTED)): Transition(rule.restore_request, ("requested",)),
+        ("request-open", restored(REQUEST_DECIDED)): Transition(
+            rule.restore_decision, ("request-agreed", "request-declined")
+        ),
+    }

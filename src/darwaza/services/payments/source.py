@@ -15,7 +15,7 @@ import msgspec
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
-from darwaza.kernel.message import GATEWAY_PARTY, Refused, member_of
+from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import check, status
@@ -34,6 +34,7 @@ from darwaza.services.payments.message import (
     Terms,
     Vetted,
     read_order,
+    read_refused,
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
@@ -49,7 +50,6 @@ COMPLIANCE_ROLE = "compliance"
 INQUIRY_FIRST = timedelta(seconds=5)
 INQUIRY_LAST = timedelta(seconds=60)
 """Waits between inquiries double from the first to the last."""
-_decode_refused = msgspec.json.Decoder(Refused).decode
 
 
 class SourceRules:
@@ -252,9 +252,9 @@ class SourceRules:
         if member_of(message.origin) != member_of(case.data.payee_bank):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway refuses")
         try:
-            body = _decode_refused(message.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, str(fault))
+            body = read_refused(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != ORDER:
             return Decision(case.state, case.data, remind_at=_next_wake(case, context))
         reason = reason_of(body.code)
