@@ -6,12 +6,13 @@ from functools import partial
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.engine import routed
 from darwaza.engine.engine import Engine
 from darwaza.errors import ConflictError, MalformedError, SignatureError
 from darwaza.kernel import evidence, instant
 from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_checkpoint
 from darwaza.kernel.corridor import Corridor
-from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, ITEMS_MAX, MESSAGE, RELATED, DocumentRef, Evidence, Item
+from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, HOP, ITEMS_MAX, MESSAGE, RELATED, DocumentRef, Evidence, Item
 from darwaza.kernel.exhibit import signed_by
 from darwaza.kernel.history import keys_of
 from darwaza.kernel.link import only
@@ -66,8 +67,14 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True) -> bytes
             checkpoint signed with a known key covers the message.
     """
     leaf = _find(engine, message_id)
-    items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body)]
-    room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, (items[0],))))
+    items = routed.items(engine, leaf, with_body=with_body)
+    if not items:
+        items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body)]
+    elif items[0].role == HOP:
+        items.insert(
+            0, _item(engine, sent := routed.sent(engine, leaf), _signed(engine, sent), MESSAGE, with_body=with_body)
+        )
+    room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, tuple(items))))
     for other in _related(engine, leaf):
         signed = _best(engine, other)
         if signed is None or not signed.received:

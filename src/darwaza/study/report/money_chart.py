@@ -24,6 +24,7 @@ from darwaza.study.report.style import (
     label,
     musd,
     percent,
+    span,
     two_lines,
 )
 from darwaza.study.result import Result
@@ -199,6 +200,36 @@ def tornado(figure: Any, result: Result) -> None:
     axes.set_xlabel(
         f"net present value to the economy, million USD (base {musd(base * 1e6)}; grey figures: the factor, or years)"
     )
+
+
+INFLUENCES_SHOWN = 12
+
+
+def influence(figure: Any, result: Result) -> None:
+    """The assumptions that move the result most, told apart by how far they can be trusted."""
+    known = {row["path"]: row for row in result.tables["assumptions"]}
+    rows = result.tables["influence"][:INFLUENCES_SHOWN]
+    axes = figure.add_axes((0.3, 0.12, 0.66, 0.8))
+    base = result.tables["economics"]["enpv"] / 1e6
+    for at, row in enumerate(rows):
+        ends = row["enpv_low"] / 1e6, row["enpv_high"] / 1e6
+        judged = known[row["path"]]["confidence"] == "judgement"
+        axes.barh(at, max(ends) - min(ends), left=min(ends), color=ORANGE if judged else BLUE, height=0.6)
+        for end, name in zip(ends, ("low", "high"), strict=True):
+            label(axes, end, at, name, side="right" if end == max(ends) else "left", fontsize=7.5, color=MUTED)
+    pairs = []
+    for row in rows:
+        value = known[row["path"]]
+        pairs.append((row["path"], f"{span(value['low'], value['high'], value['unit'])}, {value['confidence']}"))
+    two_lines(axes, pairs)
+    axes.axvline(base, color=INK, lw=1.2)
+    axes.axvline(0, color=RED, lw=1, ls=":")
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.margins(x=0.08)
+    axes.tick_params(length=0)
+    axes.set_xlabel(f"net present value to the economy, million USD (base ${base:,.0f}m)")
+    handles = [Line2D([], [], color=BLUE, lw=6), Line2D([], [], color=ORANGE, lw=6)]
+    figure.legend(handles, ["published, derived or weak source", "judgement"], loc="upper right", ncols=2)
 
 
 def uncertainty(figure: Any, result: Result) -> None:

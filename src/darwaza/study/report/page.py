@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from darwaza.study.report import map_chart, money_chart, network_chart
-from darwaza.study.report.style import chance, gbps, hours, musd, percent
+from darwaza.study.report.style import PRICE_PER_MBPS_MONTH, chance, gbps, hours, musd, percent
 from darwaza.study.report.summary import (
-    PRICE_PER_MBPS_MONTH,
     cause_name,
     link_name,
     name_of,
@@ -229,6 +228,21 @@ def _tornado(result: Result) -> str:
     )
 
 
+def _influence(result: Result) -> str:
+    rows = result.tables["influence"]
+    if not rows:
+        return "No value with a range acts on money directly."
+    trust = {row["path"]: row["confidence"] for row in result.tables["assumptions"]}
+    top = rows[: money_chart.INFLUENCES_SHOWN]
+    guessed = sum(1 for row in top if trust[row["path"]] == "judgement")
+    negative = sum(1 for row in rows if min(row["enpv_low"], row["enpv_high"]) < 0)
+    text = (
+        f"Of the {len(top)} assumptions that move it most, {guessed} are judgements: replace those first. "
+        f"'{top[0]['path']}' leads. "
+    )
+    return text + (f"{negative} alone can turn the gain into a loss." if negative else "None alone makes it a loss.")
+
+
 def _uncertainty(result: Result) -> str:
     spread = result.tables["spread"]
     return (
@@ -392,6 +406,16 @@ QUESTIONS = (
         money_chart.tornado,
         4.2,
         "Each risk alone from its low to its high; all else at base.",
+        ("economics.enpv",),
+    ),
+    Question(
+        "influence",
+        "Which assumptions carry the result?",
+        _influence,
+        money_chart.influence,
+        5.2,
+        "Each number alone from its low to its high, design and routes kept. Numbers that would change what is built "
+        "are left out here; compare two scenarios for those.",
         ("economics.enpv",),
     ),
     Question(

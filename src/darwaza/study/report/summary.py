@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from darwaza.study.report.style import chance, gbps, hours, musd, percent
+from darwaza.study.report.style import PRICE_PER_MBPS_MONTH, chance, gbps, hours, musd, percent
 from darwaza.study.result import Result
 
-PRICE_PER_MBPS_MONTH = 12_000.0
-"""USD/(Gbit/s)/year in one USD/(Mbit/s)/month."""
 LIKELY = 0.9
 """From this chance on the answer is yes without a condition."""
 KINDS = {
