@@ -165,8 +165,7 @@ def sculpt(cash: Array, rate: float) -> Array:
         middle = (low + high) / 2
         low, high = (middle, high) if repaid(middle)[1] > 0 else (low, middle)
     found, _ = repaid(high)
-    found[-1] += 1.0 - found.sum()
-    return found
+    return np.asarray(found / found.sum())
 
 
 def sculpted_shapes(scenario: Scenario, available: Array, debts: Mapping[str, Debt], capex: Array) -> dict[str, Array]:

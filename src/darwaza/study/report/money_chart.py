@@ -27,6 +27,7 @@ from darwaza.study.report.style import (
     span,
     two_lines,
 )
+from darwaza.study.report.summary import value_name
 from darwaza.study.result import Result
 
 GROUP_NAMES = {
@@ -209,7 +210,7 @@ def influence(figure: Any, result: Result) -> None:
     """The assumptions that move the result most, told apart by how far they can be trusted."""
     known = {row["path"]: row for row in result.tables["assumptions"]}
     rows = result.tables["influence"][:INFLUENCES_SHOWN]
-    axes = figure.add_axes((0.3, 0.12, 0.66, 0.8))
+    axes = figure.add_axes((0.34, 0.12, 0.63, 0.8))
     base = result.tables["economics"]["enpv"] / 1e6
     for at, row in enumerate(rows):
         ends = row["enpv_low"] / 1e6, row["enpv_high"] / 1e6
@@ -220,7 +221,12 @@ def influence(figure: Any, result: Result) -> None:
     pairs = []
     for row in rows:
         value = known[row["path"]]
-        pairs.append((row["path"], f"{span(value['low'], value['high'], value['unit'])}, {value['confidence']}"))
+        pairs.append(
+            (
+                value_name(result, row["path"]),
+                f"{span(value['low'], value['high'], value['unit'])}, {value['confidence']}",
+            )
+        )
     two_lines(axes, pairs)
     axes.axvline(base, color=INK, lw=1.2)
     axes.axvline(0, color=RED, lw=1, ls=":")
@@ -249,7 +255,7 @@ def uncertainty(figure: Any, result: Result) -> None:
         axes.axvline(0, color=INK, lw=1)
         middle = spread[key]["p50"] / 1e6
         axes.axvline(middle, color=INK, lw=1, ls="--")
-        axes.text(middle, counts.max() * 1.03, f"median {musd(middle * 1e6)}", ha="center", fontsize=8.5)
+        label(axes, middle, counts.max() * 1.04, f"median {musd(middle * 1e6)}")
         axes.set_title(f"{title}: positive in {chance(share)}", pad=16)
         axes.set_yticks([])
         axes.set_xlabel("million USD")

@@ -16,6 +16,7 @@ from darwaza.study.report.summary import (
     name_of,
     plan_of,
     totals,
+    value_name,
     where,
 )
 from darwaza.study.result import Result
@@ -238,7 +239,7 @@ def _influence(result: Result) -> str:
     negative = sum(1 for row in rows if min(row["enpv_low"], row["enpv_high"]) < 0)
     text = (
         f"Of the {len(top)} assumptions that move it most, {guessed} are judgements: replace those first. "
-        f"'{top[0]['path']}' leads. "
+        f"Strongest is '{value_name(result, top[0]['path'])}'. "
     )
     return text + (f"{negative} alone can turn the gain into a loss." if negative else "None alone makes it a loss.")
 
@@ -256,7 +257,7 @@ def _switching(result: Result) -> str:
     values = result.tables["switching"]
     parts = []
     if values["capex"] is not None:
-        parts.append(f"building cost may rise by {values['capex']:.0%}")
+        parts.append(f"building may be {1 + values['capex']:.1f} times as dear")
     if values["benefit"] is not None:
         parts.append(f"benefits may be {-values['benefit']:.0%} smaller")
     return (

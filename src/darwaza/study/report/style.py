@@ -139,10 +139,12 @@ PRICE_PER_MBPS_MONTH = 12_000.0
 
 def span(low: float, high: float, unit: str) -> str:
     """A range in the units its readers use: prices a Mbit/s and month, shares in percent, money in thousands."""
+    if unit == "1" and 0 <= low <= high <= 1:
+        return f"{low:.0%} to {high:.0%}"
     factor, sign, tail = {
         "USD/(Gbit/s)/year": (1 / PRICE_PER_MBPS_MONTH, "$", " a Mbit/s a month"),
         "1": (1.0, "", ""),
-        "1/year": (100.0, "", " % a year"),
+        "1/year": (100.0, "", "% a year"),
         "USD/km": (1e-3, "$", "k/km"),
         "USD": (1e-3, "$", "k"),
         "USD/year": (1e-6, "$", "m a year"),
