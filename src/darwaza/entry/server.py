@@ -11,6 +11,7 @@ from darwaza.engine.loop import Loop
 from darwaza.entry.clerk import Clerk, ClerkTask
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
+from darwaza.entry.retention import keep_forgetting
 from darwaza.entry.till import Till
 from darwaza.entry.webhook import Caller
 from darwaza.kernel.batch import Batch
@@ -120,6 +121,8 @@ class Server:
         if screening is not None:
             examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)
             tasks.append(asyncio.create_task(examiner.run()))
+        if (days := self.gateway.config.keep_bodies_days) > 0:
+            tasks.append(asyncio.create_task(keep_forgetting(self.submit, days)))
         try:
             # Helpers end only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

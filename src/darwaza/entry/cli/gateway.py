@@ -1,4 +1,4 @@
-"""darwaza init, serve, party, key, backup, migrate, fsck."""
+"""darwaza init, serve, party, key, backup, migrate, forget, fsck."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file
 from darwaza.entry.journal import set_up
+from darwaza.entry.retention import forget_bodies
 from darwaza.entry.serve import serve
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
@@ -209,6 +210,29 @@ def migrate_command(folder: Path, *, as_json: bool) -> None:
     text = "nothing to do" if before == after else f"migrated from {before}"
     result = {"before": before, "after": after}
     show(result, as_json=as_json, human=lambda: console.print(f"{folder}: schema {after}, {text}"))
+
+
+@click.command(epilog="Example: darwaza forget pk --days 3650 --dry-run")
+@folder_argument
+@click.option("--days", type=click.IntRange(1, 36_500), required=True, help="Leave alone what changed in this time.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@json_option
+@reports_errors
+def forget(folder: Path, days: int, *, dry_run: bool, as_json: bool) -> None:
+    """Forget the bodies of cases that ended long ago, in the store of a stopped gateway.
+
+    Headers, logs, receipts and proofs stay. A running gateway does the same by itself with keep_bodies_days.
+    """
+    gateway = Gateway(folder)
+    try:
+        with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
+            task = progress.add_task("looking", total=None)
+            done = forget_bodies(gateway, days, dry_run=dry_run, progress=lambda _: progress.advance(task))
+    finally:
+        gateway.close()
+    word = "could be forgotten" if dry_run else "forgotten"
+    result = {"bodies": done.bodies, "bytes": done.bytes, "dry_run": dry_run}
+    show(result, as_json=as_json, human=lambda: console.print(f"{done.bodies:,} bodies, {done.bytes:,} bytes {word}"))
 
 
 @click.command(epilog="Example: darwaza fsck pk")
