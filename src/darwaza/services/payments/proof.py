@@ -31,6 +31,9 @@ _STEPS: Final = {
     RETURNED: "gave it back",
 }
 
+_RANK: Final = {ORDER: 0, STATUS: 1, DECIDED: 2}
+"""Of messages made in the same millisecond, that which the next one answers comes first."""
+
 
 class Step(msgspec.Struct, frozen=True):
     """One message of the payment.
@@ -83,7 +86,7 @@ def prove(messages: Iterable[tuple[Header, bytes | None]]) -> Proof:
     Raises:
         MalformedError: ``payment_unproven``: there is no order with its body among them, or it cannot be read.
     """
-    found = sorted(messages, key=lambda one: (one[0].created_at, one[0].kind != ORDER))
+    found = sorted(messages, key=lambda one: (one[0].created_at, _RANK.get(one[0].kind, len(_RANK))))
     order = next(((header, body) for header, body in found if header.kind == ORDER and body is not None), None)
     if order is None:
         raise _unproven("there is no order of a payment, with its body, in the file")
