@@ -13,6 +13,7 @@ from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
 from darwaza.entry.retention import keep_forgetting
 from darwaza.entry.till import Till
+from darwaza.entry.webhook import Caller
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
 
@@ -114,7 +115,8 @@ class Server:
         """
         clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
         running = asyncio.create_task(self.loop.run())
-        tasks = [running, clerk]
+        caller = Caller(self.gateway, self.gateway.webhook(), self.submit, self.changed)
+        tasks = [running, clerk, asyncio.create_task(caller.run())]
         screening = self.gateway.screening()
         if screening is not None:
             examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)

@@ -79,12 +79,13 @@ def party() -> None:
     """Who is served by a gateway: agencies, banks, carriers, operators, auditors."""
 
 
-def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int) -> str:
+def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int, webhook: str = "") -> str:
     parties = PartyFile(folder / PARTY_FILE)
     token, digest = new_token(SystemEntropy())
     held = {one.name: one for one in parties.all()}.get(name)
     tokens = (*held.tokens, digest) if held else (digest,)
-    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about))
+    webhook = webhook or (held.webhook if held else "")
+    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about, webhook))
     return token
 
 
@@ -102,16 +103,17 @@ def _keep_token(folder: Path, name: str, token: str) -> Path:
 @click.option("--role", "roles", multiple=True, help="What it may do; may be given several times.")
 @click.option("--about", default="", help="For people.")
 @click.option("--rate", default=REQUESTS_PER_S_MAX, show_default=True, help="Requests a second.")
+@click.option("--webhook", default="", help="Address its notices are posted to: https://…")
 @click.option(
     "--keep", is_flag=True, help="Also keep the token in the gateway's folder, for --as NAME on this machine."
 )
 @json_option
 @reports_errors
 def add_party(
-    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, *, keep: bool, as_json: bool
+    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, webhook: str, *, keep: bool, as_json: bool
 ) -> None:
     """Add a party, or give one another token. The token is shown once; only its digest is stored."""
-    token = _add_party(folder, name, frozenset(roles), about, rate)
+    token = _add_party(folder, name, frozenset(roles), about, rate, webhook)
     if keep:
         _keep_token(folder, name, token)
     show({"name": name, "token": token}, as_json=as_json, human=lambda: console.print(f"{name}: {token}"))
@@ -148,7 +150,7 @@ def revoke(folder: Path, name: str, *, as_json: bool) -> None:
     held = {one.name: one for one in parties.all()}.get(name)
     if held is None:
         raise click.UsageError(f"there is no party {name!r}")
-    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about))
+    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about, held.webhook))
     revoked = {"name": name, "revoked": len(held.tokens)}
     show(revoked, as_json=as_json, human=lambda: console.print(f"{name}: {len(held.tokens)} token(s) taken back"))
 
