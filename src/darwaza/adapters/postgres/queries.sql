@@ -331,4 +331,5 @@ WITH RECURSIVE asked AS (
 )
 SELECT t.sequence, t.id, t.phase, t.debit_account, t.credit_account, t.asset, t.amount_minor, t.released_minor,
     t.hold_id, t.expires_at, t.case_id, t.reference, t.applied_at, t.debit_before, t.credit_before
-FROM chain JOIN transfer t ON t.sequence = chain.sequence ORDER BY chain.number;
+FROM asked, chain JOIN transfer t ON t.sequence = chain.sequence WHERE chain.number <= asked.items_max
+ORDER BY chain.number;

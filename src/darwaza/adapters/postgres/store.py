@@ -45,7 +45,10 @@ class PostgresStore:
 
     Attributes:
         url: of the database, ``postgresql://…``; the first schema of its search path is the store.
+        version: of its schema.
     """
+
+    version = SCHEMA_VERSION
 
     def __init__(self, url: str) -> None:
         """Open an existing store.
