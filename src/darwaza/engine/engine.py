@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
-from darwaza.engine import arrival, recovery, repeat, reporting, testimony
+from darwaza.engine import arrival, recovery, repeat, reporting, retention, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -23,6 +23,7 @@ from darwaza.engine.intake import (
     Attest,
     Delivered,
     Expose,
+    Forget,
     Given,
     Keep,
     Outcome,
@@ -77,7 +78,6 @@ class Engine:
         logs: by id, as committed.
         commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
-        watch: called with what each commit changed, after it; neither raises nor takes long.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -169,7 +169,6 @@ class Engine:
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.tell(changes)
-        self.site.notice_sequence += len(changes.notices)
         self.site.ledger_end = unit.ledger_end
         self.commands_given_back |= repeat.META in changes.meta
         if changes.given_back or changes.given_back_used:
@@ -351,16 +350,14 @@ class Engine:
     def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
         log = self.own_log(unit, given.origin)
         cosigner = self.site.trust.cosigner(log.row.reader)
-        read_tile = self.tile_reader(unit, log)
-        held_size, held_root = log.row.size, log.frontier.root
 
         def root(size: int) -> bytes:
-            if size > held_size:
+            if size > log.row.size:
                 raise ConflictError("the checkpoint is past this log's end", code="checkpoint_not_ours")
-            return held_root() if size == held_size else root_at(size, read_tile)
+            return self.site.signed_root(given.origin, given.note) or root_at(size, self.tile_reader(unit, log))
 
         sent = given.note
-        if sent != log.row.checkpoint:
+        if sent != log.row.checkpoint and self.site.signed_root(given.origin, sent) is None:
             # It came back with the answer, by file: only what we truly signed is kept.
             verifiers = self.site.trust.author_verifiers(given.origin, past=True)
             _, signed = read_checkpoint(sent, origin=given.origin, verifiers=verifiers, required=frozenset())
@@ -386,14 +383,8 @@ class Engine:
         unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         return Delivered(log.row.cosigned_size)
 
-    def _settle(self, unit: Unit, given: Settle) -> Outcome:
-        return recovery.settle(self, unit, given)
-
     def _take_back(self, unit: Unit, given: TakeBack) -> Outcome:
         return recovery.take_back(self, self._rules, unit, given.batch)
-
-    def _accept_fork(self, unit: Unit, given: AcceptFork) -> Outcome:
-        return recovery.accept_fork(self, unit, given)
 
     def _expose(self, unit: Unit, given: Expose) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -467,15 +458,16 @@ class Engine:
         Arrive: _arrive,
         Acknowledge: _acknowledge,
         Attest: _attest,
-        Settle: _settle,
+        Settle: recovery.settle,
         TakeBack: _take_back,
-        AcceptFork: _accept_fork,
+        AcceptFork: recovery.accept_fork,
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
         PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
+        Forget: retention.forget,
         Reroute: _reroute,
         Report: _report,
         Keep: _keep,

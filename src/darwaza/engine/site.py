@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OWED_MAX = 65_536
 """Reports kept in memory; of more the oldest are forgotten."""
 
+SIGNED_KEPT = 256
+"""Own notes remembered; those in flight on all lanes are fewer."""
 BLIND_CONTEXT = b"darwaza command blinds v1"
 """What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
 
@@ -51,6 +53,7 @@ class Site:
         blind_secret: see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
+        noticed: sequence of the last notice since this process started, by party.
         ledger_end: where the stored ledger ends.
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
@@ -79,6 +82,8 @@ class Site:
         self.party_known = party_known
         self.heard: set[int] = set()
         self.notice_sequence = 0
+        self.noticed: dict[str, int] = {}
+        self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
         self.routing = Routing(member)
         self.fleet = Fleet()
@@ -98,7 +103,12 @@ class Site:
     to_json = staticmethod(to_json)
 
     def tell(self, changes: Changes) -> None:
-        """Tell the watchers what a commit changed."""
+        """Note what a commit changed, and tell the watchers."""
+        self.notice_sequence += len(changes.notices)
+        self.noticed.update({row.party: row.sequence for row in changes.notices})
+        if changes.truncate:
+            # Leaves have moved: a note that was signed over them may be of another history now.
+            self._signed.clear()
         for watcher in self.watchers:
             watcher(changes)
 
@@ -190,7 +200,19 @@ class Site:
         signers = self._signers.get(origin)
         if signers is None:
             signers = self._signers[origin] = self._make_signers(origin)
-        return format_note(signed(Checkpoint(origin, size, root).text, *signers))
+        note = format_note(signed(Checkpoint(origin, size, root).text, *signers))
+        self._signed[origin, note] = root
+        if len(self._signed) > SIGNED_KEPT:
+            del self._signed[next(iter(self._signed))]
+        return note
+
+    def signed_root(self, origin: str, note: bytes) -> bytes | None:
+        """The root under a note of an own log that was signed here a moment ago; None when that is not remembered.
+
+        Acknowledgements come under notes of the last second: remembering them saves a signature check and a walk
+        through the tiles for each.
+        """
+        return self._signed.get((origin, note))
 
     def is_signed(self, origin: str, checkpoint: bytes) -> bool:
         """Whether an own checkpoint carries every signature that is asked for now."""

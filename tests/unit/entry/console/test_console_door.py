@@ -1,6 +1,8 @@
 """The door: who comes in, how long, from where, and what every answer carries."""
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 
 import pytest
 from tests.unit.entry.console.people import PASSWORD, Browser, add_account
@@ -160,10 +162,23 @@ def test_every_answer_has_its_headers_and_nothing_inline(gateway):
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["x-frame-options"] == "DENY"
             assert "cache-control" in answer.headers
-            if browser.page is not None and path != "/console/verify/page":
+            if browser.page is not None and path != "/console/verify":
                 assert not browser.page.xpath("//*[@style] | //style | //script[not(@src)] | //*[@onclick] | //base")
                 for source in browser.page.xpath("//script/@src | //link/@href | //img/@src"):
                     assert source.startswith(("/console/", "data:")), source
+
+
+def test_the_page_that_verifies_runs_only_the_script_its_policy_names(gateway):
+    """One file with its script and style inside, each named by its digest; nothing in the data can end its element."""
+    browser = Browser(gateway)
+    answer = browser.get("/console/verify")
+    policy = answer.headers["content-security-policy"]
+    assert browser.page.xpath("//meta[@http-equiv]/@content")[0] in policy
+    for text in browser.page.xpath("//script[@type='module']/text() | //style/text()"):
+        assert f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" in policy
+    assert len(browser.page.xpath("//script")) == 2
+    given = json.loads(browser.page.xpath("//script[@id='given']/text()")[0])
+    assert given["documents"]
 
 
 def test_what_needs_a_role_is_closed_without_it(gateway):

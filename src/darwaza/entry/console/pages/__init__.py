@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 
 from darwaza.entry.console.page import Page
-from darwaza.entry.console.pages import consignment, crossing, document, door, keeper, movement, office, overview, trip
+from darwaza.entry.console.pages import (
+    consignment,
+    crossing,
+    document,
+    door,
+    keeper,
+    movement,
+    office,
+    overview,
+    trip,
+    verify,
+)
 
 PAGES: Sequence[Page] = (
     *door.PAGES,
@@ -15,4 +26,5 @@ PAGES: Sequence[Page] = (
     *document.PAGES,
     *trip.PAGES,
     *keeper.PAGES,
+    *verify.PAGES,
 )
