@@ -71,7 +71,7 @@ async def drain(call: Call) -> RoutesView | DarwazaError:
         return outcome
     loop = call.server.loop
     loop.watch.drain(drained=call.body.drained)
-    loop.news.set()
+    loop.news.ring()
     return view_routes(call.server.gateway.engine, loop.watch)
 
 

@@ -17,7 +17,7 @@ import msgspec
 import uvloop
 
 from darwaza.adapters.sqlite.store import SqliteStore
-from darwaza.bootstrap import KEY_FOLDER, STORE_FILE, profile_folder
+from darwaza.bootstrap import KEY_FOLDER, profile_folder
 from darwaza.entry.bench import load
 from darwaza.entry.bench.relay import choose_ms, relay_per_s
 from darwaza.entry.local import LocalCorridor
@@ -26,6 +26,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.message import decode_header
 from darwaza.kernel.relay import decode_envelope
 from darwaza.kernel.trail import RELAY_KIND
+from darwaza.storage import STORE_FILE
 
 ORIGIN, DESTINATION, POLICY = "KZ", "PK", "avoid CN"
 PACED_PER_S = 50
