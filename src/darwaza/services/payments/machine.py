@@ -26,6 +26,7 @@ from darwaza.services.payments.record import Record
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
+from darwaza.standards.charge import CHARGES, due_fact
 
 NAME = "payments"
 REFUSED_KIND = NAME + REFUSED
@@ -120,6 +121,9 @@ def _destination(rule: DestinationRules) -> Table:
         ("asked", "reject"): Transition(rule.reject, ("refused",)),
         ("asked", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
+    }
+    table |= {
+        ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
     }
     for state in ("screened", "asked", "accepted"):
         table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))

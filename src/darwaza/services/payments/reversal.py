@@ -17,7 +17,7 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Move
 from darwaza.ledger.rate import Rate, rate_from_text, to_destination
-from darwaza.services.payments import investigation
+from darwaza.services.payments import charge, investigation
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import (
     RECALL,
@@ -184,7 +184,8 @@ class ReversalRules:
         body = investigation.write_return(payment, case_id, reason, amount, own, made_at)
         draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
-        return Decision("given-back", back, transfers=(move,), messages=(draft,))
+        facts = charge.given_back(payment, context)
+        return Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts)
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""
