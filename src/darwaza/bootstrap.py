@@ -7,8 +7,11 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    accounts.json     who signs in to the console; beside it the console's sessions and its audit trail
+    routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
+    lists/            names that payments are screened against (``services.payments.lists``); may be absent
     darwaza.db        everything the gateway knows
 """
 
@@ -25,12 +28,15 @@ from urllib.parse import urlsplit
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from darwaza.adapters.http.screening import HttpScreening
 from darwaza.adapters.http.transport import HttpTransport
+from darwaza.adapters.http.webhook import HttpWebhook
 from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
 from darwaza.adapters.sqlite.connection import Connect
-from darwaza.adapters.sqlite.file import backup
+from darwaza.adapters.sqlite.file import backup, migrate
+from darwaza.adapters.sqlite.query import migrations
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
@@ -38,8 +44,10 @@ from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import Finding, examine
 from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.loop import Loop
+from darwaza.engine.probe import LinkTerms
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
+from darwaza.engine.watch import DRAINED, KEPT, Watch
 from darwaza.errors import DarwazaError, MessageError, OperatorError
 from darwaza.kernel.history import History
 from darwaza.kernel.machine import Refusal, Service
@@ -47,8 +55,10 @@ from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
 from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
 from darwaza.services import documents, payments
+from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
 from darwaza.services.payments.planfile import NO_PLAN, load_plan
+from darwaza.services.payments.screening import Screener, names_listed, nobody_listed, then_later
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.crossing import load_register
 from darwaza.services.transit.hs import load_hs
@@ -66,7 +76,10 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ACCOUNT_FILE = "accounts.json"
+ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
+LIST_FOLDER = "lists"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
@@ -105,9 +118,24 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OperatorError(f"{path} is not TOML: {fault}", code="register_wrong") from fault
 
 
-def services_of(reference: Reference, plan: Plan) -> tuple[Service, ...]:
+def services_of(reference: Reference, plan: Plan, screen: Screener = nobody_listed) -> tuple[Service, ...]:
     """Return every service of a gateway with these data."""
-    return (*SERVICES, payments.service(plan), *transit_services(reference))
+    return (*SERVICES, payments.service(plan, screen), *transit_services(reference))
+
+
+def read_lists(folder: Path) -> Screener:
+    """Make a screener of the lists in a gateway's folder; one that knows nobody when there are none.
+
+    Raises:
+        OperatorError: ``list_wrong``, ``list_missing``.
+    """
+    listed = []
+    for path in sorted((folder / LIST_FOLDER).glob("*")):
+        try:
+            listed += read_list(path.name, path.read_bytes())
+        except OSError as fault:
+            raise OperatorError(f"{path} cannot be read: {fault.strerror}", code="list_missing") from fault
+    return names_listed(listed) if listed else nobody_listed
 
 
 def read_plan(folder: Path) -> Plan:
@@ -118,6 +146,18 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN_FILE
     return load_plan(_read_toml(path)) if path.exists() else NO_PLAN
+
+
+class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator says about routing, in ``routing.toml``.
+
+    Attributes:
+        home_rules: what may be done with this member's data and its gateway, see ``kernel.locality``.
+        links: terms of the own links, by neighbour.
+    """
+
+    home_rules: str = ""
+    links: dict[str, LinkTerms] = {}
 
 
 class Gateway:
@@ -132,6 +172,7 @@ class Gateway:
         risk: rules by which its customs inspects; none without a ``risk.toml``.
         directory: who takes part in payments; nobody without a ``payments.toml``.
         engine: what decides and remembers.
+        watch: what watches its links.
     """
 
     def __init__(self, folder: Path, *, clock: Clock | None = None, connect: Connect = sqlite3.connect) -> None:
@@ -160,6 +201,7 @@ class Gateway:
         self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
+            self.watch = self._watch()
             self._open_accounts()
         except BaseException:
             self._store.close()
@@ -176,10 +218,22 @@ class Gateway:
             keys=self.keys,
             clock=self.clock,
             entropy=self.entropy,
-            services=services_of(self.reference, self.directory.plan),
+            services=services_of(self.reference, self.directory.plan, self._screener()),
             party_known=self._party_known,
             trust=trust,
         )
+
+    def _screener(self) -> Screener:
+        listed = read_lists(self.folder)
+        return then_later(listed) if self.config.screener_url else listed
+
+    def screening(self) -> HttpScreening | None:
+        """The screener outside the gateway, if it has one."""
+        return HttpScreening(self.config.screener_url) if self.config.screener_url else None
+
+    def webhook(self) -> HttpWebhook:
+        """Calls parties at their addresses."""
+        return HttpWebhook()
 
     def _open_accounts(self) -> None:
         """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""
@@ -224,7 +278,22 @@ class Gateway:
     def loop(self, transport: HttpTransport) -> Loop:
         """The engine inside the running asyncio program."""
         asyncio.get_running_loop()
-        return Loop(self.engine, transport)
+        return Loop(self.engine, transport, self.watch)
+
+    def _watch(self) -> Watch:
+        """What watches the links, with what the operator says of them in ``routing.toml``."""
+        file = self.folder / ROUTING_FILE
+        try:
+            said = msgspec.convert(_read_toml(file) if file.exists() else {}, RoutingConfig)
+            return Watch(
+                self.engine.site,
+                terms=said.links,
+                home=said.home_rules if file.exists() else None,
+                kept=self._store.meta(KEPT),
+                drained=self._store.meta(DRAINED) == b"1",
+            )
+        except (msgspec.ValidationError, MessageError) as fault:
+            raise OperatorError(f"{file}: {fault}", code="routing_wrong") from fault
 
     def tls(self) -> ssl.SSLContext:
         """How the gateway shows itself to whoever connects."""
@@ -371,6 +440,15 @@ def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
 def backup_store(folder: Path, to: Path) -> None:
     """Copy a gateway's store, while it runs or not."""
     backup(folder / STORE_FILE, to)
+
+
+def migrate_store(folder: Path) -> tuple[int, int]:
+    """Bring the schema of a stopped gateway's store up to date; returns the versions before and after.
+
+    Raises:
+        OperatorError: see ``adapters.sqlite.file.migrate``.
+    """
+    return migrate(folder / STORE_FILE, migrations())
 
 
 def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Finding]:

@@ -211,10 +211,44 @@ class Report(msgspec.Struct, frozen=True):
     """Tell origins what became of their messages. Outcome: how many were told of, an int."""
 
 
+class Keep(msgspec.Struct, frozen=True):
+    """Small named values that must outlive a restart. Outcome: how many, an int."""
+
+    values: dict[str, bytes]
+
+
 class Resume(msgspec.Struct, frozen=True):
     """An operator lets a halted log go on. Outcome: ``Delivered`` or an error."""
 
     origin: str
+
+
+class Forget(msgspec.Struct, frozen=True):
+    """Forget bodies of cases that ended long ago, one page of cases at a time. Outcome: ``Forgotten``.
+
+    Attributes:
+        days: a case that changed within so many days is left alone.
+        after: id of the last case of the former page; "" to begin.
+        dry_run: only count.
+    """
+
+    days: int
+    after: str = ""
+    dry_run: bool = False
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """What one page came to.
+
+    Attributes:
+        after: where the next page begins; None when this was the last.
+        bodies: forgotten, or to be.
+        bytes: their length.
+    """
+
+    after: str | None
+    bodies: int
+    bytes: int
 
 
 Given = (
@@ -231,8 +265,10 @@ Given = (
     | PlaceOrders
     | Adopt
     | Resume
+    | Forget
     | Reroute
     | Report
+    | Keep
 )
 Outcome = Any
 """The outcome named at the input, or a ``DarwazaError`` as a value."""

@@ -12,16 +12,22 @@ from typing import Any
 import structlog
 
 from darwaza import config
+from darwaza.engine.bell import Bell
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import Engine
-from darwaza.engine.intake import Given, Outcome, Wake
+from darwaza.engine.intake import Given, Keep, Outcome, Report, Reroute, Wake
+from darwaza.engine.watch import KEPT, Watch
 from darwaza.errors import DarwazaError, FatalError, PushbackError
-from darwaza.ports.transport import AskWitness, Errand, Reply, Transport
+from darwaza.ports.transport import AskWitness, Errand, Probe, ProbeReply, Reply, Transport
 
 log = structlog.get_logger("darwaza.engine")
 
 QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
+PROBE_LOOK_S = 0.1
+"""The watch is asked so often what is to be probed."""
+REPORT_GATHER_S = 0.03
+"""So long reports to origins gather before they go together."""
 
 
 class Loop:
@@ -30,11 +36,14 @@ class Loop:
     Attributes:
         engine: what it runs.
         courier: what carries its logs.
+        watch: what watches its links.
+        news: rung when the watch should be asked at once what is to be probed.
         failed: done, with the error, when the process must stop.
     """
 
-    def __init__(self, engine: Engine, transport: Transport) -> None:
+    def __init__(self, engine: Engine, transport: Transport, watch: Watch) -> None:
         self.engine = engine
+        self.watch = watch
         self.courier = Courier(engine)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
@@ -42,7 +51,8 @@ class Loop:
         self._queue_bytes = 0
         self._scheduled = False
         self._ended_s = 0.0
-        self._wakeup = asyncio.Event()
+        self._wakeup = Bell()
+        self.news = Bell()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
         self.batches = 0
@@ -92,7 +102,7 @@ class Loop:
         if self._queue and not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._run_batch)
-        self._wakeup.set()
+        self._wakeup.ring()
         for listener in self._listeners:
             listener()
 
@@ -117,6 +127,7 @@ class Loop:
             FatalError: the process must stop.
         """
         jobs: list[Coroutine[Any, Any, None]] = [self._carry(), self._wake(), self._maintain()]
+        jobs += [self._probe(), self._follow_routes()]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             await asyncio.wait([self.failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -131,15 +142,11 @@ class Loop:
     async def _carry(self) -> None:
         clock = self.engine.site.clock
         while True:
-            self._wakeup.clear()
             for errand in self.courier.errands(clock.monotonic_s()):
                 task = asyncio.create_task(self._run_errand(errand))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            try:
-                await asyncio.wait_for(self._wakeup.wait(), self.courier.pause_s())
-            except TimeoutError:
-                continue
+            await self._wakeup.wait(self.courier.pause_s())
 
     async def _run_errand(self, errand: Errand) -> None:
         clock = self.engine.site.clock
@@ -159,7 +166,49 @@ class Loop:
             except PushbackError as full:
                 outcome = full
             self.courier.decided(errand, outcome, clock.monotonic_s())
-        self._wakeup.set()
+        self._wakeup.ring()
+
+    async def _probe(self) -> None:
+        """Probe neighbours; a reply waits for no transaction."""
+        clock = self.engine.site.clock
+        while True:
+            for probe in self.watch.probes(clock.monotonic_s()):
+                task = asyncio.create_task(self._run_probe(probe))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            await self.news.wait(PROBE_LOOK_S)
+
+    async def _run_probe(self, probe: Probe) -> None:
+        clock = self.engine.site.clock
+        began_s = clock.monotonic_s()
+        reply: ProbeReply
+        try:
+            reply = await self._transport.probe(probe)
+        except DarwazaError as fault:
+            reply = fault
+        now_s = clock.monotonic_s()
+        self.watch.replied(probe, reply, now_s, now_s - began_s)
+        self.news.ring()
+
+    async def _follow_routes(self) -> None:
+        """Move messages when the map has changed, tell origins what they are owed, keep what must outlive a restart."""
+        site, changes = self.engine.site, -1
+        while True:
+            await asyncio.sleep(REPORT_GATHER_S)
+            given: list[Given] = []
+            if site.routing.changes != changes:
+                changes = site.routing.changes
+                given.append(Reroute())
+            if site.owed:
+                given.append(Report())
+            kept = self.watch.to_keep()
+            if kept is not None:
+                given.append(Keep({KEPT: kept}))
+            try:
+                for one in given:
+                    await self.submit(one)
+            except PushbackError:
+                changes = -1
 
     async def _wake(self) -> None:
         while True:

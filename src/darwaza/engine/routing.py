@@ -10,7 +10,7 @@ while its logs are halted.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -22,7 +22,7 @@ from darwaza.engine.trust import Trust
 from darwaza.errors import MessageError
 from darwaza.kernel import instant, locality, path, policy
 from darwaza.kernel.health import Condition, Measure
-from darwaza.kernel.linkstate import Ends, Statement, ends_of, subject
+from darwaza.kernel.linkstate import Ends, HomeStatement, LinkState, Statement, ends_of, subject
 from darwaza.kernel.locality import HomeRules
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.path import REPORT_CLASS, Explanation, Need, Rules
@@ -66,15 +66,13 @@ class Routing:
     Attributes:
         member: whose map it is.
         homes: home rules by member.
-        home_text: this member's own, as written.
-        version: grows whenever the map may have changed.
+        changes: grows with every news that may move messages.
     """
 
     def __init__(self, member: str) -> None:
         self.member = member
         self.homes: dict[str, HomeRules] = {}
-        self.home_text = ""
-        self.version = 0
+        self.changes = 0
         self._trust: Trust | None = None
         self._lanes: dict[str, list[int]] = {}
         self._neighbours: frozenset[str] = frozenset()
@@ -108,8 +106,11 @@ class Routing:
         """Take an accepted statement for the latest on its subject."""
         former = self._statements.get(subject(statement))
         self._statements[subject(statement)] = statement
+        if isinstance(statement, HomeStatement):
+            self.homes[statement.author] = locality.parse(statement.rules)
         if former is None or _said(former) != _said(statement):
             self._forget()
+            self.changes += 1
 
     def obey(self, member: str, rules: HomeRules) -> None:
         """Go by a member's home rules from now on."""
@@ -122,6 +123,8 @@ class Routing:
         former, self._own[ends] = self._own.get(ends), measure
         if former is None or former.condition is not measure.condition or _far(former, measure):
             self._forget()
+        if former is None or former.condition is not measure.condition:
+            self.changes += 1
 
     def suspect(self, one: str, other: str) -> None:
         """Avoid a link for a while: a message did not come out at its other end."""
@@ -132,6 +135,7 @@ class Routing:
         """Pretend, until then, that a member's gateway is dark: a drill."""
         self._cut[member] = until
         self._forget()
+        self.changes += 1
 
     @property
     def cuts(self) -> Mapping[str, datetime]:
@@ -147,6 +151,7 @@ class Routing:
             del self._suspects[ends]
         for member in restored:
             del self._cut[member]
+            self.changes += 1
         if ended or restored or not timedelta(0) <= now - self._drawn_at < REDRAW_AFTER:
             self._forget()
 
@@ -154,7 +159,6 @@ class Routing:
         self._map = None
         self._choices = {}
         self._reachable = None
-        self.version += 1
 
     # --- the map ---
 
@@ -332,9 +336,14 @@ class Routing:
         first = next(locality.store_objections(self.homes, message_class, origin, self.member), None)
         return None if first is None else Refusal(first.code, first.detail)
 
-    def statements(self) -> Iterator[Statement]:
-        """The latest statement on each subject."""
-        yield from self._statements.values()
+    def state_of(self, one: str, other: str) -> LinkState | None:
+        """The latest state of a link, or None."""
+        found = self._statements.get(("state", *ends_of(one, other)))
+        return found if isinstance(found, LinkState) else None
+
+    def known(self, statement: Statement) -> Statement | None:
+        """The latest statement on the same subject."""
+        return self._statements.get(subject(statement))
 
 
 def _said(statement: Statement) -> object:

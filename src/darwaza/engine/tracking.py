@@ -19,7 +19,6 @@ from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
-from darwaza.kernel.linkstate import Ends
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
@@ -292,12 +291,11 @@ class Tracking:
 
     # --- moving ---
 
-    def move(self, *, only: tuple[str, str] | None = None, broken: set[Ends] | None = None) -> int:
+    def move(self, *, only: tuple[str, str] | None = None) -> int:
         """Send what is under way over broken links another way, in the order it was sent.
 
         Args:
             only: case and member; all when None.
-            broken: links that are not used now; worked out from the map when None.
 
         Returns:
             How many messages moved.
@@ -306,9 +304,7 @@ class Tracking:
         moved = 0
         for message_id, voyage in self._in_order(only):
             ahead = voyage.links_ahead
-            if broken is not None and broken.isdisjoint(ahead):
-                continue
-            if broken is None and all(routing.is_open(ends) for ends in ahead):
+            if all(routing.is_open(ends) for ends in ahead):
                 continue
             tries = len(voyage.tries)
             self._try_again(message_id, voyage)
@@ -323,6 +319,12 @@ class Tracking:
             if voyage is not None:
                 yield message_id, voyage
 
+    def reroute(self) -> int:
+        """Send everything that depends on broken links another way; returns how many messages moved."""
+        site = self._site
+        dark = [peer for peer in site.lanes if not site.routing.is_open((site.member, peer))]
+        return sum(self.detour(peer) for peer in dark) + self.move()
+
     def detour(self, neighbour: str) -> int:
         """Send what waits in the logs to a neighbour over another path; once for each message.
 
@@ -330,6 +332,9 @@ class Tracking:
             How many messages took another way.
         """
         count = 0
+        found = self._site.routing.choose(neighbour, "", 0)
+        if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
+            return 0
         for log_id in dict.fromkeys(self._site.lanes.get(neighbour, ())):
             row = self._unit.log(log_id).row
             known = self.detoured.get(log_id, self._site.detoured.get(log_id, 0))

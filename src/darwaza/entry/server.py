@@ -5,11 +5,15 @@ import heapq
 
 from darwaza import config
 from darwaza.bootstrap import Gateway
+from darwaza.engine.bell import Bell, within
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.entry.clerk import Clerk, ClerkTask
+from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
+from darwaza.entry.retention import keep_forgetting
 from darwaza.entry.till import Till
+from darwaza.entry.webhook import Caller
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
 
@@ -32,25 +36,24 @@ class Server:
         self.transport = gateway.transport()
         self.loop: Loop = gateway.loop(self.transport)
         self.store: Store = gateway.engine.store
-        self._changed = asyncio.Event()
+        self._changed = Bell()
         self.streams: dict[str, int] = {}
         self.till = Till(self.store, gateway.clock.now)
         self.metrics = registry(self.loop)
-        self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
+        self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[bool]]]] = {}
         self._waits = 0
         self._early: dict[str, int] = {}
         self.loop.listen(self._committed)
 
     def _committed(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.ring()
         self.till.committed()
         for log_id, waiting in self._deliveries.items():
             cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
             while waiting and waiting[0][0] < cosigned_size:
                 future = heapq.heappop(waiting)[2]
                 if not future.done():
-                    future.set_result(None)
+                    future.set_result(True)
 
     async def delivered(self, message_id: str, timeout_s: float) -> bool:
         """Wait until both sides have signed for an own message; False when that took too long."""
@@ -59,22 +62,14 @@ class Server:
             return False
         if leaf.leaf_index < self.gateway.engine.logs[leaf.log_id].row.cosigned_size:
             return True
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waits += 1
         heapq.heappush(self._deliveries.setdefault(leaf.log_id, []), (leaf.leaf_index, self._waits, future))
-        try:
-            await asyncio.wait_for(future, timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return await within(future, timeout_s)
 
     async def changed(self, timeout_s: float) -> bool:
         """Wait for the next commit; False when none came in time."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return await self._changed.wait(timeout_s)
 
     async def submit(self, given: Given, bytes_held: int = 0) -> Outcome:
         """Give the engine an input and wait for its outcome; errors come back as values.
@@ -120,14 +115,22 @@ class Server:
         """
         clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
         running = asyncio.create_task(self.loop.run())
+        caller = Caller(self.gateway, self.gateway.webhook(), self.submit, self.changed)
+        tasks = [running, clerk, asyncio.create_task(caller.run())]
+        screening = self.gateway.screening()
+        if screening is not None:
+            examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)
+            tasks.append(asyncio.create_task(examiner.run()))
+        if (days := self.gateway.config.keep_bodies_days) > 0:
+            tasks.append(asyncio.create_task(keep_forgetting(self.submit, days)))
         try:
-            # The clerk ends only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
-            await asyncio.wait([clerk, running], return_when=asyncio.FIRST_COMPLETED)
-            for done in (running, clerk):
+            # Helpers end only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for done in tasks:
                 if done.done():
                     done.result()
         finally:
-            for task in (clerk, running):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(clerk, running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.transport.close()

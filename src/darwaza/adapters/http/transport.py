@@ -16,6 +16,7 @@ import msgspec
 
 from darwaza import config
 from darwaza.adapters.http.connection import Answer, Connections
+from darwaza.adapters.http.prober import Prober
 from darwaza.errors import DarwazaError, MalformedError, PeerError, PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
@@ -31,11 +32,28 @@ from darwaza.kernel.wire import (
     FORK_MEDIA_TYPE,
     LEAVES_PATH,
     NOTE_MEDIA_TYPE,
+    PROBE_MEDIA_TYPE,
+    PROBE_PATH,
     SIZE_MEDIA_TYPE,
     WITNESS_PATH,
 )
 from darwaza.kernel.witness import parse_cosignatures
-from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
+from darwaza.ports.transport import (
+    Ask,
+    AskWitness,
+    Busy,
+    Errand,
+    Fetch,
+    ForkFound,
+    Held,
+    Probe,
+    Probed,
+    ProbeReply,
+    Reply,
+    Send,
+    Signed,
+    Wanted,
+)
 
 OK, NO_CONTENT, CONFLICT, TOO_MANY, UNAVAILABLE = 200, 204, 409, 429, 503
 
@@ -86,9 +104,12 @@ class HttpTransport:
         self._now = now
         self._monotonic_s = monotonic_s
         self._peers: dict[str, _Peer] = {}
+        self._probers: dict[str, Prober] = {}
 
     async def close(self) -> None:
         """Close all connections."""
+        for prober in self._probers.values():
+            prober.close()
         for peer in self._peers.values():
             peer.connections.close()
         self._peers = {}
@@ -109,8 +130,35 @@ class HttpTransport:
             return batch.decode((await self._signed_get(errand.peer, target)).content)
         raise MalformedError(f"there is no errand {type(errand).__name__}", code="errand_unknown")
 
+    async def probe(self, probe: Probe) -> ProbeReply:
+        """Send a probe; see the port."""
+        address = self._address(probe.peer)
+        held = self._probers.get(probe.peer)
+        if held is None or held.pin != (address.url, address.tls_certificate):
+            if held is not None:
+                held.close()
+            held = self._probers[probe.peer] = Prober(probe.peer, address.url, address.tls_certificate)
+        headers = {"content-type": PROBE_MEDIA_TYPE, "authorization": self._authorization("POST", PROBE_PATH)}
+        answer = await held.call(PROBE_PATH, headers, probe.raw)
+        if answer is None:
+            return Busy()
+        if answer.status != OK:
+            raise _refusal(answer)
+        return Probed(answer.content)
+
+    def _address(self, peer: str) -> GatewayAddress:
+        """The address in use for a peer, or its first."""
+        card = self._card(peer)
+        if card is None:
+            raise PeerError(f"{peer} is not in the corridor", code="member_unknown")
+        held = self._peers.get(peer)
+        return card.addresses[0 if held is None or held.addresses != card.addresses else held.at]
+
+    def _authorization(self, method: str, target: str) -> str:
+        return authorize(method, target, self._now(), corridor=self._corridor(), member=self._member, key=self._key())
+
     async def _signed_get(self, peer: str, target: str) -> Answer:
-        value = authorize("GET", target, self._now(), corridor=self._corridor(), member=self._member, key=self._key())
+        value = self._authorization("GET", target)
         answer = await self._call(peer, "GET", target, {"authorization": value}, b"")
         if answer.status not in {OK, NO_CONTENT}:
             raise _refusal(answer)

@@ -14,7 +14,8 @@ from darwaza.kernel.machine import Refusal
 from darwaza.kernel.wire import CODE_HEADER
 from darwaza.services.payments.code import reason_of
 from darwaza.services.payments.message import XML_MEDIA_TYPE
-from darwaza.services.payments.status import REJECTED, STATUS_MESSAGE
+from darwaza.services.payments.record import Payment
+from darwaza.services.payments.status import REJECTED, STATUS_MESSAGE, write_status
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.pacs002 import StatusHeader, StatusReport, TransactionStatus
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -23,6 +24,7 @@ from darwaza.standards.iso20022.payment import OriginalMessage, Reason
 from darwaza.standards.iso20022.rejection import reject
 
 DETAIL_CHARS_MAX = 105
+FAILED = frozenset({"rejected", "refused"})
 
 
 def wants_xml(call: Call) -> bool:
@@ -34,6 +36,23 @@ def unreadable(call: Call, data: bytes, fault: MessageError) -> Response:
     """Answer a message that cannot be read: admi.002."""
     body = write(reject(data, fault, at=call.server.gateway.clock.now().replace(microsecond=0)))
     return Response(body, status_of(fault).value, {CODE_HEADER: fault.code}, XML_MEDIA_TYPE)
+
+
+def refused(call: Call, data: bytes, why: DarwazaError | Refusal) -> Response:
+    """Answer a message that is refused and is no order: admi.002 with the code."""
+    fault = MessageError(why.detail, code=why.code, pointer=why.pointer)
+    answer = unreadable(call, data, fault)
+    answer.status_code = status_of(why).value
+    return answer
+
+
+def status_report(call: Call, case_id: str, state: str, payment: Payment) -> bytes:
+    """What has become of a payment: pacs.002."""
+    now = call.server.gateway.clock.now()
+    given, failed = STATUS.get(state, "PDNG"), state in FAILED
+    return write_status(
+        payment, case_id, given, now, reason=payment.reason if failed else "", detail=payment.detail if failed else ""
+    )
 
 
 def answer_order(call: Call, document: bytes, answer: Any) -> Response:

@@ -179,7 +179,7 @@ def view(call: Call, row: CaseRow, *, full: bool = True) -> PaymentView:
     """Describe a payment as the caller may see it."""
     gateway = call.server.gateway
     compliance = COMPLIANCE_ROLE in call.party.roles
-    return view_payment(gateway.engine, row, gateway.directory.currencies, full=full, compliance=compliance)
+    return view_payment(gateway.engine, row, gateway.directory, full=full, compliance=compliance)
 
 
 # --- quotes ---
@@ -217,18 +217,21 @@ async def cancel(call: Call) -> Ordered | DarwazaError | Refusal:
 async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
     """Take one pacs.008; ``Prefer: wait=20`` waits for the payment's end."""
     document: bytes = call.body
+    answer = await order_one(call, document)
+    wait_s = preferred_wait_s(call)
+    if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
+        answer.state = await _end_of(call, answer.id, wait_s)
+    return answer_order(call, document, answer) if wants_xml(call) else answer
+
+
+async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Refusal:
+    """Give the engine one pacs.008 with one payment."""
     try:
         document = newest(document)
         outcome: Outcome = await call.server.submit(_order_command(call, document, call.query), len(document))
     except MessageError as fault:
         outcome = fault
-    answer = ordered(outcome, _uetr(document))
-    wait_s = preferred_wait_s(call)
-    if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
-        answer.state = await _end_of(call, answer.id, wait_s)
-    if not wants_xml(call):
-        return answer
-    return answer_order(call, document, answer)
+    return ordered(outcome, _uetr(document))
 
 
 async def _end_of(call: Call, case_id: str, wait_s: float) -> str:
@@ -290,20 +293,30 @@ def _place(call: Call, document: bytes) -> OrderQuery:
 async def order_many(call: Call) -> list[Ordered] | Response | DarwazaError:
     """Take one pacs.008 with many payments; each is answered for itself, and one that is wrong stops no other."""
     try:
-        parts = split(newest(call.body))
+        answers = await order_all(call, call.body)
     except MessageError as fault:
         return answer_order(call, call.body, fault) if wants_xml(call) else fault
+    return answer_bulk(call, call.body, answers) if wants_xml(call) else answers
+
+
+async def order_all(call: Call, document: bytes) -> list[Ordered]:
+    """Give the engine every payment of one pacs.008.
+
+    Raises:
+        MalformedError, TooLargeError: the whole cannot be read.
+    """
+    parts = split(newest(document))
     waiting = []
-    for _, document in parts:
-        given = _order_command(call, document, call.query)
-        waiting.append(call.server.loop.submit(given, len(document)))
+    for _, part in parts:
+        given = _order_command(call, part, call.query)
+        waiting.append(call.server.loop.submit(given, len(part)))
     answers = []
     for (uetr, _), future in zip(parts, waiting, strict=True):
         answer = ordered(await future, uetr)
         if not isinstance(answer, Ordered):
             answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail)
         answers.append(answer)
-    return answer_bulk(call, call.body, answers) if wants_xml(call) else answers
+    return answers
 
 
 # --- reading ---

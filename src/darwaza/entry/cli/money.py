@@ -10,8 +10,6 @@ from darwaza.adapters.system.clock import SystemClock
 from darwaza.entry.cli.output import console, show, show_file
 from darwaza.entry.cli.payment import Desk, amount, as_party, each, payments, percent, print_done, print_payment
 
-__all__ = ["payments"]
-
 # --- rates ---
 
 

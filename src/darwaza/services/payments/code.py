@@ -27,6 +27,8 @@ class PaymentRefusal(RefusalCode):
     NO_OFFER = ("no_offer", True)
     TOO_LATE = ("too_late", False)
     REASON_WRONG = ("reason_wrong", False)
+    ALIAS_MALFORMED = ("alias_malformed", False)
+    ALIAS_TAKEN = ("alias_taken", False)
     SAME_OFFICER = ("same_officer", False)
 
 

@@ -25,7 +25,7 @@ from darwaza.kernel.machine import (
     Received,
     Refusal,
 )
-from darwaza.kernel.message import member_of
+from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import charge, check, status
 from darwaza.services.payments.code import (
@@ -34,11 +34,11 @@ from darwaza.services.payments.code import (
     REGULATORY,
     PaymentRefusal,
 )
-from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Block, Clear, Reject, Terms, read_order
+from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Block, Clear, Reject, Terms, Vetted, read_order
 from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, transit
 from darwaza.services.payments.record import Check, Payment
 from darwaza.services.payments.reversal import RECALL_ANSWER
-from darwaza.services.payments.screening import Screener, names_of
+from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.services.payments.source import COMPLIANCE_ROLE, offer_of
 
 Outcome = Decision[Any] | Refusal
@@ -48,6 +48,7 @@ LISTEN_AGAIN = timedelta(seconds=5)
 """How often it is looked whether the payer's gateway has gone past the deadline."""
 
 _STATUS_OF = {
+    "checking": status.PENDING,
     "screened": status.PENDING,
     "asked": status.PENDING,
     "accepted": status.ACCEPTED,
@@ -87,6 +88,7 @@ class DestinationRules:
         if context.now > answer_by:
             return Refusal.of(PaymentRefusal.TOO_LATE, "it came after the time to answer")
         transaction = ordered.transaction
+        hits = self._screen(names_of(transaction))
         payment = Payment(
             payer_bank=message.origin,
             payee_bank=message.destination,
@@ -98,7 +100,8 @@ class DestinationRules:
             answer_by=answer_by,
             decide_by=decide_by,
             claim=charge.claim_of(transaction),
-            hits=self._screen(names_of(transaction)),
+            hits=hits or (),
+            document=document if hits is None else b"",
         )
         ucr = None if payment.claim is None else payment.claim.ucr
         own = self._directory.currencies[context.member]
@@ -109,18 +112,26 @@ class DestinationRules:
             transit(member_of(message.origin), own),
             int(terms.destination),
         )
-        parties: tuple[str, ...] = (message.origin, message.destination)
-        if payment.hits:
-            watchers = self._directory.operators(context.member)
-            return Decision(
-                "screened",
-                payment,
-                transfers=(hold,),
-                remind_at=_past(answer_by),
-                parties=(*parties, *watchers),
-                ucr=ucr,
-            )
-        return replace(self._ask(payment), transfers=(hold,), parties=parties, ucr=ucr)
+        decided = self._screened(payment, hits, context)
+        parties = (message.origin, message.destination, *decided.parties)
+        return replace(decided, transfers=(hold,), parties=parties, ucr=ucr)
+
+    def take_vetted(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """A screener that took its time has answered."""
+        asked: Vetted = command.body
+        if command.party != f"{context.member}/{GATEWAY_PARTY}":
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the gateway says what screening found")
+        return self._screened(replace(case.data, hits=asked.hits, document=b""), asked.hits, context)
+
+    def _screened(self, payment: Payment, hits: tuple[str, ...] | None, context: Context) -> Decision[Any]:
+        if hits == ():
+            return self._ask(payment)
+        due = _past(payment.answer_by)
+        if hits is None:
+            gateway = f"{context.member}/{GATEWAY_PARTY}"
+            notices = (Notice(gateway, SCREENING),)
+            return Decision("checking", payment, remind_at=due, parties=(gateway,), notices=notices)
+        return Decision("screened", payment, remind_at=due, parties=self._directory.operators(context.member))
 
     def _ask(self, payment: Payment) -> Decision[Any]:
         chosen = payment.chosen
@@ -247,7 +258,7 @@ class DestinationRules:
         return Decision(case.state, case.data, facts=facts, awaits=charge.awaited(case.data))
 
     def _wake(self, case: PaymentCase, context: Context) -> Any:
-        if case.state in ("screened", "asked"):
+        if case.state in ("checking", "screened", "asked"):
             return _past(case.data.answer_by)
         if case.state == "recalled":
             return context.now + RECALL_ANSWER

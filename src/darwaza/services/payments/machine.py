@@ -1,11 +1,13 @@
 """The table of payments. docs/reference/payments.md shows it as diagrams made from this table.
 
-Three kinds of case share it: markets, movements of FX providers' funds, and payments, which begin as quotes. A payment
-is one case at two gateways, each with the states of its side.
+Six kinds of case share it: markets, movements of FX providers' funds, payments, which begin as quotes, aliases,
+verifications of accounts, and requests to be paid. A payment is one case at two gateways, each with the states of its
+side.
 """
 
 from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.kernel.message import REFUSED
+from darwaza.services.payments.alias import FREE, REGISTERED, AliasRules
 from darwaza.services.payments.destination import DestinationRules
 from darwaza.services.payments.funding import MOVED, FundingRules
 from darwaza.services.payments.market import OPEN, MarketRules
@@ -16,16 +18,22 @@ from darwaza.services.payments.message import (
     ORDER,
     RECALL,
     RELEASED,
+    REQUEST_DECIDED,
+    REQUESTED,
     RESOLVED,
     RETURNED,
     STATUS,
+    VERIFIED,
+    VERIFY,
 )
 from darwaza.services.payments.plan import Directory, Plan
 from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.record import Record
+from darwaza.services.payments.request import RequestRules
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
+from darwaza.services.payments.verification import VerificationRules
 from darwaza.standards.charge import CHARGES, due_fact
 
 NAME = "payments"
@@ -54,6 +62,9 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
         | _source(SourceRules(directory, screen))
         | _destination(DestinationRules(directory, screen))
         | _reversal(ReversalRules(directory))
+        | _alias(AliasRules(directory))
+        | _verification(VerificationRules(directory))
+        | _request(RequestRules(directory))
     )
     return Service(name=NAME, data_type=Record, table=table)
 
@@ -87,6 +98,7 @@ def _quote(rule: QuoteRules) -> Table:
         ("quoted", ELAPSED): Transition(rule.lapse, ("expired",)),
         ("reserved", "cancel-quote"): Transition(rule.cancel, ("expired",)),
         ("reserved", ELAPSED): Transition(rule.lapse, ("expired",)),
+        ("screening", ELAPSED): Transition(rule.lapse, ("expired",)),
         ("parked", ELAPSED): Transition(rule.lapse, ("expired",)),
     }
 
@@ -94,7 +106,8 @@ def _quote(rule: QuoteRules) -> Table:
 def _source(rule: SourceRules) -> Table:
     table = {
         (NEW, "remit"): Transition(rule.remit, ("sent",)),
-        ("reserved", "pay"): Transition(rule.pay, ("sent", "parked")),
+        ("reserved", "pay"): Transition(rule.pay, ("sent", "parked", "screening")),
+        ("screening", "vetted"): Transition(rule.take_vetted, ("sent", "parked")),
         ("parked", "release"): Transition(rule.release, ("parked", "sent")),
         ("parked", "block"): Transition(rule.block, ("rejected",)),
         ("sent", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
@@ -113,7 +126,9 @@ def _source(rule: SourceRules) -> Table:
 
 def _destination(rule: DestinationRules) -> Table:
     table = {
-        (NEW, ORDER): Transition(rule.take_order, ("asked", "screened")),
+        (NEW, ORDER): Transition(rule.take_order, ("asked", "screened", "checking")),
+        ("checking", "vetted"): Transition(rule.take_vetted, ("asked", "screened")),
+        ("checking", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("screened", "release"): Transition(rule.release, ("screened", "asked")),
         ("screened", "block"): Transition(rule.block, ("refused",)),
         ("screened", ELAPSED): Transition(rule.answer_over, ("refused",)),
@@ -125,12 +140,12 @@ def _destination(rule: DestinationRules) -> Table:
     table |= {
         ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
     }
-    for state in ("screened", "asked", "accepted"):
+    for state in ("checking", "screened", "asked", "accepted"):
         table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))
         table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "credited", "refused"))
     for state in (*DESTINATION_ENDS, "recalled"):
         table[state, DECIDED] = Transition(rule.keep, (state,))
-    for state in ("screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
+    for state in ("checking", "screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
         table[state, INQUIRY] = Transition(rule.take_inquiry, (state,))
     return table
 
@@ -153,3 +168,47 @@ def _reversal(rule: ReversalRules) -> Table:
         table[state, "return"] = Transition(rule.give_back, ("given-back",))
         table[state, restored(RETURNED)] = Transition(rule.restore_returned, ("given-back",))
     return table
+
+
+def _alias(rule: AliasRules) -> Table:
+    return {
+        (NEW, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (REGISTERED, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (FREE, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (REGISTERED, "remove-alias"): Transition(rule.remove, (FREE,)),
+    }
+
+
+def _verification(rule: VerificationRules) -> Table:
+    ends = ("verified", "unverified")
+    return {
+        (NEW, "verify"): Transition(rule.ask, ("verifying",)),
+        ("verifying", VERIFIED): Transition(rule.take_answer, ends),
+        ("verifying", REFUSED_KIND): Transition(rule.take_refused, ends),
+        ("verifying", ELAPSED): Transition(rule.wait_over, ends),
+        ("unverified", VERIFIED): Transition(rule.take_answer, ends),
+        (NEW, VERIFY): Transition(rule.take_question, ("verification-asked", "verification-answered")),
+        ("verification-asked", "answer-verification"): Transition(rule.bank_answers, ("verification-answered",)),
+        ("verification-asked", ELAPSED): Transition(rule.bank_silent, ("verification-answered",)),
+        (NEW, restored(VERIFY)): Transition(rule.restore_question, ("verifying",)),
+        ("verification-asked", restored(VERIFIED)): Transition(rule.restore_answer, ("verification-answered",)),
+    }
+
+
+def _request(rule: RequestRules) -> Table:
+    ends = ("request-accepted", "request-refused")
+    return {
+        (NEW, "request-payment"): Transition(rule.ask, ("requested",)),
+        ("requested", REQUEST_DECIDED): Transition(rule.take_decision, ends),
+        ("requested", REFUSED_KIND): Transition(rule.take_refused, ends),
+        ("requested", ELAPSED): Transition(rule.wait_over, ends),
+        ("request-refused", REQUEST_DECIDED): Transition(rule.take_decision, ends),
+        (NEW, REQUESTED): Transition(rule.take_request, ("request-open",)),
+        ("request-open", "accept-request"): Transition(rule.accept, ("request-agreed",)),
+        ("request-open", "refuse-request"): Transition(rule.refuse, ("request-declined",)),
+        ("request-open", ELAPSED): Transition(rule.silent, ("request-declined",)),
+        (NEW, restored(REQUESTED)): Transition(rule.restore_request, ("requested",)),
+        ("request-open", restored(REQUEST_DECIDED)): Transition(
+            rule.restore_decision, ("request-agreed", "request-declined")
+        ),
+    }

@@ -19,6 +19,7 @@ from darwaza.ledger.order import Move
 from darwaza.ledger.rate import Rate, rate_from_text, to_destination
 from darwaza.services.payments import charge, investigation
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.liquidity import position_notices
 from darwaza.services.payments.message import (
     RECALL,
     RESOLVED,
@@ -185,7 +186,8 @@ class ReversalRules:
         draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
         facts = charge.given_back(payment, context)
-        return Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts)
+        low = position_notices(self._directory, context.ledger, payment.payee_bank, amount)
+        return Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low)
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""

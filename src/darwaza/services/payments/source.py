@@ -15,11 +15,12 @@ import msgspec
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
-from darwaza.kernel.message import Refused, member_of
+from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import check, status
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, REGULATORY, PaymentRefusal, reason_of
+from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.message import (
     DECIDED,
     INQUIRY,
@@ -32,13 +33,15 @@ from darwaza.services.payments.message import (
     Pay,
     Remit,
     Terms,
+    Vetted,
     read_order,
+    read_refused,
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
 from darwaza.services.payments.quote import QuoteRules, lapsed, provider_leg
 from darwaza.services.payments.record import Check, Offer, Payment
-from darwaza.services.payments.screening import Screener, names_of
+from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
 Outcome = Decision[Any] | Refusal
@@ -48,7 +51,6 @@ COMPLIANCE_ROLE = "compliance"
 INQUIRY_FIRST = timedelta(seconds=5)
 INQUIRY_LAST = timedelta(seconds=60)
 """Waits between inquiries double from the first to the last."""
-_decode_refused = msgspec.json.Decoder(Refused).decode
 
 
 class SourceRules:
@@ -71,17 +73,45 @@ class SourceRules:
         if isinstance(ordered, Refusal) or problem is not None:
             return problem or Refusal.of(PaymentRefusal.MALFORMED, "it cannot be read")
         hits = self._screen(names_of(ordered.transaction))
-        if hits:
-            # Nothing but the quote is reserved meanwhile: who is screened too long has to ask for a new one.
-            parked = replace(case.data, uetr=ordered.transaction.id.uetr or "", hits=hits, document=asked.document)
+        return self._screened(case.data, ordered, asked.document, hits, context)
+
+    def take_vetted(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """A screener that took its time has answered."""
+        asked: Vetted = command.body
+        if command.party != f"{context.member}/{GATEWAY_PARTY}":
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the gateway says what screening found")
+        document = case.data.document
+        ordered = check.read_transfer(document)
+        problem = ordered if isinstance(ordered, Refusal) else self._problem(case.data, ordered, context)
+        if isinstance(ordered, Refusal) or problem is not None:
+            return problem or Refusal.of(PaymentRefusal.MALFORMED, "it cannot be read")
+        return self._screened(replace(case.data, document=b""), ordered, document, asked.hits, context)
+
+    def _screened(
+        self,
+        payment: Payment,
+        ordered: check.Ordered,
+        document: bytes,
+        hits: tuple[str, ...] | None,
+        context: Context,
+    ) -> Outcome:
+        if hits == ():
+            return self._send(payment, ordered, document, context)
+        # Nothing but the quote is reserved meanwhile: who is screened too long has to ask for a new one.
+        waiting = replace(payment, uetr=ordered.transaction.id.uetr or "", hits=hits or (), document=document)
+        answer = {"status": status.PENDING}
+        if hits is None:
+            gateway = f"{context.member}/{GATEWAY_PARTY}"
             return Decision(
-                "parked",
-                parked,
-                remind_at=case.data.quote_until,
-                parties=self._directory.operators(context.member),
-                answer={"status": status.PENDING},
+                "screening",
+                waiting,
+                remind_at=payment.quote_until,
+                parties=(gateway,),
+                notices=(Notice(gateway, SCREENING),),
+                answer=answer,
             )
-        return self._send(case.data, ordered, asked.document, context)
+        parties = self._directory.operators(context.member)
+        return Decision("parked", waiting, remind_at=payment.quote_until, parties=parties, answer=answer)
 
     def remit(self, _: None, command: Command, context: Context) -> Outcome:
         """Pay at a rate of the moment: quote, acceptance and order in one decision.
@@ -98,7 +128,7 @@ class SourceRules:
         problem = self._problem(payment, ordered, context)
         if problem is not None:
             return problem
-        if self._screen(names_of(ordered.transaction)):
+        if self._screen(names_of(ordered.transaction)) != ():
             return Refusal.of(PaymentRefusal.NEEDS_QUOTE, "it has to be looked at: ask for a quote, which waits")
         return self._send(payment, ordered, asked.document, context)
 
@@ -174,14 +204,23 @@ class SourceRules:
         draft = Draft(ORDER, sent.payer_bank, sent.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
         quoted = payment.quote_until is not None
         unquote = (Void(f"{context.case_id}/unquote", f"{context.case_id}/quote"),) if quoted else ()
+        debit = payment.chosen.exchange.debit_minor
+        low = position_notices(self._directory, context.ledger, sent.payer_bank, debit)
+        if not quoted:
+            low += self._low_abroad(sent, payment.chosen, context)
         return Decision(
             "sent",
             sent,
             messages=(draft,),
+            notices=low,
             transfers=(*unquote, *self._holds(sent, payment.chosen, context)),
             remind_at=_past(sent),
             parties=(sent.payer_bank, sent.payee_bank, payment.chosen.provider),
         )
+
+    def _low_abroad(self, payment: Payment, chosen: Offer, context: Context) -> tuple[Notice, ...]:
+        there, taken = member_of(payment.payee_bank), chosen.exchange.destination_minor
+        return abroad_notices(self._directory, context.ledger, chosen.provider, there, taken)
 
     def _holds(self, payment: Payment, chosen: Offer, context: Context) -> tuple[TransferOrder, ...]:
         """The payer's bank's money and the provider's. Neither hold expires by itself: the case ends both."""
@@ -223,9 +262,9 @@ class SourceRules:
         if member_of(message.origin) != member_of(case.data.payee_bank):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway refuses")
         try:
-            body = _decode_refused(message.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, str(fault))
+            body = read_refused(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != ORDER:
             return Decision(case.state, case.data, remind_at=_next_wake(case, context))
         reason = reason_of(body.code)
