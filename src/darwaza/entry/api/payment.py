@@ -41,6 +41,7 @@ OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
 _UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
+_QUOTE = re.compile(rb"<(?:[\w.-]{1,32}:)?QtId>\s*([0-9a-f-]{36})\s*</", re.ASCII)
 _OLDER = OLDER.encode()
 _HEAD_BYTES = 1_024
 
@@ -274,20 +275,24 @@ def _order_command(call: Call, document: bytes, query: OrderQuery) -> Submit:
 
 
 def _place(call: Call, document: bytes) -> OrderQuery:
-    """Read in a document where it belongs.
+    """Find in a document where it belongs; the rules hold what is found against all that the document says.
 
     Raises:
-        MalformedError, TooLargeError: it cannot be read.
+        MalformedError, TooLargeError: it names no quote and cannot be read.
     """
+    named = _QUOTE.search(document)
+    if named is not None:
+        return OrderQuery(quote=_case_of(named[1].decode("ascii")))
     transfer = read(document)
     if not isinstance(transfer, CreditTransfer):
         raise MalformedError(f"{transfer.message} is no order", code="message_unsuitable", pointer="/")
-    transaction = transfer.transactions[0]
-    rate = transaction.agreed_rate
-    if rate is not None and rate.quote_id is not None:
-        return OrderQuery(quote=f"{rate.quote_id[:14]}7{rate.quote_id[15:]}")
-    bank = call.server.gateway.directory.bank(transaction.creditor_agent.bic)
+    bank = call.server.gateway.directory.bank(transfer.transactions[0].creditor_agent.bic)
     return OrderQuery(to="" if bank is None else bank.member)
+
+
+def _case_of(quote_id: str) -> str:
+    """Id of a quote's case; its id in ISO 20022 messages has another UUID version (``message.quote_id``)."""
+    return f"{quote_id[:14]}7{quote_id[15:]}"
 
 
 async def order_many(call: Call) -> list[Ordered] | Response | DarwazaError:

@@ -44,6 +44,8 @@ from darwaza.services.payments.source import COMPLIANCE_ROLE, offer_of
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
 replace = msgspec.structs.replace
+DECISION_WITHIN = timedelta(days=1)
+"""No order may hold an FX provider's money longer than this for its payee's bank to answer."""
 LISTEN_AGAIN = timedelta(seconds=5)
 """How often it is looked whether the payer's gateway has gone past the deadline."""
 
@@ -87,6 +89,8 @@ class DestinationRules:
             return problem
         if context.now > answer_by:
             return Refusal.of(PaymentRefusal.TOO_LATE, "it came after the time to answer")
+        if not context.now <= decide_by <= context.now + DECISION_WITHIN or answer_by > decide_by:
+            return Refusal.of(PaymentRefusal.TIME_WRONG, "its times lie too far ahead", "/decide_by")
         transaction = ordered.transaction
         hits = self._screen(names_of(transaction))
         payment = Payment(
@@ -135,7 +139,8 @@ class DestinationRules:
 
     def _ask(self, payment: Payment) -> Decision[Any]:
         chosen = payment.chosen
-        asked = {"uetr": payment.uetr, "credit_minor": 0 if chosen is None else chosen.exchange.credit_minor}
+        minor = 0 if chosen is None else chosen.exchange.credit_minor
+        asked = {"uetr": payment.uetr, "credit": self._directory.money(member_of(payment.payee_bank), minor)}
         notice = Notice(payment.payee_bank, "payment.asked", asked)
         return Decision("asked", payment, remind_at=_past(payment.answer_by), notices=(notice,))
 
@@ -276,7 +281,7 @@ class DestinationRules:
         )
         if exchange.destination_fee_minor:
             transfers += (Move(f"{case_id}/fee", way, fees(payee, own), exchange.destination_fee_minor),)
-        told = {"uetr": payment.uetr, "credit_minor": exchange.credit_minor}
+        told = {"uetr": payment.uetr, "credit": self._directory.money(member_of(payee), exchange.credit_minor)}
         # What awaits the charge is decided in this transaction: it is paid and released, or neither.
         return Decision(
             "credited",

@@ -103,7 +103,11 @@ class ReversalRules:
         other, provider = self._directory.currencies[there], payment.chosen.provider
         account = context.ledger.account(liquidity(provider, own))
         if account is None or account.balance.available < payment.refund_minor:
-            short = Notice(provider, "payment.return-waits", {"refund_minor": payment.refund_minor})
+            short = Notice(
+                provider,
+                "payment.return-waits",
+                {"refund": self._directory.money(context.member, payment.refund_minor)},
+            )
             return Decision("returning", payment, remind_at=context.now + FUNDS_AGAIN, notices=(short,))
         transfers = (
             Move(
@@ -120,7 +124,8 @@ class ReversalRules:
                 payment.end_to_end,
             ),
         )
-        told = {"uetr": payment.uetr, "reason": payment.reason, "refund_minor": payment.refund_minor}
+        refund = self._directory.money(context.member, payment.refund_minor)
+        told = {"uetr": payment.uetr, "reason": payment.reason, "refund": refund}
         notice = Notice(payment.payer_bank, "payment.returned", told)
         return Decision("returned", payment, transfers=transfers, notices=(notice,))
 
