@@ -119,7 +119,7 @@ def test_a_store_in_use_is_not_migrated(path):
 def test_postgresql_knows_the_same_statements():
     """Whoever adds one to SQLite's file adds it to PostgreSQL's; its own tests need a server and may be skipped."""
     for_one = {"read_account", "read_transfer", "read_end", "read_refused_order", "read_transfer_at"}
-    its_own = {"take_lease", "read_version", "find_schema", "read_history"}
+    its_own = {"take_lease", "read_version", "find_schema", "read_history", "set_setting"}
     assert set(postgres_queries()) - its_own == set(queries()) - for_one
     assert [name for name, _ in POSTGRES_WRITERS] == [name for name, _ in WRITERS]
 

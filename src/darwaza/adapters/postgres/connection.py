@@ -41,7 +41,7 @@ def open_connection(url: str) -> Connection:
         # Text is sent as text: the server then refuses it where bytes belong, instead of reading it as such.
         db.adapters.register_dumper(str, StrDumper)
         for name, value in _SESSION.items():
-            db.execute("SELECT set_config(%s, %s, false)", (name, value))
+            db.execute(queries()["set_setting"].encode(), (name, value))
     except psycopg.Error as fault:
         raise OperatorError(f"the store cannot be reached: {_said(fault)}", code="store_unusable") from fault
     return db

@@ -333,3 +333,7 @@ SELECT t.sequence, t.id, t.phase, t.debit_account, t.credit_account, t.asset, t.
     t.hold_id, t.expires_at, t.case_id, t.reference, t.applied_at, t.debit_before, t.credit_before
 FROM asked, chain JOIN transfer t ON t.sequence = chain.sequence WHERE chain.number <= asked.items_max
 ORDER BY chain.number;
+
+-- name: set_setting
+-- A setting for this session.
+SELECT set_config(%s, %s, false);
