@@ -84,6 +84,15 @@ def test_unfinished_instance_gives_a_true_bound(shared_data: Path, name: str, kn
         assert not outcome.found or outcome.objective >= known * (1 - 1e-9)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_newyork_comes_close_to_its_published_bounds(shared_data: Path) -> None:
+    """Raack gives 886,506 to 999,702: what is found lies above the first, what is proved below the second."""
+    outcome = solve.solve(solve.tuned(*read(shared_data, "newyork", BIDIRECTED), routing_sum=True), time_limit_s=240)
+    assert 886_506 <= outcome.objective <= 1.05 * 999_702
+    assert 0.75 * 886_506 <= outcome.bound <= 999_702
+
+
 def test_plain_and_tuned_agree(shared_data: Path) -> None:
     """Both formulations have the same optimum."""
     network, model = read(shared_data, "abilene", UNDIRECTED)
