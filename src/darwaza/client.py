@@ -210,18 +210,26 @@ class Client:
                 return
             query["page"] = page["next"]
 
-    def download(self, case_id: str, to: Path) -> Path:
+    def download(self, case_id: str, to: Path, *, progress: Progress | None = None) -> Path:
         """Write a document to a file and hold it against its digest.
+
+        Args:
+            case_id: of the document.
+            to: the file.
+            progress: see ``Progress``.
 
         Raises:
             MessageError: ``document_differs``: what came is not what was signed; the file is removed.
         """
         view = self.document(case_id)
-        digest = sha256()
+        digest, done = sha256(), 0
         with to.open("wb") as target:
             for piece in self.stream(f"/v1/documents/{quote(case_id, safe='')}/content"):
                 digest.update(piece)
                 target.write(piece)
+                done += len(piece)
+                if progress is not None:
+                    progress(done, view["manifest"]["bytes"])
         if digest.hexdigest() != view["manifest"]["digest"]:
             to.unlink()
             raise MessageError("the document is not the one that was signed", code="document_differs")
@@ -342,11 +350,19 @@ class Client:
         """Proofs that somebody signed two histories; ``darwaza evidence verify`` reads each."""
         return [proof.encode() for proof in self.call("GET", "/v1/operator/forks")]
 
-    def export_carrier(self, peer: str, to: Path) -> int:
-        """Write a carrier file for a neighbour; returns its length in bytes."""
+    def export_carrier(self, peer: str, to: Path, *, progress: Progress | None = None) -> int:
+        """Write a carrier file for a neighbour; returns its length in bytes.
+
+        Args:
+            peer: code of the neighbour.
+            to: the file.
+            progress: see ``Progress``; what there will be in all is not known, so it is told 0.
+        """
         with to.open("wb") as target:
             for piece in self.stream(f"/v1/operator/carrier/{quote(peer, safe='')}"):
                 target.write(piece)
+                if progress is not None:
+                    progress(target.tell(), 0)
         return to.stat().st_size
 
     def import_carrier(self, pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
