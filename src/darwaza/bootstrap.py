@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from darwaza.adapters.http.screening import HttpScreening
 from darwaza.adapters.http.transport import HttpTransport
+from darwaza.adapters.http.webhook import HttpWebhook
 from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
@@ -229,6 +230,10 @@ class Gateway:
     def screening(self) -> HttpScreening | None:
         """The screener outside the gateway, if it has one."""
         return HttpScreening(self.config.screener_url) if self.config.screener_url else None
+
+    def webhook(self) -> HttpWebhook:
+        """Calls parties at their addresses."""
+        return HttpWebhook()
 
     def _open_accounts(self) -> None:
         """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""

@@ -154,6 +154,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: address to listen on.
         port: TCP port to listen on; 0 lets the system choose.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        keep_bodies_days: bodies of messages are forgotten when their case has ended and so many days have passed;
+            headers, logs, receipts and proofs stay. 0 keeps them for ever.
         profile: the corridor's data (crossings, offices, regimes, HS editions): the name of a packaged profile, or,
             with a slash in it, a folder, counted from the gateway's own: ``./profile``.
         screener_url: address of a screening service that is asked about every payment's names besides the lists in
@@ -165,6 +167,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
+    keep_bodies_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     profile: Annotated[str, Meta(min_length=1, max_length=1_000)] = "carec"
     screener_url: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
-from darwaza.engine import arrival, recovery, repeat, reporting, testimony
+from darwaza.engine import arrival, recovery, repeat, reporting, retention, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -23,6 +23,7 @@ from darwaza.engine.intake import (
     Attest,
     Delivered,
     Expose,
+    Forget,
     Given,
     Keep,
     Outcome,
@@ -382,14 +383,8 @@ class Engine:
         unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         return Delivered(log.row.cosigned_size)
 
-    def _settle(self, unit: Unit, given: Settle) -> Outcome:
-        return recovery.settle(self, unit, given)
-
     def _take_back(self, unit: Unit, given: TakeBack) -> Outcome:
         return recovery.take_back(self, self._rules, unit, given.batch)
-
-    def _accept_fork(self, unit: Unit, given: AcceptFork) -> Outcome:
-        return recovery.accept_fork(self, unit, given)
 
     def _expose(self, unit: Unit, given: Expose) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -463,15 +458,16 @@ class Engine:
         Arrive: _arrive,
         Acknowledge: _acknowledge,
         Attest: _attest,
-        Settle: _settle,
+        Settle: recovery.settle,
         TakeBack: _take_back,
-        AcceptFork: _accept_fork,
+        AcceptFork: recovery.accept_fork,
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
         PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
+        Forget: retention.forget,
         Reroute: _reroute,
         Report: _report,
         Keep: _keep,

@@ -16,7 +16,7 @@ from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, HOP, ITEMS_MAX, MESSAGE,
 from darwaza.kernel.exhibit import signed_by
 from darwaza.kernel.history import keys_of
 from darwaza.kernel.link import only
-from darwaza.kernel.message import Header, decode_header, message_key
+from darwaza.kernel.message import Header, decode_header, is_withheld, message_key
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Note
 from darwaza.kernel.proof import Proof, format_proof
@@ -235,8 +235,11 @@ def _item(engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body
     size = signed.checkpoint.size
     hashes = inclusion_proof(leaf.leaf_index, size, partial(engine.store.tile, leaf.log_id))
     document = signed.document
+    body = engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None
+    if body is not None and is_withheld(decode_header(leaf.header), body):
+        body = None
     return Item(
-        body=engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None,
+        body=body,
         corridor=DocumentRef(document.digest, document.name, document.version),
         header=leaf.header.decode(),
         proof=format_proof(Proof(leaf.leaf_index, hashes, signed.note)).decode(),

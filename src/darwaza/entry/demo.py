@@ -20,6 +20,7 @@ from darwaza.bootstrap import examine_store
 from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry import sample
+from darwaza.entry.bankers import Bankers
 from darwaza.entry.cli.output import console
 from darwaza.entry.journey import Journey
 from darwaza.entry.local import LocalCorridor
@@ -104,6 +105,7 @@ class Demo:
             self.prove(corridor, sent)
             self.audit(corridor)
             self.journey()
+            self.money()
         except BaseException:
             corridor.close()
             raise
@@ -289,6 +291,10 @@ class Demo:
         papers = self.folder / "truck"
         papers.mkdir()
         Journey(self, self.folder / "freight", papers).run()
+
+    def money(self) -> None:
+        """Pay across two borders, over three gateways of their own."""
+        Bankers(self, self.folder / "money").run()
 
     def _paper(self, name: str, content: bytes) -> Path:
         path = self._papers / name

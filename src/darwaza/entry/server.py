@@ -11,7 +11,9 @@ from darwaza.engine.loop import Loop
 from darwaza.entry.clerk import Clerk, ClerkTask
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
+from darwaza.entry.retention import keep_forgetting
 from darwaza.entry.till import Till
+from darwaza.entry.webhook import Caller
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
 
@@ -113,11 +115,14 @@ class Server:
         """
         clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
         running = asyncio.create_task(self.loop.run())
-        tasks = [running, clerk]
+        caller = Caller(self.gateway, self.gateway.webhook(), self.submit, self.changed)
+        tasks = [running, clerk, asyncio.create_task(caller.run())]
         screening = self.gateway.screening()
         if screening is not None:
             examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)
             tasks.append(asyncio.create_task(examiner.run()))
+        if (days := self.gateway.config.keep_bodies_days) > 0:
+            tasks.append(asyncio.create_task(keep_forgetting(self.submit, days)))
         try:
             # Helpers end only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

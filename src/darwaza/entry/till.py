@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from darwaza.engine.bell import within
 from darwaza.kernel import instant
 from darwaza.ports.store import CaseFilter, Store
 
@@ -35,7 +36,7 @@ class Till:
         self._now = now
         self._seen: dict[str, int] = {}
         self._asked: dict[str, dict[str, None]] = {}
-        self._waiting: dict[str, dict[str, list[asyncio.Future[None]]]] = {}
+        self._waiting: dict[str, dict[str, list[asyncio.Future[bool]]]] = {}
 
     def credits(self, bank: str) -> list[str]:
         """Ids of payments that may wait for this bank's word, oldest first."""
@@ -54,19 +55,16 @@ class Till:
         The caller looks at the case before and after: an end that came before is not seen here.
         """
         self._seen.setdefault(bank, self._store.notice_sequence())
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(bank, {})
         others = waiting.setdefault(case_id, [])
         others.append(future)
         try:
-            await asyncio.wait_for(future, timeout_s)
-        except TimeoutError:
-            return False
+            return await within(future, timeout_s)
         finally:
             others.remove(future)
             if not others:
                 waiting.pop(case_id, None)
-        return True
 
     def committed(self) -> None:
         """Look who need not wait any more, after a commit."""
@@ -92,7 +90,7 @@ class Till:
                 if notice.kind in _ENDED:
                     for future in waiting.get(notice.case_id, ()):
                         if not future.done():
-                            future.set_result(None)
+                            future.set_result(True)
                 elif asked is not None and notice.kind == ASKED:
                     asked[notice.case_id] = None
                 elif asked is not None and notice.kind in _ANSWERED:

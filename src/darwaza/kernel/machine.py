@@ -323,11 +323,14 @@ class Service(msgspec.Struct, frozen=True):
         name: the package's name; prefixes every message kind.
         data_type: frozen msgspec Struct the cases hold, or a tagged union of such; stored as MessagePack.
         table: all there is; a pair not in it is refused.
+        ended: states in which nobody needs the bodies of the case's messages any more, so that they may be forgotten
+            after the time an operator sets (``darwaza.engine.retention``); none unless the service says so.
     """
 
     name: str
     data_type: Any
     table: Mapping[tuple[str, str], Transition]
+    ended: frozenset[str] = frozenset()
 
 
 NOT_IN_TABLE = "not_in_state"

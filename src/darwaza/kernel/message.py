@@ -122,6 +122,11 @@ def check_body(header: Header, body: bytes) -> None:
         raise MalformedError("the body is not the one the header names", code="body_differs", pointer="/body_digest")
 
 
+def is_withheld(header: Header, body: bytes) -> bool:
+    """Whether whoever shows a message has forgotten its body (spec/link.md section 7)."""
+    return not body and header.body_bytes > 0 and header.path is None
+
+
 def is_ucr(text: str) -> bool:
     """Tell whether a text can be a consignment reference: 1 to 35 visible ASCII characters."""
     return _UCR.fullmatch(text) is not None

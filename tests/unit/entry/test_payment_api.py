@@ -28,11 +28,24 @@ def test_a_quote_shows_what_is_debited_credited_and_what_it_costs_in_all(corrido
     assert best["cost"] == {
         "fees": {"amount": "157.15", "currency": "PKR"},
         "margin": {"amount": "2777.77", "currency": "PKR"},
+        "payer": {"amount": "2934.92", "currency": "PKR"},
+        "payer_ppm": 29320,
         "total": {"amount": "2934.92", "currency": "PKR"},
-        "total_ppm": 29320,
     }
     assert best["margin_ppm"] == 27778
     assert best["effective_rate"] == "1.7472527472"
+
+
+def test_a_remittance_shows_what_a_state_pays_for_it(corridor):
+    """Where the payer pays nothing, somebody does: the quote says who and how much, and so do the key figures."""
+    corridor.clock.advance(1)
+    back = {"payee_bank": INDUS, "amount": "400000.00"}
+    (offer,) = corridor.quote(bank=ALATAU, take_best=False, **back | {"fee": "0"})["offers"]
+    cost = offer["cost"]
+    assert cost["payer"] == {"amount": "0.00", "currency": "KZT"}
+    assert cost["subsidy"] == cost["total"] == {"amount": "2500.00", "currency": "KZT"}
+    small = corridor.quote(bank=ALATAU, take_best=False, **back | {"fee": "0", "amount": "99999.99"})["offers"][0]
+    assert "subsidy" not in small["cost"]
 
 
 def test_a_payment_settles_at_both_ends(corridor):
@@ -224,3 +237,19 @@ def test_a_deposit_is_booked_once(corridor):
     assert corridor.refused(SBP, "/v1/payments/withdrawals", out) == "floor_crossed"
     done = corridor.do(SBP, "/v1/payments/withdrawals", out | {"amount": "500.00", "id": "sbp-19"})
     assert done["available"] == {"amount": "0.00", "currency": "PKR"}
+
+
+def test_who_runs_low_is_told_once(corridor):
+    """A bank below its mark, and its settlement operator, hear of it when the mark is crossed, not each time after."""
+    heard = {who: count_low(corridor, who) for who in (INDUS, SBP)}
+    available = next(one for one in corridor.get(INDUS, "/v1/payments/accounts") if one["kind"] == "position")
+    most = int(available["available"]["amount"].partition(".")[0]) - 500_000
+    for amount in (f"{most}.00", "1000.00", "1000.00"):
+        answer = corridor.pay(corridor.quote(amount=amount))
+        assert answer.status_code == 201, answer.json()
+    assert {who: count_low(corridor, who) - heard[who] for who in heard} == {INDUS: 1, SBP: 1}
+
+
+def count_low(corridor, who):
+    store = corridor.gateways[who[:2]].engine.store
+    return sum(row.kind == "liquidity.low" for row in store.notices(who, 0, 1_000))

@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import read_history
+from darwaza.entry.cli.proof import proof_of
+from darwaza.errors import MalformedError
+from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.verdict import Result
 from darwaza.standards.iso20022.message import read
@@ -116,4 +120,21 @@ def test_the_evidence_of_a_payment_verifies_offline(corridor):
         verdict = verify(raw, history, now)
         assert verdict.result is Result.VALID, verdict
         assert len(verdict.findings) == 3
+        proven = proof_of(raw)
+        assert (proven.payer_bank, proven.payee_bank, proven.end) == (INDUS, ALATAU, "settled")
+        assert (proven.debit, proven.credit, proven.rate) == ("100100.00 PKR", "174900.00 KZT", "1.75")
+        assert [step.what for step in proven.steps] == ["ordered", "said ACTC", "said ACSC"]
     assert verify(raw.replace(b"indus", b"inbus", 1), history, now).result is Result.INVALID
+
+
+def test_evidence_proves_refusals_and_what_is_still_open_and_nothing_without_its_order(corridor):
+    """What the messages show counts: a rejection with its reason, no end where none was told, no order no payment."""
+    still, lost = corridor.ordered(), corridor.ordered()
+    corridor.do(ALATAU, f"/v1/payments/{lost}/reject", {"reason": "AC04"})
+    open_raw, lost_raw = (corridor.call(INDUS, "GET", f"/v1/payments/{one}/evidence").content for one in (still, lost))
+    assert proof_of(open_raw).end == "open"
+    assert (proof_of(lost_raw).end, proof_of(lost_raw).reason) == ("rejected", "AC04")
+    held = evidence.decode(lost_raw)
+    bare = evidence.Evidence(held.format, (msgspec.structs.replace(held.items[0], body=None), *held.items[1:]))
+    with pytest.raises(MalformedError):
+        proof_of(evidence.encode(bare))

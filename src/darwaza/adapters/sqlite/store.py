@@ -250,6 +250,10 @@ class SqliteStore:
         """The cases among ``ids`` that exist."""
         return {row[0]: CaseRow(*row) for row in self._all("read_cases", _json(list(ids)).decode())}
 
+    def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
+        """A page of all cases by id."""
+        return [CaseRow(*row) for row in self._all("read_cases_after", case_id, items_max)]
+
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
         return self._one("read_party", *row) is not None

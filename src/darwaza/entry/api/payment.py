@@ -179,7 +179,7 @@ def view(call: Call, row: CaseRow, *, full: bool = True) -> PaymentView:
     """Describe a payment as the caller may see it."""
     gateway = call.server.gateway
     compliance = COMPLIANCE_ROLE in call.party.roles
-    return view_payment(gateway.engine, row, gateway.directory.currencies, full=full, compliance=compliance)
+    return view_payment(gateway.engine, row, gateway.directory, full=full, compliance=compliance)
 
 
 # --- quotes ---

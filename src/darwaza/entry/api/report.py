@@ -331,7 +331,7 @@ async def figures(call: Call) -> list[IndicatorView]:
             f"a time of at most {WINDOW_MAX.days} days, with offsets from UTC", code="query_malformed", pointer="/since"
         )
     held = [found async for found in _payments(call, _all_banks(call), since.astimezone(UTC), before.astimezone(UTC))]
-    return [IndicatorView(one, one.meets_targets) for one in indicators(held)]
+    return [IndicatorView(one, one.meets_targets) for one in indicators(held, call.server.gateway.directory)]
 
 
 def _get(path: str, handler: object, summary: str, query: type[msgspec.Struct], answer: object) -> Endpoint:

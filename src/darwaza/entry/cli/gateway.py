@@ -1,4 +1,4 @@
-"""darwaza init, serve, party, key, backup, migrate, fsck."""
+"""darwaza init, serve, party, key, backup, migrate, forget, fsck."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file
 from darwaza.entry.journal import set_up
+from darwaza.entry.retention import forget_bodies
 from darwaza.entry.serve import serve
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
@@ -78,12 +79,13 @@ def party() -> None:
     """Who is served by a gateway: agencies, banks, carriers, operators, auditors."""
 
 
-def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int) -> str:
+def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int, webhook: str = "") -> str:
     parties = PartyFile(folder / PARTY_FILE)
     token, digest = new_token(SystemEntropy())
     held = {one.name: one for one in parties.all()}.get(name)
     tokens = (*held.tokens, digest) if held else (digest,)
-    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about))
+    webhook = webhook or (held.webhook if held else "")
+    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about, webhook))
     return token
 
 
@@ -101,16 +103,17 @@ def _keep_token(folder: Path, name: str, token: str) -> Path:
 @click.option("--role", "roles", multiple=True, help="What it may do; may be given several times.")
 @click.option("--about", default="", help="For people.")
 @click.option("--rate", default=REQUESTS_PER_S_MAX, show_default=True, help="Requests a second.")
+@click.option("--webhook", default="", help="Address its notices are posted to: https://…")
 @click.option(
     "--keep", is_flag=True, help="Also keep the token in the gateway's folder, for --as NAME on this machine."
 )
 @json_option
 @reports_errors
 def add_party(
-    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, *, keep: bool, as_json: bool
+    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, webhook: str, *, keep: bool, as_json: bool
 ) -> None:
     """Add a party, or give one another token. The token is shown once; only its digest is stored."""
-    token = _add_party(folder, name, frozenset(roles), about, rate)
+    token = _add_party(folder, name, frozenset(roles), about, rate, webhook)
     if keep:
         _keep_token(folder, name, token)
     show({"name": name, "token": token}, as_json=as_json, human=lambda: console.print(f"{name}: {token}"))
@@ -147,7 +150,7 @@ def revoke(folder: Path, name: str, *, as_json: bool) -> None:
     held = {one.name: one for one in parties.all()}.get(name)
     if held is None:
         raise click.UsageError(f"there is no party {name!r}")
-    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about))
+    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about, held.webhook))
     revoked = {"name": name, "revoked": len(held.tokens)}
     show(revoked, as_json=as_json, human=lambda: console.print(f"{name}: {len(held.tokens)} token(s) taken back"))
 
@@ -207,6 +210,29 @@ def migrate_command(folder: Path, *, as_json: bool) -> None:
     text = "nothing to do" if before == after else f"migrated from {before}"
     result = {"before": before, "after": after}
     show(result, as_json=as_json, human=lambda: console.print(f"{folder}: schema {after}, {text}"))
+
+
+@click.command(epilog="Example: darwaza forget pk --days 3650 --dry-run")
+@folder_argument
+@click.option("--days", type=click.IntRange(1, 36_500), required=True, help="Leave alone what changed in this time.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@json_option
+@reports_errors
+def forget(folder: Path, days: int, *, dry_run: bool, as_json: bool) -> None:
+    """Forget the bodies of cases that ended long ago, in the store of a stopped gateway.
+
+    Headers, logs, receipts and proofs stay. A running gateway does the same by itself with keep_bodies_days.
+    """
+    gateway = Gateway(folder)
+    try:
+        with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
+            task = progress.add_task("looking", total=None)
+            done = forget_bodies(gateway, days, dry_run=dry_run, progress=lambda _: progress.advance(task))
+    finally:
+        gateway.close()
+    word = "could be forgotten" if dry_run else "forgotten"
+    result = {"bodies": done.bodies, "bytes": done.bytes, "dry_run": dry_run}
+    show(result, as_json=as_json, human=lambda: console.print(f"{done.bodies:,} bodies, {done.bytes:,} bytes {word}"))
 
 
 @click.command(epilog="Example: darwaza fsck pk")

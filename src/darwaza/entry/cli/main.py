@@ -9,7 +9,7 @@ from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.crossing import crossing
 from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
-from darwaza.entry.cli.gateway import backup, fsck, init, key, migrate_command, party, serve_command
+from darwaza.entry.cli.gateway import backup, forget, fsck, init, key, migrate_command, party, serve_command
 from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
 from darwaza.entry.cli.payments import payments
@@ -36,6 +36,7 @@ for command in (
     key,
     backup,
     migrate_command,
+    forget,
     fsck,
     corridor,
     link,

@@ -15,6 +15,7 @@ import msgspec
 from darwaza.kernel.message import member_of
 from darwaza.ledger.rate import PPM
 from darwaza.services.payments.netting import DONE
+from darwaza.services.payments.plan import Corridor, Directory
 from darwaza.services.payments.record import Offer, Payment
 
 WITHIN: Final = timedelta(hours=1)
@@ -37,7 +38,8 @@ class Indicators(msgspec.Struct, frozen=True):
         within_share_ppm: credited within ``WITHIN``, of those credited.
         median_ms: from order to end, of those credited; 0 for none.
         slowest_ms: the same, the longest.
-        mean_cost_ppm: total cost of what payers gave, weighted by amount, rounded up.
+        mean_cost_ppm: what it cost payers, of what they gave, weighted by amount, rounded up.
+        subsidy_minor: what states paid for those credited, in the source currency; not part of the cost.
     """
 
     source: str
@@ -51,6 +53,7 @@ class Indicators(msgspec.Struct, frozen=True):
     median_ms: int
     slowest_ms: int
     mean_cost_ppm: int
+    subsidy_minor: int = 0
 
     @property
     def meets_targets(self) -> bool:
@@ -65,17 +68,23 @@ def cost_minor(offer: Offer) -> int:
     return exchange.source_fee_minor + offer.spread_minor + fee
 
 
-def indicators(payments: Iterable[tuple[str, Payment]]) -> list[Indicators]:
-    """Figures of every corridor, from the payments of the payer's gateway, each with its state."""
+def indicators(payments: Iterable[tuple[str, Payment]], directory: Directory | None = None) -> list[Indicators]:
+    """Figures of every corridor, from the payments of the payer's gateway, each with its state.
+
+    Args:
+        payments: ordered in the time that counts.
+        directory: says what is subsidised; None for nothing.
+    """
     by_corridor: dict[tuple[str, str], list[tuple[str, Payment]]] = {}
     for state, payment in payments:
         if payment.sent_at is not None:
             key = (member_of(payment.payer_bank), member_of(payment.payee_bank))
             by_corridor.setdefault(key, []).append((state, payment))
-    return [_corridor(key, found) for key, found in sorted(by_corridor.items())]
+    corridors = sorted(by_corridor.items())
+    return [_corridor(key, found, None if directory is None else directory.corridor(*key)) for key, found in corridors]
 
 
-def _corridor(key: tuple[str, str], payments: list[tuple[str, Payment]]) -> Indicators:
+def _corridor(key: tuple[str, str], payments: list[tuple[str, Payment]], corridor: Corridor | None) -> Indicators:
     credited = [payment for state, payment in payments if state in DONE]
     failed = Counter(payment.reason for state, payment in payments if state == "rejected")
     times = sorted(_duration(payment) for payment in credited)
@@ -93,6 +102,7 @@ def _corridor(key: tuple[str, str], payments: list[tuple[str, Payment]]) -> Indi
         median_ms=_milliseconds(times[(len(times) - 1) // 2]) if times else 0,
         slowest_ms=_milliseconds(times[-1]) if times else 0,
         mean_cost_ppm=-(-sum(map(cost_minor, offers)) * PPM // given) if given else 0,
+        subsidy_minor=sum(corridor.subsidy_of(offer.exchange.source_minor) for offer in offers) if corridor else 0,
     )
 
 

@@ -22,14 +22,17 @@
     limit = "20000000.00"
     identify_from = "280000.00"       # FATF Recommendation 16: about USD 1,000
     purposes = ["SUPP", "GDDS", "FAMI"]
+    subsidy = "1500.00"               # what a state pays so that the payer does not …
+    subsidy_from = "56000.00"         # … from this amount on
     answer_s = 20
 
 Every amount is in the currency of its participant's member, of a corridor in that of its source.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from darwaza.errors import MalformedError, OperatorError
 from darwaza.kernel.machine import Refusal
@@ -73,10 +76,12 @@ class CorridorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     destination: MemberText
     limit: str
     identify_from: str
-    purposes: frozenset[str] = frozenset()
+    purposes: frozenset[Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]] = frozenset()
     answer_s: int = 20
     grace_s: int = 5
     quote_s: int = 600
+    subsidy: str = "0"
+    subsidy_from: str = "0"
 
 
 class PlanEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +150,8 @@ def _corridor(entry: CorridorEntry, currencies: dict[str, Asset]) -> Corridor:
         answer_s=entry.answer_s,
         grace_s=entry.grace_s,
         quote_s=entry.quote_s,
+        subsidy_minor=_minor(entry.subsidy, asset),
+        subsidy_from_minor=_minor(entry.subsidy_from, asset),
     )
 
 

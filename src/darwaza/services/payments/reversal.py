@@ -19,6 +19,7 @@ from darwaza.ledger.order import Move
 from darwaza.ledger.rate import Rate, rate_from_text, to_destination
 from darwaza.services.payments import investigation
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.liquidity import position_notices
 from darwaza.services.payments.message import (
     RECALL,
     RESOLVED,
@@ -184,7 +185,8 @@ class ReversalRules:
         body = investigation.write_return(payment, case_id, reason, amount, own, made_at)
         draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
-        return Decision("given-back", back, transfers=(move,), messages=(draft,))
+        low = position_notices(self._directory, context.ledger, payment.payee_bank, amount)
+        return Decision("given-back", back, transfers=(move,), messages=(draft,), notices=low)
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""

@@ -20,6 +20,7 @@ from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import check, status
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, REGULATORY, PaymentRefusal, reason_of
+from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.message import (
     DECIDED,
     INQUIRY,
@@ -203,14 +204,23 @@ class SourceRules:
         draft = Draft(ORDER, sent.payer_bank, sent.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
         quoted = payment.quote_until is not None
         unquote = (Void(f"{context.case_id}/unquote", f"{context.case_id}/quote"),) if quoted else ()
+        debit = payment.chosen.exchange.debit_minor
+        low = position_notices(self._directory, context.ledger, sent.payer_bank, debit)
+        if not quoted:
+            low += self._low_abroad(sent, payment.chosen, context)
         return Decision(
             "sent",
             sent,
             messages=(draft,),
+            notices=low,
             transfers=(*unquote, *self._holds(sent, payment.chosen, context)),
             remind_at=_past(sent),
             parties=(sent.payer_bank, sent.payee_bank, payment.chosen.provider),
         )
+
+    def _low_abroad(self, payment: Payment, chosen: Offer, context: Context) -> tuple[Notice, ...]:
+        there, taken = member_of(payment.payee_bank), chosen.exchange.destination_minor
+        return abroad_notices(self._directory, context.ledger, chosen.provider, there, taken)
 
     def _holds(self, payment: Payment, chosen: Offer, context: Context) -> tuple[TransferOrder, ...]:
         """The payer's bank's money and the provider's. Neither hold expires by itself: the case ends both."""

@@ -7,18 +7,17 @@ import io
 import re
 from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from darwaza.study.report import map_chart
+from darwaza.study.report.detail import details
 from darwaza.study.report.page import Page, pages
-from darwaza.study.report.style import FAINT, GRID, INK, MUTED, PAPER, hours, look, musd, percent
+from darwaza.study.report.style import FAINT, GRID, INK, MUTED, PAPER, look
 from darwaza.study.report.summary import answers
 from darwaza.study.report.summary import cautions as cautions_of
 from darwaza.study.result import Result
 
-TABLE_ROWS_MAX = 2_000
 FONT = "'DejaVu Sans', Verdana, sans-serif"
 """Of charts that stand alone; in the page they take the page's font."""
 
@@ -75,9 +74,14 @@ code{font-size:12.5px;background:var(--code);padding:1px 4px;overflow-wrap:anywh
 ul.plain{padding-left:20px}
 @media print{:root{--ink:#1d2b36;--muted:#5f6f7b;--faint:#c9d1d7;--grid:#e8ecef;--accent:#2563a8;--paper:#fff;
 --back:#fff;--ground:#f4f7fa;--rented:#a9b6c0;--quiet:#8a9aa6;--bad:#b4541a;--code:#f2f5f7}
-@page{margin:14mm}main{max-width:none;padding:0}header{padding:0 0 10px}nav{display:none}
-section{margin-top:14px;padding-top:18px}h2,.answer{break-after:avoid}tr{break-inside:avoid}}
-@media(max-width:820px){main{padding:0 18px 40px}h1{font-size:23px}.answer{font-size:17px}
+@page{size:A4 landscape;margin:12mm}main{max-width:none;padding:0}header{padding:0 0 8px}
+nav,details:not([open]){display:none}
+h1{font-size:22px}#map{break-inside:auto;grid-template-columns:minmax(0,52fr) minmax(0,48fr)}
+dl{gap:5px}dd{font-size:11.5px;line-height:1.3}dd b{font-size:13.5px}dt{font-size:11px}
+.caution{font-size:11px;padding:4px 10px}
+section{margin:0;padding:0;border:0;break-before:page}#map,#sources,#limits{break-before:auto}
+section+section{padding-top:12px}h2,.answer{break-after:avoid}tr{break-inside:avoid}}
+@media screen and (max-width:820px){main{padding:0 18px 40px}h1{font-size:23px}.answer{font-size:17px}
 nav{columns:1}#map{grid-template-columns:minmax(0,1fr)}}
 """
 
@@ -143,7 +147,7 @@ def _section(result: Result, page: Page, chart: str) -> str:
     return (
         f'<section id="{page.id}"><h2>{escape(page.question)}</h2><p class="answer">{escape(page.answer)}</p>'
         f"<figure>{chart}<figcaption>{escape(page.note)}</figcaption></figure>"
-        f"{''.join(_details(result, name) for name in (page.id, page.id + ' more'))}{_trail(result, page)}</section>"
+        f"{''.join(details(result, name) for name in (page.id, page.id + ' more'))}{_trail(result, page)}</section>"
     )
 
 
@@ -175,267 +179,6 @@ def _contents(items: list[Page]) -> str:
         '<a href="#limits">What can the model not say?</a>'
     )
     return f'<nav aria-label="Contents">{links}{extra}</nav>'
-
-
-def table(head: list[str], rows: list[list[Any]], *, numeric: frozenset[int] = frozenset()) -> str:
-    """An HTML table; ``numeric`` columns are set right."""
-
-    def cell(tag: str, at: int, value: Any) -> str:
-        mark = ' class="n"' if at in numeric else ""
-        return f"<{tag}{mark}>{escape('-' if value is None else str(value))}</{tag}>"
-
-    top = "".join(cell("th", i, value) for i, value in enumerate(head))
-    lines = [
-        "<tr>" + "".join(cell("td", i, value) for i, value in enumerate(row)) + "</tr>" for row in rows[:TABLE_ROWS_MAX]
-    ]
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-
-
-def _details(result: Result, page: str) -> str:
-    maker = _TABLES.get(page)
-    if maker is None:
-        return ""
-    title, head, rows, numeric = maker(result)
-    return f"<details><summary>{escape(title)}</summary>{table(head, rows, numeric=frozenset(numeric))}</details>"
-
-
-def _times_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [r["member"], r["region"], r["today"], r["corridor"], r["gateway"], " > ".join(r["corridor_route"])]
-        for r in result.tables["latency"]
-    ]
-    return (
-        "Round trips in milliseconds",
-        ["member", "to", "today", "with links", f"by {result.tables['gateway']}", "fastest route"],
-        rows,
-        range(2, 5),
-    )
-
-
-def _plans_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [
-            r["name"],
-            musd(r["capex"]),
-            musd(r["capex_all"]),
-            musd(r["present_cost"]),
-            f"{r['gap']:.2%}" + ("" if r["finished"] else " (time ran out)"),
-            f"{r['protected_share']:.1%}",
-            ", ".join(r["built"]) or "nothing",
-        ]
-        for r in result.tables["plans"]
-    ]
-    head = ["plan", "first stage", "all stages", "present cost to users", "gap to bound", "protected", "links"]
-    return "All plans", head, rows, range(1, 6)
-
-
-def _building_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = []
-    for r in result.tables["links"]:
-        optical = r["optical"]
-        if optical is None:
-            continue
-        reach = ", ".join(f"{rate}G in {count}" for rate, count in optical["reach"].items())
-        rows.append(
-            [
-                r["id"],
-                r["terrain"],
-                r["km"],
-                optical["spans"],
-                optical["span_km"],
-                optical["sections"],
-                optical["gsnr_db"],
-                optical["margin_db"],
-                reach,
-                r["built_from"] or "not built",
-            ]
-        )
-    head = [
-        "link",
-        "terrain",
-        "km",
-        "spans",
-        "span km",
-        "sections",
-        "GSNR dB",
-        "margin dB",
-        "sections per rate",
-        "built",
-    ]
-    return "Optical feasibility of every candidate (GNPy)", head, rows, range(2, 8)
-
-
-def _gains_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    groups = list(dict.fromkeys(row["group"] for row in result.tables["distribution"]))
-    countries = list(dict.fromkeys(row["country"] for row in result.tables["distribution"]))
-    cells = {(r["country"], r["group"]): r["present_usd"] for r in result.tables["distribution"]}
-    rows: list[list[Any]] = [
-        [c, *(musd(cells.get((c, g), 0.0), 1) for g in groups), musd(sum(cells.get((c, g), 0.0) for g in groups), 1)]
-        for c in countries
-    ]
-    rows.append(
-        [
-            "all",
-            *(musd(sum(cells.get((c, g), 0.0) for c in countries), 1) for g in groups),
-            musd(sum(cells.values()), 1),
-        ]
-    )
-    return (
-        "Distribution by country and group, present value",
-        ["country", *groups, "net"],
-        rows,
-        range(1, len(groups) + 2),
-    )
-
-
-def _cash_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    fin = result.tables["finance"]
-    names = [
-        "revenue",
-        "opex",
-        "fees",
-        "backhaul",
-        "tax",
-        "later_capex",
-        "available",
-        "debt_service",
-        "reserve",
-        "support",
-        "dividends",
-    ]
-    rows = [
-        [
-            year,
-            *(f"{(fin[name][i] or 0) / 1e6:.2f}" for name in names),
-            "-" if fin["dscr"][i] is None else f"{fin['dscr'][i]:.2f}",
-        ]
-        for i, year in enumerate(fin["years"])
-    ]
-    return "Yearly cash flow, million USD", ["year", *(n.replace("_", " ") for n in names), "DSCR"], rows, range(1, 13)
-
-
-def _worth_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    eco = result.tables["economics"]
-    names = list(eco["benefits"])
-    rows = [
-        [
-            year,
-            *(f"{eco['benefits'][n][i] / 1e6:.2f}" for n in names),
-            f"{eco['costs'][i] / 1e6:.2f}",
-            f"{eco['net'][i] / 1e6:.2f}",
-            f"{eco['trade'][i] / 1e6:.2f}",
-        ]
-        for i, year in enumerate(eco["years"])
-    ]
-    return (
-        "Yearly benefits and costs, million USD",
-        ["year", *names, "cost", "net", "trade"],
-        rows,
-        range(1, len(names) + 4),
-    )
-
-
-def _availability_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [
-            r["plan"],
-            r["member"],
-            f"{r['availability']:.4%}",
-            f"{r['lost_hours']:.2f}",
-            "-" if r["reserved_hours"] is None else f"{r['reserved_hours']:.2f}",
-            f"{r['sampled_share']:.4%} ± {r['sampled_error']:.4%}",
-            "; ".join(f"{c['cause']} {c['hours'] * 60:.0f} min" for c in r["causes"][:4]),
-        ]
-        for r in result.tables["resilience"]
-    ]
-    head = [
-        "plan",
-        "member",
-        "availability",
-        "hours lost",
-        "protected: hours cut",
-        "carried on reserved capacity (Monte Carlo)",
-        "main causes",
-    ]
-    return "Every plan and member", head, rows, range(2, 6)
-
-
-def _fees_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    countries = sorted({c for row in result.tables["transit_fees"] for c in row["by_country"]})
-    rows = [
-        [
-            f"{r['fee']:.0%}",
-            percent(r["firr"]),
-            musd(r["fnpv"], 1),
-            musd(r["fees_usd"], 1),
-            *(musd(r["by_country"].get(c, 0.0), 1) for c in countries),
-        ]
-        for r in result.tables["transit_fees"]
-    ]
-    head = ["transit fee", "FIRR", "FNPV", "fees, present value", *countries]
-    return (
-        "Setting the transit fee: what the company loses and each country crossed receives",
-        head,
-        rows,
-        range(5 + len(countries)),
-    )
-
-
-def _anchors_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [
-            r["name"],
-            r["member"],
-            f"{r['gbps']:.0f}",
-            f"{r['price'] / 12_000:.2f}",
-            f"{r['take_or_pay']:.0%}",
-            f"{r['years']:.0f}",
-            musd(r["firm_usd_a_year"], 2),
-        ]
-        for r in result.tables["anchors"]
-    ]
-    head = ["buyer", "member", "Gbit/s", "USD/(Mbit/s)/month", "take or pay", "years", "firm a year"]
-    return "Anchor contracts", head, rows, range(2, 7)
-
-
-def _trade_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [[r["name"], r["member"], *(musd(v, 2) for v in r["usd_a_year"])] for r in result.tables["trade"]]
-    return (
-        "Trade results a year at full operation, shown apart",
-        ["result", "member", "low", "base", "high"],
-        rows,
-        range(2, 5),
-    )
-
-
-def _region_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    regions = [region["id"] for region in result.tables["regions"]]
-    rows = [
-        [r["plan"], r["member"], *(hours(r["reserved_by_region"].get(name)) for name in regions)]
-        for r in result.tables["resilience"]
-    ]
-    names = [region["name"] for region in result.tables["regions"]]
-    return (
-        "Protected traffic: hours cut a year by destination, exact",
-        ["plan", "member", *names],
-        rows,
-        range(2, 2 + len(regions)),
-    )
-
-
-_TABLES = {
-    "availability more": _region_table,
-    "cash more": _fees_table,
-    "demand": _anchors_table,
-    "worth more": _trade_table,
-    "times": _times_table,
-    "plans": _plans_table,
-    "building": _building_table,
-    "availability": _availability_table,
-    "worth": _worth_table,
-    "gains": _gains_table,
-    "cash": _cash_table,
-}
 
 
 def _assumptions(result: Result) -> str:

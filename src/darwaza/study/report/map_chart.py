@@ -21,6 +21,8 @@ WEST, EAST, SOUTH, NORTH = 47.5, 79.6, 23.4, 45.9
 GROUND, RENTED, QUIET = "#f4f7fa", "#a9b6c0", "#8a9aa6"
 CROWD_POINTS = 1.5
 """Distance kept between names, and between a name and a thick line."""
+MISREAD = 60
+"""Cost of a name that stands nearer to another site than to its own."""
 COUNTRY_SPOTS = 25
 """Places tried each way for a country's name."""
 
@@ -73,8 +75,8 @@ def _names(figure: Any, axes: Axes, result: Result, links: list[dict[str, Any]],
     taken: list[Bbox] = []
     shown = [s for s in result.tables["sites"] if WEST < s["lon"] < EAST and SOUTH < s["lat"] < NORTH]
     shown = [s for s in shown if s["id"] in touched or s["role"] == "border"]
-    for site in shown:
-        x, y = axes.transData.transform((site["lon"], site["lat"]))
+    marks = {site["id"]: axes.transData.transform((site["lon"], site["lat"])) for site in shown}
+    for x, y in marks.values():
         taken.append(Bbox.from_bounds(x - 4 * scale, y - 4 * scale, 8 * scale, 8 * scale))
     for link in links:
         if link["built_from"]:
@@ -97,7 +99,7 @@ def _names(figure: Any, axes: Axes, result: Result, links: list[dict[str, Any]],
             mew=0.9,
             zorder=6,
         )
-        _place(axes, site, taken, thin, frame, renderer, home=home, border=border, important=site["id"] in used)
+        _place(axes, site, taken, thin, marks, frame, renderer, home=home, border=border, important=site["id"] in used)
     _countries(axes, result, taken, thin, frame, renderer)
 
 
@@ -118,11 +120,18 @@ def _free(box: Bbox, taken: list[Bbox], frame: Bbox) -> bool:
     return inside and not any(box.overlaps(other) for other in taken)
 
 
+def _away(box: Bbox, point: Any) -> float:
+    """Pixels from a point to the nearest edge of a box."""
+    across = max(box.x0 - point[0], 0.0, point[0] - box.x1)
+    return math.hypot(across, max(box.y0 - point[1], 0.0, point[1] - box.y1))
+
+
 def _place(
     axes: Axes,
     site: dict[str, Any],
     taken: list[Bbox],
     thin: list[Any],
+    marks: dict[str, Any],
     frame: Bbox,
     renderer: Any,
     *,
@@ -167,6 +176,9 @@ def _place(
             )
             if _free(box, taken, frame):
                 crossed = sum(1 for point in thin if box.contains(*point))
+                own = _away(box, marks[site["id"]])
+                if any(_away(box, mark) < own for name, mark in marks.items() if name != site["id"]):
+                    crossed += MISREAD
                 spots.append((crossed + far, len(spots), dx, dy, box))
     if not spots:
         text.remove()

@@ -24,8 +24,10 @@ from darwaza.study.report.style import (
     label,
     musd,
     percent,
+    span,
     two_lines,
 )
+from darwaza.study.report.summary import value_name
 from darwaza.study.result import Result
 
 GROUP_NAMES = {
@@ -201,6 +203,41 @@ def tornado(figure: Any, result: Result) -> None:
     )
 
 
+INFLUENCES_SHOWN = 12
+
+
+def influence(figure: Any, result: Result) -> None:
+    """The assumptions that move the result most, told apart by how far they can be trusted."""
+    known = {row["path"]: row for row in result.tables["assumptions"]}
+    rows = result.tables["influence"][:INFLUENCES_SHOWN]
+    axes = figure.add_axes((0.34, 0.12, 0.63, 0.8))
+    base = result.tables["economics"]["enpv"] / 1e6
+    for at, row in enumerate(rows):
+        ends = row["enpv_low"] / 1e6, row["enpv_high"] / 1e6
+        judged = known[row["path"]]["confidence"] == "judgement"
+        axes.barh(at, max(ends) - min(ends), left=min(ends), color=ORANGE if judged else BLUE, height=0.6)
+        for end, name in zip(ends, ("low", "high"), strict=True):
+            label(axes, end, at, name, side="right" if end == max(ends) else "left", fontsize=7.5, color=MUTED)
+    pairs = []
+    for row in rows:
+        value = known[row["path"]]
+        pairs.append(
+            (
+                value_name(result, row["path"]),
+                f"{span(value['low'], value['high'], value['unit'])}, {value['confidence']}",
+            )
+        )
+    two_lines(axes, pairs)
+    axes.axvline(base, color=INK, lw=1.2)
+    axes.axvline(0, color=RED, lw=1, ls=":")
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.margins(x=0.08)
+    axes.tick_params(length=0)
+    axes.set_xlabel(f"net present value to the economy, million USD (base ${base:,.0f}m)")
+    handles = [Line2D([], [], color=BLUE, lw=6), Line2D([], [], color=ORANGE, lw=6)]
+    figure.legend(handles, ["published, derived or weak source", "judgement"], loc="upper right", ncols=2)
+
+
 def uncertainty(figure: Any, result: Result) -> None:
     """Ten thousand futures: how often the economy gains and the company earns its cost of money."""
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.14})
@@ -218,7 +255,7 @@ def uncertainty(figure: Any, result: Result) -> None:
         axes.axvline(0, color=INK, lw=1)
         middle = spread[key]["p50"] / 1e6
         axes.axvline(middle, color=INK, lw=1, ls="--")
-        axes.text(middle, counts.max() * 1.03, f"median {musd(middle * 1e6)}", ha="center", fontsize=8.5)
+        label(axes, middle, counts.max() * 1.04, f"median {musd(middle * 1e6)}")
         axes.set_title(f"{title}: positive in {chance(share)}", pad=16)
         axes.set_yticks([])
         axes.set_xlabel("million USD")

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from darwaza.study.report import map_chart, money_chart, network_chart
-from darwaza.study.report.style import chance, gbps, hours, musd, percent
+from darwaza.study.report.style import PRICE_PER_MBPS_MONTH, chance, gbps, hours, musd, percent
 from darwaza.study.report.summary import (
-    PRICE_PER_MBPS_MONTH,
     cause_name,
     link_name,
     name_of,
     plan_of,
     totals,
+    value_name,
     where,
 )
 from darwaza.study.result import Result
@@ -229,6 +229,21 @@ def _tornado(result: Result) -> str:
     )
 
 
+def _influence(result: Result) -> str:
+    rows = result.tables["influence"]
+    if not rows:
+        return "No value with a range acts on money directly."
+    trust = {row["path"]: row["confidence"] for row in result.tables["assumptions"]}
+    top = rows[: money_chart.INFLUENCES_SHOWN]
+    guessed = sum(1 for row in top if trust[row["path"]] == "judgement")
+    negative = sum(1 for row in rows if min(row["enpv_low"], row["enpv_high"]) < 0)
+    text = (
+        f"Of the {len(top)} assumptions that move it most, {guessed} are judgements: replace those first. "
+        f"Strongest is '{value_name(result, top[0]['path'])}'. "
+    )
+    return text + (f"{negative} alone can turn the gain into a loss." if negative else "None alone makes it a loss.")
+
+
 def _uncertainty(result: Result) -> str:
     spread = result.tables["spread"]
     return (
@@ -242,7 +257,7 @@ def _switching(result: Result) -> str:
     values = result.tables["switching"]
     parts = []
     if values["capex"] is not None:
-        parts.append(f"building cost may rise by {values['capex']:.0%}")
+        parts.append(f"building may be {1 + values['capex']:.1f} times as dear")
     if values["benefit"] is not None:
         parts.append(f"benefits may be {-values['benefit']:.0%} smaller")
     return (
@@ -392,6 +407,16 @@ QUESTIONS = (
         money_chart.tornado,
         4.2,
         "Each risk alone from its low to its high; all else at base.",
+        ("economics.enpv",),
+    ),
+    Question(
+        "influence",
+        "Which assumptions carry the result?",
+        _influence,
+        money_chart.influence,
+        5.2,
+        "Each number alone from its low to its high, design and routes kept. Numbers that would change what is built "
+        "are left out here; compare two scenarios for those.",
         ("economics.enpv",),
     ),
     Question(

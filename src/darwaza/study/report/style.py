@@ -131,3 +131,22 @@ def hours(value: float | None) -> str:
     if value < 1:
         return f"{value * 60:.0f} min"
     return f"{value:.0f} h" if value >= 9.5 else f"{value:.1f} h"  # noqa: PLR2004 - one digit below ten
+
+
+PRICE_PER_MBPS_MONTH = 12_000.0
+"""USD/(Gbit/s)/year in one USD/(Mbit/s)/month."""
+
+
+def span(low: float, high: float, unit: str) -> str:
+    """A range in the units its readers use: prices a Mbit/s and month, shares in percent, money in thousands."""
+    if unit == "1" and 0 <= low <= high <= 1:
+        return f"{low:.0%} to {high:.0%}"
+    factor, sign, tail = {
+        "USD/(Gbit/s)/year": (1 / PRICE_PER_MBPS_MONTH, "$", " a Mbit/s a month"),
+        "1": (1.0, "", ""),
+        "1/year": (100.0, "", "% a year"),
+        "USD/km": (1e-3, "$", "k/km"),
+        "USD": (1e-3, "$", "k"),
+        "USD/year": (1e-6, "$", "m a year"),
+    }.get(unit, (1.0, "", f" {unit}"))
+    return f"{sign}{low * factor:,.3g} to {sign}{high * factor:,.3g}{tail}"

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from darwaza.study.report.style import chance, gbps, hours, musd, percent
+from darwaza.study.report.style import PRICE_PER_MBPS_MONTH, chance, gbps, hours, musd, percent
 from darwaza.study.result import Result
 
-PRICE_PER_MBPS_MONTH = 12_000.0
-"""USD/(Gbit/s)/year in one USD/(Mbit/s)/month."""
 LIKELY = 0.9
 """From this chance on the answer is yes without a condition."""
 KINDS = {
@@ -61,6 +59,45 @@ def cause_name(result: Result, cause: str) -> str:
         return str(named)
     link = next((row for row in result.tables["links"] if row["id"] == cause), None)
     return f"the cable {link_name(result, link)}" if link else cause
+
+
+WORDS = {
+    "price": "price of capacity",
+    "foreign_share": "share of price spent abroad",
+    "competition": "fall of price through a second route",
+    "erosion": "yearly fall of prices, at first",
+    "final_erosion": "yearly fall of prices, later",
+    "discount": "discount rate",
+    "elasticity": "answer of traffic to price",
+    "outage_value": "worth of an hour of capacity",
+    "conversion": "conversion factor of local cost",
+    "local_share": "local share of building cost",
+    "tax_share": "taxes inside building cost",
+    "final_growth": "growth of traffic, later",
+    "slowdown": "years until growth settles",
+    "through_volume": "traffic from outside the members",
+    "through_price": "price such traffic pays",
+    "delay": "years of delay",
+    "overrun": "cost overrun",
+    "backhaul": "price of subsea and trunk capacity",
+    "tariff": "tariff of the corridor",
+    "build": "cost of a kilometre",
+    "opex": "running cost",
+    "host": "cost left where a host carries the cable",
+    "detour": "detour of fibre",
+    "adaptation": "cost of adaptation",
+}
+"""What a value is called before people; its path says where it stands."""
+
+
+def value_name(result: Result, path: str) -> str:
+    """A scenario value in words: ``Uzbekistan: price of capacity``; its path where there are none."""
+    section, *rest = path.split(".")
+    words = WORDS.get(rest[-1] if rest else "")
+    if words is None:
+        return path
+    whose = {"member": lambda: name_of(result, rest[0]), "terrain": lambda: rest[0], "link": lambda: rest[0]}
+    return f"{whose[section]()}: {words}" if section in whose else words.capitalize()
 
 
 def plan_of(result: Result) -> dict[str, Any]:
