@@ -20,6 +20,7 @@ from darwaza.bootstrap import ACCOUNT_FILE, profile_folder, read_reference
 from darwaza.entry import freight, sample
 from darwaza.entry.bazaar import SUSPECT, Bazaar
 from darwaza.entry.cli.connection import TOKEN_FOLDER
+from darwaza.entry.cli.output import console
 from darwaza.entry.console.pages.story import DEMO_FILE
 from darwaza.entry.console.password import hash_password
 from darwaza.entry.local import LocalCorridor
@@ -121,6 +122,27 @@ def tell_story(corridor: LocalCorridor) -> None:
     for code in corridor.names:
         path = corridor.path(code) / DEMO_FILE
         path.write_bytes(msgspec.json.encode({"password": PASSWORD, "people": people, "urls": urls}))
+
+
+def stay(folder: Path) -> None:
+    """Run the whole corridor with sample traffic until Ctrl-C; prints where its pages are and who may sign in."""
+    console.print("\nNow the CAREC corridor starts, with sample parties and trucks (half a minute) …")
+    corridor = carec(folder)
+    traffic = Traffic(corridor)
+    try:
+        corridor.start()
+        traffic.populate()
+        console.print("\n[bold]Open in a browser[/] (each gateway certifies itself, so the browser warns once):\n")
+        console.print(f"    [bold]https://127.0.0.1:{corridor.port('PK')}/[/]    the corridor in five clicks\n")
+        for code, people in PEOPLE.items():
+            url = f"https://127.0.0.1:{corridor.port(code)}/"
+            console.print(f"  {code}  {url}  " + ", ".join(f"{one.login} ({one.party})" for one in people))
+        console.print(f"\nPassword of all of them: [bold]{PASSWORD}[/]\nThe corridor stays up until you press Ctrl-C.")
+        traffic.run(lambda: False)
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+    finally:
+        corridor.close()
 
 
 class Traffic:
