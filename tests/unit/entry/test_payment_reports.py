@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from darwaza.adapters.system.clock import SystemClock
-from darwaza.bootstrap import read_history
+from darwaza.bootstrap import Gateway, read_history
+from darwaza.entry import remittance
 from darwaza.entry.cli.proof import proof_of
 from darwaza.errors import MalformedError
 from darwaza.kernel import evidence
@@ -138,3 +139,22 @@ def test_evidence_proves_refusals_and_what_is_still_open_and_nothing_without_its
     bare = evidence.Evidence(held.format, (msgspec.structs.replace(held.items[0], body=None), *held.items[1:]))
     with pytest.raises(MalformedError):
         proof_of(evidence.encode(bare))
+
+
+def test_a_gateway_follows_a_changed_plan(tmp_path):
+    """A new participant gets its accounts and a new floor holds when the gateway starts again; nothing else changes."""
+    corridor = PaymentCorridor(tmp_path)
+    plan = remittance.PLAN.replace('bic = "RAVIPKKA"', 'bic = "RAVIPKKA"\nfloor = "-500.00"')
+    plan += '\n[[participants]]\naddress = "PK/new-bank"\nrole = "psp"\nname = "New"\nbic = "NEWBPKKA"\n'
+    try:
+        before = corridor.get(INDUS, "/v1/payments/accounts")
+        corridor.gateways["PK"].close()
+        (corridor.local.path("PK") / "payments.toml").write_text(plan)
+        corridor.local.add_party("PK", "new-bank")
+        corridor.gateways["PK"] = Gateway(corridor.local.path("PK"), clock=corridor.clock)
+        assert corridor.get(INDUS, "/v1/payments/accounts") == before
+        floors = {one["id"]: one["floor"]["amount"] for one in corridor.get("PK/ravi-bank", "/v1/payments/accounts")}
+        assert floors["position:PK/ravi-bank:PKR"] == "-500.00"
+        assert len(corridor.get("PK/new-bank", "/v1/payments/accounts")) == 2
+    finally:
+        corridor.close()

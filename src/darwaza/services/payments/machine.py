@@ -34,6 +34,9 @@ from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
 from darwaza.services.payments.verification import VerificationRules
+from darwaza.standards.charge import CHARGES, due_fact
+
+Table = dict[tuple[str, str], Transition]
 
 NAME = "payments"
 REFUSED_KIND = NAME + REFUSED
@@ -53,22 +56,26 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
     Raises:
         ValueError: the plan contradicts itself.
     """
-    directory = Directory(plan)
-    table = (
-        _market(MarketRules(directory))
-        | _funding(FundingRules(directory))
-        | _quote(QuoteRules(directory))
-        | _source(SourceRules(directory, screen))
-        | _destination(DestinationRules(directory, screen))
-        | _reversal(ReversalRules(directory))
-        | _alias(AliasRules(directory))
-        | _verification(VerificationRules(directory))
-        | _request(RequestRules(directory))
-    )
+    table: Table = {}
+    for part in tables(plan, screen).values():
+        table |= part
     return Service(name=NAME, data_type=Record, table=table)
 
 
-Table = dict[tuple[str, str], Transition]
+def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
+    """The parts of the service's table by what they are about; see ``service``."""
+    directory = Directory(plan)
+    return {
+        "market": _market(MarketRules(directory)),
+        "funding": _funding(FundingRules(directory)),
+        "quote": _quote(QuoteRules(directory)),
+        "source": _source(SourceRules(directory, screen)),
+        "destination": _destination(DestinationRules(directory, screen)),
+        "reversal": _reversal(ReversalRules(directory)),
+        "alias": _alias(AliasRules(directory)),
+        "verification": _verification(VerificationRules(directory)),
+        "request": _request(RequestRules(directory)),
+    }
 
 
 def _market(rule: MarketRules) -> Table:
@@ -135,6 +142,9 @@ def _destination(rule: DestinationRules) -> Table:
         ("asked", "reject"): Transition(rule.reject, ("refused",)),
         ("asked", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
+    }
+    table |= {
+        ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
     }
     for state in ("checking", "screened", "asked", "accepted"):
         table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))

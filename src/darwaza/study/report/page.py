@@ -215,7 +215,7 @@ def _debt(result: Result) -> str:
         text += f"Cover never falls under {min(cover for _, cover in pairs):.2f}; lenders ask {floor:g}. "
     if support >= SUPPORT_SHOWN_USD:
         text += f"Owners add {musd(support, 1)} in years without income. "
-    return text + f"Loan life cover is {fin['llcr'] or 0:.2f}."
+    return text + f"Loan life cover is {fin['llcr'] or 0:.2f}; lenders ask {fin['llcr_covenant']:g}."
 
 
 def _tornado(result: Result) -> str:
