@@ -341,6 +341,34 @@ class Client:
         found: list[dict[str, Any]] = self.call("GET", "/v1/operator/links")
         return found
 
+    def routes(self) -> dict[str, Any]:
+        """Links of the whole corridor as the gateway knows them, and its own messages under way."""
+        found: dict[str, Any] = self.call("GET", "/v1/operator/routes")
+        return found
+
+    def explain_route(
+        self, to: str, message_class: str = "documents", *, policy: str = "", body_bytes: int = 0
+    ) -> dict[str, Any]:
+        """Which paths lead to a member, and whose rule stands against each."""
+        query = {"to": to, "class": message_class, "policy": policy, "body_bytes": str(body_bytes)}
+        found: dict[str, Any] = self.call("GET", "/v1/operator/routes/explain", params=query)
+        return found
+
+    def drain(self, *, drained: bool) -> dict[str, Any]:
+        """Drain the gateway, or take that back."""
+        found: dict[str, Any] = self.call("PUT", "/v1/operator/routes/drain", json={"drained": drained})
+        return found
+
+    def begin_drill(self, cut: str, seconds: int) -> dict[str, Any]:
+        """Treat a member as dark at this gateway for a while."""
+        found: dict[str, Any] = self.call("POST", "/v1/operator/drills", json={"cut": cut, "seconds": seconds})
+        return found
+
+    def drills(self) -> list[dict[str, Any]]:
+        """Drills since the gateway started, and what they did to traffic."""
+        found: list[dict[str, Any]] = self.call("GET", "/v1/operator/drills")
+        return found
+
     def stages(self) -> dict[str, float]:
         """Seconds the engine has spent so far, by stage."""
         found: dict[str, float] = self.call("GET", "/v1/operator/stages")

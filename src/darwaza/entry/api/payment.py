@@ -21,7 +21,7 @@ from darwaza.entry.api.iso import answer_bulk, answer_order, wants_xml
 from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
-from darwaza.kernel.machine import Refusal
+from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.kernel.message import MemberText, UuidText
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.payments import message as payments
@@ -226,13 +226,31 @@ async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
 
 
 async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Refusal:
-    """Give the engine one pacs.008 with one payment."""
+    """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become."""
     try:
         document = newest(document)
-        outcome: Outcome = await call.server.submit(_order_command(call, document, call.query), len(document))
+        given = _order_command(call, document, call.query)
+        outcome: Outcome = await call.server.submit(given, len(document))
     except MessageError as fault:
-        outcome = fault
-    return ordered(outcome, _uetr(document))
+        return fault
+    answer = ordered(outcome, _uetr(document))
+    if isinstance(answer, Ordered) and answer.repeated:
+        answer.state = call.server.store.cases([answer.id])[answer.id].state
+    elif isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
+        return _unusable(call, given.case_id, answer)
+    return answer
+
+
+def _unusable(call: Call, case_id: str, refusal: Refusal) -> Refusal:
+    """Why a quote cannot be paid under, in words of payments."""
+    row = call.server.store.cases([case_id]).get(case_id)
+    if row is None or row.service != SERVICE:
+        return refusal
+    if row.state == "expired":
+        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired")
+    if row.state == "quoted":
+        return Refusal.of(PaymentRefusal.QUOTE_OTHER, "no offer of the quote was accepted")
+    return Refusal.of(PaymentRefusal.QUOTE_OTHER, "the quote was used for another payment")
 
 
 async def _end_of(call: Call, case_id: str, wait_s: float) -> str:

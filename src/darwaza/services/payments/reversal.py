@@ -17,7 +17,7 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Move
 from darwaza.ledger.rate import Rate, rate_from_text, to_destination
-from darwaza.services.payments import investigation
+from darwaza.services.payments import charge, investigation
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.liquidity import position_notices
 from darwaza.services.payments.message import (
@@ -190,8 +190,9 @@ class ReversalRules:
         body = investigation.write_return(payment, case_id, reason, amount, own, made_at)
         draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
+        facts = charge.given_back(payment, context)
         low = position_notices(self._directory, context.ledger, payment.payee_bank, amount)
-        return Decision("given-back", back, transfers=(move,), messages=(draft,), notices=low)
+        return Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low)
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""
