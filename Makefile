@@ -14,6 +14,7 @@ demo: setup
 	$(BIN)/python -m darwaza.entry.demo $(if $(ONCE),--once)
 
 test: setup
+	@sh tools/test_tools.sh
 	sh tools/browser.sh
 	$(BIN)/python -m pytest -n auto --dist loadscope -m "not soak"
 

@@ -143,6 +143,7 @@ INDEX_SLICE_CASES = 200
 """Movements the console's index reads at a time before other work goes on."""
 
 
+CONFIG_FILE = "darwaza.toml"
 ENVIRONMENT_PREFIX = "DARWAZA_"
 
 
@@ -154,6 +155,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: address to listen on.
         port: TCP port to listen on; 0 lets the system choose.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        store: URL of a PostgreSQL database that holds the store, ``postgresql://user@host/name``; "" for the file
+            ``darwaza.db`` in the gateway's folder. Passwords belong into PostgreSQL's own password file.
         keep_bodies_days: bodies of messages are forgotten when their case has ended and so many days have passed;
             headers, logs, receipts and proofs stay. 0 keeps them for ever.
         profile: the corridor's data (crossings, offices, regimes, HS editions): the name of a packaged profile, or,
@@ -167,6 +170,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
+    store: Annotated[str, Meta(pattern=r"^(|postgres(ql)?://.*)$(?!\n)", max_length=1_000)] = ""
     keep_bodies_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     profile: Annotated[str, Meta(min_length=1, max_length=1_000)] = "carec"
     screener_url: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from darwaza.adapters.sqlite.file import backup
-from darwaza.bootstrap import STORE_FILE, examine_store
+from darwaza.bootstrap import examine_store
 from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import DarwazaError, MessageError, PushbackError
 from darwaza.kernel import carrier
+from darwaza.storage import STORE_FILE
 
 FAULTY = "darwaza.testing.faulty"
 FATAL_EXIT = 70

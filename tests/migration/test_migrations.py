@@ -7,8 +7,12 @@ from importlib.resources import files
 
 import pytest
 
+from darwaza.adapters.postgres.query import queries as postgres_queries
+from darwaza.adapters.postgres.query import schema as postgres_schema
+from darwaza.adapters.postgres.rows import WRITERS as POSTGRES_WRITERS
 from darwaza.adapters.sqlite import file
 from darwaza.adapters.sqlite.query import migrations, queries, schema
+from darwaza.adapters.sqlite.rows import WRITERS
 from darwaza.adapters.sqlite.store import SCHEMA_VERSION, SqliteStore
 from darwaza.errors import OperatorError
 
@@ -110,3 +114,26 @@ def test_a_store_in_use_is_not_migrated(path):
         file.migrate(path, migrations())
     assert refused.value.code == "store_in_use"
     store.close()
+
+
+def test_postgresql_knows_the_same_statements():
+    """Whoever adds one to SQLite's file adds it to PostgreSQL's; its own tests need a server and may be skipped."""
+    for_one = {"read_account", "read_transfer", "read_end", "read_refused_order", "read_transfer_at"}
+    its_own = {"take_lease", "read_version", "find_schema", "read_history", "set_setting"}
+    assert set(postgres_queries()) - its_own == set(queries()) - for_one
+    assert [name for name, _ in POSTGRES_WRITERS] == [name for name, _ in WRITERS]
+
+
+def test_postgresql_has_the_same_tables():
+    """The same names, and the same columns but for the place, which is two or three there."""
+    tables = dict(re.findall(r'CREATE TABLE "?(\w+)"? \((.*?)\n\);', postgres_schema(), re.DOTALL))
+    columns = {
+        name: set(re.findall(r"^    (\w+) (?:bigint|text|bytea)", body, re.MULTILINE)) for name, body in tables.items()
+    }
+    del columns["schema_version"]
+    columns["fork"].discard("sequence")
+    apart = {"log_id", "leaf_index", "level", "number", "size", "place"}
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(schema())
+        ours = {name: set(found[3]) for name, found in structure(db).items()}
+    assert {name: found - apart for name, found in columns.items()} == {name: ours[name] - apart for name in ours}

@@ -26,6 +26,8 @@ QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
 PROBE_LOOK_S = 0.1
 """The watch is asked so often what is to be probed."""
+RELAYED_GATHER_S = 1.0
+"""That messages were handed on is told so often at most."""
 REPORT_GATHER_S = 0.03
 """So long reports to origins gather before they go together."""
 
@@ -192,15 +194,19 @@ class Loop:
 
     async def _follow_routes(self) -> None:
         """Move messages when the map has changed, tell origins what they are owed, keep what must outlive a restart."""
-        site, changes = self.engine.site, -1
+        site, clock, changes = self.engine.site, self.engine.site.clock, -1
+        reported_s = clock.monotonic_s()
         while True:
             await asyncio.sleep(REPORT_GATHER_S)
             given: list[Given] = []
             if site.routing.changes != changes:
                 changes = site.routing.changes
                 given.append(Reroute())
-            if site.owed:
+            # That a message has arrived, or will not, is told at once; that it was handed on can wait for company.
+            gathered = clock.monotonic_s() - reported_s >= RELAYED_GATHER_S
+            if site.owed and (gathered or any(owed.outcome != "relayed" for owed in site.owed)):
                 given.append(Report())
+                reported_s = clock.monotonic_s()
             kept = self.watch.to_keep()
             if kept is not None:
                 given.append(Keep({KEPT: kept}))

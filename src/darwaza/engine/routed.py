@@ -8,7 +8,7 @@ import msgspec
 from darwaza.engine.engine import Engine
 from darwaza.engine.forwarding import own_message
 from darwaza.engine.reporting import with_lines
-from darwaza.engine.voyage import ROUTE, Voyage
+from darwaza.engine.voyage import DELIVERED, ROUTE, Voyage
 from darwaza.errors import DarwazaError
 from darwaza.kernel import report
 from darwaza.kernel.corridor import Corridor
@@ -50,6 +50,16 @@ def sent(engine: Engine, leaf: LeafRow) -> LeafRow:
         if raw == header
     ]
     return found[0] if found else leaf
+
+
+def is_delivered(engine: Engine, leaf: LeafRow) -> bool:
+    """Whether the destination of an own message has signed for it: the neighbour, or whoever it was routed to."""
+    header = decode_header(leaf.header)
+    straight = header.path is None and leaf.leaf_index < engine.logs[leaf.log_id].row.cosigned_size
+    if straight:
+        return True
+    row = engine.store.cases([header.id]).get(header.id)
+    return row is not None and row.service == ROUTE and row.state == DELIVERED
 
 
 def _arrival(engine: Engine, leaf: LeafRow) -> Hop:

@@ -6,8 +6,10 @@ import heapq
 from darwaza import config
 from darwaza.bootstrap import Gateway
 from darwaza.engine.bell import Bell, within
+from darwaza.engine.drill import Drills
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
+from darwaza.engine.routed import is_delivered
 from darwaza.entry.clerk import Clerk, ClerkTask
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
@@ -28,6 +30,7 @@ class Server:
         streams: open event streams by party.
         till: what waits at the payments counter.
         metrics: what /metrics shows.
+        drills: since the start.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -36,6 +39,7 @@ class Server:
         self.transport = gateway.transport()
         self.loop: Loop = gateway.loop(self.transport)
         self.store: Store = gateway.engine.store
+        self.drills = Drills(gateway.engine.site)
         self._changed = Bell()
         self.streams: dict[str, int] = {}
         self.till = Till(self.store, gateway.clock.now)
@@ -60,12 +64,23 @@ class Server:
         leaf = self.store.leaf(f"{self.gateway.config.member} {message_id}")
         if leaf is None:
             return False
-        if leaf.leaf_index < self.gateway.engine.logs[leaf.log_id].row.cosigned_size:
+        if is_delivered(self.gateway.engine, leaf):
             return True
+        if message_id in self.gateway.engine.site.fleet.voyages:
+            return await self._arrived(message_id, timeout_s)
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waits += 1
         heapq.heappush(self._deliveries.setdefault(leaf.log_id, []), (leaf.leaf_index, self._waits, future))
         return await within(future, timeout_s)
+
+    async def _arrived(self, message_id: str, timeout_s: float) -> bool:
+        """Wait until the destination of a routed message has signed for it."""
+        clock, fleet = self.gateway.clock, self.gateway.engine.site.fleet
+        until_s = clock.monotonic_s() + timeout_s
+        while message_id in fleet.voyages and (left_s := until_s - clock.monotonic_s()) > 0:
+            await self.changed(left_s)
+        leaf = self.store.leaf(f"{self.gateway.config.member} {message_id}")
+        return leaf is not None and is_delivered(self.gateway.engine, leaf)
 
     async def changed(self, timeout_s: float) -> bool:
         """Wait for the next commit; False when none came in time."""

@@ -154,6 +154,40 @@ def test_a_bad_document_is_a_coded_answer_that_changes_nothing(corridor, change,
     assert corridor.show(INDUS, quote["id"])["state"] == "reserved"
 
 
+def test_what_is_sent_again_is_answered_with_what_it_has_become(corridor):
+    """The original is its own inquiry; the same UETR with another document is a conflict, and a used quote is used."""
+    quote = corridor.quote()
+    body = remittance.payment(quote, corridor.clock.now())
+    case_id = corridor.call(INDUS, "POST", "/v1/payments", content=body).json()["id"]
+    corridor.run()
+    assert corridor.call(INDUS, "POST", "/v1/payments", content=body).json()["state"] == "sent"
+    corridor.do(ALATAU, f"/v1/payments/{case_id}/reject", {"reason": "AC06", "detail": "blocked"})
+    again = corridor.call(INDUS, "POST", "/v1/payments", content=body)
+    assert (again.json()["state"], again.json()["repeated"]) == ("rejected", True)
+    told = read(corridor.call(INDUS, "POST", "/v1/payments", content=body, headers=XML).content).transactions[0]
+    assert (told.status, told.reasons[0].reason.code) == ("RJCT", "AC06")
+    altered = body.replace(b"Invoice 42", b"Invoice 43")
+    conflict = corridor.call(INDUS, "POST", "/v1/payments", content=altered, headers=XML)
+    assert (conflict.status_code, conflict.headers["darwaza-code"]) == (409, "key_reused")
+    assert read(conflict.content).transactions[0].reasons[0].reason.code == "DUPL"
+    other = corridor.pay(quote)
+    assert (other.status_code, other.json()["code"]) == (422, "quote_other")
+
+
+def test_a_quote_that_has_lapsed_or_was_never_taken_is_no_quote(corridor):
+    """Each with its own code, and AB04 to a bank that speaks ISO 20022."""
+    lapsed, idle = corridor.quote(), corridor.quote()
+    corridor.do(INDUS, f"/v1/payments/quotes/{lapsed['id']}/cancel", None)
+    offered = corridor.quote(take_best=False)
+    body = remittance.payment(idle | {"quote_id": offered["quote_id"]}, corridor.clock.now())
+    for code, answer in (
+        ("quote_expired", corridor.pay(lapsed, headers=XML)),
+        ("quote_other", corridor.call(INDUS, "POST", "/v1/payments", content=body, headers=XML)),
+    ):
+        assert answer.headers["darwaza-code"] == code
+        assert read(answer.content).transactions[0].reasons[0].reason.code == "AB04"
+
+
 def test_many_payments_in_one_document_are_answered_one_by_one(corridor):
     """Salaries: one that is wrong stops no other, and the whole again pays nobody twice."""
     quotes = [corridor.quote() for _ in range(3)]

@@ -27,6 +27,7 @@ from darwaza.entry.api import (
     probe,
     recourse,
     report,
+    route,
     transit,
 )
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
@@ -55,6 +56,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
     *probe.ENDPOINTS,
+    *route.ENDPOINTS,
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from starlette.responses import Response
 
@@ -24,6 +24,17 @@ from darwaza.standards.iso20022.payment import OriginalMessage, Reason
 from darwaza.standards.iso20022.rejection import reject
 
 DETAIL_CHARS_MAX = 105
+
+
+@runtime_checkable
+class Repeated(Protocol):
+    """The part of ``payment.Ordered`` that is looked at here."""
+
+    id: str
+    state: str
+    repeated: bool
+
+
 FAILED = frozenset({"rejected", "refused"})
 
 
@@ -70,10 +81,19 @@ def answer_order(call: Call, document: bytes, answer: Any) -> Response:
     if not isinstance(transfer, CreditTransfer):
         wrong = MessageError(f"{transfer.message} is no order", code="message_unsuitable")
         return unreadable(call, document, wrong)
+    if isinstance(answer, Repeated) and answer.repeated:
+        return Response(_now(call, answer), HTTPStatus.OK.value, media_type=XML_MEDIA_TYPE)
     body = _report(call, transfer, [answer] * len(transfer.transactions))
     if isinstance(answer, DarwazaError | Refusal):
         return Response(body, status_of(answer).value, {CODE_HEADER: answer.code}, XML_MEDIA_TYPE)
     return Response(body, HTTPStatus.CREATED.value, media_type=XML_MEDIA_TYPE)
+
+
+def _now(call: Call, answer: Repeated) -> bytes:
+    """What a payment that is sent again has become."""
+    engine = call.server.gateway.engine
+    payment: Payment = engine.site.decode_case(engine.store.cases([answer.id])[answer.id]).data
+    return status_report(call, answer.id, answer.state, payment)
 
 
 def answer_bulk(call: Call, document: bytes, answers: Sequence[Any]) -> Response:

@@ -9,22 +9,14 @@ from rich.progress import Progress
 from darwaza.adapters.keyfile.keys import NAMES, write_secret
 from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
 from darwaza.adapters.system.clock import SystemEntropy
-from darwaza.bootstrap import (
-    PARTY_FILE,
-    TLS_ROLE,
-    Gateway,
-    backup_store,
-    examine_store,
-    found_gateway,
-    migrate_store,
-    renew_keys,
-)
+from darwaza.bootstrap import PARTY_FILE, TLS_ROLE, Gateway, examine_store, found_gateway, renew_keys
 from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file
 from darwaza.entry.journal import set_up
 from darwaza.entry.retention import forget_bodies
 from darwaza.entry.serve import serve
+from darwaza.storage import backup_store, migrate_store
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
@@ -43,13 +35,20 @@ folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_
 @click.option(
     "--listen", default="", help="Address and port to listen on; the first URL's port on all addresses if not given."
 )
+@click.option(
+    "--store", default="", help="Keep the store on PostgreSQL: postgresql://user@host/name; a file if not given."
+)
 @json_option
 @reports_errors
-def init(folder: Path, member: str, name: str, urls: tuple[str, ...], listen: str, *, as_json: bool) -> None:
+def init(
+    folder: Path, member: str, name: str, urls: tuple[str, ...], listen: str, store: str, *, as_json: bool
+) -> None:
     """Make the FOLDER of a new gateway: keys, certificate, configuration, and its card for the corridor document."""
     parts = urlsplit(urls[0])
     host, _, port = listen.rpartition(":") if listen else ("0.0.0.0", ":", str(parts.port or 443))  # noqa: S104
-    card = found_gateway(folder, member=member, name=name, urls=urls, host=host or "127.0.0.1", port=int(port))
+    card = found_gateway(
+        folder, member=member, name=name, urls=urls, host=host or "127.0.0.1", port=int(port), store=store
+    )
     token = _add_party(folder, OPERATOR_TOKEN, frozenset({OPERATOR, AUDITOR}), "runs this gateway", REQUESTS_PER_S_MAX)
     _keep_token(folder, OPERATOR_TOKEN, token)
 

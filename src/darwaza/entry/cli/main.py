@@ -13,6 +13,7 @@ from darwaza.entry.cli.gateway import backup, forget, fsck, init, key, migrate_c
 from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
 from darwaza.entry.cli.payments import payments
+from darwaza.entry.cli.route import drill, route
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 
@@ -40,6 +41,8 @@ for command in (
     fsck,
     corridor,
     link,
+    route,
+    drill,
     documents,
     transit,
     crossing,

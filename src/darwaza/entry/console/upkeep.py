@@ -14,10 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from darwaza.bootstrap import CONFIG_FILE, CORRIDOR_FOLDER, STORE_FILE, backup_store
+from darwaza.bootstrap import CORRIDOR_FOLDER
+from darwaza.config import CONFIG_FILE
 from darwaza.engine.fsck import Finding
 from darwaza.errors import MalformedError, PushbackError
 from darwaza.ports.clock import Clock
+from darwaza.storage import STORE_FILE, backup_store
 
 BACKUP_FOLDER = "backups"
 BACKUPS_SHOWN_MAX = 20

@@ -37,6 +37,8 @@ REASONS: Final = {
     "message_unsuitable": "FF01",
     "duplicate_payment": "DUPL",
     "transfer_id_conflict": "DUPL",
+    "key_reused": "DUPL",
+    "not_found": "AB04",
     "quote_other": "AB04",
     "quote_expired": "AB04",
     "hold_expired": "AB04",

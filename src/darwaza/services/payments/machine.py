@@ -34,6 +34,7 @@ from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
 from darwaza.services.payments.verification import VerificationRules
+from darwaza.standards.charge import CHARGES, due_fact
 
 Table = dict[tuple[str, str], Transition]
 
@@ -141,6 +142,9 @@ def _destination(rule: DestinationRules) -> Table:
         ("asked", "reject"): Transition(rule.reject, ("refused",)),
         ("asked", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
+    }
+    table |= {
+        ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
     }
     for state in ("checking", "screened", "asked", "accepted"):
         table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))

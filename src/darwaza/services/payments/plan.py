@@ -27,6 +27,7 @@ import msgspec
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.exchange import Fee
+from darwaza.ledger.money import to_text
 from darwaza.ledger.order import OpenAccount
 
 ParticipantRole = Literal["psp", "fxp", "operator"]
@@ -165,6 +166,11 @@ class Directory:
     def operators(self, member: str) -> tuple[str, ...]:
         """Addresses of a member's settlement operators, who also watch over its screening."""
         return tuple(one.address for one in self.plan.participants if one.role == "operator" and one.member == member)
+
+    def money(self, member: str, minor: int) -> dict[str, str]:
+        """An amount in a member's currency as parties are told it: decimal and code."""
+        asset = self.currencies[member]
+        return {"amount": to_text(minor, asset), "currency": asset.code}
 
     def neighbours(self, member: str) -> list[str]:
         """Members with a corridor to or from this one."""

@@ -43,6 +43,8 @@ from darwaza.ledger.money import to_minor
 from darwaza.services.payments.plan import Corridor, Directory, Participant, ParticipantRole, Plan
 from darwaza.standards.iso20022.identifier import check_bic
 
+TIME_S_MAX = 1_000
+"""Each time of a corridor; so a payment's answer is due within the hour of its quote, in which cycles look for it."""
 NO_PLAN = Plan(currencies={}, participants=(), corridors=())
 """The plan of a gateway that takes no part in payments: every payment is refused."""
 
@@ -77,9 +79,9 @@ class CorridorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: str
     identify_from: str
     purposes: frozenset[Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]] = frozenset()
-    answer_s: int = 20
-    grace_s: int = 5
-    quote_s: int = 600
+    answer_s: Annotated[int, Meta(ge=1, le=TIME_S_MAX)] = 20
+    grace_s: Annotated[int, Meta(ge=1, le=TIME_S_MAX)] = 5
+    quote_s: Annotated[int, Meta(ge=1, le=TIME_S_MAX)] = 600
     subsidy: str = "0"
     subsidy_from: str = "0"
 
@@ -139,8 +141,8 @@ def _participant(entry: ParticipantEntry, currencies: dict[str, Asset]) -> Parti
 def _corridor(entry: CorridorEntry, currencies: dict[str, Asset]) -> Corridor:
     asset = _asset(entry.source, currencies)
     _asset(entry.destination, currencies)
-    if entry.source == entry.destination or min(entry.answer_s, entry.grace_s, entry.quote_s) < 1:
-        raise ValueError(f"the corridor {entry.source}-{entry.destination} leads nowhere or has no time")
+    if entry.source == entry.destination:
+        raise ValueError(f"the corridor {entry.source}-{entry.destination} leads nowhere")
     return Corridor(
         source=entry.source,
         destination=entry.destination,

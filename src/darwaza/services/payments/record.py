@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from darwaza.ledger.exchange import Exchange
+from darwaza.standards.charge import Claim
 
 
 class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +124,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
         market: id of the market's case; "" at the payee's gateway.
         recall_reason: why the payer's bank asked for it back, or "".
         recall_answer: why the payee's bank kept it, or "".
+        claim: the charge on a consignment it says it pays, at the payee's gateway; None without one.
         refund_minor: what the payer's bank got back on a return.
         returned_at: when the return was made, as its message says at both ends; None without one.
         ended_at: when it was final; None before.
@@ -150,6 +152,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
     market: str = ""
     recall_reason: str = ""
     recall_answer: str = ""
+    claim: Claim | None = None
     refund_minor: int = 0
     returned_at: datetime | None = None
     ended_at: datetime | None = None
