@@ -4,11 +4,13 @@ Known values: Raack, INOC 2007 (atlanta with routing cost both ways), MIPLIB dfn
 for the others.
 """
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -200,3 +202,39 @@ def test_faults_of_a_file_are_named_with_their_line(old: str, new: str, wanted: 
     with pytest.raises(MalformedError, match=wanted) as caught:
         native.parse_network(TINY.replace(old, new, 1), name="tiny", where="tiny.txt")
     assert caught.value.detail.startswith("tiny.txt:")
+
+
+MODEL_TEXT = """?SNDlib native format; type: model; version: 1.0
+LINK_MODEL = UNDIRECTED
+DEMAND_MODEL = UNDIRECTED
+LINK_CAPACITY_MODEL = MODULAR_LINK_CAPACITIES
+FIXED_CHARGE_MODEL = NO
+ROUTING_MODEL = CONTINUOUS
+ADMISSIBLE_PATH_MODEL = ALL_PATHS
+HOP_LIMIT_MODEL = IGNORE_HOP_LIMITS
+SURVIVABILITY_MODEL = NO_SURVIVABILITY
+NODE_MODEL = NO_NODE_HARDWARE
+OBJECTIVE_MODEL = MINIMIZE_TOTAL_COST
+"""
+
+
+def test_bench_times_an_instance_it_has_never_seen(tmp_path: Path) -> None:
+    """Any folder of the format is timed with ours and the plainest program; one that is not there is named."""
+    from darwaza.entry.cli.bench import bench
+
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "tiny.txt").write_text(TINY, encoding="utf-8")
+    (tmp_path / "tiny" / f"{UNDIRECTED}.txt").write_text(MODEL_TEXT, encoding="utf-8")
+    arguments = ["study", "--instances", str(tmp_path), "--scenario", __file__, "--only"]
+    outcome = CliRunner().invoke(bench, [*arguments, "tiny", "--json"])
+    assert outcome.exit_code == 0, outcome.output
+    row = json.loads(outcome.stdout)["sndlib"]["tiny"]
+    assert row["objective"] == row["plain_objective"] == pytest.approx(20.5)
+    assert row["gap"] == row["plain_gap"] == 0
+    assert row["seconds"] > 0 < row["plain_seconds"]
+    outcome = CliRunner().invoke(bench, [*arguments, "tiny"])
+    assert "tiny" in outcome.output
+    assert "20.5" in outcome.output
+    outcome = CliRunner().invoke(bench, [*arguments, "nowhere"])
+    assert outcome.exit_code == 1
+    assert "nowhere.txt is not there" in outcome.output.replace("\n", "")
