@@ -105,6 +105,26 @@ class Client:
         except (httpx.HTTPError, OSError) as fault:
             raise PeerError(f"the gateway cannot be reached: {fault}") from fault
 
+    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
+        """The party's notices as they come, for ever; each with its ``sequence``, from which to go on later.
+
+        Args:
+            after: sequence of the last one seen.
+        """
+        sequence = after
+        try:
+            with self._http.stream("GET", "/v1/events", params={"after": str(after)}) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error(response)
+                for line in response.iter_lines():
+                    if line.startswith("id: "):
+                        sequence = int(line.removeprefix("id: "))
+                    elif line.startswith("data: "):
+                        yield {"sequence": sequence} | msgspec.json.decode(line.removeprefix("data: "))
+        except (httpx.HTTPError, OSError) as fault:
+            raise PeerError(f"the gateway cannot be reached: {fault}") from fault
+
     # --- documents ---
 
     def send_document(
