@@ -21,6 +21,7 @@ FLAGS = [
 ]
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PAGES = (
+    ("PK", "", "story", "/console/story"),
     ("PK", "", "sign-in", "/console/sign-in"),
     ("PK", "asma", "office", "/console/office"),
     ("PK", "asma", "office+movement", "/console/office"),
@@ -36,6 +37,11 @@ PAGES = (
     ("PK", "nadia", "document-send", "/console/documents/send"),
     ("UZ", "rustam", "trips", "/console/trips"),
     ("UZ", "rustam", "trips+trip", "/console/trips"),
+    ("PK", "bilal", "bank", "/console/bank"),
+    ("PK", "bilal", "bank+payment", "/console/bank"),
+    ("UZ", "malika", "bank-there", "/console/bank"),
+    ("PK", "saima", "screening", "/console/bank"),
+    ("PK", "", "verify", "/console/verify"),
     ("PK", "hina", "operator", "/console/operator"),
     ("PK", "omar", "auditor", "/console/auditor"),
 )
@@ -43,6 +49,7 @@ FOLLOW = {
     "movement": "#list tbody a",
     "consignment": "#list tbody a",
     "document": "#list tbody a",
+    "payment": "#payments tbody a",
     "trip": "#list a",
 }
 """What is clicked on a list to come to one of its entries."""
@@ -94,8 +101,9 @@ def main() -> None:
         urls = dict(one.split("=", 1) for one in given.url)
         if not urls:
             corridor = carec(Path(folder), ("AF", "PK", "UZ"))
+            traffic = Traffic(corridor)
             corridor.start()
-            Traffic(corridor).populate()
+            traffic.populate()
             urls = {code: f"https://127.0.0.1:{corridor.port(code)}" for code in corridor.names}
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:

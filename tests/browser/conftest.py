@@ -35,18 +35,23 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def corridor(tmp_path_factory):
+def founded(tmp_path_factory):
     made = carec(tmp_path_factory.mktemp("corridor"), ("AF", "PK", "UZ"))
+    traffic = Traffic(made)
     made.start()
-    yield made
+    yield made, traffic
     made.close()
 
 
 @pytest.fixture(scope="session")
-def traffic(corridor):
-    made = Traffic(corridor)
-    made.populate(7)
-    return made
+def corridor(founded):
+    return founded[0]
+
+
+@pytest.fixture(scope="session")
+def traffic(founded):
+    founded[1].populate(7, 2)
+    return founded[1]
 
 
 @pytest.fixture

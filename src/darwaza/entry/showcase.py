@@ -5,9 +5,9 @@ the gateways' HTTP interface, as it would come from the parties' own systems.
 """
 
 import itertools
-import random
+import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,22 @@ from darwaza import profile
 from darwaza.adapters.keyfile.account import Account, AccountFile
 from darwaza.bootstrap import ACCOUNT_FILE, profile_folder, read_reference
 from darwaza.entry import freight, sample
+from darwaza.entry.bazaar import SUSPECT, Bazaar
+from darwaza.entry.cli.connection import TOKEN_FOLDER
+from darwaza.entry.cli.output import console
+from darwaza.entry.console.pages.story import DEMO_FILE
 from darwaza.entry.console.password import hash_password
 from darwaza.entry.local import LocalCorridor
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept
 from darwaza.standards.etir.internal import I9, I11, I13
 from darwaza.standards.etir.value import Actor, Declaration, SealMark, Vehicle
+from darwaza.standards.iso20022.party import Address, Party
 
 PASSWORD = "caravan of the silk road"  # noqa: S105 - of sample accounts on this machine, printed beside each
 UCR_PREFIX = "6UZ"
+DIRECT = (("KZ", "PK"), ("PK", "UZ"))
+"""Links of the sample over leased capacity, beside those over the profile's crossings: the payments go over them."""
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -43,7 +50,9 @@ PEOPLE: dict[str, tuple[Person, ...]] = {
         Person("asma", "torkham", ("customs", "office PKTOR"), "Asma Khan"),
         Person("imran", "karachi", ("customs", "office PKKHI"), "Imran Siddiqui"),
         Person("nadia", "customs", ("customs", "supervisor"), "Nadia Malik"),
-        Person("bilal", "bank", ("bank",), "Bilal Ahmed"),
+        Person("bilal", "indus-bank", (), "Bilal Ahmed"),
+        Person("saima", "sbp", ("compliance",), "Saima Qureshi"),
+        Person("hamid", "sbp", ("compliance",), "Hamid Butt"),
         Person("hina", "operator", ("operator", "auditor"), "Hina Raza"),
         Person("omar", "audit", ("auditor",), "Omar Farooq"),
         Person("sana", "plant-protection", ("agency",), "Sana Tariq"),
@@ -54,7 +63,7 @@ PEOPLE: dict[str, tuple[Person, ...]] = {
         Person("customs", "customs", ("customs", "supervisor"), "Rustam Aliev"),
         Person("rustam", "silk-road-trans", ("holder",), "Rustam Karimov"),
         Person("aircuz", "aircuz", ("guarantee-chain",), "AIRCUZ"),
-        Person("malika", "bank", ("bank",), "Malika Saidova"),
+        Person("malika", "chorsu-bank", (), "Malika Saidova"),
         Person("uz-operator", "operator", ("operator", "auditor"), "Aziz Rahimov"),
     ),
     "AF": (
@@ -68,6 +77,12 @@ OTHERS = (
     Person("operator", "operator", ("operator", "auditor"), ""),
     Person("customs", "customs", ("customs", "supervisor"), ""),
 )
+
+WAIT_S = 0.2
+TRUCKS_MAX = 12
+"""Trucks under way at a time in steady traffic."""
+ACTS_BETWEEN = 5
+PACE_S = 2.0
 
 GOODS = (
     ("Toshkent Meva OOO", "Karachi Dry Fruit Traders"),
@@ -83,16 +98,51 @@ def carec(folder: Path, codes: Iterable[str] = (), *, cables: bool = False) -> L
     wanted = set(codes) or {member.code for member in known.members}
     names = {member.code: member.name for member in known.members if member.code in wanted}
     links = {link.ends for link in known.links if set(link.ends) <= wanted}
-    links.add(("PK", "UZ"))  # the payments of the story run between these two directly, over leased capacity
+    links |= {ends for ends in DIRECT if set(ends) <= wanted}
     corridor = LocalCorridor(folder, names, links=sorted(links), witnesses=1, name=known.name, cables=cables)
     secret = hash_password(PASSWORD)
     for code in names:
         accounts = AccountFile(corridor.path(code) / ACCOUNT_FILE)
         for person in PEOPLE.get(code, OTHERS):
-            if person.party != "operator":
+            if not (corridor.path(code) / TOKEN_FOLDER / person.party).exists():
                 corridor.add_party(code, person.party, *person.roles)
             accounts.put(Account(person.login, person.party, person.name, secret))
+    tell_story(corridor)
     return corridor
+
+
+def tell_story(corridor: LocalCorridor) -> None:
+    """Write what the guided first page of each gateway shows."""
+    people = [
+        {"member": code, "login": person.login, "name": person.name, "party": person.party}
+        for code in corridor.names
+        for person in PEOPLE.get(code, OTHERS)
+    ]
+    urls = {code: f"https://127.0.0.1:{corridor.port(code)}" for code in corridor.names}
+    for code in corridor.names:
+        path = corridor.path(code) / DEMO_FILE
+        path.write_bytes(msgspec.json.encode({"password": PASSWORD, "people": people, "urls": urls}))
+
+
+def stay(folder: Path) -> None:
+    """Run the whole corridor with sample traffic until Ctrl-C; prints where its pages are and who may sign in."""
+    console.print("\nNow the CAREC corridor starts, with sample parties and trucks (half a minute) …")
+    corridor = carec(folder)
+    traffic = Traffic(corridor)
+    try:
+        corridor.start()
+        traffic.populate()
+        console.print("\n[bold]Open in a browser[/] (each gateway certifies itself, so the browser warns once):\n")
+        console.print(f"    [bold]https://127.0.0.1:{corridor.port('PK')}/[/]    the corridor in five clicks\n")
+        for code, people in PEOPLE.items():
+            url = f"https://127.0.0.1:{corridor.port(code)}/"
+            console.print(f"  {code}  {url}  " + ", ".join(f"{one.login} ({one.party})" for one in people))
+        console.print(f"\nPassword of all of them: [bold]{PASSWORD}[/]\nThe corridor stays up until you press Ctrl-C.")
+        traffic.run(lambda: False)
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+    finally:
+        corridor.close()
 
 
 class Traffic:
@@ -102,14 +152,15 @@ class Traffic:
         movements: ids of those begun, oldest first.
     """
 
-    def __init__(self, corridor: LocalCorridor, seed: int = 7) -> None:
+    def __init__(self, corridor: LocalCorridor) -> None:
         self._corridor = corridor
-        self._chance = random.Random(seed)  # noqa: S311 - sample data, not secrets
         base = profile_folder(corridor.folder, "carec")
         self._register = read_reference(base).register
         self._count = itertools.count(1)
         self.movements: list[str] = []
         self._jobs: list[Iterator[None]] = []
+        self._payments = 0
+        self._bazaar = Bazaar(corridor)
 
     # --- talking ---
 
@@ -210,19 +261,42 @@ class Traffic:
 
     # --- all together ---
 
-    def populate(self, trucks: int = 9) -> None:
-        """Put trucks everywhere on the way, with their papers."""
-        jobs = []
+    def populate(self, trucks: int = 9, payments: int = 6) -> None:
+        """Put trucks everywhere on the way, with their papers, and payments in every state."""
+        self._bazaar.open()
         for number in range(trucks):
             movement = self.lodge()
             self.send_paper(movement, f"{UCR_PREFIX}{datetime.now(UTC):%y}DRYFRUIT{number + 1:06d}")
-            jobs.append(self.drive(movement, number % 7))
-        self._jobs = jobs
+            self._jobs.append(self.drive(movement, number % 7))
         while self._jobs:
             self.step()
+        while self._payments < payments:
+            self._pay()
+        self._bazaar.pay(99, confirm=False, debtor=Party(name=SUSPECT, address=Address(town="Karachi", country="PK")))
+
+    def _pay(self) -> None:
+        if self._bazaar.pay(self._payments):
+            self._payments += 1
+        else:
+            time.sleep(WAIT_S)  # the providers' money is still on its way over the link
 
     def step(self) -> None:
         """Let one act of every truck under way happen."""
         for job in list(self._jobs):
             if next(job, StopIteration) is StopIteration:
                 self._jobs.remove(job)
+
+    def run(self, until: Callable[[], bool]) -> None:
+        """Go on: a truck sets off now and then, each goes on act by act, and a payment goes with each."""
+        while not until():
+            if len(self._jobs) < TRUCKS_MAX:
+                movement = self.lodge()
+                self.send_paper(movement, f"{UCR_PREFIX}{datetime.now(UTC):%y}DRYFRUIT{len(self.movements):06d}")
+                self._jobs.append(self.drive(movement, 6))
+            self._bazaar.pay(self._payments)
+            self._payments += 1
+            for _ in range(ACTS_BETWEEN):
+                self.step()
+                time.sleep(PACE_S)
+                if until():
+                    return

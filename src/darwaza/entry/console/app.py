@@ -128,7 +128,7 @@ class Console:
         desk = None if account is None else self._desk(account, request)
         wanted = (request.cookies.get(LANGUAGE_COOKIE, ""), account.language if account else "")
         code = language.choose(wanted, request.headers.get("accept-language", ""))
-        menu = [] if desk is None else menu_of(desk.roles)
+        menu = [] if desk is None else menu_of(desk.tasks)
         reader = language.Reader(code, self._zone)
         return Visit(self._lobby, request, reader, key if desk else "", desk, menu)
 
@@ -187,7 +187,7 @@ class Console:
 
 
 def _need(role: str, visit: Visit) -> None:
-    if role not in {ANYONE, ANY_PARTY} and not set(role.split("|")) & visit.desk.roles:
+    if role not in {ANYONE, ANY_PARTY} and not set(role.split("|")) & visit.desk.tasks:
         raise ForbiddenError("another role is needed", code="role_missing")
 
 

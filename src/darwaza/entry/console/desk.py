@@ -62,6 +62,13 @@ class Desk:
         """What the party may do."""
         return self.guest.roles
 
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The party's roles, and ``bank`` for one that the payments plan names."""
+        directory, address = self.server.gateway.directory, self.guest.address
+        named = any(directory.participant(address, role) for role in ("psp", "fxp", "operator"))
+        return self.roles | {"bank"} if named else self.roles
+
     def may(self, method: str, path: str) -> bool:
         """Tell whether the party's roles open an endpoint; an endpoint that does not exist is closed."""
         endpoint = self._endpoints.get((method, path))

@@ -136,6 +136,16 @@ class Reader:
         amount = Decimal(minor).scaleb(-scale_of(currency))
         return format_currency(amount, currency, "#,##0.00\u00a0¤¤", locale=self.locale)
 
+    def decimal(self, amount: str, currency: str) -> str:
+        """Write an amount of money given as a decimal, with exactly its decimals."""
+        places = len(amount.partition(".")[2])
+        pattern = "#,##0" + ("." + "0" * places if places else "") + "\u00a0¤¤"
+        return format_currency(Decimal(amount), currency, pattern, locale=self.locale, currency_digits=False)
+
+    def share_ppm(self, value: int) -> str:
+        """Write a share given in parts per million as a percentage."""
+        return format_percent(Decimal(value) / 1_000_000, "#,##0.00%", locale=self.locale)
+
     def country(self, code: str) -> str:
         """Name a country; the code itself where it is none."""
         return self.locale.territories.get(code) or code

@@ -21,6 +21,7 @@ MENU = (
     Item("/console/office", N_("Office"), CUSTOMS),
     Item("/console/crossings", N_("Crossings"), CUSTOMS),
     Item("/console/trips", N_("My movements"), "holder"),
+    Item("/console/bank", N_("Bank"), BANK),
     Item("/console/overview", N_("Overview"), ""),
     Item("/console/consignments", N_("Consignments"), ""),
     Item("/console/documents", N_("Documents"), ""),

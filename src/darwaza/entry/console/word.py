@@ -51,7 +51,13 @@ STATE: Mapping[str, str] = {
 }
 
 TONES: Mapping[str, str] = {
+    "credited": "good",
     "delivered": "good",
+    "screening": "bad",
+    "parked": "warn",
+    "asked": "warn",
+    "unknown": "warn",
+    "returned": "warn",
     "handed-over": "good",
     "up": "good",
     "open": "good",
@@ -225,6 +231,64 @@ MESSAGE: Mapping[str, str] = {
     "transit.i17": N_("Refusal told"),
     "transit.i18": N_("Refusal received"),
     "transit.event": N_("Event told"),
+    "payments.order": N_("Payment ordered"),
+    "payments.status": N_("Answer of the payee's bank"),
+    "payments.decided": N_("Payment confirmed"),
+    "payments.inquiry": N_("Answer asked for"),
+    "payments.recall": N_("Payment asked back"),
+    "payments.resolved": N_("Answer to the recall"),
+    "payments.returned": N_("Payment returned"),
+}
+
+PAYMENT_STATE: Mapping[str, str] = {
+    "quoted": N_("quoted"),
+    "reserved": N_("offer taken"),
+    "expired": N_("quote lapsed"),
+    "screening": N_("stopped by screening"),
+    "parked": N_("waits for screening"),
+    "checking": N_("being screened"),
+    "screened": N_("screened"),
+    "sent": N_("sent"),
+    "asked": N_("waits for the payee's bank"),
+    "accepted": N_("accepted by the payee's bank"),
+    "settled": N_("settled"),
+    "credited": N_("credited"),
+    "unknown": N_("answer not known yet"),
+    "rejected": N_("rejected"),
+    "refused": N_("refused"),
+    "recalling": N_("asked back"),
+    "recalled": N_("was asked back"),
+    "returning": N_("coming back"),
+    "returned": N_("came back"),
+    "given-back": N_("given back"),
+    "cancelled": N_("cancelled"),
+}
+
+ACCOUNT_KIND: Mapping[str, str] = {
+    "position": N_("position"),
+    "liquidity": N_("liquidity"),
+    "fees": N_("fees"),
+    "spread": N_("margin"),
+    "in-transit": N_("in transit"),
+    "external": N_("outside"),
+}
+
+PHASE: Mapping[str, str] = {
+    "moved": N_("booked"),
+    "held": N_("held for a payment"),
+    "posted": N_("paid from what was held"),
+    "voided": N_("set free"),
+    "expired": N_("set free in time"),
+}
+
+REASON_CODE: Mapping[str, str] = {
+    "AC04": N_("The account is closed"),
+    "AC06": N_("The account is blocked"),
+    "AM05": N_("The payment came twice"),
+    "BE01": N_("The name does not fit the account"),
+    "MD07": N_("The account holder has died"),
+    "RR04": N_("A rule of the law"),
+    "MS03": N_("No reason is given"),
 }
 
 GRADE: Mapping[str, str] = {
@@ -281,6 +345,12 @@ SAID: Mapping[str, str] = {
     "turned-down": N_("The document is refused. The sender gets the reason."),
     "already": N_("This was done before. Nothing was done twice."),
     "resumed": N_("The link goes on."),
+    "chosen": N_("The offer is yours until the quote lapses. Say who pays whom."),
+    "paid": N_("The payment is ordered."),
+    "confirmed": N_("You have accepted the credit."),
+    "rejected": N_("The credit is refused. The payer gets everything back."),
+    "looked-at": N_("Your word is kept."),
+    "blocked": N_("The payment has ended."),
     "adopted": N_("The corridor document is admitted."),
     "backing-up": N_("A backup is being made and examined. Load this page again to see what was found."),
     "examining": N_("The backup is being examined. Load this page again to see what was found."),

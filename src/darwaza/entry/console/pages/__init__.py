@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from darwaza.entry.console.page import Page
 from darwaza.entry.console.pages import (
+    bank,
     consignment,
     crossing,
     document,
@@ -12,6 +13,7 @@ from darwaza.entry.console.pages import (
     movement,
     office,
     overview,
+    story,
     trip,
     verify,
 )
@@ -25,6 +27,8 @@ PAGES: Sequence[Page] = (
     *consignment.PAGES,
     *document.PAGES,
     *trip.PAGES,
+    *story.PAGES,
+    *bank.PAGES,
     *keeper.PAGES,
     *verify.PAGES,
 )

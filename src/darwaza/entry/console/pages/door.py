@@ -7,6 +7,7 @@ from darwaza.entry.api.party import ANYONE
 from darwaza.entry.console.language import LANGUAGES
 from darwaza.entry.console.menu import start_of
 from darwaza.entry.console.page import Page, get, post
+from darwaza.entry.console.pages.story import read_demo
 from darwaza.entry.console.visit import COOKIE, LANGUAGE_COOKIE, SIGN_IN, Visit, address_of, set_cookie
 from darwaza.entry.console.word import N_
 from darwaza.errors import ForbiddenError, PushbackError
@@ -17,13 +18,15 @@ LOGIN_CHARACTERS_MAX = 63
 
 async def start(visit: Visit) -> Response:
     """Lead to where this person's work begins."""
-    return visit.go(start_of(visit.desk.roles) if visit.signed_in else SIGN_IN)
+    if visit.signed_in:
+        return visit.go(start_of(visit.desk.tasks))
+    return visit.go("/console/story" if read_demo(visit.server.gateway.folder) else SIGN_IN)
 
 
 async def show(visit: Visit) -> Response:
     """The sign-in page."""
     if visit.signed_in:
-        return visit.go(start_of(visit.desk.roles))
+        return visit.go(start_of(visit.desk.tasks))
     return _page(visit, 200)
 
 

@@ -45,7 +45,7 @@ function show(answer, name) {
     element("p", {}, word("meanings", answer.result)),
     ...answer.findings.map(found), answer.paper ? paperOf(answer.paper) : "",
     element("h3", {}, texts.ui.reasons),
-    element("div", { className: "wide" }, element("table", {}, element("tbody", {}, ...rows))));
+    element("div", { className: "wide", tabIndex: 0 }, element("table", {}, element("tbody", {}, ...rows))));
   place.scrollIntoView({ block: "nearest" });
   place.focus();
 }
