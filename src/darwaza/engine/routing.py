@@ -10,7 +10,8 @@ while its logs are halted.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -265,6 +266,30 @@ class Routing:
             detail = f"a body of {body_bytes} bytes is too large to be relayed to {destination}; {most} are possible"
             return Refusal("body_too_large_to_relay", detail, "/body")
         return found
+
+    def choose_other(
+        self,
+        destination: str,
+        message_class: str,
+        tried: Sequence[tuple[str, ...]],
+        *,
+        sender: str = "",
+        avoid: tuple[str, ...] = (),
+    ) -> tuple[str, ...] | Refusal:
+        """Choose a path for a message that vanished: the one whose members carried the fewest of its former copies.
+
+        A relay can prove that it handed on what the next one then cannot use: so it is members that are gone round,
+        and not only the link after which nothing was heard.
+        """
+        need = Need(self.member, destination, message_class)
+        try:
+            paths = path.find(self.topology, self.rules(message_class, sender, avoid), need)
+        except MessageError as fault:
+            return Refusal(fault.code, fault.detail, "/path_policy" + fault.pointer)
+        if not paths:
+            return self.choose(destination, message_class, 0, sender=sender, avoid=avoid)
+        carried = Counter(carrier for members in tried for carrier in members[1:-1])
+        return min(paths, key=lambda one: sum(carried[carrier] for carrier in one.members[1:-1])).members
 
     def may_wait(self, neighbour: str, message_class: str, body_bytes: int, sender: str = "") -> bool:
         """Whether a message may stand in the log to a neighbour until that link works again: nobody's rule forbids it.

@@ -261,7 +261,7 @@ class Tracking:
         Args:
             message_id: whose.
             voyage: as it is now.
-            always: also over the path it went last.
+            always: nothing was heard of it: go round whoever had it, but send it again in any case.
         """
         if self._is_over(voyage):
             self._end(message_id, voyage, EXPIRED)
@@ -271,13 +271,13 @@ class Tracking:
             self._write(message_id, voyage, UNDER_WAY)
             return
         header = decode_header(row.header)
-        found = self._site.routing.choose(
-            member_of(voyage.destination),
-            voyage.message_class,
-            header.body_bytes if header.path is None else 0,
-            sender=voyage.policy,
-            avoid=voyage.avoid,
-        )
+        routing, member, name = self._site.routing, member_of(voyage.destination), voyage.message_class
+        size = header.body_bytes if header.path is None else 0
+        if always:
+            tried = [decode_header(raw).path or () for raw in voyage.tries]
+            found = routing.choose_other(member, name, tried, sender=voyage.policy, avoid=voyage.avoid)
+        else:
+            found = routing.choose(member, name, size, sender=voyage.policy, avoid=voyage.avoid)
         if isinstance(found, Refusal):
             self._end(message_id, voyage, found.code)
             return
