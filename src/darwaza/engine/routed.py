@@ -10,7 +10,7 @@ from darwaza.engine.forwarding import own_message
 from darwaza.engine.reporting import with_lines
 from darwaza.engine.voyage import DELIVERED, ROUTE, Voyage
 from darwaza.errors import DarwazaError
-from darwaza.kernel import report
+from darwaza.kernel import letter, report
 from darwaza.kernel.corridor import Corridor
 from darwaza.kernel.evidence import HOP, MESSAGE, DocumentRef, Item
 from darwaza.kernel.exhibit import signed_by
@@ -84,7 +84,7 @@ def _told(engine: Engine, leaf: LeafRow) -> tuple[bytes, tuple[Hop, ...]]:
         return leaf.header, ()
     try:
         header, body = own_message(stored)
-        item = report.decode(engine.site.unseal_key.unseal(body, Binding.of(header))).items[voyage.report[1]]
+        item = report.decode(letter.read(body, Binding.of(header), engine.site.unseal_key)).items[voyage.report[1]]
     except DarwazaError:
         return leaf.header, ()  # sealed to a key that has been replaced since
     about = next((raw for raw in voyage.tries if leaf_hash(raw) == item.leaf), leaf.header)

@@ -22,13 +22,13 @@ from darwaza.engine.trust import Trust
 from darwaza.errors import MessageError
 from darwaza.kernel import instant, locality, path, policy
 from darwaza.kernel.health import Condition, Measure
+from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.linkstate import Ends, HomeStatement, LinkState, Statement, ends_of, subject
 from darwaza.kernel.locality import HomeRules
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.path import REPORT_CLASS, Explanation, Need, Rules
 from darwaza.kernel.policy import PathPolicy
 from darwaza.kernel.relay import ROUTED_BODY_BYTES_MAX
-from darwaza.kernel.seal import SEAL_OVERHEAD_BYTES
 from darwaza.kernel.topology import MapLink, Topology, build
 
 SUSPECT_FOR: Final = timedelta(seconds=60)
@@ -253,15 +253,15 @@ class Routing:
             The members, from this one to the destination, or why there is no path; nothing has changed then.
         """
         _ = self.topology
-        size = bisect_left(self._limits, body_bytes + SEAL_OVERHEAD_BYTES)
+        size = bisect_left(self._limits, body_bytes + LETTER_OVERHEAD_BYTES)
         asked = Asked(destination, message_class, sender, waits, size, avoid)
         found = self._choices.get(asked)
         if found is None:
             if len(self._choices) >= CHOICES_MAX:
                 self._choices.clear()
             found = self._choices[asked] = self._choose(asked, body_bytes)
-        if isinstance(found, tuple) and len(found) > 2 and body_bytes + SEAL_OVERHEAD_BYTES > ROUTED_BODY_BYTES_MAX:  # noqa: PLR2004
-            most = ROUTED_BODY_BYTES_MAX - SEAL_OVERHEAD_BYTES
+        if isinstance(found, tuple) and len(found) > 2 and body_bytes + LETTER_OVERHEAD_BYTES > ROUTED_BODY_BYTES_MAX:  # noqa: PLR2004
+            most = ROUTED_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES
             detail = f"a body of {body_bytes} bytes is too large to be relayed to {destination}; {most} are possible"
             return Refusal("body_too_large_to_relay", detail, "/body")
         return found
