@@ -100,7 +100,7 @@ def main() -> None:
         corridor = None
         urls = dict(one.split("=", 1) for one in given.url)
         if not urls:
-            corridor = carec(Path(folder), ("AF", "PK", "UZ"))
+            corridor = carec(Path(folder))
             traffic = Traffic(corridor)
             corridor.start()
             traffic.populate()

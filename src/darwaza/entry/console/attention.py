@@ -8,7 +8,6 @@ import msgspec
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import LinkView
-from darwaza.ports.store import CaseFilter
 from darwaza.services.transit.closure import CrossingStatus
 
 SPOILS_SOON = timedelta(days=2)
@@ -119,8 +118,7 @@ def _keeping(visit: Visit) -> Iterator[Matter]:
 
 
 def _documents(visit: Visit) -> Iterator[Matter]:
-    wanted = CaseFilter(party=visit.desk.guest.address, service="documents", states=("arrived",), items_max=50)
-    arrived = visit.server.store.find_cases(wanted)
+    arrived = visit.lobby.index.arrived.get(visit.desk.guest.address)
     if arrived:
         text = N_("%(count)s documents wait to be taken over")
         path = "/console/documents?state=arrived"

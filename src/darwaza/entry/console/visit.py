@@ -129,6 +129,7 @@ class Visit:
             "reader": reader,
             "lang": reader.language,
             "dir": reader.direction,
+            "arrow": "←" if reader.direction == "rtl" else "→",
             "title": reader.text(title),
             "member": self.member,
             "menu": self._menu,
