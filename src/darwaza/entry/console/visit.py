@@ -114,9 +114,10 @@ class Visit:
             headers: more of them.
             context: for the template.
         """
-        return HTMLResponse(
-            render(self.reader.language, template, self._context(title) | context), status, dict(headers or {})
-        )
+        common = self._context(title)
+        if taken := common.keys() & context.keys():
+            raise TypeError(f"{template} gives {sorted(taken)} another meaning than every page does")
+        return HTMLResponse(render(self.reader.language, template, common | context), status, dict(headers or {}))
 
     def _context(self, title: str) -> dict[str, Any]:
         reader, register = self.reader, self.register
