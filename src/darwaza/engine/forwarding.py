@@ -104,7 +104,7 @@ class Forwarding:
             self._tell(index, passage, "undeliverable", refusal)
             return MessageError(refusal.detail, code=refusal.code)
         try:
-            plain = self._site.unseal_key.unseal(passage.body, Binding.of(message))
+            plain = self._site.unseal(passage.body, Binding.of(message))
             if message.kind == REPORT_KIND:
                 said = report.decode(plain)
                 self._unit.tracking.reported(member_of(message.origin), message_key(message), said)
@@ -136,7 +136,7 @@ class Forwarding:
         if header.path is None:
             return header.body_digest
         try:
-            return body_digest(self._site.unseal_key.unseal(body, Binding.of(header)))
+            return body_digest(self._site.unseal(body, Binding.of(header)))
         except DarwazaError:
             return None
 

@@ -84,9 +84,9 @@ def _told(engine: Engine, leaf: LeafRow) -> tuple[bytes, tuple[Hop, ...]]:
         return leaf.header, ()
     try:
         header, body = own_message(stored)
-        item = report.decode(engine.site.unseal_key.unseal(body, Binding.of(header))).items[voyage.report[1]]
+        item = report.decode(engine.site.unseal(body, Binding.of(header))).items[voyage.report[1]]
     except DarwazaError:
-        return leaf.header, ()  # sealed to a key that has been replaced since
+        return leaf.header, ()  # sealed to a key that is not here any more
     about = next((raw for raw in voyage.tries if leaf_hash(raw) == item.leaf), leaf.header)
     return about, item.hops
 

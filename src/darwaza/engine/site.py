@@ -1,6 +1,7 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from darwaza.kernel.link import read_checkpoint
 from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.kernel.request import signer_name
-from darwaza.kernel.seal import SealKey, UnsealKey
+from darwaza.kernel.seal import Binding, SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
@@ -95,7 +96,7 @@ class Site:
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
         self._seal_keys: dict[bytes, SealKey] = {}
-        self._unseal: UnsealKey | None = None
+        self._unseal: tuple[UnsealKey, ...] = ()
         self._signers: dict[str, tuple[Signer, ...]] = {}
         self.follow(trust)
 
@@ -126,7 +127,7 @@ class Site:
         self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
-        self._unseal = None
+        self._unseal = ()
         self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
         self.routing.follow(trust)
 
@@ -168,12 +169,18 @@ class Site:
         """The own log a message goes into: bulk in the last lane, everything else in the first."""
         return self.lanes[member][-1 if bulk else 0]
 
-    @property
-    def unseal_key(self) -> UnsealKey:
-        """Opens what is sealed to this member."""
-        if self._unseal is None:
-            self._unseal = self._keys.seal
-        return self._unseal
+    def unseal(self, body: bytes, binding: Binding) -> bytes:
+        """Open what is sealed to this member, with the key of now or one that was renewed since.
+
+        Raises:
+            MalformedError, SignatureError: see ``UnsealKey.unseal``.
+        """
+        if not self._unseal:
+            self._unseal = (self._keys.seal, *self._keys.former_seals)
+        for key in self._unseal[:-1]:
+            with suppress(SignatureError):
+                return key.unseal(body, binding)
+        return self._unseal[-1].unseal(body, binding)
 
     def seal_key(self, member: str) -> SealKey:
         """The key that only a member opens.
