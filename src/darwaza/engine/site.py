@@ -18,7 +18,7 @@ from darwaza.kernel.link import read_checkpoint
 from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.kernel.request import signer_name
-from darwaza.kernel.seal import Binding, SealKey, UnsealKey
+from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
@@ -169,18 +169,24 @@ class Site:
         """The own log a message goes into: bulk in the last lane, everything else in the first."""
         return self.lanes[member][-1 if bulk else 0]
 
-    def unseal(self, body: bytes, binding: Binding) -> bytes:
-        """Open what is sealed to this member, with the key of now or one that was renewed since.
-
-        Raises:
-            MalformedError, SignatureError: see ``UnsealKey.unseal``.
-        """
+    @property
+    def unseal_key(self) -> UnsealKey:
+        """The sealing key of now."""
         if not self._unseal:
             self._unseal = (self._keys.seal, *self._keys.former_seals)
-        for key in self._unseal[:-1]:
+        return self._unseal[0]
+
+    def opened(self, opening: Callable[[UnsealKey], bytes]) -> bytes:
+        """Open something with the sealing key of now, or else with one that was renewed since it was sealed.
+
+        Raises:
+            MalformedError, SignatureError: as ``opening`` does with the last key.
+        """
+        keys = (self.unseal_key, *self._unseal[1:])
+        for key in keys[:-1]:
             with suppress(SignatureError):
-                return key.unseal(body, binding)
-        return self._unseal[-1].unseal(body, binding)
+                return opening(key)
+        return opening(keys[-1])
 
     def seal_key(self, member: str) -> SealKey:
         """The key that only a member opens.
