@@ -105,6 +105,26 @@ class Client:
         except (httpx.HTTPError, OSError) as fault:
             raise PeerError(f"the gateway cannot be reached: {fault}") from fault
 
+    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
+        """The party's notices as they come, for ever; each with its ``sequence``, from which to go on later.
+
+        Args:
+            after: sequence of the last one seen.
+        """
+        sequence = after
+        try:
+            with self._http.stream("GET", "/v1/events", params={"after": str(after)}) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error(response)
+                for line in response.iter_lines():
+                    if line.startswith("id: "):
+                        sequence = int(line.removeprefix("id: "))
+                    elif line.startswith("data: "):
+                        yield {"sequence": sequence} | msgspec.json.decode(line.removeprefix("data: "))
+        except (httpx.HTTPError, OSError) as fault:
+            raise PeerError(f"the gateway cannot be reached: {fault}") from fault
+
     # --- documents ---
 
     def send_document(
@@ -118,6 +138,7 @@ class Client:
         expires_at: datetime | None = None,
         key: str | None = None,
         progress: Progress | None = None,
+        path_policy: str = "",
     ) -> dict[str, Any]:
         """Send a document, in chunks when it is large.
 
@@ -130,6 +151,7 @@ class Client:
             expires_at: aware.
             key: idempotency key; give the same one to repeat after a failure.
             progress: see ``Progress``.
+            path_policy: which members may carry it, ``avoid AF``; only for a document that needs no chunks.
 
         Returns:
             ``id``, ``state``, ``message_ids``.
@@ -146,6 +168,8 @@ class Client:
             return self._send_large(file, size, fields, title or file.name, media_type, key, progress)
         headers = {"content-type": media_type, "idempotency-key": key}
         query = {**fields, "title": title or file.name, "filename": file.name}
+        if path_policy:
+            query["path_policy"] = path_policy
         content = file.read_bytes()
         sent: dict[str, Any] = self.call("POST", "/v1/documents", params=query, headers=headers, content=content)
         if progress is not None:
@@ -210,18 +234,26 @@ class Client:
                 return
             query["page"] = page["next"]
 
-    def download(self, case_id: str, to: Path) -> Path:
+    def download(self, case_id: str, to: Path, *, progress: Progress | None = None) -> Path:
         """Write a document to a file and hold it against its digest.
+
+        Args:
+            case_id: of the document.
+            to: the file.
+            progress: see ``Progress``.
 
         Raises:
             MessageError: ``document_differs``: what came is not what was signed; the file is removed.
         """
         view = self.document(case_id)
-        digest = sha256()
+        digest, done = sha256(), 0
         with to.open("wb") as target:
             for piece in self.stream(f"/v1/documents/{quote(case_id, safe='')}/content"):
                 digest.update(piece)
                 target.write(piece)
+                done += len(piece)
+                if progress is not None:
+                    progress(done, view["manifest"]["bytes"])
         if digest.hexdigest() != view["manifest"]["digest"]:
             to.unlink()
             raise MessageError("the document is not the one that was signed", code="document_differs")
@@ -370,11 +402,19 @@ class Client:
         """Proofs that somebody signed two histories; ``darwaza evidence verify`` reads each."""
         return [proof.encode() for proof in self.call("GET", "/v1/operator/forks")]
 
-    def export_carrier(self, peer: str, to: Path) -> int:
-        """Write a carrier file for a neighbour; returns its length in bytes."""
+    def export_carrier(self, peer: str, to: Path, *, progress: Progress | None = None) -> int:
+        """Write a carrier file for a neighbour; returns its length in bytes.
+
+        Args:
+            peer: code of the neighbour.
+            to: the file.
+            progress: see ``Progress``; what there will be in all is not known, so it is told 0.
+        """
         with to.open("wb") as target:
             for piece in self.stream(f"/v1/operator/carrier/{quote(peer, safe='')}"):
                 target.write(piece)
+                if progress is not None:
+                    progress(target.tell(), 0)
         return to.stat().st_size
 
     def import_carrier(self, pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:

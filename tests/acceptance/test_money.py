@@ -44,6 +44,13 @@ def run(corridor, who, *words, code=0):
     return json.loads(done.output if code == 0 else done.stderr)
 
 
+def first_event(corridor, who, kind):
+    """Listen to a party's notices until one of a kind comes."""
+    code, _, party = who.partition("/")
+    with corridor.client(code, party) as client:
+        return next(notice for notice in client.events() if notice["kind"] == kind)
+
+
 def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path):
     """Everything the guide says, done as it says."""
     bank, other, operator, fx = "PK/indus-bank", "KZ/alatau-bank", "PK/sbp", "PK/caravan-fx"
@@ -63,6 +70,7 @@ def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path
     file.write_bytes(remittance.payment(run(corridor, bank, "show", quote["id"]), datetime.now(UTC)))
     assert run(corridor, bank, "pay", file)["status"] == "ACSP"
     (waiting,) = run(corridor, other, "credits", "--wait", "20")
+    assert first_event(corridor, other, "payment.asked")["detail"]["credit"] == waiting["credit"]
     run(corridor, other, "document", waiting["id"], "-o", tmp_path / "came.xml")
     assert (tmp_path / "came.xml").read_bytes() == file.read_bytes()
     run(corridor, other, "confirm", waiting["id"])

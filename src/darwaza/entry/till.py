@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from darwaza.engine.bell import within
 from darwaza.kernel import instant
 from darwaza.ports.store import CaseFilter, Store
+from darwaza.services.payments.planfile import TIME_S_MAX
 
 NOTICES_READ = 1_000
 CREDITS_FOUND_MAX = 100_000
-LOOK_BACK = timedelta(minutes=5)
+LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 """Credits asked for longer ago are past every time to answer."""
 
 ASKED = "payment.asked"

@@ -77,6 +77,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         body_bytes_max: limit of the body.
         answer: type of the JSON answer, or None.
         media_type: of an answer that is not JSON.
+        also: another media type it answers in, and refuses in, for who asks by ``Accept``; "" for none.
         status: of a good answer.
     """
 
@@ -91,6 +92,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: int = 65_536
     answer: Any = None
     media_type: str = JSON
+    also: str = ""
     status: int = HTTPStatus.OK.value
 
 

@@ -116,6 +116,8 @@ def transit(movements: int, *, as_json: bool) -> None:
 @json_option
 def study(scenario: Path, instances: Path | None, time_limit: float, only: tuple[str, ...], *, as_json: bool) -> None:
     """The corridor study, its Monte Carlo, SNDlib instances against the plainest model, a synthetic network."""
+    if instances is None:
+        errors.print("SNDlib instances are left out: name their folder with --instances", style="dim")
     with answering(as_json=as_json):
         from darwaza.study.bench import measure  # noqa: PLC0415 - heavy libraries
 

@@ -1,14 +1,14 @@
 """darwaza documents: send, list, show, get, accept, refuse."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from darwaza.client import Client
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file
+from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file, transfer_bar
 
 
 @click.group()
@@ -44,6 +44,9 @@ def _show_document(view: dict[str, Any]) -> None:
 @click.option("--media-type", default="", help="Guessed from the file's name if not given.")
 @click.option("--ucr", help="Consignment it belongs to.")
 @click.option(
+    "--path-policy", default="", help="Which members may carry it: 'avoid AF; hops 3'. Not for documents in chunks."
+)
+@click.option(
     "--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more."
 )
 @click.option("--key", help="Idempotency key: give the same one to repeat after a failure.")
@@ -53,14 +56,7 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
     """Send FILE."""
     with (
         _client(options) as client,
-        Progress(
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=as_json or not console.is_terminal,
-        ) as progress,
+        transfer_bar(quiet=as_json) as progress,
     ):
         task = progress.add_task("sending", total=file.stat().st_size)
         sent = client.send_document(
@@ -70,6 +66,7 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
             media_type=options["media_type"],
             ucr=options["ucr"],
             expires_at=options["expires"],
+            path_policy=options["path_policy"],
             key=options["key"],
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
@@ -121,8 +118,10 @@ def show_command(document: str, *, as_json: bool, **options: Any) -> None:
 @reports_errors
 def get(document: str, output: Path, *, as_json: bool, **options: Any) -> None:
     """Download DOCUMENT and hold it against the digest that was signed."""
-    with _client(options) as client:
-        client.download(document, output)
+    with _client(options) as client, transfer_bar(quiet=as_json) as progress:
+        task = progress.add_task("fetching", total=None)
+        show_done = partial(progress.update, task)
+        client.download(document, output, progress=lambda done, total: show_done(completed=done, total=total))
     show_file(output, as_json=as_json)
 
 
