@@ -21,6 +21,7 @@ from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry import sample, showcase
 from darwaza.entry.bankers import Bankers
+from darwaza.entry.caravan import Caravan
 from darwaza.entry.cli.output import console
 from darwaza.entry.journey import Journey
 from darwaza.entry.local import LocalCorridor
@@ -108,6 +109,7 @@ class Demo:
             self.audit(corridor)
             self.journey()
             self.money()
+            self.detour()
         except BaseException:
             corridor.close()
             raise
@@ -296,6 +298,10 @@ class Demo:
     def money(self) -> None:
         """Pay across two borders, over three gateways of their own."""
         Bankers(self, self.folder / "money").run()
+
+    def detour(self) -> None:
+        """Send from Almaty to Karachi over whoever is there, over five gateways of their own."""
+        Caravan(self, self.folder / "caravan").run()
 
     def _paper(self, name: str, content: bytes) -> Path:
         path = self._papers / name
