@@ -62,7 +62,7 @@ class _Document(FPDF):
         self.set_auto_page_break(auto=True, margin=_MARGIN_MM + 5)
         latin = str(fontpkg_noto_sans.ROOT / "files" / "NotoSans[wdth,wght].ttf")
         self.add_font(_FONT, fname=latin)
-        self.add_font(_FONT, style="B", fname=latin, variations={"wght": 650})
+        self.add_font(_FONT, style="B", fname=latin, variations={"wght": 650.0})
         self.add_font(_FALLBACK, fname=str(fontpkg_noto_sans_arabic.ROOT / "files" / "NotoSansArabic[wdth,wght].ttf"))
         self.set_fallback_fonts([_FALLBACK])
         self.set_text_shaping(use_shaping_engine=True)
