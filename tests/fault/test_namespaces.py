@@ -21,8 +21,8 @@ from darwaza.bootstrap import examine_store, found_gateway
 from darwaza.entry.local import LocalCorridor
 from darwaza.kernel.member import Card
 
-pytestmark = pytest.mark.timeout(300)
-WAIT_S = 90.0
+pytestmark = pytest.mark.timeout(600)
+WAIT_S = 180.0
 PORT = 8443
 
 

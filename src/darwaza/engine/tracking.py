@@ -18,7 +18,7 @@ import msgspec
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage
 from darwaza.errors import DarwazaError
-from darwaza.kernel import instant
+from darwaza.kernel import instant, letter
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
@@ -149,13 +149,23 @@ class Tracking:
         self._newest[header.case_id, member_of(header.destination)] = header.id
         self._write(header.id, voyage, UNDER_WAY)
 
+    def resume(self, header: Header) -> None:
+        """Follow an own routed message that was given back: nobody here knows what became of it."""
+        raw = encode_header(header)
+        voyage = self._voyage(header.id)
+        if voyage is not None:
+            self._write(header.id, msgspec.structs.replace(voyage, tries=(*voyage.tries, raw)[-TRIES_MAX:]), UNDER_WAY)
+        elif header.id not in self._store.cases([header.id]):
+            self._follow(header, raw, "")
+
     def _sealed(self, header: Header, body: bytes, path: tuple[str, ...]) -> tuple[bytes, bytes]:
-        sealed = self._site.seal_key(member_of(header.destination)).seal(body, Binding.of(header))
+        to = self._site.seal_key(member_of(header.destination))
+        sealed = letter.write(body, Binding.of(header), to, self._site.unseal_key)
         return self._with_path(header, sealed, path), sealed
 
     def _with_path(self, header: Header, sealed: bytes, path: tuple[str, ...]) -> bytes:
         changes = {"body_bytes": len(sealed), "body_digest": body_digest(sealed), "path": path}
-        return encode_header(msgspec.structs.replace(header, blind=self._unit.random_hex(), **changes))
+        return encode_header(msgspec.structs.replace(header, **changes))
 
     def _queue(self, path: tuple[str, ...], raw: bytes, body: bytes, key: str, case_id: str, *, bulk: bool) -> None:
         log_id = self._site.lane(path[1], bulk=bulk or len(body) > ORDINARY_BODY_BYTES_MAX)
@@ -225,6 +235,9 @@ class Tracking:
         if voyage is None:
             return
         row = self._first(message_id)
+        if row is None:
+            self._write(message_id, voyage, UNDER_WAY)  # its neighbour has not given it back yet
+            return
         log = self._unit.log(row.log_id)
         header = decode_header(row.header)
         if header.path is None and row.leaf_index < log.row.cosigned_size:
@@ -236,11 +249,8 @@ class Tracking:
             self._site.routing.suspect(path[silent], path[silent + 1])
         self._try_again(message_id, voyage, always=True)
 
-    def _first(self, message_id: str) -> LeafRow:
-        row = self._store.leaf(f"{self._site.member} {message_id}")
-        if row is None:
-            raise LookupError(f"the voyage {message_id} has no message")
-        return row
+    def _first(self, message_id: str) -> LeafRow | None:
+        return self._store.leaf(f"{self._site.member} {message_id}")
 
     def _is_over(self, voyage: Voyage) -> bool:
         return voyage.expires_at is not None and voyage.expires_at <= self._unit.now_text
@@ -251,20 +261,23 @@ class Tracking:
         Args:
             message_id: whose.
             voyage: as it is now.
-            always: also over the path it went last.
+            always: nothing was heard of it: go round whoever had it, but send it again in any case.
         """
         if self._is_over(voyage):
             self._end(message_id, voyage, EXPIRED)
             return
         row = self._first(message_id)
+        if row is None:
+            self._write(message_id, voyage, UNDER_WAY)
+            return
         header = decode_header(row.header)
-        found = self._site.routing.choose(
-            member_of(voyage.destination),
-            voyage.message_class,
-            header.body_bytes if header.path is None else 0,
-            sender=voyage.policy,
-            avoid=voyage.avoid,
-        )
+        routing, member, name = self._site.routing, member_of(voyage.destination), voyage.message_class
+        size = header.body_bytes if header.path is None else 0
+        if always:
+            tried = [decode_header(raw).path or () for raw in voyage.tries]
+            found = routing.choose_other(member, name, tried, sender=voyage.policy, avoid=voyage.avoid)
+        else:
+            found = routing.choose(member, name, size, sender=voyage.policy, avoid=voyage.avoid)
         if isinstance(found, Refusal):
             self._end(message_id, voyage, found.code)
             return
@@ -282,8 +295,9 @@ class Tracking:
 
     def _end(self, message_id: str, voyage: Voyage, code: str) -> None:
         """Nobody carries it on. When every copy is accounted for it returns to its sender; else its fate is unknown."""
-        header = decode_header(self._first(message_id).header)
-        if voyage.refusals < len(voyage.tries) or header.path is None:
+        row = self._first(message_id)
+        header = None if row is None else decode_header(row.header)
+        if voyage.refusals < len(voyage.tries) or header is None or header.path is None:
             if self._is_over(voyage):
                 self._write(message_id, msgspec.structs.replace(voyage, code=EXPIRED), EXPIRED)
             else:
@@ -344,10 +358,15 @@ class Tracking:
             known = self.detoured.get(log_id, self._site.detoured.get(log_id, 0))
             start = max(row.cosigned_size, known)
             self.detoured[log_id] = row.size
-            for raw, body in self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX):
-                header = decode_header(raw)
+            waiting = [
+                (decode_header(raw), body)
+                for raw, body in self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX)
+            ]
+            followed = self._store.cases([header.id for header, _ in waiting])
+            for header, body in waiting:
                 mine = member_of(header.origin) == self._site.member and header.path is None
-                if mine and not header.kind.startswith((ROUTE_KINDS, LINK_KINDS)) and not self._voyage(header.id):
+                known = header.id in followed or header.id in self.changed
+                if mine and not known and not header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
                     count += self._detour_one(header, body)
         return count
 

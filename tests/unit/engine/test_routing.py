@@ -290,3 +290,22 @@ def test_evidence_follows_the_copy_that_arrived():
     chain.one("KZ", Reroute())
     chain.carry()
     assert judged(chain, "KZ", message_id, "avoid AF")[0].result == "valid"
+
+
+def test_origin_that_comes_back_empty_reads_its_own_letters():
+    """An origin that lost its disk gets its messages back from the relay, reads them, and learns their fate."""
+    chain = Chain()
+    case_id, message_id = chain.offer("KZ/trader", "PK/agency", MARK)
+    chain.carry()
+    chain.stores["KZ"] = MemoryStore()
+    chain.start("KZ", seed=1)
+    chain.restore("KZ")
+    assert chain.state("KZ", case_id) == "offered"
+    assert chain.state("KZ", message_id) == UNDER_WAY
+    chain.accept("PK/agency", case_id)
+    chain.wait(7)
+    chain.carry()
+    assert chain.state("KZ", message_id) == DELIVERED
+    assert chain.state("KZ", case_id) == "handed-over"
+    assert chain.engines["KZ"].store.given_back_count() == 0
+    chain.check()
