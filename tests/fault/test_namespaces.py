@@ -6,6 +6,7 @@ connections hang until somebody's patience ends.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,12 +31,21 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
+def sweep() -> None:
+    """Remove namespaces that runs of this test left behind when they were killed."""
+    listed = subprocess.run(["ip", "netns", "list"], check=False, capture_output=True, text=True).stdout
+    for name, pid in re.findall(r"^(dw(\d+)(?:pk|uz|probe))\b", listed, re.MULTILINE):
+        if not Path("/proc", pid).exists():
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
 def why_not() -> str:
     """Why this machine cannot make namespaces; "" when it can."""
     if os.geteuid() != 0:
         return "only root may make network namespaces"
     if shutil.which("ip") is None:
         return "the ip command (Debian: iproute2) is not on this machine"
+    sweep()
     name = f"dw{os.getpid()}probe"
     if subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
         return "this machine lets nobody make network namespaces"
