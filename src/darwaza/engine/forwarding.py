@@ -9,6 +9,7 @@ message of a link that is otherwise right is put into quarantine with its eviden
 reported to its origin.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -104,7 +105,7 @@ class Forwarding:
             self._tell(index, passage, "undeliverable", refusal)
             return MessageError(refusal.detail, code=refusal.code)
         try:
-            plain = letter.read(passage.body, Binding.of(message), self._site.unseal_key)
+            plain = self._site.opened(partial(letter.read, passage.body, Binding.of(message)))
             if message.kind == REPORT_KIND:
                 said = report.decode(plain)
                 self._unit.tracking.reported(member_of(message.origin), message_key(message), said)
@@ -139,7 +140,7 @@ class Forwarding:
         if header.path is None:
             return header.body_digest
         try:
-            return body_digest(letter.read(body, Binding.of(header), self._site.unseal_key))
+            return body_digest(self._site.opened(partial(letter.read, body, Binding.of(header))))
         except DarwazaError:
             return None
 

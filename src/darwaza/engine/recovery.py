@@ -12,6 +12,7 @@ it to be resent; then it is processed again, as of the moment they were sent, wi
 whose case has not come back yet wait for the next message of that case, which is taken as of their moment too.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -241,7 +242,7 @@ def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
     case = None if found is None else found[1]
     try:
         if header.path is not None:
-            body = letter.read_again(body, Binding.of(header), engine.site.unseal_key)
+            body = engine.site.opened(partial(letter.read_again, body, Binding.of(header)))
         own = received(header, restored(header.kind), body)
         outcome = rules.run(unit, service, header.case_id, case, own, None, now=own.created_at)
     except (ServiceError, SignatureError, MalformedError) as fault:

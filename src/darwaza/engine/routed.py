@@ -3,6 +3,8 @@
 At its origin they come from the newest report of a member of the path; at its destination from the envelope it came in.
 """
 
+from functools import partial
+
 import msgspec
 
 from darwaza.engine.engine import Engine
@@ -84,9 +86,10 @@ def _told(engine: Engine, leaf: LeafRow) -> tuple[bytes, tuple[Hop, ...]]:
         return leaf.header, ()
     try:
         header, body = own_message(stored)
-        item = report.decode(letter.read(body, Binding.of(header), engine.site.unseal_key)).items[voyage.report[1]]
+        said = engine.site.opened(partial(letter.read, body, Binding.of(header)))
+        item = report.decode(said).items[voyage.report[1]]
     except DarwazaError:
-        return leaf.header, ()  # sealed to a key that has been replaced since
+        return leaf.header, ()  # sealed to a key that is not here any more
     about = next((raw for raw in voyage.tries if leaf_hash(raw) == item.leaf), leaf.header)
     return about, item.hops
 

@@ -1,6 +1,7 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class Site:
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
         self._seal_keys: dict[bytes, SealKey] = {}
-        self._unseal: UnsealKey | None = None
+        self._unseal: tuple[UnsealKey, ...] = ()
         self._signers: dict[str, tuple[Signer, ...]] = {}
         self.follow(trust)
 
@@ -126,7 +127,7 @@ class Site:
         self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
-        self._unseal = None
+        self._unseal = ()
         self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
         self.routing.follow(trust)
 
@@ -170,10 +171,22 @@ class Site:
 
     @property
     def unseal_key(self) -> UnsealKey:
-        """Opens what is sealed to this member."""
-        if self._unseal is None:
-            self._unseal = self._keys.seal
-        return self._unseal
+        """The sealing key of now."""
+        if not self._unseal:
+            self._unseal = (self._keys.seal, *self._keys.former_seals)
+        return self._unseal[0]
+
+    def opened(self, opening: Callable[[UnsealKey], bytes]) -> bytes:
+        """Open something with the sealing key of now, or else with one that was renewed since it was sealed.
+
+        Raises:
+            MalformedError, SignatureError: as ``opening`` does with the last key.
+        """
+        keys = (self.unseal_key, *self._unseal[1:])
+        for key in keys[:-1]:
+            with suppress(SignatureError):
+                return opening(key)
+        return opening(keys[-1])
 
     def seal_key(self, member: str) -> SealKey:
         """The key that only a member opens.

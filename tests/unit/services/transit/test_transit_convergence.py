@@ -18,9 +18,9 @@ from tests.unit.services.transit.world import (
 )
 
 from darwaza.kernel.machine import Decision
-from darwaza.services.transit import booking
+from darwaza.services.transit import booking, clock
 from darwaza.services.transit.leg import DISCHARGED, LEG_TABLE, progress
-from darwaza.services.transit.message import Cancellation, Carried, Incident, Resume, SealChange, Suspend
+from darwaza.services.transit.message import Cancellation, Carried, Extend, Incident, Resume, SealChange, Suspend
 from darwaza.services.transit.movement import Movement, with_edition, with_event
 from darwaza.standards.etir.internal import I7, I9, I11, I13, I17
 from darwaza.standards.etir.value import SealMark, Vehicle
@@ -205,6 +205,17 @@ class Journeys(RuleBasedStateMachine):
     @rule(member=st.sampled_from(["UZ", "AF", "PK"]))
     def reopen(self, member):
         self.world.gateways[member].do("resume", self.movement, Resume(uid("c"), self.world.now))
+
+    @rule(member=st.sampled_from(["UZ", "AF", "PK"]), name=st.sampled_from("xy"), hours=st.integers(1, 72))
+    def extend(self, member, name, hours):
+        """Customs of a slow crossing grants more time: no deadline ever moves back, and the same word counts once."""
+        gateway, now = self.world.gateways[member], self.world.now
+        before = clock.guarantee_until(gateway.movement(self.movement))
+        more = Extend(uid(name), TORKHAM, now, now + timedelta(hours=hours))
+        for _ in range(2):
+            gateway.do("extend", self.movement, more)
+        after = clock.guarantee_until(gateway.movement(self.movement))
+        assert before is None or after is None or before <= after <= before + timedelta(hours=hours)
 
     @rule(member=st.sampled_from(["UZ", "AF"]))
     def divert(self, member):

@@ -161,7 +161,7 @@ async def statement(visit: Visit) -> Response:
     names = ("sequence", "at", "phase", "amount", "booked", "available", "reference", "payment")
     if visit.query("form") == "csv":
         return csv_file("statement", [{name: getattr(line, name) for name in names} for line in found.lines])
-    return visit.page("statement.html", title=N_("Statement"), found=found, account=visit.query("account"))
+    return visit.page("statement.html", title=N_("Statement"), found=found, asked=visit.query("account"))
 
 
 PAGES: tuple[Page, ...] = (
