@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from darwaza.engine.reporting import Owed, author_lines, with_lines
+from darwaza.engine.voyage import carried_until
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel import letter, report
 from darwaza.kernel.machine import Refusal
@@ -84,7 +85,8 @@ class Forwarding:
 
     def _refusal(self, passage: Passage) -> Refusal | None:
         message = passage.message
-        if message.expires_at is not None and message.expires_at <= self._unit.now_text:
+        now, expires_at = self._unit.now_text, message.expires_at
+        if expires_at is not None and expires_at <= now and carried_until(expires_at) <= now:
             return Refusal("expired", "it came after it had expired")
         if passage.next not in self._site.lanes:
             return Refusal("link_unknown", f"no running link leads from {self._site.member} to {passage.next}")
