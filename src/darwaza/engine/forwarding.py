@@ -52,11 +52,11 @@ class Forwarding:
         self._onward: list[tuple[int, Passage]] = []
         self._told: list[tuple[int, Passage, Outcome, Refusal | None]] = []
 
-    def open(self, raw: bytes, body: bytes) -> Opened:
+    def open(self, header: Header, raw: bytes, body: bytes) -> Opened:
         """Check a routed message; what is wrong with it comes back as a value."""
         site = self._site
         try:
-            return receive(raw, body, author=self._author, here=site.member, logs=site.hop_logs)
+            return receive(raw, body, author=self._author, here=site.member, logs=site.hop_logs, carrier=header)
         except DarwazaError as fault:
             return fault
 
