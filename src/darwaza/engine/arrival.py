@@ -96,7 +96,7 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     log = engine.log_of(unit, batch.origin)
     forwarding = Forwarding(engine, unit, log.row.author, log.row.id)
     routed = {
-        offset: forwarding.open(*entries[offset])
+        offset: forwarding.open(header, *entries[offset])
         for offset, header in enumerate(headers)
         if isinstance(header, Header) and is_routed(header)
     }

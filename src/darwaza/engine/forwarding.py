@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from darwaza.engine.reporting import Owed, author_lines, with_lines
+from darwaza.engine.voyage import carried_until
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel import letter, report
 from darwaza.kernel.machine import Refusal
@@ -52,11 +53,11 @@ class Forwarding:
         self._onward: list[tuple[int, Passage]] = []
         self._told: list[tuple[int, Passage, Outcome, Refusal | None]] = []
 
-    def open(self, raw: bytes, body: bytes) -> Opened:
+    def open(self, header: Header, raw: bytes, body: bytes) -> Opened:
         """Check a routed message; what is wrong with it comes back as a value."""
         site = self._site
         try:
-            return receive(raw, body, author=self._author, here=site.member, logs=site.hop_logs)
+            return receive(raw, body, author=self._author, here=site.member, logs=site.hop_logs, carrier=header)
         except DarwazaError as fault:
             return fault
 
@@ -84,7 +85,8 @@ class Forwarding:
 
     def _refusal(self, passage: Passage) -> Refusal | None:
         message = passage.message
-        if message.expires_at is not None and message.expires_at <= self._unit.now_text:
+        now, expires_at = self._unit.now_text, message.expires_at
+        if expires_at is not None and expires_at <= now and carried_until(expires_at) <= now:
             return Refusal("expired", "it came after it had expired")
         if passage.next not in self._site.lanes:
             return Refusal("link_unknown", f"no running link leads from {self._site.member} to {passage.next}")

@@ -86,6 +86,7 @@ class Routing:
         self._map: Topology | None = None
         self._limits: list[int] = []
         self._choices: dict[Asked, tuple[str, ...] | Refusal] = {}
+        self._relays: dict[tuple[tuple[str, ...], str, int], Refusal | None] = {}
         self._policies: dict[str, PathPolicy] = {}
         self._reachable: frozenset[str] | None = None
 
@@ -159,6 +160,7 @@ class Routing:
     def _forget(self) -> None:
         self._map = None
         self._choices = {}
+        self._relays = {}
         self._reachable = None
 
     # --- the map ---
@@ -349,6 +351,19 @@ class Routing:
         self, members: tuple[str, ...], message_class: str, body_bytes: int, stage: int
     ) -> Refusal | None:
         """Say why this member does not hand a message on, or None; see ``path.relay_objections``."""
+        _ = self.topology
+        small = body_bytes <= self._limits[0] if self._limits else False
+        key = (members, message_class, stage)
+        if small and key in self._relays:
+            return self._relays[key]
+        refusal = self._relay_refusal(members, message_class, body_bytes, stage)
+        if small and len(self._relays) < CHOICES_MAX:
+            self._relays[key] = refusal
+        return refusal
+
+    def _relay_refusal(
+        self, members: tuple[str, ...], message_class: str, body_bytes: int, stage: int
+    ) -> Refusal | None:
         need = Need(members[0], members[-1], message_class, body_bytes)
         standing = path.relay_objections(self.topology, self.rules(message_class), need, members, stage)
         first = next(standing, None)

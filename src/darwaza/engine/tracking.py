@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
-from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage
+from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant, letter
 from darwaza.kernel.machine import Draft, Refusal
@@ -27,6 +27,7 @@ from darwaza.kernel.message import (
     body_digest,
     decode_header,
     encode_header,
+    is_withheld,
     member_of,
     message_key,
 )
@@ -253,7 +254,7 @@ class Tracking:
         return self._store.leaf(f"{self._site.member} {message_id}")
 
     def _is_over(self, voyage: Voyage) -> bool:
-        return voyage.expires_at is not None and voyage.expires_at <= self._unit.now_text
+        return voyage.expires_at is not None and carried_until(voyage.expires_at) <= self._unit.now_text
 
     def _try_again(self, message_id: str, voyage: Voyage, *, always: bool = False) -> None:
         """Send a message over the best path there is now.
@@ -267,8 +268,8 @@ class Tracking:
             self._end(message_id, voyage, EXPIRED)
             return
         row = self._first(message_id)
-        if row is None:
-            self._write(message_id, voyage, UNDER_WAY)
+        if row is None or is_withheld(decode_header(row.header), row.body):
+            self._write(message_id, voyage, UNDER_WAY)  # there is nothing left to send
             return
         header = decode_header(row.header)
         routing, member, name = self._site.routing, member_of(voyage.destination), voyage.message_class
@@ -397,4 +398,6 @@ class Tracking:
     def _remind_at(self, voyage: Voyage) -> str:
         at: datetime = self._unit.now + voyage.patience
         text = instant.to_text(at)
-        return text if voyage.expires_at is None else min(text, max(voyage.expires_at, self._unit.now_text))
+        if voyage.expires_at is None:
+            return text
+        return min(text, max(carried_until(voyage.expires_at), self._unit.now_text))

@@ -164,12 +164,25 @@ def test_destination_keeps_no_body_its_origin_does_not_leave_there():
     chain.check()
 
 
-def test_expired_message_goes_no_further():
-    """A relay does not hand on what has expired, and the sender's fate of it is told as such."""
+def test_expired_message_is_refused_by_its_destination():
+    """A message that expired on the way is acted upon nowhere, and its sender hears so from its destination."""
     chain = Chain()
     expires_at = chain.world.clock.now() + timedelta(seconds=3)
     case_id, message_id = chain.offer("KZ/trader", "PK/agency", expires_at=expires_at)
     chain.world.clock.advance(4)
+    chain.carry()
+    assert chain.state("PK", case_id) is None
+    assert chain.state("KZ", message_id) == DELIVERED
+    assert chain.state("KZ", case_id) in {"refused", "expired"}
+    chain.check()
+
+
+def test_long_expired_message_goes_no_further():
+    """A relay does not hand on for ever what nobody will act upon."""
+    chain = Chain()
+    expires_at = chain.world.clock.now() + timedelta(seconds=3)
+    case_id, message_id = chain.offer("KZ/trader", "PK/agency", expires_at=expires_at)
+    chain.world.clock.advance(86_404)
     chain.carry()
     assert {header.kind for header in chain.headers("UZ", "AF")} == {"link.genesis"}
     assert chain.state("PK", case_id) is None

@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from itertools import pairwise
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
@@ -237,6 +238,24 @@ class Journeys(RuleBasedStateMachine):
         """At every step, in the guarantor's ledger: liabilities within the cover, sums zero, no hold ended twice."""
         if hasattr(self, "world"):
             self.world.check()
+
+    @invariant()
+    def clocks_stood_as_long_as_something_stopped_them(self):
+        """The guarantee's clock moves by the union of the times in which it stood, nothing counted twice."""
+        for gateway in self.world.gateways.values() if hasattr(self, "world") else ():
+            data = gateway.movement(self.movement)
+            if data.recorded is None or clock.stopped(data):
+                continue
+            ends = sorted({at for item in data.suspensions for at in (item.since, item.until)})
+            stood = sum(
+                (
+                    after - before
+                    for before, after in pairwise(ends)
+                    if any(item.since <= before and after <= item.until for item in data.suspensions)
+                ),
+                timedelta(),
+            )
+            assert clock.guarantee_until(data) == data.guarantee().valid_until + stood
 
     def teardown(self):
         """When the networks are back and all posts have reported, all members know the same."""
