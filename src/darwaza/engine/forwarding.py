@@ -9,6 +9,7 @@ message of a link that is otherwise right is put into quarantine with its eviden
 reported to its origin.
 """
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import msgspec
 from darwaza.engine.reporting import Owed, author_lines, with_lines
 from darwaza.engine.voyage import carried_until
 from darwaza.errors import DarwazaError, MessageError
-from darwaza.kernel import letter, report
+from darwaza.kernel import instant, letter, report
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import Header, body_digest, decode_header, encode_header, member_of, message_key
@@ -183,6 +184,8 @@ class Forwarding:
             return
         owed = Owed.of(passage, last, "relayed")
         owed.log_id, owed.header = log_id, raw
+        terms = self._site.trust.current.terms(passage.message.kind.partition(".")[0])
+        owed.due_at = instant.to_text(unit.now + timedelta(seconds=terms.receipt_deadline_s))
         unit.owe(owed, key)
 
 
