@@ -72,15 +72,15 @@ class Forwarding:
 
     def relay(self, passage: Passage, index: int) -> None:
         """Hand a message on, or note why not."""
-        refusal = self._refusal(passage)
-        if refusal is not None:
-            self._tell(index, passage, "undeliverable", refusal)
-            return
         again = passage_mark(passage)
         known = self._unit.given_back(again) if self._engine.restoring else []
         if known:
             for key in known:
                 self._unit.use_given_back(key)
+            return
+        refusal = self._refusal(passage)
+        if refusal is not None:
+            self._tell(index, passage, "undeliverable", refusal)
             return
         self._onward.append((index, passage))
 
