@@ -117,7 +117,10 @@ class Forwarding:
             self._tell(index, passage, "undeliverable", Refusal(fault.code, fault.detail))
             return fault
         self._tell(index, passage, "delivered")
-        return arriving.deliver(message, plain)
+        self._unit.tracking.way_back = passage.path[::-1]
+        put_aside = arriving.deliver(message, plain)
+        self._unit.tracking.way_back = ()
+        return put_aside
 
     def again(self, passage: Passage, index: int) -> DarwazaError | None:
         """Take a further copy of a message that came before: it does nothing more, but its origin is told."""

@@ -60,6 +60,8 @@ class Tracking:
         changed: voyages as this batch leaves them; None for one that has ended.
         returned: messages that come back in this batch and have not been given to their service.
         tally: see ``Fleet.tally``.
+        way_back: how the message that is being handled came, from here to its origin: a gateway that has just started,
+            and whose map is still empty, can answer at least that way. Empty for others.
         detoured: by own log, the size up to which waiting messages have been sent another way.
     """
 
@@ -68,6 +70,7 @@ class Tracking:
         self.returned: list[Returned] = []
         self.detoured: dict[int, int] = {}
         self.tally: dict[str, int] = {}
+        self.way_back: tuple[str, ...] = ()
         self._site = site
         self._store = store
         self._unit = unit
@@ -81,13 +84,23 @@ class Tracking:
         return found if isinstance(found, Refusal) else None
 
     def _choice(self, draft: Draft) -> tuple[str, ...] | Refusal:
-        return self._site.routing.choose(
-            member_of(draft.destination),
+        member, back = member_of(draft.destination), self.way_back
+        found = self._site.routing.choose(
+            member,
             draft.kind.partition(".")[0],
             len(draft.body),
             sender=draft.path_policy,
             waits=draft.waits,
         )
+        if (
+            isinstance(found, Refusal)
+            and found.transient
+            and back
+            and back[-1] == member
+            and back[1] in self._site.lanes
+        ):
+            return back
+        return found
 
     # --- departing ---
 

@@ -348,3 +348,16 @@ def test_withheld_receipt_is_tried_by_others():
     chain.carry()
     assert chain.state("UZ", case_id) == "arrived"
     chain.check()
+
+
+def test_gateway_with_an_empty_map_answers_the_way_the_question_came():
+    """A destination that knows of no link but its own still acts on what arrives, and its answer finds back."""
+    chain = Chain()
+    case_id, _ = chain.offer("KZ/trader", "PK/agency", expires_at=chain.world.clock.now() + timedelta(seconds=3))
+    chain.states = []
+    chain.start("PK", seed=1)
+    chain.world.clock.advance(4)
+    chain.carry()
+    assert chain.stores["PK"].quarantined(9) == []
+    assert chain.state("KZ", case_id) in {"refused", "expired"}
+    chain.check()
