@@ -91,6 +91,11 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     log = engine.log_of(unit, batch.origin)
     known = engine.store.known([message_key(header) for header in headers if isinstance(header, Header)])
     unit.load_cases([header.case_id for header in headers if isinstance(header, Header)])
+    unit.foresee(
+        (header.kind.partition(".")[0], header.case_id, header.kind, body)
+        for header, (_, body) in zip(headers, entries, strict=True)
+        if isinstance(header, Header)
+    )
     arrival = _Arrival(engine, rules, unit, log.row.author, known, replaying=replaying)
     pending = []
     start = log.row.size

@@ -171,6 +171,7 @@ class Engine:
         """Read what the inputs are about in a few questions instead of one each."""
         unit.load_cases([one.case_id for one in inputs if type(one) is Submit and one.case_id is not None])
         unit.load_answers([(one.party, one.key) for one in inputs if type(one) is Submit and one.key])
+        unit.foresee((one.service, one.case_id or "", one.kind, one.body) for one in inputs if type(one) is Submit)
 
     # --- logs ---
 

@@ -4,7 +4,10 @@ Three kinds of case share it: markets, movements of FX providers' funds, and pay
 is one case at two gateways, each with the states of its side.
 """
 
-from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
+import re
+from typing import Any
+
+from darwaza.kernel.machine import ELAPSED, NEW, Case, Service, Transition, restored
 from darwaza.kernel.message import REFUSED
 from darwaza.services.payments.destination import DestinationRules
 from darwaza.services.payments.funding import MOVED, FundingRules
@@ -19,10 +22,12 @@ from darwaza.services.payments.message import (
     RESOLVED,
     RETURNED,
     STATUS,
+    Pay,
+    Remit,
 )
 from darwaza.services.payments.plan import Directory, Plan
 from darwaza.services.payments.quote import QuoteRules
-from darwaza.services.payments.record import Record
+from darwaza.services.payments.record import Payment, Record
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
@@ -54,7 +59,30 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
         | _destination(DestinationRules(directory, screen))
         | _reversal(ReversalRules(directory))
     )
-    return Service(name=NAME, data_type=Record, table=table)
+    return Service(name=NAME, data_type=Record, table=table, foresee=foresee)
+
+
+_UETR = re.compile(rb"<(?:[\w.-]{1,40}:)?UETR>\s*([0-9a-f-]{36})\s*<")
+_ENDS = {
+    "confirm": ("fxed", "credit", "fee"),
+    DECIDED: ("fxed", "credit", "fee", "unfx"),
+    STATUS: ("debit", "exchange", "spread", "fee", "fxed", "undebit", "unfx"),
+}
+
+
+def foresee(case_id: str, case: Case[Any] | None, kind: str, body: Any) -> tuple[str, ...]:
+    """What the usual inputs of a payment will name of the ledger; see ``Service``."""
+    if kind == ORDER and case is None:
+        return (f"{case_id}/fx",)
+    if isinstance(body, Pay | Remit):
+        found = _UETR.search(body.document)
+        return () if found is None else (found[1].decode("ascii"),)
+    data = None if case is None else case.data
+    if not isinstance(data, Payment):
+        return ()
+    # At the payer's gateway the payer's hold has the payment's own reference as its id.
+    own = (data.uetr,) if data.sent_at is not None else ()
+    return (*own, f"{case_id}/fx", *[f"{case_id}/{name}" for name in _ENDS.get(kind, ())])
 
 
 Table = dict[tuple[str, str], Transition]
