@@ -8,6 +8,7 @@ COMMANDS = (
     ["bench.ledger"],
     ["bench.store"],
     ["darwaza.entry.cli.main", "bench", "transit", "--json"],
+    ["darwaza.entry.cli.main", "bench", "study", "--json"],
 )
 
 

@@ -7,7 +7,10 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
+    payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
+    lists/            names that payments are screened against (``services.payments.lists``); may be absent
     darwaza.db        everything the gateway knows
 """
 
@@ -16,7 +19,7 @@ import sqlite3
 import ssl
 import tomllib
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +27,9 @@ from urllib.parse import urlsplit
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from darwaza.adapters.http.screening import HttpScreening
 from darwaza.adapters.http.transport import HttpTransport
-from darwaza.adapters.keyfile.certificate import self_signed, write_tls
+from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
 from darwaza.adapters.sqlite.connection import Connect
@@ -35,15 +39,23 @@ from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import GatewayConfig
 from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import Finding, examine
+from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.loop import Loop
+from darwaza.engine.probe import LinkTerms
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
-from darwaza.errors import MessageError, OperatorError
+from darwaza.engine.watch import DRAINED, KEPT, Watch
+from darwaza.errors import DarwazaError, MessageError, OperatorError
 from darwaza.kernel.history import History
-from darwaza.kernel.machine import Service
+from darwaza.kernel.machine import Refusal, Service
 from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
+from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
-from darwaza.services import documents
+from darwaza.services import documents, payments
+from darwaza.services.payments.lists import read_list
+from darwaza.services.payments.plan import Directory, Plan, opening
+from darwaza.services.payments.planfile import NO_PLAN, load_plan
+from darwaza.services.payments.screening import Screener, names_listed, nobody_listed, then_later
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.crossing import load_register
 from darwaza.services.transit.hs import load_hs
@@ -58,8 +70,12 @@ KEY_FOLDER = "keys"
 CORRIDOR_FOLDER = "corridor"
 CARD_FILE = "card.json"
 CERTIFICATE_DAYS = 3_650
+TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ROUTING_FILE = "routing.toml"
+PLAN_FILE = "payments.toml"
+LIST_FOLDER = "lists"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
@@ -98,9 +114,46 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OperatorError(f"{path} is not TOML: {fault}", code="register_wrong") from fault
 
 
-def services_of(reference: Reference) -> tuple[Service, ...]:
+def services_of(reference: Reference, plan: Plan, screen: Screener = nobody_listed) -> tuple[Service, ...]:
     """Return every service of a gateway with these data."""
-    return (*SERVICES, *transit_services(reference))
+    return (*SERVICES, payments.service(plan, screen), *transit_services(reference))
+
+
+def read_lists(folder: Path) -> Screener:
+    """Make a screener of the lists in a gateway's folder; one that knows nobody when there are none.
+
+    Raises:
+        OperatorError: ``list_wrong``, ``list_missing``.
+    """
+    listed = []
+    for path in sorted((folder / LIST_FOLDER).glob("*")):
+        try:
+            listed += read_list(path.name, path.read_bytes())
+        except OSError as fault:
+            raise OperatorError(f"{path} cannot be read: {fault.strerror}", code="list_missing") from fault
+    return names_listed(listed) if listed else nobody_listed
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read a gateway's payments plan; one that nobody takes part in when there is no file.
+
+    Raises:
+        OperatorError: ``plan_wrong`` and others.
+    """
+    path = folder / PLAN_FILE
+    return load_plan(_read_toml(path)) if path.exists() else NO_PLAN
+
+
+class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator says about routing, in ``routing.toml``.
+
+    Attributes:
+        home_rules: what may be done with this member's data and its gateway, see ``kernel.locality``.
+        links: terms of the own links, by neighbour.
+    """
+
+    home_rules: str = ""
+    links: dict[str, LinkTerms] = {}
 
 
 class Gateway:
@@ -113,7 +166,9 @@ class Gateway:
         parties: whom it serves.
         reference: data of its corridor that the transit rules refer to.
         risk: rules by which its customs inspects; none without a ``risk.toml``.
+        directory: who takes part in payments; nobody without a ``payments.toml``.
         engine: what decides and remembers.
+        watch: what watches its links.
     """
 
     def __init__(self, folder: Path, *, clock: Clock | None = None, connect: Connect = sqlite3.connect) -> None:
@@ -135,11 +190,15 @@ class Gateway:
         self.reference = read_reference(profile_folder(folder, self.config.profile))
         risk = folder / RISK_FILE
         self.risk = load_risk(_read_toml(risk)) if risk.exists() else RiskProfile((), 0)
+        self.directory = Directory(read_plan(folder))
         self.clock = clock or SystemClock()
         self.entropy = SystemEntropy()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._store = SqliteStore(folder / STORE_FILE, connect=connect)
         try:
             self.engine = Engine(self._site(), self._store)
+            self.watch = self._watch()
+            self._open_accounts()
         except BaseException:
             self._store.close()
             raise
@@ -149,17 +208,42 @@ class Gateway:
         card = trust.current.card(self.config.member)
         if card is None:
             raise OperatorError(f"{self.config.member} is not in the corridor document", code="not_a_member")
-        if card.keys.log != self.keys.log.public.raw or card.keys.witness != self.keys.witness.public.raw:
-            raise OperatorError("the corridor document names other keys than those in keys/", code="keys_differ")
+        follow_certificate(self.folder / KEY_FOLDER, card)
         return Site(
             member=self.config.member,
             keys=self.keys,
             clock=self.clock,
             entropy=self.entropy,
-            services=services_of(self.reference),
+            services=services_of(self.reference, self.directory.plan, self._screener()),
             party_known=self._party_known,
             trust=trust,
         )
+
+    def _screener(self) -> Screener:
+        listed = read_lists(self.folder)
+        return then_later(listed) if self.config.screener_url else listed
+
+    def screening(self) -> HttpScreening | None:
+        """The screener outside the gateway, if it has one."""
+        return HttpScreening(self.config.screener_url) if self.config.screener_url else None
+
+    def _open_accounts(self) -> None:
+        """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""
+        if self.config.member not in self.directory.currencies:
+            return
+        wanted = {order.id: order for order in opening(self.directory, self.config.member)}
+        held = {terms.id: terms for terms, _ in self._store.accounts(wanted)}
+        orders: list[Order] = [order for order in wanted.values() if order.id not in held]
+        orders += [
+            AmendAccount(order.id, order.floor_minor, order.ceiling_minor)
+            for order in wanted.values()
+            if order.id in held and held[order.id].floor_minor != order.floor_minor
+        ]
+        if not orders:
+            return
+        (outcome,) = self.engine.run([PlaceOrders(tuple(orders))])
+        if isinstance(outcome, Refusal | DarwazaError):
+            raise OperatorError(f"the accounts of payments cannot be opened: {outcome.detail}", code=outcome.code)
 
     def _party_known(self, address: str) -> bool:
         member, _, name = address.partition("/")
@@ -173,7 +257,7 @@ class Gateway:
         """Connections to the other gateways."""
         return HttpTransport(
             member=self.config.member,
-            key=self.keys.log,
+            key=lambda: self.keys.log,
             corridor=lambda: self.engine.site.trust.current.name,
             card=self.card,
             now=self.clock.now,
@@ -186,18 +270,38 @@ class Gateway:
     def loop(self, transport: HttpTransport) -> Loop:
         """The engine inside the running asyncio program."""
         asyncio.get_running_loop()
-        return Loop(self.engine, transport)
+        return Loop(self.engine, transport, self.watch)
+
+    def _watch(self) -> Watch:
+        """What watches the links, with what the operator says of them in ``routing.toml``."""
+        file = self.folder / ROUTING_FILE
+        try:
+            said = msgspec.convert(_read_toml(file) if file.exists() else {}, RoutingConfig)
+            return Watch(
+                self.engine.site,
+                terms=said.links,
+                home=said.home_rules if file.exists() else None,
+                kept=self._store.meta(KEPT),
+                drained=self._store.meta(DRAINED) == b"1",
+            )
+        except (msgspec.ValidationError, MessageError) as fault:
+            raise OperatorError(f"{file}: {fault}", code="routing_wrong") from fault
 
     def tls(self) -> ssl.SSLContext:
         """How the gateway shows itself to whoever connects."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
         folder = self.folder / KEY_FOLDER
         try:
-            context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
+            self._context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
         except OSError as fault:
             raise OperatorError(f"the TLS key or certificate cannot be used: {fault}", code="tls_missing") from fault
-        return context
+        return self._context
+
+    def renew_tls(self) -> None:
+        """Show a renewed certificate from the next connection on, if the card in force names one."""
+        card = self.card(self.config.member)
+        if card is not None and follow_certificate(self.folder / KEY_FOLDER, card):
+            self.tls()
 
     def close(self) -> None:
         """Release the folder."""
@@ -230,8 +334,16 @@ def read_history(folder: Path, clock: Clock, stored: Sequence[bytes] = ()) -> Hi
     return history
 
 
-def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, port: int) -> Path:
+def found_gateway(folder: Path, *, member: str, name: str, urls: Sequence[str], host: str, port: int) -> Path:
     """Make the folder of a new gateway: configuration, keys, certificate, card.
+
+    Args:
+        folder: to be made.
+        member: its code.
+        name: of the member, for people.
+        urls: where other gateways reach this one, the preferred one first; several where it has several lines.
+        host: to listen on.
+        port: to listen on.
 
     Returns:
         The card's file, for whoever drafts the corridor document.
@@ -245,11 +357,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         raise OperatorError(f"{folder} holds a gateway already", code="gateway_exists")
     keys = KeyFiles.create(folder / KEY_FOLDER, entropy)
     end = now + timedelta(days=CERTIFICATE_DAYS)
-    key = ec.generate_private_key(ec.SECP256R1())
-    host_name = urlsplit(url).hostname or "localhost"
-    serial = int.from_bytes(entropy.random(16), "big") | 1
-    certificate = self_signed(key, name=member, hosts=[host_name], serial=serial, begin=now, end=end)
-    write_tls(folder / KEY_FOLDER, key, certificate)
+    certificate = _write_certificate(folder / KEY_FOLDER, member=member, urls=urls, now=now)
     second = keys.log_mldsa44
     card = Card(
         code=member,
@@ -257,7 +365,7 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         roles=(Role.ENDPOINT, Role.RELAY, Role.WITNESS),
         valid_from=now,
         valid_until=end,
-        addresses=(GatewayAddress(url, certificate),),
+        addresses=tuple(GatewayAddress(url, certificate) for url in urls),
         keys=Keys(
             vote=keys.vote.public.raw,
             log=keys.log.public.raw,
@@ -267,10 +375,58 @@ def found_gateway(folder: Path, *, member: str, name: str, url: str, host: str, 
         ),
     )
     check_card(card, "")
-    card_file = folder / CARD_FILE
-    card_file.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    card_file = _write_card(folder, card)
     GatewayConfig(member=member, host=host, port=port).save(config_file)
     return card_file
+
+
+def _write_certificate(folder: Path, *, member: str, urls: Sequence[str], now: datetime) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    serial = int.from_bytes(SystemEntropy().random(16), "big") | 1
+    hosts = list(dict.fromkeys(urlsplit(url).hostname or "localhost" for url in urls))
+    end = now + timedelta(days=CERTIFICATE_DAYS)
+    certificate = self_signed(key, name=member, hosts=hosts, serial=serial, begin=now, end=end)
+    write_tls(folder, key, certificate)
+    return certificate
+
+
+def _write_card(folder: Path, card: Card) -> Path:
+    path = folder / CARD_FILE
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    return path
+
+
+def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
+    """Make new keys ready beside those in use, and a card that names them.
+
+    Args:
+        folder: of the gateway, which may run.
+        roles: of ``KeyRole``, or ``tls``.
+
+    Returns:
+        The card's file, for ``darwaza corridor propose``.
+
+    Raises:
+        OperatorError: ``keys_exist``: such a key waits already; ``corridor_missing``, ``not_a_member``.
+    """
+    member = GatewayConfig.load(folder / CONFIG_FILE).member
+    keys, now = KeyFiles(folder / KEY_FOLDER), SystemClock().now().replace(microsecond=0)
+    card = read_history(folder, SystemClock()).latest.card(member)
+    if card is None:
+        raise OperatorError(f"{member} is not in the corridor document", code="not_a_member")
+    public: dict[str, bytes | None] = {}
+    for role in roles:
+        if role != TLS_ROLE:
+            keys.renew(role, SystemEntropy())
+            public[role] = keys.next.public(role)
+            continue
+        keys.next.folder.mkdir(mode=0o700, exist_ok=True)
+        urls = [address.url for address in card.addresses]
+        certificate = _write_certificate(keys.next.folder, member=member, urls=urls, now=now)
+        card = msgspec.structs.replace(card, addresses=tuple(GatewayAddress(url, certificate) for url in urls))
+    card = msgspec.structs.replace(card, keys=msgspec.structs.replace(card.keys, **public))
+    check_card(card, "")
+    return _write_card(folder, card)
 
 
 def backup_store(folder: Path, to: Path) -> None:
@@ -289,7 +445,8 @@ def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Fi
     try:
         notes = [note for _, note in store.documents()]
         trust = Trust(read_history(folder, SystemClock(), notes))
-        services = services_of(read_reference(profile_folder(folder, settings.profile)))
+        reference = read_reference(profile_folder(folder, settings.profile))
+        services = services_of(reference, read_plan(folder))
         return examine(store, member=settings.member, trust=trust, services=services, progress=progress)
     finally:
         store.close()

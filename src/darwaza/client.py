@@ -22,11 +22,12 @@ import httpx
 import msgspec
 
 from darwaza import config
+from darwaza.client_payments import Payments
 from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
 from darwaza.kernel import instant
 
 TIMEOUT_S = 30.0
-INLINE_BYTES_MAX = 1_000_000
+INLINE_BYTES_MAX = 786_432
 """A larger document travels in chunks."""
 _RETRY = {429, 503}
 
@@ -52,7 +53,7 @@ class Client:
         """
         self._http = httpx.Client(
             base_url=url,
-            verify=_context(certificate),
+            verify=pinned_context(certificate),
             headers={"authorization": f"Bearer {token}"} if token else {},
             timeout=TIMEOUT_S,
             trust_env=False,
@@ -83,6 +84,15 @@ class Client:
         if response.is_error:
             raise _error(response)
         return response
+
+    def fetch(self, method: str, path: str, **options: Any) -> bytes:
+        """Make a request and return its body as it is; see the class for what it raises."""
+        return self._send(method, path, **options).content
+
+    @property
+    def payments(self) -> Payments:
+        """What a bank, an FX provider or a settlement operator does."""
+        return Payments(self)
 
     def stream(self, path: str) -> Iterator[bytes]:
         """Read a long answer piece by piece."""
@@ -300,9 +310,14 @@ class Client:
         found: list[dict[str, Any]] = self.call("GET", "/v1/crossings")
         return found
 
-    def waiting(self, crossing: str, detention_minor: int = 0) -> dict[str, Any]:
+    def offices(self) -> list[dict[str, Any]]:
+        """The register of customs offices: ``id``, ``name``, ``zone``, ``member``."""
+        found: list[dict[str, Any]] = self.call("GET", "/v1/offices")
+        return found
+
+    def waiting(self, crossing: str, detention_minor: int = 0, tracker_minor: int = 0) -> dict[str, Any]:
         """What heads for a crossing, perishables first, and what a day of its waiting costs."""
-        query = {"crossing": crossing, "detention_minor": str(detention_minor)}
+        query = {"crossing": crossing, "detention_minor": str(detention_minor), "tracker_minor": str(tracker_minor)}
         found: dict[str, Any] = self.call("GET", "/v1/crossings/waiting", params=query)
         return found
 
@@ -340,7 +355,8 @@ class Client:
             yield self.call("POST", "/v1/operator/carrier", content=piece)
 
 
-def _context(certificate: Path | None) -> ssl.SSLContext:
+def pinned_context(certificate: Path | None) -> ssl.SSLContext:
+    """How to trust a gateway: its own certificate alone (PEM), or for None whatever the system trusts."""
     if certificate is None:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

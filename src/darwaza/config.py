@@ -59,7 +59,15 @@ RETRY_LAST_S = 5.0
 """Longest wait between two attempts."""
 ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+PEER_CONNECT_S_MAX = 5.0
+"""So long a connection may take to stand, TLS included; a satellite link needs about 2 s."""
+PEER_PREFER_S = 300.0
+"""After so long on another of a peer's addresses the one it prefers is tried again."""
 PEER_TIMEOUT_S = 20.0
+"""A peer that for so long takes no byte and sends none is given up."""
+PEER_EXCHANGE_S_MAX = 600.0
+"""So long one request to a peer may take while bytes still move."""
+PEER_CONNECTIONS_MAX = 16
 """How long a neighbour may take to answer a request."""
 WITNESS_INTERVAL_S = 2.0
 """A witness is asked about one log so often at most."""
@@ -71,14 +79,22 @@ HOLDS_PER_BATCH_MAX = 512
 """Holds that one batch lets expire; the next takes the rest."""
 DOCUMENT_BYTES_MAX = 100 * 1_000_000
 """Of a whole document."""
-CHUNK_BYTES = 1_048_576
-"""Each chunk of a large document has this length, except the last."""
+CHUNK_BYTES = 786_432
+"""Each chunk of a large document has this length, except the last; sealed and in an envelope it still is a body."""
 CHUNKS_MAX = 128
 """Chunks of one document."""
 BULK_ITEMS_MAX = 1_000
 """Documents in one bulk request."""
 REQUEST_BYTES_MAX = 20 * 1_048_576
 """Of the largest request a party may make."""
+REQUEST_HEAD_BYTES_MAX = 32_768
+"""Of a request's line and headers."""
+REQUEST_HEAD_S_MAX = 20.0
+"""How long a client may take to send them, and to begin after connecting."""
+REQUEST_BODY_S_MAX = 300.0
+"""How long a client may take to send a body."""
+CONNECTIONS_MAX = 4_096
+"""Connections open at a time; more are closed at once."""
 REQUESTS_PER_S_MAX = 2_000
 """Requests one party may make in a second, averaged over ten; set per party in its entry."""
 PAGE_ITEMS_MAX = 200
@@ -106,6 +122,9 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         profile: the corridor's data (crossings, offices, regimes, HS editions): the name of a packaged profile, or,
             with a slash in it, a folder, counted from the gateway's own: ``./profile``.
+        screener_url: address of a screening service that is asked about every payment's names besides the lists in
+            the gateway's folder (``adapters.http.screening``); "" for none. Payments wait for its answer, nothing else
+            does.
     """
 
     member: Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$(?!\n)")]
@@ -113,6 +132,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
     profile: Annotated[str, Meta(min_length=1, max_length=1_000)] = "carec"
+    screener_url: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""
 
     @classmethod
     def load(cls, path: Path) -> "GatewayConfig":

@@ -213,6 +213,16 @@ def test_every_command_endpoint_and_setting_is_documented():
     assert [one for one in GatewayConfig.__struct_fields__ if f"`{one}`" not in pages["settings"]] == []
 
 
+def test_every_command_speaks_to_programs_and_shows_an_example():
+    """``--json`` everywhere but at ``serve``, whose log is JSON already; and an example in every ``--help``."""
+    from tools.reference import command_line, walk
+
+    leaves = [(one, path) for one, path in walk(command_line, ("darwaza",)) if not hasattr(one, "commands")]
+    mute = [" ".join(path) for one, path in leaves if not any("--json" in option.opts for option in one.params)]
+    assert mute == ["darwaza serve"]
+    assert [" ".join(path) for one, path in leaves if not one.epilog] == []
+
+
 PUBLIC = {
     "darwaza": {"__version__"},
     "darwaza.errors": {
@@ -220,7 +230,7 @@ PUBLIC = {
         "MessageError", "OperatorError", "PeerError", "PushbackError", "ServiceError", "SignatureError",
         "TooLargeError", "TransientError",
     },
-    "darwaza.client": {"Client", "Progress", "INLINE_BYTES_MAX", "TIMEOUT_S"},
+    "darwaza.client": {"Client", "Progress", "INLINE_BYTES_MAX", "TIMEOUT_S", "pinned_context"},
 }  # fmt: skip
 """What others may rely on; every other module is free to change."""
 

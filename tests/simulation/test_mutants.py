@@ -86,7 +86,7 @@ def forget_the_tail(patch):
 
 
 def forget_what_was_said(patch):
-    patch(arrival._Arrival, "_sent_before", lambda self, header: ((), None))
+    patch(arrival.Arriving, "_sent_before", lambda self, header: ((), None))
 
 
 def ignore_keys_of_commands(patch):

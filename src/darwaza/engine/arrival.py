@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from darwaza.engine import recovery
+from darwaza.engine.forwarding import Forwarding, Opened, is_routed
 from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
@@ -89,22 +90,36 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     entries = batch.entries[fresh.skip :]
     headers = [_read(header, body) for header, body in entries]
     log = engine.log_of(unit, batch.origin)
-    known = engine.store.known([message_key(header) for header in headers if isinstance(header, Header)])
+    forwarding = Forwarding(engine, unit, log.row.author, log.row.id)
+    routed = {
+        offset: forwarding.open(*entries[offset])
+        for offset, header in enumerate(headers)
+        if isinstance(header, Header) and is_routed(header)
+    }
+    keys = {
+        offset: forwarding.key(routed[offset], header) if offset in routed else message_key(header)
+        for offset, header in enumerate(headers)
+        if isinstance(header, Header)
+    }
+    known = engine.store.known(keys.values())
     unit.load_cases([header.case_id for header in headers if isinstance(header, Header)])
     unit.foresee(
         (header.kind.partition(".")[0], header.case_id, header.kind, body)
         for header, (_, body) in zip(headers, entries, strict=True)
         if isinstance(header, Header)
     )
-    arrival = _Arrival(engine, rules, unit, log.row.author, known, replaying=replaying)
+    arrival = Arriving(engine, rules, unit, log.row.author, known, replaying=replaying)
     pending = []
     start = log.row.size
     for offset, (raw, body) in enumerate(entries):
-        pending.append(
-            arrival.take(headers[offset], log.row.id, start + offset, Pending(fresh.hashes[offset], "", "", raw, body))
-        )
+        header, one = headers[offset], Pending(fresh.hashes[offset], keys.get(offset, ""), "", raw, body)
+        if offset in routed and isinstance(header, Header):
+            pending.append(arrival.take_routed(forwarding, routed[offset], header, log.row.id, start + offset, one))
+        else:
+            pending.append(arrival.take(header, log.row.id, start + offset, one))
     _, note = engine.site.cosign(fresh.note, instant.to_seconds(unit.now))
     unit.append(log, pending, note)
+    forwarding.finish(batch.checkpoint)
     return Cosigned(fresh.checkpoint.size, note)
 
 
@@ -118,7 +133,7 @@ def _read(raw: bytes, body: bytes) -> Header | MessageError:
     return header
 
 
-class _Arrival:
+class Arriving:
     """Handles the messages of one batch."""
 
     def __init__(
@@ -145,12 +160,36 @@ class _Arrival:
             fault = self._misplaced(header)
             if fault is None:
                 self._unit.arrived(key)
-                fault = self._deliver(header, pending.body)
+                fault = self.deliver(header, pending.body)
                 if fault is not None:
                     self._quarantine(log_id, index, fault)
                 return pending._replace(message_key=key, case_id=header.case_id)
         self._quarantine(log_id, index, fault)
         return pending._replace(message_key=f"{log_id}:{index}")
+
+    def take_routed(
+        self, forwarding: Forwarding, opened: Opened, header: Header, log_id: int, index: int, pending: Pending
+    ) -> Pending:
+        """Handle a message that travels further than this link, or has come further; see ``take``."""
+        key, place = pending.message_key, f"{log_id}:{index}"
+        fault: DarwazaError | None
+        if isinstance(opened, DarwazaError):
+            key, fault = place, opened
+        else:
+            seen = key in self._known or self._unit.holds(key)
+            key = place if seen else key
+            if opened.next is not None:
+                fault = None
+                forwarding.relay(opened, index)
+            elif seen:
+                fault = forwarding.again(opened, index)
+            else:
+                fault = forwarding.arrive(opened, index, self)
+            if not seen:
+                self._unit.arrived(key)
+        if fault is not None:
+            self._quarantine(log_id, index, fault)
+        return pending._replace(message_key=key, case_id=header.case_id)
 
     def _quarantine(self, log_id: int, index: int, fault: DarwazaError) -> None:
         row = QuarantineRow(log_id, index, fault.code, fault.detail[:1_000], self._unit.now_text)
@@ -163,7 +202,7 @@ class _Arrival:
             return MessageError(f"{header.destination} is not served here", code="not_addressed_here")
         return None
 
-    def _deliver(self, header: Header, body: bytes) -> DarwazaError | None:
+    def deliver(self, header: Header, body: bytes) -> DarwazaError | None:
         """Give a message to its service; what it answers is on its way, a fault of the service is returned."""
         name, _, _ = header.kind.partition(".")
         if header.kind.startswith(LINK_KINDS):
@@ -229,7 +268,7 @@ class _Arrival:
         """Answer with a refusal; returns why it must be kept in quarantine when nobody can be answered."""
         name, _, _ = header.kind.partition(".")
         kind = name + REFUSED
-        if header.kind.endswith(REFUSED) or member_of(header.origin) not in self._site.reachable:
+        if header.kind.endswith(REFUSED):
             return MessageError(f"{refusal.code}: {refusal.detail}", code="unanswerable")
         if (kind, header.origin) in sent_before:
             return None
@@ -241,5 +280,7 @@ class _Arrival:
             body=self._site.to_json(body),
             media_type=JSON_MEDIA_TYPE,
         )
+        if self._unit.tracking.refusal(draft) is not None:
+            return MessageError(f"{refusal.code}: {refusal.detail}", code="unanswerable")
         self._unit.send(draft, header.case_id, header.ucr, header.id)
         return None

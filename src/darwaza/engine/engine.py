@@ -10,13 +10,12 @@ the stored answer. Recovery is this same code: peers resend, and what they resen
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 import msgspec
 
 from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
-from darwaza.engine import arrival, recovery
+from darwaza.engine import arrival, recovery, reporting, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -27,8 +26,11 @@ from darwaza.engine.intake import (
     Delivered,
     Expose,
     Given,
+    Keep,
     Outcome,
     PlaceOrders,
+    Report,
+    Reroute,
     Resume,
     Settle,
     Submit,
@@ -41,6 +43,7 @@ from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
 from darwaza.engine.unit import Unit
+from darwaza.engine.voyage import ROUTE, Fleet
 from darwaza.errors import (
     ConflictError,
     DarwazaError,
@@ -50,16 +53,17 @@ from darwaza.errors import (
     ServiceError,
     SignatureError,
 )
-from darwaza.kernel import instant, witness
+from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
 from darwaza.kernel.naming import Lane
-from darwaza.kernel.note import Verifier, format_note
+from darwaza.kernel.note import format_note
 from darwaza.kernel.tile import root_at
-from darwaza.kernel.witness import Verdict, format_cosignatures
-from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store, WitnessRow
+from darwaza.kernel.trail import Hop
+from darwaza.kernel.witness import Verdict
+from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store
 
 REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
@@ -91,6 +95,7 @@ class Engine:
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
+        site.fleet = Fleet.load(store)
         self._open_logs()
 
     def _signed_until(self) -> datetime:
@@ -117,17 +122,33 @@ class Engine:
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.monotonic_s()
         unit = Unit(self.site, self.store, self.logs, self._now())
+        self.site.routing.pass_time(unit.now)
         due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
         if due:
             unit.ledger.expire(due)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
+        for returned in unit.tracking.returned:
+            self._rules.give_back(unit, returned)
         self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
         try:
             self._commit(unit)
         except PushbackError as full:
             return [full] * len(inputs)
         return outcomes
+
+    @property
+    def restoring(self) -> bool:
+        """Whether own messages given back by peers still wait for their cause."""
+        return self._given_back > 0
+
+    def holds(self, hop: Hop) -> bool:
+        """Whether the message a hop proves stands in its log here."""
+        log = self.find_log(hop.checkpoint.partition(b"\n")[0].decode("utf-8", "replace"))
+        if log is None or log.row.size <= hop.index:
+            return False
+        ((header, _),) = self.store.leaves(log.row.id, hop.index, hop.index + 1, HEADER_BYTES_MAX)
+        return header == hop.header
 
     def _now(self) -> datetime:
         """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
@@ -153,6 +174,7 @@ class Engine:
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
+        self.site.take_over(unit.tracking, unit.owed, unit.reported)
         if unit.trust is not None:
             self.site.follow(unit.trust)
             self._open_logs()
@@ -325,7 +347,7 @@ class Engine:
         return accepted
 
     def _arrive(self, unit: Unit, given: Arrive) -> Outcome:
-        return arrival.take(self, self._rules, unit, given, replaying=self._given_back > 0)
+        return arrival.take(self, self._rules, unit, given, replaying=self.restoring)
 
     def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -392,6 +414,9 @@ class Engine:
 
     def _wake_case(self, unit: Unit, service_name: str, case: Case[Any]) -> None:
         """Wake one case; one that cannot act now sleeps on for a while, so that it never stands before the others."""
+        if service_name == ROUTE:
+            unit.tracking.wake(case.id)
+            return
         service = self.site.services[service_name]
         try:
             outcome = self._rules.run(unit, service, case.id, case, Elapsed(due_at=unit.now), None)
@@ -403,35 +428,27 @@ class Engine:
             unit.remind(service_name, case, unit.now + REMIND_AGAIN if outcome.transient else None)
 
     def _witness(self, unit: Unit, given: Witness) -> Verdict:
-        checkpoint, note = given.request.checkpoint, given.request.note
-        verifiers = self._witnessable(checkpoint.origin)
-        row = unit.witnessed(checkpoint.origin)
-        held = None if row is None else parse_checkpoint(row.note)[0]
-        verdict = witness.judge(held, given.request, verifiers)
-        if verdict.status is not HTTPStatus.OK:
-            return verdict
-        line, full = self.site.cosign(note, instant.to_seconds(unit.now))
-        unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
-        return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
+        return testimony.witness(self.site, unit, given.request)
+
+    def _reroute(self, unit: Unit, _given: Reroute) -> int:
+        return unit.tracking.reroute()
+
+    def _keep(self, unit: Unit, given: Keep) -> int:
+        unit.changes.meta.update(given.values)
+        return len(given.values)
+
+    def _report(self, unit: Unit, _given: Report) -> int:
+        unit.reported = reporting.send(self, unit)
+        return len(unit.reported)
 
     def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
         refusal = unit.ledger.place(given.orders, None)
         return unit.ledger_end.sequence if refusal is None else refusal
 
-    def _witnessable(self, origin: str) -> tuple[Verifier, ...]:
-        """Keys of a log that this gateway may witness; none for any other log.
-
-        A co-signature of the reader is an acknowledgement and one of the author means nothing: neither is a witness.
-        """
-        try:
-            lane = Lane.parse(origin)
-        except MalformedError:
-            return ()
-        third = self.site.member not in (lane.author, lane.reader)
-        return self.site.trust.author_verifiers(origin) if third else ()
-
     def _adopt(self, unit: Unit, given: Adopt) -> int:
-        unit.trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        trust = (unit.trust or self.site.trust).admit(given.note, unit.now)
+        self.site.check_keys(trust)
+        unit.trust = trust
         version = unit.trust.current.version
         unit.changes.documents.append((version, given.note))
         return version
@@ -460,6 +477,9 @@ class Engine:
         PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
+        Reroute: _reroute,
+        Report: _report,
+        Keep: _keep,
     }
 
 

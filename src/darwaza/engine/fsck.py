@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from darwaza.engine import voyage
+from darwaza.engine.forwarding import own_message
 from darwaza.engine.ledger import account_from, transfer_from
 from darwaza.engine.recovery import FORK, case_cause
 from darwaza.engine.trust import Trust
@@ -25,6 +27,7 @@ from darwaza.kernel.message import Header, check_body, decode_header, member_of,
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, verified
 from darwaza.kernel.tile import TILE_HASHES, append_to_tiles
+from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ledger.audit import audit
 from darwaza.ports.store import CaseRow, LeafRow, LogRow, PartyRow, Store
 
@@ -88,7 +91,7 @@ class _Examination:
         self._store = store
         self._member = member
         self._trust = trust
-        self._services = {service.name: service for service in services}
+        self._services = {service.name: service for service in (*services, voyage.SERVICE)}
         self._progress = progress
         self._logs = store.logs()
         self._total = sum(row.size for row in self._logs)
@@ -147,24 +150,34 @@ class _Examination:
             yield Finding("body_differs", where, fault.detail)
         if leaf.case_id != header.case_id and not (set_aside and not leaf.case_id):
             yield Finding("case_differs", where, f"it is kept under case {leaf.case_id!r}")
-        yield from self._key(where, leaf, header, set_aside=set_aside)
+        yield from self._key(row, leaf, header, set_aside=set_aside)
         if self._waiting and row.author == self._member:
             yield from self._given_back(where, header)
 
-    def _key(self, where: str, leaf: LeafRow, header: Header, *, set_aside: bool) -> Iterator[Finding]:
+    def _key(self, row: LogRow, leaf: LeafRow, header: Header, *, set_aside: bool) -> Iterator[Finding]:
+        where = f"{row.origin} {leaf.leaf_index}"
         held = self._store.leaf(leaf.message_key)
         if held is None or (held.log_id, held.leaf_index) != (leaf.log_id, leaf.leaf_index):
             yield Finding("key_not_unique", where, f"the key {leaf.message_key!r} leads elsewhere")
-        if leaf.message_key == message_key(header):
+        own = message_key(header) if row.author == self._member else self._message_key(leaf, header)
+        if leaf.message_key == own:
             return
-        repeated = self._store.leaf(message_key(header)) is not None
+        repeated = self._store.leaf(own) is not None
         excused = repeated or set_aside or not self._quarantine_is_whole
         if leaf.message_key != f"{leaf.log_id}:{leaf.leaf_index}" or not excused:
             yield Finding("key_wrong", where, f"it is kept under {leaf.message_key!r}")
 
+    def _message_key(self, leaf: LeafRow, header: Header) -> str:
+        """What a message is kept under: at its destination as itself, whoever's envelope it came in."""
+        try:
+            message, _ = own_message(leaf)
+        except DarwazaError:
+            return message_key(header)
+        return message_key(message if member_of(message.destination) == self._member else header)
+
     def _given_back(self, where: str, header: Header) -> Iterator[Finding]:
         key = message_key(header)
-        for cause in (header.cause_id, case_cause(header.case_id)):
+        for cause in (header.cause_id, case_cause(header.case_id), header.relays):
             if cause is not None and key in self._store.given_back(cause):
                 self._waiting -= 1
         caused = header.cause_id
@@ -192,10 +205,21 @@ class _Examination:
         except (msgspec.MsgspecError, DarwazaError) as fault:
             yield Finding("case_unreadable", row.id, str(fault))
         leaves = self._store.case_leaves(row.id)
-        headers = [header for _, _, raw in leaves if (header := _readable(raw)) is not None]
+        headers = [header for leaf in leaves if (header := self._spoken(*leaf)) is not None]
         addresses = {address for header in headers for address in (header.origin, header.destination)}
         if addresses and not any(self._store.concerns(PartyRow(one, row.opened_at, row.id)) for one in addresses):
             yield Finding("case_unfindable", row.id, "it concerns none of those its messages are from and to")
+
+    def _spoken(self, log_id: int, index: int, raw: bytes) -> Header | None:
+        """The header of the message a leaf carries, out of its envelope where it stands in one."""
+        header = _readable(raw)
+        if header is None or header.kind != RELAY_KIND:
+            return header
+        try:
+            leaf = LeafRow(log_id, index, "", header.case_id, raw, self._store.body(log_id, index) or b"")
+            return own_message(leaf)[0]
+        except DarwazaError:
+            return header
 
     def _forks(self) -> Iterator[Finding]:
         proven = set()

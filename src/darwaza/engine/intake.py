@@ -203,6 +203,20 @@ class Adopt(msgspec.Struct, frozen=True):
     note: bytes
 
 
+class Reroute(msgspec.Struct, frozen=True):
+    """The map has changed: send what is under way over broken links another way. Outcome: how many moved, an int."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Tell origins what became of their messages. Outcome: how many were told of, an int."""
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Small named values that must outlive a restart. Outcome: how many, an int."""
+
+    values: dict[str, bytes]
+
+
 class Resume(msgspec.Struct, frozen=True):
     """An operator lets a halted log go on. Outcome: ``Delivered`` or an error."""
 
@@ -223,6 +237,9 @@ Given = (
     | PlaceOrders
     | Adopt
     | Resume
+    | Reroute
+    | Report
+    | Keep
 )
 Outcome = Any
 """The outcome named at the input, or a ``DarwazaError`` as a value."""

@@ -174,13 +174,14 @@ class Entries:
             changes.holds_ended.append(standing)
 
 
-def read_statement(store: Store, account_id: str, after: int = 0) -> Statement | None:
+def read_statement(store: Store, account_id: str, after: int = 0, *, lines_max: int | None = None) -> Statement | None:
     """An account's statement from a sequence number on to its newest transfer.
 
     Args:
         store: what is committed.
         account_id: whose.
         after: the first transfer has a higher sequence; 0 for all.
+        lines_max: only so many of the newest transfers, or a few more; None for all.
 
     Returns:
         The statement, which costs what it shows; None when there is no such account.
@@ -193,7 +194,7 @@ def read_statement(store: Store, account_id: str, after: int = 0) -> Statement |
     while page := store.history(account_id, before, HISTORY_PAGE):
         rows.extend(row for row in page if row.sequence > after)
         before = page[-1].sequence
-        if before <= after:
+        if before <= after or (lines_max is not None and len(rows) >= lines_max):
             break
     transfers = [transfer_from(row) for row in reversed(rows)]
     # Everything is a sum: what the account had before is what it has now without these transfers.

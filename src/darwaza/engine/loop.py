@@ -5,6 +5,7 @@ fill, and what they hold makes the next batch larger: the busier the gateway, th
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -14,14 +15,19 @@ import structlog
 from darwaza import config
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import Engine
-from darwaza.engine.intake import Given, Outcome, Wake
+from darwaza.engine.intake import Given, Keep, Outcome, Report, Reroute, Wake
+from darwaza.engine.watch import KEPT, Watch
 from darwaza.errors import DarwazaError, FatalError, PushbackError
-from darwaza.ports.transport import AskWitness, Errand, Reply, Transport
+from darwaza.ports.transport import AskWitness, Errand, Probe, ProbeReply, Reply, Transport
 
 log = structlog.get_logger("darwaza.engine")
 
 QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
+PROBE_LOOK_S = 0.1
+"""The watch is asked so often what is to be probed."""
+REPORT_GATHER_S = 0.03
+"""So long reports to origins gather before they go together."""
 
 
 class Loop:
@@ -30,11 +36,14 @@ class Loop:
     Attributes:
         engine: what it runs.
         courier: what carries its logs.
+        watch: what watches its links.
+        news: set when the watch should be asked at once what is to be probed.
         failed: done, with the error, when the process must stop.
     """
 
-    def __init__(self, engine: Engine, transport: Transport) -> None:
+    def __init__(self, engine: Engine, transport: Transport, watch: Watch) -> None:
         self.engine = engine
+        self.watch = watch
         self.courier = Courier(engine)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
@@ -43,6 +52,7 @@ class Loop:
         self._scheduled = False
         self._ended_s = 0.0
         self._wakeup = asyncio.Event()
+        self.news = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
         self.batches = 0
@@ -117,6 +127,7 @@ class Loop:
             FatalError: the process must stop.
         """
         jobs: list[Coroutine[Any, Any, None]] = [self._carry(), self._wake(), self._maintain()]
+        jobs += [self._probe(), self._follow_routes()]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             await asyncio.wait([self.failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -160,6 +171,50 @@ class Loop:
                 outcome = full
             self.courier.decided(errand, outcome, clock.monotonic_s())
         self._wakeup.set()
+
+    async def _probe(self) -> None:
+        """Probe neighbours; a reply waits for no transaction."""
+        clock = self.engine.site.clock
+        while True:
+            for probe in self.watch.probes(clock.monotonic_s()):
+                task = asyncio.create_task(self._run_probe(probe))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            self.news.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.news.wait(), PROBE_LOOK_S)
+
+    async def _run_probe(self, probe: Probe) -> None:
+        clock = self.engine.site.clock
+        began_s = clock.monotonic_s()
+        reply: ProbeReply
+        try:
+            reply = await self._transport.probe(probe)
+        except DarwazaError as fault:
+            reply = fault
+        now_s = clock.monotonic_s()
+        self.watch.replied(probe, reply, now_s, now_s - began_s)
+        self.news.set()
+
+    async def _follow_routes(self) -> None:
+        """Move messages when the map has changed, tell origins what they are owed, keep what must outlive a restart."""
+        site, changes = self.engine.site, -1
+        while True:
+            await asyncio.sleep(REPORT_GATHER_S)
+            given: list[Given] = []
+            if site.routing.changes != changes:
+                changes = site.routing.changes
+                given.append(Reroute())
+            if site.owed:
+                given.append(Report())
+            kept = self.watch.to_keep()
+            if kept is not None:
+                given.append(Keep({KEPT: kept}))
+            try:
+                for one in given:
+                    await self.submit(one)
+            except PushbackError:
+                changes = -1
 
     async def _wake(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from darwaza.engine import forwarding
 from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
@@ -28,6 +29,7 @@ from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, member_of, message_key
 from darwaza.kernel.tile import root_at
+from darwaza.kernel.trail import ROUTE_KINDS
 from darwaza.ports.store import ForkRow
 
 if TYPE_CHECKING:
@@ -120,9 +122,12 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         headers = [decode_header(header) for header, _ in batch.entries[verdict.skip :]]
         for header, (_, body) in zip(headers, batch.entries[verdict.skip :], strict=True):
             check_body(header, body)
+        keys = _own_keys(engine, log, headers)
         entries = [
-            Pending(leaf, message_key(header), header.case_id, raw, body)
-            for leaf, header, (raw, body) in zip(verdict.hashes, headers, batch.entries[verdict.skip :], strict=True)
+            Pending(leaf, key, header.case_id, raw, body)
+            for leaf, key, header, (raw, body) in zip(
+                verdict.hashes, keys, headers, batch.entries[verdict.skip :], strict=True
+            )
         ]
         tail = _tail(engine, log, headers)
         unit.changes.truncate.append((log.row.id, log.row.exposed_size))
@@ -136,6 +141,17 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         unit.keep_checkpoint(log.row.id, batch.end, note)
         unit.install(log.with_row(cosigned_size=batch.end))
     return Settled(None, batch.end)
+
+
+def _own_keys(engine: "Engine", log: Log, headers: list[Header]) -> list[str]:
+    """Under which keys own messages given back are stored: one that went over several paths is stored by its first."""
+    keys: list[str] = []
+    for header in headers:
+        key = message_key(header)
+        held = engine.store.leaf(key)
+        elsewhere = held is not None and (held.log_id, held.leaf_index >= log.row.exposed_size) != (log.row.id, True)
+        keys.append("" if elsewhere or (key in keys) else key)
+    return keys
 
 
 def _rebuild_cases(
@@ -177,6 +193,9 @@ def _tail(engine: "Engine", log: Log, given: list[Header]) -> _Tail:
 def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> None:
     """Rebuild the case of an own message that came back, or keep it until what it waits for has come."""
     if header.kind == GENESIS:
+        return
+    if header.kind.startswith(ROUTE_KINDS):
+        forwarding.restore(engine, unit, header, body)
         return
     cause = header.cause_id
     if cause is not None:

@@ -4,9 +4,24 @@ from datetime import datetime
 from typing import Any
 
 from darwaza.engine.site import Site
+from darwaza.engine.tracking import Returned
 from darwaza.engine.unit import Unit
 from darwaza.errors import ServiceError
-from darwaza.kernel.machine import Case, Decision, Draft, Fact, FactStated, Input, LedgerView, Refusal, Service, decide
+from darwaza.kernel.machine import (
+    Case,
+    Decision,
+    Draft,
+    Fact,
+    FactStated,
+    Input,
+    LedgerView,
+    Received,
+    Refusal,
+    Service,
+    decide,
+)
+from darwaza.kernel.message import JSON_MEDIA_TYPE, REFUSED, Refused
+from darwaza.kernel.path import UNDELIVERABLE
 
 WAKE_DEPTH_MAX = 16
 """Decisions that follow from one input by way of facts."""
@@ -93,6 +108,31 @@ class Rules:
             self._wake(unit, outcome[0].facts, unit.changes.cases[case_id].ucr or "", cause_id)
         return outcome
 
+    def give_back(self, unit: Unit, returned: Returned) -> None:
+        """Tell the service of a message that nobody carries; it hears it as a refusal by the destination."""
+        header = returned.header
+        name = header.kind.partition(".")[0]
+        service, found = self._site.services.get(name), unit.case(header.case_id)
+        if service is None or found is None or found[0] != name or header.kind.endswith(REFUSED):
+            return
+        detail = f"{returned.code}: {returned.detail}"
+        body = Refused(UNDELIVERABLE, detail, header.kind, header.id, "")
+        received = Received(
+            name + REFUSED,
+            unit.new_id(),
+            header.destination,
+            header.origin,
+            unit.now,
+            None,
+            header.ucr,
+            JSON_MEDIA_TYPE,
+            self._site.to_json(body),
+        )
+        try:
+            self.run(unit, service, header.case_id, found[1], received, None)
+        except ServiceError as fault:
+            unit.faults.append(fault.detail)
+
     def _decide(
         self,
         unit: Unit,
@@ -139,9 +179,10 @@ class Rules:
     def _may_send(self, unit: Unit, drafts: tuple[Draft, ...]) -> Refusal | None:
         if not drafts:
             return None
-        destination = self._site.unreachable(drafts)
-        if destination is not None:
-            return Refusal("unreachable", f"no running link leads to {destination}", "/to", transient=True)
+        for draft in drafts:
+            refusal = unit.tracking.refusal(draft)
+            if refusal is not None:
+                return refusal
         if not self._site.trust.may_send(unit.now):
             return Refusal(
                 "corridor_expired", "the corridor document has expired; only receiving goes on", "", transient=True

@@ -1,23 +1,34 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from darwaza.engine.ledger import LedgerEnd
+from darwaza.engine.routing import Routing
 from darwaza.engine.trust import Trust
-from darwaza.errors import MessageError
+from darwaza.engine.voyage import ROUTE, Fleet, Voyage
+from darwaza.errors import ConflictError, MessageError, SignatureError
 from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.link import read_checkpoint
-from darwaza.kernel.machine import Case, Draft, Service
-from darwaza.kernel.message import member_of
+from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
+from darwaza.kernel.request import signer_name
+from darwaza.kernel.seal import SealKey, UnsealKey
+from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
 from darwaza.ports.store import CaseRow
 from darwaza.standards.cose import Receipt, build_receipt
+
+if TYPE_CHECKING:
+    from darwaza.engine.reporting import Owed
+    from darwaza.engine.tracking import Tracking
+
+OWED_MAX = 65_536
+"""Reports kept in memory; of more the oldest are forgotten."""
 
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
@@ -36,6 +47,12 @@ class Site:
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
         ledger_end: where the stored ledger ends.
+        routing: the map, and which path a message takes.
+        fleet: own messages under way over other members' gateways.
+        owed: what origins are to hear of their messages.
+        detoured: by own log, up to which size waiting messages have been sent another way.
+        lanes: own logs that run, by the member they lead to and by lane.
+        hop_logs: whose signatures prove the links of a routed message.
     """
 
     def __init__(
@@ -57,9 +74,16 @@ class Site:
         self.heard: set[int] = set()
         self.notice_sequence = 0
         self.ledger_end = LedgerEnd()
+        self.routing = Routing(member)
+        self.fleet = Fleet()
+        self.owed: list[Owed] = []
+        self.detoured: dict[int, int] = {}
+        self.lanes: dict[str, list[int]] = {}
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
-        self._lanes: dict[str, list[int]] = {}
+        self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
+        self._seal_keys: dict[bytes, SealKey] = {}
+        self._unseal: UnsealKey | None = None
         self._signers: dict[str, tuple[Signer, ...]] = {}
         self.follow(trust)
 
@@ -73,33 +97,79 @@ class Site:
         return Case(row.id, row.state, data, row.ucr, opened, changed)
 
     def follow(self, trust: Trust) -> None:
-        """Go by another version of the corridor document."""
+        """Go by another version of the corridor document, and sign with the keys it names."""
+        card = trust.current.card(self.member)
+        if card is not None:
+            self._keys.follow(card.keys)
         self.trust = trust
         self._signers = {}
+        self._unseal = None
+        self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
+        self.routing.follow(trust)
+
+    def check_keys(self, trust: Trust) -> None:
+        """Hold that a version of the corridor document names keys that are here.
+
+        Raises:
+            ConflictError: ``keys_differ``: this gateway could sign nothing under it.
+        """
+        card = trust.current.card(self.member)
+        if card is not None and not self._keys.holds(card.keys):
+            raise ConflictError("the document names other keys of this member than those in keys/", code="keys_differ")
 
     # --- lanes ---
 
     def set_lanes(self, lanes: dict[str, list[int]]) -> None:
         """Tell which own logs lead to which member, by lane; only those that run."""
-        self._lanes = lanes
+        self.lanes = lanes
+        self.routing.set_lanes(lanes)
+
+    def take_over(self, tracking: "Tracking", owed: "list[Owed]", reported: "list[Owed]") -> None:
+        """Take over what a committed batch did to messages under way."""
+        if tracking.changed:
+            self.fleet.merge(tracking.changed)
+        self.detoured.update(tracking.detoured)
+        if reported:
+            told = set(map(id, reported))
+            self.owed = [one for one in self.owed if id(one) not in told]
+        if owed:
+            self.owed = [*self.owed, *owed][-OWED_MAX:]
 
     @property
     def reachable(self) -> frozenset[str]:
-        """Members a message can be addressed to now."""
-        return frozenset(self._lanes)
+        """Members a message can be addressed to now, over however many links."""
+        return self.routing.reachable
 
     def lane(self, member: str, *, bulk: bool) -> int:
         """The own log a message goes into: bulk in the last lane, everything else in the first."""
-        return self._lanes[member][-1 if bulk else 0]
+        return self.lanes[member][-1 if bulk else 0]
 
-    def unreachable(self, drafts: Iterable[Draft]) -> str | None:
-        """The first destination that no running link leads to, or None."""
-        for draft in drafts:
-            if member_of(draft.destination) not in self._lanes:
-                return draft.destination
-        return None
+    @property
+    def unseal_key(self) -> UnsealKey:
+        """Opens what is sealed to this member."""
+        if self._unseal is None:
+            self._unseal = self._keys.seal
+        return self._unseal
+
+    def seal_key(self, member: str) -> SealKey:
+        """The key that only a member opens.
+
+        Raises:
+            SignatureError: ``member_unknown``; ``key_not_admitted``.
+        """
+        card = self.trust.current.card(member)
+        if card is None:
+            raise SignatureError(f"{member} is not in the corridor", code="member_unknown")
+        found = self._seal_keys.get(card.keys.seal)
+        if found is None:
+            found = self._seal_keys[card.keys.seal] = SealKey.of(card.keys.seal)
+        return found
 
     # --- signing ---
+
+    def statement_signer(self) -> Signer:
+        """What signs this member's statements about links and home rules."""
+        return Signer(signer_name(self.trust.current.name, self.member), self._keys.log)
 
     def sign(self, origin: str, size: int, root: bytes) -> bytes:
         """Sign a checkpoint of an own log."""

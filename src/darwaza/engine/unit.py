@@ -4,22 +4,33 @@ Nothing here touches the store but to read. ``finish`` gives the changes to comm
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
 
-from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX, ORDINARY_BODY_BYTES_MAX
+from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.engine.ledger import Entries, LedgerEnd
 from darwaza.engine.log import Log
+from darwaza.engine.reporting import Owed
 from darwaza.engine.site import Site
+from darwaza.engine.tracking import Tracking
 from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
 from darwaza.kernel.address import Address
 from darwaza.kernel.link import joined
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
-from darwaza.kernel.message import VERSION, Header, body_digest, decode_header, encode_header, is_ucr, member_of
+from darwaza.kernel.message import (
+    GATEWAY_PARTY,
+    VERSION,
+    Header,
+    body_digest,
+    decode_header,
+    encode_header,
+    is_ucr,
+)
+from darwaza.kernel.report import REPORT_KIND, REPORT_MEDIA_TYPE
 from darwaza.ports.store import (
     AnswerRow,
     CaseRow,
@@ -36,6 +47,8 @@ from darwaza.ports.store import (
 FIELD_HEX = 32
 """Hex digits of 16 random bytes."""
 RANDOM_BYTES = 2_048
+REPORT_LIFE = timedelta(hours=1)
+"""After this time nobody carries a report any further: its message has long been sent again."""
 _LEAF = b"\x00"
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -62,6 +75,9 @@ class Unit:
         trust: the corridor's documents as this batch leaves them; None when it admits none.
         faults: what went wrong without stopping the batch, for the operator's log.
         made: ids of cases made in this batch.
+        tracking: own messages that go over other members' gateways.
+        owed: what this batch adds to what origins are to hear of their messages.
+        reported: what of that it has told.
     """
 
     def __init__(self, site: Site, store: Store, logs: dict[int, Log], now: datetime) -> None:
@@ -85,6 +101,10 @@ class Unit:
         self._keys: set[str] = set()
         self._used: set[str] = set()
         self._ledger: Entries | None = None
+        self.tracking = Tracking(site, store, self)
+        self.owed: list[Owed] = []
+        self.reported: list[Owed] = []
+        self._placed: dict[str, Owed] = {}
         self._random = ""
         self._random_used = 0
         milliseconds = f"{int(now.timestamp() * 1000):012x}"
@@ -272,14 +292,41 @@ class Unit:
             version=VERSION,
         )
         if log_id is None:
-            bulk = draft.bulk or len(body) > ORDINARY_BODY_BYTES_MAX
-            log_id = self._site.lane(member_of(draft.destination), bulk=bulk)
-        self.queue(log_id, encode_header(header), body, f"{self._site.member} {message_id}", case_id)
+            self.tracking.depart(draft, header)
+        else:
+            self.queue(log_id, encode_header(header), body, f"{self._site.member} {message_id}", case_id)
         return message_id
 
+    def header_of_report(self, destination: str) -> Header:
+        """The header of a message in which this gateway speaks of routing; its body and path are still to come."""
+        return Header(
+            blind=self.random_hex(),
+            body_bytes=0,
+            body_digest=body_digest(b""),
+            case_id=self.new_id(),
+            created_at=self.now_text,
+            destination=destination,
+            expires_at=instant.to_text(self.now + REPORT_LIFE),
+            id=self.new_id(),
+            kind=REPORT_KIND,
+            media_type=REPORT_MEDIA_TYPE,
+            origin=f"{self._site.member}/{GATEWAY_PARTY}",
+            version=VERSION,
+        )
+
+    def leaf(self, message_key: str) -> LeafRow | None:
+        """A message as stored, or None."""
+        return self._store.leaf(message_key)
+
+    def owe(self, owed: Owed, relay_key: str) -> None:
+        """Tell an origin later that its message was handed on, by the own message of this key."""
+        self.owed.append(owed)
+        self._placed[relay_key] = owed
+
     def queue(self, log_id: int, header: bytes, body: bytes, message_key: str, case_id: str) -> None:
-        """Queue a finished message for an own log."""
-        self._keys.add(message_key)
+        """Queue a finished message for an own log; under "" it is a further copy of one that is stored."""
+        if message_key:
+            self._keys.add(message_key)
         pending = Pending(sha256(_LEAF + header).digest(), message_key, case_id, header, body)
         self._pending.setdefault(log_id, []).append(pending)
 
@@ -354,7 +401,10 @@ class Unit:
         """
         longer, tiles = log.append([entry.hash for entry in entries])
         log_id, start = log.row.id, log.row.size
-        self.changes.leaves.extend(LeafRow(log_id, start + offset, *entry[1:]) for offset, entry in enumerate(entries))
+        for index, (_, key, case_id, header, body) in enumerate(entries, start):
+            self.changes.leaves.append(LeafRow(log_id, index, key or f"{log_id}:{index}", case_id, header, body))
+            if self._placed and key in self._placed:
+                self._placed[key].index = index
         for tile in tiles:
             self.changes.tiles[tile[:3]] = tile
         if note is not None:

@@ -1,10 +1,11 @@
 """The gateway's clerk: after a commit it gives the commands that follow from it and that no party gives.
 
-A closure stops the clocks of every movement that heads for the crossing, and its end lets them run again; both concern
-other cases than the one that was decided, thousands of them. The rules tell customs by notice; the clerk reads those
-notices, looks which movements are due a ``suspend`` or ``resume``, and submits the commands page by page, so that other
-work goes on between. Nothing is lost when the gateway stops half-way: on its start the clerk looks at everything once,
-and a command that was given before is not due any more (``diversion.clock_commands``).
+A closure stops the clocks of every movement that heads for the crossing, its end lets them run again, an extension
+moves their deadlines: all of it concerns other cases than the one that was decided, thousands of them. The rules tell
+customs by notice; the clerk reads those notices, looks which movements are due a ``suspend``, ``extend`` or ``resume``,
+and submits the commands page by page, so that other work goes on between. Nothing is lost when the gateway stops
+half-way: on its start the clerk looks at everything once, and a command that was given before is not due any more
+(``diversion.clock_commands``).
 """
 
 import asyncio
@@ -36,7 +37,7 @@ NOTICES_MAX = 500
 IDLE_S = 5.0
 """The clerk looks for notices at least so often."""
 RUNNING = (ACCEPTED, MOVING, HELD, ENDED)
-CROSSING_NOTICES = frozenset({"crossing.closed", "crossing.open"})
+CROSSING_NOTICES = frozenset({"crossing.closed", "crossing.open", "crossing.extended"})
 
 
 class Clerk:
@@ -133,14 +134,16 @@ class ClerkTask:
 
     async def _give(self, batches: Iterator[list[Submit]]) -> None:
         for batch in batches:
-            for outcome in await asyncio.gather(*map(self._give_one, batch)):
+            for outcome in await asyncio.gather(*(patiently(self._submit, one) for one in batch)):
                 if isinstance(outcome, Refusal):
                     log.warning("refused", code=outcome.code, detail=outcome.detail)
             await asyncio.sleep(0)
 
-    async def _give_one(self, given: Submit) -> Any:
-        while True:
-            try:
-                return await self._submit(given)
-            except PushbackError as full:
-                await asyncio.sleep(full.retry_after_s)
+
+async def patiently(submit: Callable[[Submit], Awaitable[Any]], given: Submit) -> Any:
+    """Give the engine an input, again and again while its queue is full."""
+    while True:
+        try:
+            return await submit(given)
+        except PushbackError as full:
+            await asyncio.sleep(full.retry_after_s)

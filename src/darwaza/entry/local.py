@@ -106,7 +106,9 @@ class LocalCorridor:
         port = self._ports[code]
         outer = self.cables[code].port if code in self.cables else port
         url = f"https://127.0.0.1:{outer}"
-        card = found_gateway(self.path(code), member=code, name=self.names[code], url=url, host="127.0.0.1", port=port)
+        card = found_gateway(
+            self.path(code), member=code, name=self.names[code], urls=[url], host="127.0.0.1", port=port
+        )
         self.add_party(code, OPERATOR_TOKEN, OPERATOR, AUDITOR)
         return msgspec.json.decode(card.read_bytes(), type=Card)
 

@@ -11,9 +11,9 @@ import structlog
 import uvicorn
 import uvloop
 
-from darwaza import config
 from darwaza.bootstrap import Gateway
 from darwaza.entry.api.app import App
+from darwaza.entry.guard import GuardedProtocol, sweep
 from darwaza.entry.server import Server
 from darwaza.errors import FatalError, OperatorError
 
@@ -67,7 +67,7 @@ async def _serve(gateway: Gateway, listener: socket.socket, ready: Callable[[int
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
+        http=GuardedProtocol,
         ws="none",
         loop="none",
         server_header=False,
@@ -75,7 +75,6 @@ async def _serve(gateway: Gateway, listener: socket.socket, ready: Callable[[int
         date_header=True,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
-        h11_max_incomplete_event_size=config.HEADER_BYTES_MAX * 4,
     )
     settings.load()
     settings.ssl = gateway.tls()
@@ -86,6 +85,7 @@ async def _serve(gateway: Gateway, listener: socket.socket, ready: Callable[[int
         loop.add_signal_handler(name, web.stop)
     engine = asyncio.create_task(server.run())
     pages = asyncio.create_task(web.serve(sockets=[listener]))
+    sweeper = asyncio.create_task(sweep(web.server_state.connections))
     log.info("serving", member=gateway.config.member, host=gateway.config.host, port=port)
     if ready is not None:
         loop.call_later(0, ready, port)
@@ -96,6 +96,7 @@ async def _serve(gateway: Gateway, listener: socket.socket, ready: Callable[[int
     with contextlib.suppress(asyncio.CancelledError, FatalError):
         await engine
     await pages
+    sweeper.cancel()
     if engine in done and not engine.cancelled():
         engine.result()
     log.info("stopped")

@@ -8,7 +8,9 @@ from darwaza.bootstrap import Gateway
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.entry.clerk import Clerk, ClerkTask
+from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
+from darwaza.entry.till import Till
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
 
@@ -21,6 +23,7 @@ class Server:
         loop: its engine's loop.
         store: to read from.
         streams: open event streams by party.
+        till: what waits at the payments counter.
         metrics: what /metrics shows.
     """
 
@@ -32,6 +35,7 @@ class Server:
         self.store: Store = gateway.engine.store
         self._changed = asyncio.Event()
         self.streams: dict[str, int] = {}
+        self.till = Till(self.store, gateway.clock.now)
         self.metrics = registry(self.loop)
         self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
         self._waits = 0
@@ -41,6 +45,7 @@ class Server:
     def _committed(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        self.till.committed()
         for log_id, waiting in self._deliveries.items():
             cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
             while waiting and waiting[0][0] < cosigned_size:
@@ -116,14 +121,19 @@ class Server:
         """
         clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
         running = asyncio.create_task(self.loop.run())
+        tasks = [running, clerk]
+        screening = self.gateway.screening()
+        if screening is not None:
+            examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)
+            tasks.append(asyncio.create_task(examiner.run()))
         try:
-            # The clerk ends only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
-            await asyncio.wait([clerk, running], return_when=asyncio.FIRST_COMPLETED)
-            for done in (running, clerk):
+            # Helpers end only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for done in tasks:
                 if done.done():
                     done.result()
         finally:
-            for task in (clerk, running):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(clerk, running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.transport.close()

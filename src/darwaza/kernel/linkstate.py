@@ -1,12 +1,15 @@
 """Link statements: what the ends of a link say about it to others, signed.
 
-Two kinds, both C2SP signed notes whose text is canonical JSON (RFC 8785) and a newline; the field ``format`` keeps one
+Three kinds, all C2SP signed notes whose text is canonical JSON (RFC 8785) and a newline; the field ``format`` keeps one
 from being passed off as anything else that the same keys sign:
 
 - a *link state* says that a link exists and what it can carry. Both ends sign it, so nobody can invent a link, and the
   end that counts a neighbour's traffic cannot alone make it look better. It lives an hour and is renewed.
 - a *link health* says how a link is doing. One end signs it, at once when it changes and at least each minute. A lying
   end can only slander its own link, which it could as well switch off: of two statements the worse counts.
+
+- *home statement*: what a member allows to be done with its data and its gateway (``darwaza.kernel.locality``). The
+  member signs it; it holds until it is replaced, at most a year.
 
 A link may be shown to some members only (``visible_to``); a statement about it goes to no other. Keys are those of the
 members' log signatures; their verifiers come in as an argument. ``darwaza.kernel.topology`` makes a map of what was
@@ -22,6 +25,7 @@ from msgspec import Meta
 
 from darwaza.config import BODY_BYTES_MAX, CLOCK_SKEW_S_MAX
 from darwaza.errors import ConflictError, MalformedError, SignatureError, TooLargeError
+from darwaza.kernel import locality
 from darwaza.kernel.canonical import INTEGER_MAX, canonical
 from darwaza.kernel.health import Condition, Measure
 from darwaza.kernel.message import MemberText
@@ -29,12 +33,18 @@ from darwaza.kernel.note import Note, Signer, Verifier, format_note, parse, sign
 
 LINK_STATE_LIFE_S_MAX = 86_400
 LINK_HEALTH_LIFE_S_MAX = 300
-LINK_STATE_LIFE_S = 3_600
-"""How long a link state is usually valid; renewed at half of it."""
+HOME_STATEMENT_LIFE_S_MAX = 366 * 86_400
+HOME_RULES_CHARACTERS_MAX = 4_096
+LINK_STATE_LIFE_S = 86_400
+"""How long a link state is usually valid, so that a day's outage of one end leaves it standing; renewed each hour."""
+LINK_STATE_RENEWED_S = 3_600
 LINK_HEALTH_LIFE_S = 150
 """How long a link health is usually valid; renewed each minute."""
 STATEMENT_BYTES_MAX = 8_192
 VISIBLE_TO_MAX = 64
+PROBE_STATEMENTS_MAX = 64
+"""Statements one probe carries."""
+PROBE_BYTES_MAX = (PROBE_STATEMENTS_MAX + 1) * (STATEMENT_BYTES_MAX + 8) + 64
 LATENCY_US_MAX = 600_000_000
 
 Ends = tuple[str, str]
@@ -139,9 +149,45 @@ class LinkHealth(
         return Measure(Condition[self.condition.upper()], self.latency_us, self.loss_ppm)
 
 
-Statement = LinkState | LinkHealth
+class HomeStatement(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+    tag_field="format",
+    tag="darwaza/home-rules/v1",
+):
+    """What a member allows to be done with its data and its gateway.
 
-_LIFE_S_MAX: Final[Mapping[type, int]] = {LinkState: LINK_STATE_LIFE_S_MAX, LinkHealth: LINK_HEALTH_LIFE_S_MAX}
+    Attributes:
+        author: the member.
+        corridor: name of the corridor.
+        expires_at: after this moment it says nothing; at most ``HOME_STATEMENT_LIFE_S_MAX`` after ``issued_at``.
+        issued_at: UTC, whole seconds.
+        rules: text, see ``locality.parse``; "" allows everything.
+        serial: larger than that of the author's last one.
+    """
+
+    author: MemberText
+    corridor: Annotated[str, Meta(min_length=1, max_length=128)]
+    expires_at: Instant
+    issued_at: Instant
+    rules: Annotated[str, Meta(max_length=HOME_RULES_CHARACTERS_MAX)]
+    serial: Serial
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Who signs it."""
+        return (self.author,)
+
+
+Statement = LinkState | LinkHealth | HomeStatement
+
+_LIFE_S_MAX: Final[Mapping[type, int]] = {
+    LinkState: LINK_STATE_LIFE_S_MAX,
+    LinkHealth: LINK_HEALTH_LIFE_S_MAX,
+    HomeStatement: HOME_STATEMENT_LIFE_S_MAX,
+}
 _decode = msgspec.json.Decoder(Statement).decode
 
 
@@ -197,9 +243,11 @@ def _malformed(detail: str, pointer: str = "") -> MalformedError:
 
 
 def _check_fields(statement: Statement) -> None:
-    if statement.ends[0] >= statement.ends[1]:
+    if isinstance(statement, HomeStatement):
+        locality.parse(statement.rules)
+    elif statement.ends[0] >= statement.ends[1]:
         raise _malformed("the ends are two members in ascending order", "/ends")
-    if not set(statement.authors) <= set(statement.ends):
+    elif not set(statement.authors) <= set(statement.ends):
         raise _malformed(f"{statement.authors[0]} is no end of this link", "/author")
     for name in ("issued_at", "expires_at"):
         instant: datetime = getattr(statement, name)
@@ -283,4 +331,6 @@ def subject(statement: Statement) -> tuple[str, ...]:
     """Tell what a statement is the latest word on: kind, ends and, for a health, its author."""
     if isinstance(statement, LinkState):
         return ("state", *statement.ends)
+    if isinstance(statement, HomeStatement):
+        return ("home", statement.author)
     return ("health", *statement.ends, statement.author)

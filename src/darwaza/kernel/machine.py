@@ -190,6 +190,8 @@ class Draft(msgspec.Struct, frozen=True):
         media_type: of the body, RFC 6838.
         expires_at: see ``Received.expires_at``.
         bulk: travels in the lane for large bodies and may be overtaken by ordinary messages.
+        path_policy: what the sender asks of the path besides the corridor's policy (``darwaza.kernel.policy``).
+        waits: when every allowed path is down, the message waits for one; otherwise it is refused at once.
     """
 
     kind: str
@@ -199,6 +201,8 @@ class Draft(msgspec.Struct, frozen=True):
     media_type: str
     expires_at: datetime | None = None
     bulk: bool = False
+    path_policy: str = ""
+    waits: bool = True
 
 
 class Notice(msgspec.Struct, frozen=True):

@@ -65,6 +65,7 @@ class Passage(msgspec.Struct, frozen=True):
         body: sealed to the destination.
         hops: of the links it travelled before the last one.
         arrived: header that came over the last link, canonical; at the first stage that of the message itself.
+        arrived_id: the identifier in it.
         stage: this member's place in the path, from 1.
     """
 
@@ -72,12 +73,18 @@ class Passage(msgspec.Struct, frozen=True):
     body: bytes
     hops: tuple[Hop, ...]
     arrived: bytes
+    arrived_id: str
     stage: int
 
     @property
     def path(self) -> tuple[str, ...]:
         """Members from origin to destination."""
         return self.message.path or ()
+
+    @property
+    def leaf(self) -> bytes:
+        """Leaf hash of the message's own header: what reports name it by."""
+        return leaf_hash(self.hops[0].header if self.hops else self.arrived)
 
     @property
     def next(self) -> str | None:
@@ -131,7 +138,7 @@ def receive(arrived: bytes, body: bytes, *, author: str, here: str, logs: Logs) 
         path = check_path(carrier)
         _check_length(path, stage_of(path, author, here), 0)
         check_link_header(carrier, path, 0, None)
-        return Passage(carrier, body, (), arrived, 1)
+        return Passage(carrier, body, (), arrived, carrier.id, 1)
     envelope = decode_envelope(body)
     message = decode_header(envelope.hops[0].header)
     path = check_path(message)
@@ -140,7 +147,7 @@ def receive(arrived: bytes, body: bytes, *, author: str, here: str, logs: Logs) 
     leaf = check_hops(path, envelope.hops, logs)
     check_link_header(carrier, path, stage - 1, leaf)
     check_body(message, envelope.body)
-    return Passage(message, envelope.body, envelope.hops, arrived, stage)
+    return Passage(message, envelope.body, envelope.hops, arrived, carrier.id, stage)
 
 
 def _check_length(path: Sequence[str], stage: int, hops: int) -> None:
@@ -149,12 +156,15 @@ def _check_length(path: Sequence[str], stage: int, hops: int) -> None:
         raise MalformedError(detail, code="path_length_wrong", pointer="/hops")
 
 
-def forward(passage: Passage, arrival: Proof, *, message_id: str, blind: str, now: datetime) -> tuple[Header, bytes]:
+def forward(
+    passage: Passage, arrival: Proof | Hop, *, message_id: str, blind: str, now: datetime
+) -> tuple[Header, bytes]:
     """Make the relay's own message for the next link.
 
     Args:
         passage: as received; not at its destination.
-        arrival: proof of ``passage.arrived`` in the log it came in; its note with the author's lines only.
+        arrival: proof of ``passage.arrived`` in the log it came in; its note with the author's lines only. A hop when
+            it is made already.
         message_id: UUID of the new message.
         blind: see ``Header.blind``.
         now: aware.
@@ -163,15 +173,15 @@ def forward(passage: Passage, arrival: Proof, *, message_id: str, blind: str, no
         Header and body of the message to append to the log to ``passage.next``. Its case and expiry are those of the
         forwarded message, its cause is the message that arrived.
     """
-    body = _encode(Envelope(VERSION, passage.body, (*passage.hops, Hop.of(passage.arrived, arrival))))
-    arrived = decode_header(passage.arrived)
+    last = arrival if isinstance(arrival, Hop) else Hop.of(passage.arrived, arrival)
+    body = _encode(Envelope(VERSION, passage.body, (*passage.hops, last)))
     return (
         Header(
             blind=blind,
             body_bytes=len(body),
             body_digest=body_digest(body),
             case_id=passage.message.case_id,
-            cause_id=arrived.id,
+            cause_id=passage.arrived_id,
             created_at=instant.to_text(now),
             destination=f"{passage.next}/{GATEWAY_PARTY}",
             expires_at=passage.message.expires_at,

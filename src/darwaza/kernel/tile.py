@@ -210,6 +210,61 @@ def inclusion_proof(index: int, size: int, read_tile: ReadTile) -> tuple[bytes, 
     return tuple(reversed(proof))
 
 
+class Prover:
+    """Makes the inclusion proofs of many leaves of one tree; each tile is read, and each node hashed, once.
+
+    Args:
+        size: number of leaves of the tree.
+        read_tile: see the module.
+    """
+
+    def __init__(self, size: int, read_tile: ReadTile) -> None:
+        self._size = size
+        self._reader = _Reader(read_tile)
+        self._roots: dict[tuple[int, int], bytes] = {}
+        self._above: dict[int, tuple[tuple[int, int], tuple[bytes, ...]]] = {}
+
+    def inclusion(self, index: int) -> tuple[bytes, ...]:
+        """Return what ``inclusion_proof`` does.
+
+        Raises:
+            MalformedError: see ``inclusion_proof``.
+        """
+        if not 0 <= index < self._size:
+            raise MalformedError(f"a tree of {self._size} leaves has no leaf {index}", code="range_wrong")
+        tile = index >> TILE_HEIGHT
+        if tile not in self._above:
+            self._above[tile] = self._climb(index, 0, self._size, TILE_HASHES)
+        (start, end), above = self._above[tile]
+        _, below = self._climb(index, start, end, 1)
+        return below + above
+
+    def _climb(self, index: int, start: int, end: int, width: int) -> tuple[tuple[int, int], tuple[bytes, ...]]:
+        """Go from a node down toward a leaf until the node is no wider; returns it and the siblings passed, upwards."""
+        proof = []
+        while end - start > width:
+            middle = _split(start, end)
+            if index < middle:
+                proof.append(self._root(middle, end))
+                end = middle
+            else:
+                proof.append(self._root(start, middle))
+                start = middle
+        return (start, end), tuple(reversed(proof))
+
+    def _root(self, start: int, end: int) -> bytes:
+        found = self._roots.get((start, end))
+        if found is None:
+            found = self._roots[start, end] = self._make_root(start, end)
+        return found
+
+    def _make_root(self, start: int, end: int) -> bytes:
+        if end - start == 1 or end - start > TILE_HASHES or (end - 1) >> TILE_HEIGHT != start >> TILE_HEIGHT:
+            return self._reader.root(start, end)
+        middle = _split(start, end)  # within one tile, build from the two halves, which other proofs need too
+        return node_hash(self._root(start, middle), self._root(middle, end))
+
+
 def consistency_proof(old: int, new: int, read_tile: ReadTile) -> tuple[bytes, ...]:
     """Make the proof that the first ``old`` leaves are a prefix of the first ``new`` (RFC 9162 section 2.1.4.1).
 

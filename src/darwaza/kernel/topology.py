@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from darwaza.kernel.health import Condition, Measure
-from darwaza.kernel.linkstate import Ends, LinkHealth, LinkState, ends_of
+from darwaza.kernel.linkstate import Ends, LinkHealth, LinkState, Statement, ends_of
 
 
 class MapLink(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class Topology(msgspec.Struct, frozen=True):
 
 def build(
     viewer: str,
-    statements: Iterable[LinkState | LinkHealth],
+    statements: Iterable[Statement],
     own: Mapping[Ends, Measure],
     now: datetime,
 ) -> Topology:
@@ -83,7 +83,7 @@ def build(
             continue
         if isinstance(statement, LinkHealth):
             reported.setdefault(statement.ends, []).append(statement.measure)
-        elif statement.shown_to(viewer):
+        elif isinstance(statement, LinkState) and statement.shown_to(viewer):
             states.append(statement)
     return Topology({one.ends: _draw(one, reported.get(one.ends, []), own.get(one.ends)) for one in states})
 

@@ -3,6 +3,8 @@
 from typing import Protocol
 
 from darwaza.kernel.key import PrivateKey
+from darwaza.kernel.member import Keys as PublicKeys
+from darwaza.kernel.seal import UnsealKey
 
 
 class Keys(Protocol):
@@ -19,3 +21,18 @@ class Keys(Protocol):
     @property
     def witness(self) -> PrivateKey:
         """Ed25519; co-signs: the acknowledgement of a neighbour's messages, and the witness of others' logs."""
+
+    @property
+    def seal(self) -> UnsealKey:
+        """Opens what other members seal to this one."""
+
+    def holds(self, public: PublicKeys) -> bool:
+        """Whether the private halves of these log and witness keys are here, in use or made ready by a renewal."""
+
+    def follow(self, public: PublicKeys) -> None:
+        """Use the keys whose public halves these are; renewed ones take the place of former ones for good.
+
+        Raises:
+            OperatorError: ``keys_differ``: they are not here.
+            FatalError: they could not be put in place; the process stops and the next start tries again.
+        """

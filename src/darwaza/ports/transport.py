@@ -48,6 +48,23 @@ class AskWitness(msgspec.Struct, frozen=True):
     raw: bytes
 
 
+class Probe(msgspec.Struct, frozen=True):
+    """See whether a neighbour answers, and tell it news of routing on the way. Reply: ``Probed`` or ``Busy``."""
+
+    peer: str
+    raw: bytes
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What the neighbour answered."""
+
+    raw: bytes
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """The neighbour's machine takes connections, but its gateway has not answered in time."""
+
+
 class Held(msgspec.Struct, frozen=True):
     """The note a reader last co-signed; empty for none."""
 
@@ -74,6 +91,7 @@ class ForkFound(msgspec.Struct, frozen=True):
 
 Errand = Ask | Fetch | Send | AskWitness
 Reply = Held | Batch | Signed | Wanted | ForkFound | DarwazaError
+ProbeReply = Probed | Busy | DarwazaError
 
 
 class Transport(Protocol):
@@ -87,5 +105,13 @@ class Transport(Protocol):
 
         Raises:
             PeerError: the gateway cannot be reached, took too long, or answered what cannot be understood.
+            DarwazaError: the gateway refused, with its code.
+        """
+
+    async def probe(self, probe: Probe) -> ProbeReply:
+        """Send a probe, on a connection of its own so that it waits behind nothing, and return the reply.
+
+        Raises:
+            PeerError: nothing answers there.
             DarwazaError: the gateway refused, with its code.
         """

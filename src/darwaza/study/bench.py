@@ -1,4 +1,4 @@
-"""How long things take: what ``darwaza study bench`` and the benchmark suite report.
+"""How long things take: what ``darwaza bench study`` reports.
 
 Times are wall-clock seconds on the machine at hand. The plainest program of an SNDlib model is timed in the same run
 as ours, right after it, with the same solver, gap, seed and one thread, so that the two can be compared whatever else
@@ -10,6 +10,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,50 @@ from darwaza.study.scenario.load import load
 from darwaza.study.sndlib import native, solve
 from darwaza.study.stage import Stages
 
-INSTANCES = ("abilene", "polska", "pdh")
 MODEL = "U-U-M-N-C-A-N-N"
+BIDIRECTED = "D-B-M-N-C-A-N-N"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One SNDlib model whose value is known.
+
+    Attributes:
+        network: name of its folder.
+        model: name of the model file.
+        known: published or proved optimum; None where only bounds are known.
+        within: published lower and upper bound of the optimum.
+        both_ways: routing cost counts both directions of a bidirected link (Raack's rule), not the larger.
+        quick: proved within minutes; the others run into the time limit and are timed only when named.
+    """
+
+    network: str
+    model: str = MODEL
+    known: float | None = None
+    within: tuple[float, float] | None = None
+    both_ways: bool = False
+    quick: bool = True
+
+    @property
+    def name(self) -> str:
+        """How the instance is called in results and by ``--only``."""
+        tail = "" if self.model == MODEL else f":{self.model[:5]}"
+        return self.network + tail + ("+" if self.both_ways else "")
+
+
+INSTANCES = (
+    Instance("abilene", known=194_020.0),
+    Instance("polska", known=23_619.0),
+    Instance("pdh", known=10_903_843.0),
+    Instance("abilene", BIDIRECTED, known=114_606.0),
+    Instance("polska", BIDIRECTED, known=15_717.0),
+    Instance("atlanta", BIDIRECTED, known=37_120_715.4),
+    Instance("atlanta", BIDIRECTED, known=46_244_642.4, both_ways=True),
+    Instance("dfn-gwin", known=38_752.0, quick=False),
+    Instance("pdh", BIDIRECTED, quick=False),
+    Instance("newyork", BIDIRECTED, within=(886_506.0, 999_702.0), both_ways=True, quick=False),
+)
+"""Values: Raack, INOC 2007 (both ways); MIPLIB dfn-gwin-UUM; the others proved with HiGHS."""
 MONTE_CARLO_RUNS = 10_000
 SYNTHETIC_SITES, SYNTHETIC_LINKS, SYNTHETIC_HUBS, SYNTHETIC_DEMANDS = 1_000, 3_000, 60, 1_500
 Progress = Callable[[str, float], None]
@@ -44,7 +87,8 @@ def measure(
         scenario: the study timed end to end.
         instances: folder of SNDlib instances; None leaves them out.
         time_limit_s: per SNDlib solve.
-        only: any of ``carec``, ``monte_carlo``, ``synthetic`` and names of instances; empty for all.
+        only: any of ``carec``, ``monte_carlo``, ``synthetic``, names of ``INSTANCES`` and of other folders of
+            ``instances``; empty for all quick ones.
         progress: told what is being timed.
 
     Returns:
@@ -57,10 +101,11 @@ def measure(
     found: dict[str, Any] = {}
     if not only or only & {"carec", "monte_carlo"}:
         found |= study_times(scenario, tell, whole=not only or "carec" in only)
-    wanted = [name for name in INSTANCES if not only or name in only]
-    wanted += sorted(only - {"carec", "monte_carlo", "synthetic", *INSTANCES})
+    wanted = [item for item in INSTANCES if (item.name in only if only else item.quick)]
+    others = only - {"carec", "monte_carlo", "synthetic", *(item.name for item in INSTANCES)}
+    wanted += [Instance(name) for name in sorted(others)]
     if instances is not None:
-        found["sndlib"] = {name: instance_times(instances, name, time_limit_s, tell) for name in wanted}
+        found["sndlib"] = {item.name: instance_times(instances, item, time_limit_s, tell) for item in wanted}
     elif only and wanted:
         raise OperatorError("SNDlib instances were asked for, but their folder was not named (--instances)")
     if not only or "synthetic" in only:
@@ -85,27 +130,43 @@ def study_times(scenario: Path, tell: Progress, *, whole: bool) -> dict[str, Any
     return found
 
 
-def instance_times(instances: Path, name: str, time_limit_s: float, tell: Progress) -> dict[str, Any]:
-    """Seconds to the proven optimum with our program and with the plainest one."""
-    folder = instances / name
-    if not (folder / f"{name}.txt").is_file():
-        raise OperatorError(f"{folder / (name + '.txt')} is not there")
-    network = native.read_network(folder / f"{name}.txt")
-    model = native.read_model(folder / f"{MODEL}.txt")
-    tell(name, 0.0)
-    ours, seconds = _timed(lambda: solve.tuned(network, model), time_limit_s)
-    tell(name, 0.5)
-    plain, plain_seconds = _timed(lambda: solve.plain(network, model), time_limit_s)
-    tell(name, 1.0)
+def instance_times(instances: Path, item: Instance, time_limit_s: float, tell: Progress) -> dict[str, Any]:
+    """Seconds to the proven optimum with our program and with the plainest one.
+
+    Returns:
+        ``seconds`` and ``gap`` of ours, ``plain_seconds`` and ``plain_gap`` of the plainest; objective and bound; and
+        ``known`` or ``within``, what is published.
+
+    Raises:
+        OperatorError: the instance's files are not there.
+    """
+    folder = instances / item.network
+    files = folder / f"{item.network}.txt", folder / f"{item.model}.txt"
+    for path in files:
+        if not path.is_file():
+            raise OperatorError(f"{path} is not there")
+    network, model = native.read_network(files[0]), native.read_model(files[1])
+    tell(item.name, 0.0)
+    ours, seconds = _timed(lambda: solve.tuned(network, model, routing_sum=item.both_ways), time_limit_s)
+    tell(item.name, 0.5)
+    plain, plain_seconds = _timed(lambda: solve.plain(network, model, routing_sum=item.both_ways), time_limit_s)
+    tell(item.name, 1.0)
     return {
         "seconds": seconds,
         "plain_seconds": plain_seconds,
-        "gap": ours.gap,
-        "objective": ours.objective,
+        "gap": _finite(ours.gap),
+        "objective": _finite(ours.objective),
         "bound": ours.bound,
-        "plain_gap": plain.gap,
-        "plain_objective": plain.objective,
+        "known": item.known,
+        "within": item.within,
+        "plain_gap": _finite(plain.gap),
+        "plain_objective": _finite(plain.objective),
     }
+
+
+def _finite(value: float) -> float | None:
+    """``value``, or None when nothing was found: JSON has no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _timed(build: Callable[[], Program], time_limit_s: float) -> tuple[Outcome, float]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from darwaza.study.design.exact import Design
+from darwaza.study.design.design import Design
 from darwaza.study.latency import Journey
 from darwaza.study.money.risk import Case
 from darwaza.study.network import Leg

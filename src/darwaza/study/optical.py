@@ -128,13 +128,8 @@ def gsnr_db(spans: int, span_km: float, loss_db_km: float, baud: float, spacing_
 
     Returns:
         Minus infinity when a span's loss is more than any amplifier of the library can lift.
-
-    Raises:
-        InvariantError: GNPy found no path, which the chain makes impossible.
     """
     from gnpy.core.exceptions import ConfigurationError  # noqa: PLC0415
-    from gnpy.tools.json_io import network_from_json  # noqa: PLC0415
-    from gnpy.tools.worker_utils import designed_network, transmission_simulation  # noqa: PLC0415
 
     equipment = deepcopy(_equipment())
     spectrum = equipment["SI"]["default"]
@@ -142,14 +137,32 @@ def gsnr_db(spans: int, span_km: float, loss_db_km: float, baud: float, spacing_
     if span_km * loss_db_km + 2 * CONNECTOR_DB > equipment["Span"]["default"].max_loss:
         return -math.inf
     try:
-        network = network_from_json(chain(spans, span_km, loss_db_km), equipment)
-        network, request, reference = designed_network(equipment, network, "A", "B")
-        path, *_ = transmission_simulation(equipment, network, request, reference)
+        return min(channels_db(chain(spans, span_km, loss_db_km), equipment, "A", "B"))
     except ConfigurationError:
         return -math.inf
+
+
+def channels_db(topology: dict[str, Any], equipment: Any, source: str, target: str) -> list[float]:
+    """Every channel's signal-to-noise ratio in dB (0.1 nm) at ``target``: GNPy designs and propagates.
+
+    Args:
+        topology: as GNPy's JSON form has it.
+        equipment: a loaded GNPy library; its default spectrum is what is propagated.
+        source: uid of a transceiver.
+        target: uid of a transceiver.
+
+    Raises:
+        InvariantError: GNPy found no path.
+    """
+    from gnpy.tools.json_io import network_from_json  # noqa: PLC0415
+    from gnpy.tools.worker_utils import designed_network, transmission_simulation  # noqa: PLC0415
+
+    network = network_from_json(topology, equipment)
+    network, request, reference = designed_network(equipment, network, source, target)
+    path, *_ = transmission_simulation(equipment, network, request, reference)
     if not path:
-        raise InvariantError("GNPy found no path along a chain")
-    return float(min(path[-1].snr_01nm))
+        raise InvariantError(f"GNPy found no path from {source} to {target}")
+    return [float(value) for value in path[-1].snr_01nm]
 
 
 def sections_needed(km: float, span_max_km: float, loss_db_km: float, mode: Mode) -> tuple[int, float] | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from darwaza.errors import InvariantError
 from darwaza.study import demand, latency, network, optical
 from darwaza.study.design import conflict, exact, routes, verify
+from darwaza.study.design.design import Design, stage_years
 from darwaza.study.figure import figures_of, notes_of
 from darwaza.study.found import Found
 from darwaza.study.money import timeline
@@ -37,7 +38,7 @@ def stage_volumes(scenario: Scenario, split: Mapping[tuple[str, str], float]) ->
     """(stage, member, region) -> Gbit/s in the last year the stage must serve."""
     found = {}
     for stage in range(len(scenario.stages)):
-        year = exact.stage_years(scenario, stage)[-1]
+        year = stage_years(scenario, stage)[-1]
         for (member, region), gbps in demand.volumes(scenario, split, year).items():
             found[stage, member, region] = gbps
     return found
@@ -121,7 +122,7 @@ def work(scenario: Scenario, stages: Stages, tell: Progress) -> Found:
         options[plan.id] = _complete(scenario, legs, routes.choices(scenario, legs, allowed), plan, allowed)
         designs[plan.id] = stages.run(
             f"design-{plan.id}",
-            exact.Design,
+            Design,
             partial(_design, scenario, legs, options[plan.id], volumes, plan, allowed, tell),
         )
         tell(f"Design: {plan.name}", 1.0)
@@ -190,11 +191,11 @@ def _design(
     plan: Alternative,
     allowed: frozenset[str],
     tell: Progress,
-) -> exact.Design:
+) -> Design:
     name = f"Design: {plan.name}"
     tell(name, 0.0)
     if plan.required and any(not option.pairs for option in options):
-        raise conflict.InfeasibleError(conflict.conflicts(scenario, legs, plan.id, allowed))
+        raise conflict.InfeasibleError(scenario, conflict.conflicts(scenario, legs, plan.id, allowed))
 
     def report(gap: float) -> None:
         # The gap falls from 1 towards the wanted one; its logarithm is what moves evenly.
@@ -202,7 +203,7 @@ def _design(
 
     design = exact.solve(scenario, legs, options, volumes, plan, progress=report)
     if design is None:
-        raise conflict.InfeasibleError(conflict.capacity_conflict(scenario, legs, options, volumes, plan))
+        raise conflict.InfeasibleError(scenario, conflict.capacity_conflict(scenario, legs, options, volumes, plan))
     broken = verify.violations(scenario, design, volumes)
     if broken:
         raise InvariantError(f"plan {plan.id}: " + "; ".join(broken[:5]))
@@ -217,7 +218,7 @@ def _saved(today: Assessment, plan: Assessment) -> dict[str, float]:
     }
 
 
-def transit_owners(scenario: Scenario, today: exact.Design) -> dict[str, dict[str, float]]:
+def transit_owners(scenario: Scenario, today: Design) -> dict[str, dict[str, float]]:
     """Member -> country -> share of the member's capacity price that country's carriers earn without the project."""
     earned: dict[str, dict[str, float]] = {}
     carried: dict[str, float] = {}

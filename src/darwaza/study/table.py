@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from darwaza.study.design.exact import Design, stage_years
+from darwaza.study.design.design import Design, stage_years
+from darwaza.study.design.yearly import saved
 from darwaza.study.found import Found
 from darwaza.study.money.driver import base_case
 from darwaza.study.money.economics import Economics, shadow_factor
 from darwaza.study.money.finance import Finance, grant_elements
 from darwaza.study.money.returns import npv
 from darwaza.study.money.risk import PERCENTILES, Spread, sensitivity, switching, tariffs, tornado, transit_fees
+from darwaza.study.money.timeline import purchases
 from darwaza.study.network import course, gateway_site
 from darwaza.study.scenario.model import Scenario
 from darwaza.study.scenario.value import HOURS_PER_YEAR
@@ -137,8 +139,9 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
     rows = []
     for plan in scenario.alternatives:
         design, assessed = found.designs[plan.id], found.assessments[plan.id]
-        built = sorted({b.leg for b in design.builds})
-        first = sorted({b.leg for b in design.builds if b.stage == 0})
+        bought = [(leg.id, year, line + more) for leg, year, line, more in purchases(scenario, found.legs, design)]
+        built = sorted({name for name, _, _ in bought})
+        saving = saved(scenario, found.legs, design)
         wanted = sum(
             gbps * scenario.members[member].protected.base
             for (_, member, region), gbps in found.volumes.items()
@@ -154,14 +157,14 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
                 "required": plan.required,
                 "built": built,
                 "km": round(sum(found.legs[name].km for name in built)),
-                "capex": round(
-                    sum(found.legs[name].build_usd for name in first) + _modules(scenario, found, design, 0)
-                ),
-                "capex_all": round(
-                    sum(found.legs[name].build_usd for name in built)
-                    + _modules(scenario, found, design, len(scenario.stages) - 1)
-                ),
-                "present_cost": round(design.cost),
+                "capex": round(sum(usd for _, year, usd in bought if year == scenario.opening_year)),
+                "capex_all": round(sum(usd for _, _, usd in bought)),
+                "present_cost": round(design.cost - saving),
+                "yearly_saving": round(saving),
+                "schedule": [
+                    {"link": u.leg, "year": u.year, "modules": list(u.modules), "gbps": u.capacity}
+                    for u in design.schedule
+                ],
                 "bound": round(design.bound),
                 "gap": design.gap,
                 "finished": design.finished,
@@ -174,15 +177,6 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
             }
         )
     return rows
-
-
-def _modules(scenario: Scenario, found: Found, design: Design, stage: int) -> float:
-    return sum(
-        count * module.cost.base * found.legs[build.leg].sections
-        for build in design.builds
-        if build.stage == stage
-        for count, module in zip(build.modules, scenario.equipment.modules, strict=True)
-    )
 
 
 def _links(scenario: Scenario, found: Found) -> Rows:
@@ -212,7 +206,7 @@ def _links(scenario: Scenario, found: Found) -> Rows:
                 "lease_usd": 0 if leg is None else round(leg.lease),
                 "countries": [] if leg is None else sorted(leg.countries),
                 "risks": [] if leg is None else sorted(leg.risks),
-                "built_from": next((scenario.stages[i] for i, b in enumerate(builds) if b), None),
+                "built_from": next((u.year for u in design.schedule if u.leg == link.id), None),
                 "capacity": [b.capacity if b else 0.0 for b in builds],
                 "modules": [list(b.modules) if b else [] for b in builds],
                 "flow": [round(value, 1) for value in flow.get(link.id, [0.0] * (last + 1))],
@@ -339,12 +333,9 @@ def _finance(found: Found, finance: Finance) -> dict[str, Any]:
         "support",
         "dividends",
         "project",
+        "capex",
     )
     rows = {name: _numbers(getattr(finance, name)[0]) for name in fields}
-    rows["capex"] = _numbers(
-        -finance.project[0]
-        + (finance.revenue - finance.opex - finance.fees - finance.backhaul - finance.later_capex)[0]
-    )
     drawn = sum((d.drawn[0] for d in finance.tranches.values()), start=np.zeros(len(found.case.time.years)))
     rows["drawn"] = _numbers(drawn)
     return {
@@ -353,6 +344,8 @@ def _finance(found: Found, finance: Finance) -> dict[str, Any]:
         "dscr": _numbers(finance.dscr[0]),
         "dscr_min": _number(finance.dscr_min[0]),
         "llcr": _number(finance.llcr[0]),
+        "dscr_covenant": found.case.scenario.finance.dscr_min.base,
+        "llcr_covenant": found.case.scenario.finance.llcr_min.base,
         "firr": _number(finance.firr[0]),
         "equity_irr": _number(finance.equity_irr[0]),
         "fnpv": float(finance.fnpv[0]),
@@ -363,7 +356,7 @@ def _finance(found: Found, finance: Finance) -> dict[str, Any]:
 
 
 def _tranches(scenario: Scenario, finance: Finance) -> Rows:
-    gifts = grant_elements(scenario)
+    gifts = grant_elements(scenario, finance)
     return [
         {
             "id": t.id,
@@ -375,6 +368,7 @@ def _tranches(scenario: Scenario, finance: Finance) -> Rows:
             "rate": t.rate.base,
             "grace": t.grace.base,
             "tenor": t.tenor.base,
+            "repayment": t.repayment,
             "grant_element": gifts.get(t.id),
             "tiers": list(t.tiers),
             "drawn": _numbers(finance.tranches[t.id].drawn[0]),
@@ -439,11 +433,11 @@ def _trade(scenario: Scenario) -> Rows:
 def _climate(scenario: Scenario, found: Found) -> dict[str, Any]:
     climate, design = scenario.climate, found.designs[found.plan.id]
     cable = 0.0
-    for name in sorted({b.leg for b in design.builds}):
+    built = sorted({u.leg for u in design.schedule})
+    for name in built:
         link = scenario.links[name]
         cable += found.legs[name].km * scenario.terrains[link.terrain].build.base * (link.host.base if link.host else 1)
     extra = cable * climate.adaptation.base
-    built = sorted({b.leg for b in design.builds})
     hardened = sum(found.legs[name].cut_rate for name in built)
     return {
         "adaptation_usd": extra,

@@ -71,6 +71,13 @@ class SeededKeys:
         self.log_mldsa44: PrivateKey | None = MLDSA44PrivateKey(seed("log_mldsa44")) if post_quantum else None
         self.seal = UnsealKey.of(seed("seal"))
 
+    def holds(self, public: Keys) -> bool:
+        """Whether these are the keys meant."""
+        return (public.log, public.witness) == (self.log.public.raw, self.witness.public.raw)
+
+    def follow(self, public: Keys) -> None:
+        """Seeded keys do not change."""
+
     def card(self, code: str, *, url: str = "", certificate: bytes = b"") -> Card:
         """The card these keys go with."""
         return Card(

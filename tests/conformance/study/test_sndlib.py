@@ -4,9 +4,13 @@ Known values: Raack, INOC 2007 (atlanta with routing cost both ways), MIPLIB dfn
 for the others.
 """
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darwaza.errors import MalformedError
 from darwaza.study.sndlib import native, solve
@@ -132,6 +136,35 @@ def test_survivable_models_by_hand() -> None:
     ):
         outcome = solve.solve(solve.tuned(network, native.Model(survivability=words)), time_limit_s=10)
         assert outcome.objective == pytest.approx(cost), words
+
+
+NODES = "abcde"
+
+
+@st.composite
+def instances(draw: st.DrawFn) -> tuple[native.Network, native.Link]:
+    """A connected network of five nodes with demands, and one more link for it."""
+    ends = st.tuples(st.sampled_from(NODES), st.sampled_from(NODES)).filter(lambda pair: pair[0] != pair[1])
+    pairs = [*pairwise(NODES), *draw(st.lists(ends, max_size=4)), draw(ends)]
+    links = tuple(
+        native.Link(f"l{i}", a, b, 0.0, 0.0, 0.0, 0.0, (native.Module(4.0, float(draw(st.integers(1, 9)))),))
+        for i, (a, b) in enumerate(pairs)
+    )
+    wanted = draw(st.lists(st.tuples(ends, st.integers(1, 9)), min_size=1, max_size=4))
+    demands = tuple(native.Demand(f"d{i}", a, b, 1.0, float(v), None, ()) for i, ((a, b), v) in enumerate(wanted))
+    return native.Network("random", dict.fromkeys(NODES), links[:-1], demands), links[-1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(instances())
+def test_another_link_never_worsens_the_optimum(case: tuple[native.Network, native.Link]) -> None:
+    """More choice is never dearer, and both formulations agree on every network."""
+    network, extra = case
+    model = native.Model()
+    before = solve.solve(solve.tuned(network, model), time_limit_s=20)
+    after = solve.solve(solve.tuned(replace(network, links=(*network.links, extra)), model), time_limit_s=20)
+    assert after.objective <= before.objective + 1e-6
+    assert solve.solve(solve.plain(network, model), time_limit_s=20).objective == pytest.approx(before.objective)
 
 
 def test_unknown_model_word_is_refused_by_name() -> None:

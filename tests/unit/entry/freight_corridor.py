@@ -51,12 +51,15 @@ class Corridor:
         cut: members nobody reaches.
     """
 
-    def __init__(self, folder, codes=("AF", "PK", "UZ")):
+    def __init__(self, folder, codes=("AF", "PK", "UZ"), *, names=NAMES, parties=PARTIES, furnish=None):
+        """Found and open the gateways; ``furnish`` may put files into their folders before."""
         links = [(one, other) for one in codes for other in codes if one < other]
-        self.local = LocalCorridor(folder, {code: NAMES[code] for code in codes}, links=links)
+        self.local = LocalCorridor(folder, {code: names[code] for code in codes}, links=links)
         for code in codes:
-            for name, roles in PARTIES[code].items():
+            for name, roles in parties[code].items():
                 self.local.add_party(code, name, *roles)
+            if furnish is not None:
+                furnish(self.local.path(code))
         self.clock = SetClock((datetime.now(UTC) + timedelta(seconds=1)).replace(microsecond=0))
         self.gateways = {code: Gateway(self.local.path(code), clock=self.clock) for code in codes}
         self.clerks = {code: Clerk(gateway.engine) for code, gateway in self.gateways.items()}

@@ -103,7 +103,7 @@ def test_another_party_does_not_learn_that_a_case_exists(desk: Desk) -> None:
         ("GET", "/v1/documents?limit=1&limit=2", "fbr", {}, 400, "query_malformed"),
         ("GET", "/v1/documents?color=red", "fbr", {}, 400, "query_malformed"),
         ("POST", "/v1/documents?to=nowhere&title=x", "fbr", {"content": b"x"}, 400, "query_malformed"),
-        ("POST", "/v1/documents?to=KZ/x&title=x", "fbr", {"content": b"x"}, 422, "unreachable"),
+        ("POST", "/v1/documents?to=KZ/x&title=x", "fbr", {"content": b"x"}, 422, "undeliverable"),
         ("POST", "/v1/documents?to=UZ/x&title=x", "fbr", {"content": b"x" * 1_000_001}, 413, "request_too_large"),
         ("POST", "/v1/documents/bulk", "fbr", {"content": b"\xc1"}, 400, "body_malformed"),
         ("POST", "/v1/documents/uploads", "fbr", {"content": b"{"}, 400, "body_malformed"),
@@ -166,4 +166,4 @@ def test_many_documents_go_in_one_request_and_each_is_answered(desk: Desk) -> No
     bad = ["k-b", "KZ/customs", "two", "b.xml", "application/xml", b"<b/>"]
     answer = desk.call("fbr", "POST", "/v1/documents/bulk", content=msgspec.msgpack.encode([good, bad])).json()
     assert answer[0]["state"] == "offered"
-    assert answer[1]["code"] == "unreachable"
+    assert answer[1]["code"] == "undeliverable"

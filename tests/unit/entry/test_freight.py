@@ -3,7 +3,7 @@
 import base64
 import io
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -11,9 +11,9 @@ import pytest
 from darwaza.bootstrap import read_history
 from darwaza.entry import freight, post
 from darwaza.kernel.key import Ed25519PrivateKey
-from darwaza.services.transit.closure import Closure, Reopening
+from darwaza.services.transit.closure import Closure, Extension, Reopening
 from darwaza.services.transit.guarantee import Register
-from darwaza.services.transit.message import Accept, Release, SealChange
+from darwaza.services.transit.message import Accept, Activity, Release, SealChange
 from darwaza.services.transit.parts import join
 from darwaza.services.transit.posted import SignedDelegation
 from darwaza.services.transit.posted import post as sign_event
@@ -196,6 +196,9 @@ def test_divert(corridor):
     closure = Closure(str(uuid.uuid4()), TORKHAM, stamp(corridor, "AFRKH"), "closed")
     corridor.do("AF/customs", "/v1/crossings/close", closure)
     body = {"crossing": TORKHAM, "office": "AFHRT", "officer": "officer-7"}
+    ways = corridor.call("AF/hairatan", "GET", f"/v1/transit/{movement}/detours").json()
+    assert len(ways) > 1
+    assert all(TORKHAM not in [leg.get("crossing") for leg in way] for way in ways)
     done = corridor.do("AF/hairatan", "/v1/crossings/divert", body)
     assert done == {"diverted": 1, "asked": 0, "no_way": 0, "refused": {}} or done["asked"] == 1
     ways = {code: corridor.view(code, movement) for code in corridor.gateways}
@@ -204,6 +207,63 @@ def test_divert(corridor):
         assert view["version"] == 2
         assert TORKHAM not in [leg["crossing"] for leg in view["legs"]]
         assert not view.get("stopped", False)
+
+
+def test_more_time_in_bulk(corridor):
+    """A slow crossing's customs grants two days: every gateway moves the deadlines of what heads there, at once."""
+    movement = accepted(corridor)
+    before = {code: corridor.view(code, movement)["guarantee_until"] for code in corridor.gateways}
+    until = corridor.clock.now() + timedelta(days=2)
+    more = Extension(str(uuid.uuid4()), TORKHAM, stamp(corridor, "PKTOR"), until, "one scanner left")
+    corridor.do("PK/customs", "/v1/crossings/extend", more)
+    for code, clerk in corridor.clerks.items():
+        after = datetime.fromisoformat(corridor.view(code, movement)["guarantee_until"])
+        assert after - datetime.fromisoformat(before[code]) == until - more.stamp.at
+        assert [given for page in clerk.sweep() for given in page] == []
+
+
+def test_how_long_a_crossing_takes(corridor):
+    """Both sides' own events give TFI1, the gap between the sides, the activities, and the speeds at the end."""
+    movement = accepted(corridor)
+    drive_uz(corridor, movement)
+    waited = Activity(movement, stamp(corridor, "AFHRT"), 1, "waiting", corridor.clock.now() - timedelta(minutes=30))
+    corridor.do("AF/hairatan", f"/v1/transit/{movement}/record-activity", waited)
+    drive(corridor, movement, 1, "AF/hairatan", "AFHRT", "AF/torkham", "AFRKH")
+    drive(corridor, movement, 2, "PK/torkham", "PKTOR", "PK/karachi", "PKKHI")
+    found = corridor.call("PK/karachi", "GET", f"/v1/transit/{movement}/indicators?distance_m=2060000").json()
+    hairatan, torkham = found["border_times"]
+    assert (hairatan["exit_member"], hairatan["entry_member"], hairatan["gap_s"]) == ("UZ", "AF", 1800)
+    assert hairatan["activities_s"] == {"waiting": 1800}
+    assert torkham["total_s"] == 3600
+    # Two nights of 20 hours and an hour at each border: 62 hours in all, 60 of them between the borders.
+    assert found["speed"] == {
+        "distance_m": 2_060_000,
+        "with_delays_m_per_h": 2_060_000 // 62,
+        "without_delays_m_per_h": 2_060_000 // 60,
+    }
+    listed = corridor.call("PK/customs", "GET", f"/v1/crossings/times?crossing={TORKHAM}").json()
+    assert [(item["exit_member"], item["total_s"]["count"], item["total_s"]["median"]) for item in listed] == [
+        ("AF", 1, 3600)
+    ]
+    assert corridor.call("PK/customs", "GET", "/v1/crossings/times?since=2040-01-01T00:00:00Z").json() == []
+    assert corridor.call("PK/karachi", "GET", "/v1/crossings/times").status_code == 403
+
+
+def test_questions_between_members(corridor):
+    """Offices are answered from the register at once; a holder is looked up by hand, and the answer travels back."""
+    offices = {item["id"]: item for item in corridor.call("UZ/termez", "GET", "/v1/offices").json()}
+    assert offices["AFHRT"]["zone"] == "Asia/Kabul"
+    asked = corridor.do(
+        "UZ/termez", "/v1/enquiries", {"member": "AF", "question": {"type": "I19", "offices": ["AFHRT", "AFXXX"]}}
+    )
+    known = corridor.call("UZ/termez", "GET", f"/v1/enquiries/{asked['id']}").json()
+    assert (known["state"], known["reply"]["unknown"]) == ("answered", ["AFXXX"])
+    corridor.do("UZ/termez", "/v1/enquiries", {"member": "AF", "question": {"type": "I3", "holder": "AFG/001/1"}})
+    (waiting,) = corridor.call("AF/customs", "GET", "/v1/enquiries?state=open").json()
+    reply = {"type": "I4", "holder": "AFG/001/1", "name": "Ariana Cargo", "authorised": True}
+    corridor.do("AF/customs", f"/v1/enquiries/{waiting['id']}/answer", {"reply": reply})
+    (told,) = corridor.call("UZ/termez", "GET", "/v1/enquiries?state=answered").json()[:1]
+    assert told["reply"]["name"] == "Ariana Cargo"
 
 
 def test_who_sees_what(corridor):

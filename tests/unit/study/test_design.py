@@ -1,6 +1,7 @@
 """Designs: feasible, survivable as claimed, never worse for more choice, and honest about what cannot be."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import networkx as nx
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darwaza.study import network
-from darwaza.study.design import conflict, exact, heuristic, routes, verify
+from darwaza.study.design import conflict, exact, heuristic, routes, verify, yearly
+from darwaza.study.design.design import Design
 from darwaza.study.design.program import Program
 from darwaza.study.figure import notes_of
 from darwaza.study.found import Found
@@ -17,7 +19,7 @@ from darwaza.study.scenario.model import Alternative, Scenario
 CANDIDATES = ("west", "east", "aa-mi")
 
 
-def solved(scenario: Scenario, found: Found, candidates: tuple[str, ...], *, required: bool) -> exact.Design | None:
+def solved(scenario: Scenario, found: Found, candidates: tuple[str, ...], *, required: bool) -> Design | None:
     """The design with these candidates."""
     plan = Alternative("t", "t", candidates, required)
     options = routes.choices(scenario, found.legs, frozenset(candidates))
@@ -30,6 +32,21 @@ def test_designs_hold_every_promise(small: Scenario, small_found: Found) -> None
         assert verify.violations(small, design, small_found.volumes) == []
 
 
+def test_capacity_is_bought_in_the_year_it_is_needed(small: Scenario, small_found: Found) -> None:
+    """The yearly schedule never costs more than buying at the start of each stage, only grows, and wastes no module."""
+    best = small_found.designs["best"]
+    assert yearly.saved(small, small_found.legs, best) >= -1e-6
+    assert len({upgrade.year for upgrade in best.schedule}) > len(small.stages), "not tied to the stages"
+    needed = yearly.needs(small, best)
+    for name in {upgrade.leg for upgrade in best.schedule}:
+        own = [upgrade for upgrade in best.schedule if upgrade.leg == name]
+        for before, after in pairwise(own):
+            assert after.year > before.year
+            assert all(now >= then for then, now in zip(before.modules, after.modules, strict=True))
+            load = needed[name][after.year - small.opening_year]
+            assert before.capacity < load <= after.capacity * (1 + 1e-6), "nothing is bought before its year"
+
+
 def test_required_plan_protects_everything(small: Scenario, small_found: Found) -> None:
     """Where protection is required nothing is left unprotected or unserved."""
     best = small_found.designs["best"]
@@ -38,7 +55,7 @@ def test_required_plan_protects_everything(small: Scenario, small_found: Found) 
     assert best.gap <= small.gap + 1e-9
 
 
-@pytest.mark.parametrize("damage", ["capacity", "route", "pair", "volume"])
+@pytest.mark.parametrize("damage", ["capacity", "year", "route", "pair", "volume"])
 def test_verification_notices_damage(small: Scenario, small_found: Found, damage: str) -> None:
     """A design that was tampered with is caught: the check is not a formality."""
     best = small_found.designs["best"]
@@ -46,6 +63,9 @@ def test_verification_notices_damage(small: Scenario, small_found: Found, damage
     at = next(i for i, flow in enumerate(flows) if flow.protection is not None)
     if damage == "capacity":
         best = replace(best, builds=tuple(replace(b, capacity=0.0) for b in best.builds))
+    elif damage == "year":
+        last = best.schedule[-1]
+        best = replace(best, schedule=(*best.schedule[:-1], replace(last, year=last.year + 1)))
     elif damage == "route":
         flows[at] = replace(flows[at], working=replace(flows[at].working, legs=("NO-SO",)))
     elif damage == "pair":
@@ -106,7 +126,7 @@ def test_required_plan_without_a_design_explains_itself(small: Scenario, small_f
     assert any("protected" in rule.text for rule in rules)
     assert any("carries at most" in rule.text for rule in rules)
     with pytest.raises(conflict.InfeasibleError, match="cannot hold together"):
-        raise conflict.InfeasibleError([("BB", "south", rules)])
+        raise conflict.InfeasibleError(scenario, [("BB", "south", rules)])
 
 
 def test_avoided_country_is_not_entered(small: Scenario, small_found: Found) -> None:
@@ -116,6 +136,26 @@ def test_avoided_country_is_not_entered(small: Scenario, small_found: Found) -> 
     assert option.routes
     for route in option.routes:
         assert not any("CC" in small_found.legs[name].countries for name in route.legs)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["one member", "whole study"])
+def test_avoidance_holds_in_the_whole_design(small: Scenario, small_found: Found, whole: bool) -> None:
+    """No flow of a design enters the avoided country, and the independent check finds a design that does."""
+    crossing = {flow.member for flow in small_found.designs["best"].flows if "west" in flow.working.legs}
+    assert crossing, "without the wish traffic goes through CC"
+    members = {name: replace(m, avoid=() if whole else ("CC",)) for name, m in small.members.items()}
+    scenario = replace(small, members=members, avoid=("CC",) if whole else ())
+    legs = network.legs(scenario)
+    options = routes.choices(scenario, legs, frozenset(CANDIDATES))
+    plan = Alternative("t", "t", CANDIDATES, required=False)
+    design = exact.solve(scenario, legs, options, small_found.volumes, plan)
+    assert design is not None
+    assert verify.violations(scenario, design, small_found.volumes) == []
+    assert not any("west" in route.legs for f in design.flows for route in (f.working, f.protection) if route)
+    assert any(
+        "to be avoided" in text
+        for text in verify.violations(scenario, small_found.designs["best"], small_found.volumes)
+    )
 
 
 def test_program_reports_infeasibility_and_bound() -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,34 @@ def test_library_modes_are_the_published_ones() -> None:
     rates = {mode.gbps: mode.osnr_db for mode in optical.modes()}
     assert set(rates) == {100, 200, 300, 400}
     assert rates[400] > rates[200] > rates[100]
+
+
+def published(name: str) -> Path:
+    """A file of the examples GNPy ships."""
+    import gnpy
+
+    return Path(gnpy.__file__).parent / "example-data" / name
+
+
+def test_published_line_example() -> None:
+    """GNPy publishes 31.17 dB for its 80 km example with one amplifier; our way of calling it gives the same."""
+    topology = json.loads(published("edfa_example_network.json").read_text(encoding="utf-8"))
+    channels = optical.channels_db(topology, deepcopy(optical._equipment()), "Site_A", "Site_B")
+    assert len(channels) == 76
+    assert sum(channels) / len(channels) == pytest.approx(31.17, abs=0.02)
+
+
+def test_published_mesh_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests 1 and 3 of GNPy's published mesh example: 21.68 and 26.29 dB, the same within releases' drift."""
+    from gnpy.tools.cli_examples import path_requests_run
+
+    files = [str(published("meshTopologyExampleV2.json")), str(published("meshTopologyExampleV2_services.json"))]
+    monkeypatch.setattr("sys.argv", ["gnpy-path-request"])
+    path_requests_run(["-e", str(published("eqpt_config.json")), *files])
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    rows = {cells[1].strip(): cells for cells in (line.split("|") for line in printed.splitlines()) if len(cells) > 5}
+    for request, decibels in (("1", 21.68), ("3", 26.29)):
+        assert float(rows[request][4]) == pytest.approx(decibels, abs=0.1)
 
 
 def test_agrees_with_gnpy_s_own_program(

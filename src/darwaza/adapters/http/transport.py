@@ -2,22 +2,27 @@
 
 The peer's certificate is pinned: the one in its card is the only trust anchor, so neither a certificate authority nor
 DNS has a say. Pinning keeps the content confidential; what makes it true are the signatures inside.
+
+A card may name several addresses in order of preference. When one fails, the next errand goes to the next; after
+``PEER_PREFER_S`` the first is tried again, so that a satellite line does not stay in use when the fibre is whole again.
 """
 
-import ssl
+import time
 from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
 
-import httpx
+import msgspec
 
 from darwaza import config
+from darwaza.adapters.http.connection import Answer, Connections
+from darwaza.adapters.http.prober import Prober
 from darwaza.errors import DarwazaError, MalformedError, PeerError, PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
 from darwaza.kernel.fork import PROOF_BYTES_MAX
 from darwaza.kernel.key import PrivateKey
-from darwaza.kernel.member import Card
+from darwaza.kernel.member import Card, GatewayAddress
 from darwaza.kernel.request import authorize
 from darwaza.kernel.wire import (
     BATCH_MEDIA_TYPE,
@@ -27,13 +32,46 @@ from darwaza.kernel.wire import (
     FORK_MEDIA_TYPE,
     LEAVES_PATH,
     NOTE_MEDIA_TYPE,
+    PROBE_MEDIA_TYPE,
+    PROBE_PATH,
     SIZE_MEDIA_TYPE,
     WITNESS_PATH,
 )
 from darwaza.kernel.witness import parse_cosignatures
-from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
+from darwaza.ports.transport import (
+    Ask,
+    AskWitness,
+    Busy,
+    Errand,
+    Fetch,
+    ForkFound,
+    Held,
+    Probe,
+    Probed,
+    ProbeReply,
+    Reply,
+    Send,
+    Signed,
+    Wanted,
+)
 
 OK, NO_CONTENT, CONFLICT, TOO_MANY, UNAVAILABLE = 200, 204, 409, 429, 503
+
+
+class _Peer(msgspec.Struct):
+    """How a peer is reached now.
+
+    Attributes:
+        addresses: as its card has them.
+        at: index of the one in use.
+        since_s: when it came into use, on the monotonic clock.
+        connections: to that address.
+    """
+
+    addresses: tuple[GatewayAddress, ...]
+    at: int
+    since_s: float
+    connections: Connections
 
 
 class HttpTransport:
@@ -43,32 +81,38 @@ class HttpTransport:
         self,
         *,
         member: str,
-        key: PrivateKey,
+        key: Callable[[], PrivateKey],
         corridor: Callable[[], str],
         card: Callable[[str], Card | None],
         now: Callable[[], datetime],
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; connections are made when they are needed.
 
         Args:
             member: whose gateway this is.
-            key: its log key, which signs the requests that must be signed.
+            key: its log key of now, which signs the requests that must be signed.
             corridor: the corridor's name.
             card: a member's card as of now.
             now: the time.
+            monotonic_s: a clock that never goes back.
         """
         self._member = member
         self._key = key
         self._corridor = corridor
         self._card = card
         self._now = now
-        self._clients: dict[str, tuple[tuple[str, bytes], httpx.AsyncClient]] = {}
+        self._monotonic_s = monotonic_s
+        self._peers: dict[str, _Peer] = {}
+        self._probers: dict[str, Prober] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        for _, client in self._clients.values():
-            await client.aclose()
-        self._clients = {}
+        for prober in self._probers.values():
+            prober.close()
+        for peer in self._peers.values():
+            peer.connections.close()
+        self._peers = {}
 
     async def run(self, errand: Errand) -> Reply:
         """Run an errand; see the port."""
@@ -79,97 +123,117 @@ class HttpTransport:
             headers = {"content-type": NOTE_MEDIA_TYPE}
             return _witness_reply(await self._call(errand.peer, "POST", WITNESS_PATH, headers, errand.raw))
         if isinstance(errand, Ask):
-            response = await self._signed_get(errand.peer, f"{COSIGNED_PATH}?origin={quote(errand.origin, safe='')}")
-            return Held(b"" if response.status_code == NO_CONTENT else response.content)
+            answer = await self._signed_get(errand.peer, f"{COSIGNED_PATH}?origin={quote(errand.origin, safe='')}")
+            return Held(b"" if answer.status == NO_CONTENT else answer.content)
         if isinstance(errand, Fetch):
             target = f"{LEAVES_PATH}?origin={quote(errand.origin, safe='')}&start={errand.start}"
             return batch.decode((await self._signed_get(errand.peer, target)).content)
         raise MalformedError(f"there is no errand {type(errand).__name__}", code="errand_unknown")
 
-    async def _signed_get(self, peer: str, target: str) -> httpx.Response:
-        value = authorize("GET", target, self._now(), corridor=self._corridor(), member=self._member, key=self._key)
-        response = await self._call(peer, "GET", target, {"authorization": value}, None)
-        if response.status_code not in {OK, NO_CONTENT}:
-            raise _refusal(response)
-        return response
+    async def probe(self, probe: Probe) -> ProbeReply:
+        """Send a probe; see the port."""
+        address = self._address(probe.peer)
+        held = self._probers.get(probe.peer)
+        if held is None or held.pin != (address.url, address.tls_certificate):
+            if held is not None:
+                held.close()
+            held = self._probers[probe.peer] = Prober(probe.peer, address.url, address.tls_certificate)
+        headers = {"content-type": PROBE_MEDIA_TYPE, "authorization": self._authorization("POST", PROBE_PATH)}
+        answer = await held.call(PROBE_PATH, headers, probe.raw)
+        if answer is None:
+            return Busy()
+        if answer.status != OK:
+            raise _refusal(answer)
+        return Probed(answer.content)
 
-    async def _call(
-        self, peer: str, method: str, target: str, headers: dict[str, str], content: bytes | None
-    ) -> httpx.Response:
-        client = await self._client(peer)
-        try:
-            return await client.request(method, target, headers=headers, content=content)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as fault:
-            raise PeerError(f"{peer} cannot be reached: {type(fault).__name__}: {fault}") from fault
-
-    async def _client(self, peer: str) -> httpx.AsyncClient:
-        """The connections to a peer; made anew when its card names another address or certificate."""
+    def _address(self, peer: str) -> GatewayAddress:
+        """The address in use for a peer, or its first."""
         card = self._card(peer)
         if card is None:
             raise PeerError(f"{peer} is not in the corridor", code="member_unknown")
-        address = card.addresses[0]
-        pin = (address.url, address.tls_certificate)
-        held = self._clients.get(peer)
-        if held is not None and held[0] == pin:
-            return held[1]
-        if held is not None:
-            await held[1].aclose()
-        client = httpx.AsyncClient(
-            base_url=address.url,
-            verify=pinned(address.tls_certificate),
-            timeout=config.PEER_TIMEOUT_S,
-            limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=120),
-            trust_env=False,
-        )
-        self._clients[peer] = (pin, client)
-        return client
+        held = self._peers.get(peer)
+        return card.addresses[0 if held is None or held.addresses != card.addresses else held.at]
 
+    def _authorization(self, method: str, target: str) -> str:
+        return authorize(method, target, self._now(), corridor=self._corridor(), member=self._member, key=self._key())
 
-def pinned(certificate: bytes) -> ssl.SSLContext:
-    """A TLS context that trusts one certificate and nothing else, whatever names stand in it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(cadata=certificate)
-    return context
+    async def _signed_get(self, peer: str, target: str) -> Answer:
+        value = self._authorization("GET", target)
+        answer = await self._call(peer, "GET", target, {"authorization": value}, b"")
+        if answer.status not in {OK, NO_CONTENT}:
+            raise _refusal(answer)
+        return answer
 
-
-def _media_type(response: httpx.Response) -> str:
-    content_type: str = response.headers.get("content-type", "")
-    return content_type.partition(";")[0].strip()
-
-
-def _size(response: httpx.Response) -> Wanted:
-    return Wanted(parse_decimal(response.text.removesuffix("\n")))
-
-
-def _send_reply(response: httpx.Response) -> Reply:
-    if response.status_code == OK:
-        return Signed(parse_cosignatures(response.content))
-    if response.status_code == CONFLICT and _media_type(response) == SIZE_MEDIA_TYPE:
-        return _size(response)
-    if response.status_code == CONFLICT and _media_type(response) == FORK_MEDIA_TYPE:
-        return ForkFound(response.content[: PROOF_BYTES_MAX + 1])
-    raise _refusal(response)
-
-
-def _witness_reply(response: httpx.Response) -> Reply:
-    if response.status_code == OK:
-        return Signed(parse_cosignatures(response.content))
-    if response.status_code == CONFLICT and _media_type(response) == SIZE_MEDIA_TYPE:
-        return _size(response)
-    raise _refusal(response)
-
-
-def _refusal(response: httpx.Response) -> DarwazaError:
-    """Turn a peer's refusal into an error with the peer's code."""
-    code = response.headers.get(CODE_HEADER, "peer_refused")[:64]
-    detail = f"the peer answered {response.status_code}: {response.text[:300]}"
-    if response.status_code in {TOO_MANY, UNAVAILABLE}:
+    async def _call(self, peer: str, method: str, target: str, headers: dict[str, str], content: bytes) -> Answer:
+        connections = self._connections(peer)
         try:
-            retry_after_s = float(response.headers.get("retry-after", "1"))
+            return await connections.call(method, target, headers, content)
+        except (OSError, UnicodeError) as fault:
+            self._failed(peer, connections)
+            raise PeerError(f"{peer} cannot be reached: {type(fault).__name__}: {fault}") from fault
+
+    def _connections(self, peer: str) -> Connections:
+        """The connections to a peer; made anew when its card has other addresses, or its first is to be tried again."""
+        card = self._card(peer)
+        if card is None:
+            raise PeerError(f"{peer} is not in the corridor", code="member_unknown")
+        held = self._peers.get(peer)
+        if held is None or held.addresses != card.addresses:
+            return self._connect(peer, card.addresses, 0)
+        if held.at > 0 and self._monotonic_s() - held.since_s >= config.PEER_PREFER_S:
+            return self._connect(peer, card.addresses, 0)
+        return held.connections
+
+    def _connect(self, peer: str, addresses: tuple[GatewayAddress, ...], at: int) -> Connections:
+        """Use one of a peer's addresses from now on."""
+        held = self._peers.get(peer)
+        if held is not None:
+            held.connections.close()
+        connections = Connections(
+            addresses[at].url,
+            addresses[at].tls_certificate,
+            count_max=config.PEER_CONNECTIONS_MAX,
+            answer_bytes_max=config.BATCH_BYTES_MAX,
+        )
+        self._peers[peer] = _Peer(addresses, at, self._monotonic_s(), connections)
+        return connections
+
+    def _failed(self, peer: str, connections: Connections) -> None:
+        """Go on to the next address; of several requests that failed together only the first one counts."""
+        held = self._peers.get(peer)
+        if held is not None and held.connections is connections and len(held.addresses) > 1:
+            self._connect(peer, held.addresses, (held.at + 1) % len(held.addresses))
+
+
+def _size(answer: Answer) -> Wanted:
+    return Wanted(parse_decimal(answer.text.removesuffix("\n")))
+
+
+def _send_reply(answer: Answer) -> Reply:
+    if answer.status == OK:
+        return Signed(parse_cosignatures(answer.content))
+    if answer.status == CONFLICT and answer.media_type == SIZE_MEDIA_TYPE:
+        return _size(answer)
+    if answer.status == CONFLICT and answer.media_type == FORK_MEDIA_TYPE:
+        return ForkFound(answer.content[: PROOF_BYTES_MAX + 1])
+    raise _refusal(answer)
+
+
+def _witness_reply(answer: Answer) -> Reply:
+    if answer.status == OK:
+        return Signed(parse_cosignatures(answer.content))
+    if answer.status == CONFLICT and answer.media_type == SIZE_MEDIA_TYPE:
+        return _size(answer)
+    raise _refusal(answer)
+
+
+def _refusal(answer: Answer) -> DarwazaError:
+    """Turn a peer's refusal into an error with the peer's code."""
+    code = answer.headers.get(CODE_HEADER, "peer_refused")[:64]
+    detail = f"the peer answered {answer.status}: {answer.text[:300]}"
+    if answer.status in {TOO_MANY, UNAVAILABLE}:
+        try:
+            retry_after_s = float(answer.headers.get("retry-after", "1"))
         except ValueError:
             retry_after_s = 1.0
         return PushbackError(detail, retry_after_s=max(0.1, min(retry_after_s, 3_600.0)), code=code)

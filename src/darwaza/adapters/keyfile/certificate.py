@@ -4,6 +4,7 @@ Nobody trusts its issuer, name or dates; they are there because TLS 1.3 (RFC 844
 """
 
 import ipaddress
+import ssl
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from darwaza.adapters.keyfile.keys import write_secret
+from darwaza.adapters.keyfile.keys import NEXT, write_secret
+from darwaza.errors import FatalError
+from darwaza.kernel.member import Card
 
 
 def self_signed(
@@ -66,3 +69,30 @@ def write_tls(folder: Path, key: ec.EllipticCurvePrivateKey, certificate: bytes)
     write_secret(folder / "tls.key", private.decode("ascii"))
     loaded = x509.load_der_x509_certificate(certificate)
     (folder / "tls.pem").write_bytes(loaded.public_bytes(serialization.Encoding.PEM))
+
+
+def follow_certificate(folder: Path, card: Card) -> bool:
+    """Put a renewed certificate and its key in place once the member's card names it.
+
+    The key goes first: after a crash between the two the certificate still waits and the next call moves it.
+
+    Returns:
+        Whether the files have changed.
+
+    Raises:
+        FatalError: the files cannot be moved.
+    """
+    waiting = folder / NEXT / "tls.pem"
+    if not waiting.exists():
+        return False
+    try:
+        der = ssl.PEM_cert_to_DER_cert(waiting.read_text("ascii"))
+        if der not in {address.tls_certificate for address in card.addresses}:
+            return False
+        key = folder / NEXT / "tls.key"
+        if key.exists():
+            key.replace(folder / "tls.key")
+        waiting.replace(folder / "tls.pem")
+    except (OSError, ValueError) as fault:
+        raise FatalError(f"the certificate cannot be put in place: {fault}") from fault
+    return True

@@ -1,6 +1,11 @@
 """A gateway's keys in a folder, one file each: 32 bytes in hex and a newline, readable by the owner alone.
 
 ``vote.key`` is the governance key: it is made here and should then be taken off line; a gateway runs without it.
+
+Renewal: a new key waits in ``next/`` until the corridor document names its public half (spec/corridor.md section 9: a
+member uses a new key only after it has admitted the version that brings it, and from then on only that one). Then
+``follow`` moves the former key to ``former/`` and the new one into its place; a crash between the two leaves a gap
+that the next ``follow`` fills.
 """
 
 import os
@@ -8,12 +13,16 @@ import stat
 from functools import cached_property
 from pathlib import Path
 
-from darwaza.errors import OperatorError
+from darwaza.errors import FatalError, OperatorError
 from darwaza.kernel.key import SEED_BYTES, Ed25519PrivateKey, MLDSA44PrivateKey, PrivateKey
+from darwaza.kernel.member import Keys as PublicKeys
+from darwaza.kernel.naming import KeyRole
 from darwaza.kernel.seal import UnsealKey
 from darwaza.ports.clock import Entropy
 
 NAMES = ("vote", "log", "log_mldsa44", "witness", "seal")
+NEXT, FORMER = "next", "former"
+FORMER_NAME_DIGITS = 8
 
 
 class KeyFiles:
@@ -86,6 +95,57 @@ class KeyFiles:
     def seal(self) -> UnsealKey:
         """Opens what is sealed to this member."""
         return UnsealKey.of(self.secret("seal"))
+
+    # --- renewal ---
+
+    @property
+    def next(self) -> "KeyFiles":
+        """The keys made ready to take over."""
+        return KeyFiles(self.folder / NEXT)
+
+    def renew(self, name: str, entropy: Entropy) -> None:
+        """Make the next key of a role.
+
+        Raises:
+            OperatorError: ``keys_exist``: one is waiting already.
+        """
+        self.next.folder.mkdir(mode=0o700, exist_ok=True)
+        write_secret(self.next.folder / f"{name}.key", entropy.random(SEED_BYTES).hex() + "\n")
+
+    def public(self, name: str) -> bytes | None:
+        """The public half of a role's key; None when there is no such file."""
+        if not (self.folder / f"{name}.key").exists():
+            return None
+        if name == KeyRole.SEAL:
+            return self.seal.public
+        key: PrivateKey = getattr(self, name)
+        return key.public.raw
+
+    def holds(self, public: PublicKeys) -> bool:
+        """Whether the private halves of these log and witness keys are here; see the port."""
+        return all(getattr(public, name) in {self.public(name), self.next.public(name)} for name in ("log", "witness"))
+
+    def follow(self, public: PublicKeys) -> None:
+        """Use the keys whose public halves these are; see the port."""
+        if not self.holds(public):
+            raise OperatorError("the corridor document names other keys than those in keys/", code="keys_differ")
+        for name in NAMES:
+            wanted: bytes | None = getattr(public, name)
+            if wanted is not None and self.public(name) != wanted and self.next.public(name) == wanted:
+                self._take_over(name)
+
+    def _take_over(self, name: str) -> None:
+        path, held = self.folder / f"{name}.key", self.public(name)
+        try:
+            if held is not None:
+                former = self.folder / FORMER
+                former.mkdir(mode=0o700, exist_ok=True)
+                path.replace(former / f"{name}-{held[: FORMER_NAME_DIGITS // 2].hex()}.key")
+            # A crash here leaves the role without a key and the new one in next/: the next start comes by here again.
+            (self.next.folder / f"{name}.key").replace(path)
+        except OSError as fault:
+            raise FatalError(f"the {name} key cannot be put in place: {fault}") from fault
+        self.__dict__.pop(name, None)
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -8,7 +8,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from darwaza.entry.api import crossing, document, evidence, gateway, link, paper, transit
+from darwaza.entry.api import (
+    credit,
+    crossing,
+    diversion,
+    document,
+    enquiry,
+    evidence,
+    gateway,
+    indicator,
+    link,
+    market,
+    paper,
+    payment,
+    probe,
+    recourse,
+    report,
+    transit,
+)
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
@@ -22,8 +39,17 @@ ENDPOINTS: Sequence[Endpoint] = (
     *paper.ENDPOINTS,
     *transit.ENDPOINTS,
     *crossing.ENDPOINTS,
+    *diversion.ENDPOINTS,
+    *indicator.ENDPOINTS,
+    *enquiry.ENDPOINTS,
+    *payment.ENDPOINTS,
+    *credit.ENDPOINTS,
+    *market.ENDPOINTS,
+    *recourse.ENDPOINTS,
+    *report.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
+    *probe.ENDPOINTS,
 )
 
 

@@ -1,37 +1,36 @@
-"""Guarantees, crossings and trackers over HTTP: register, close, see who waits, divert, reopen, stock."""
+"""Guarantees, crossings and trackers over HTTP: register, close, extend, reopen, stock."""
 
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Meta
 
-from darwaza.engine.intake import Accepted
+from darwaza import config
+from darwaza.engine.ledger import account_from
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.transit import Done, addresses, command, find_case, need_office, submit
-from darwaza.entry.clerk import RUNNING, pages
+from darwaza.entry.api.transit import Done, addresses, find_case, submit
+from darwaza.entry.clerk import pages
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel.machine import Refusal
-from darwaza.services.transit.closure import Closure, CrossingStatus, Reopening, crossing_case
+from darwaza.ledger.account import Balance
+from darwaza.ports.store import CaseFilter
+from darwaza.services.transit.booking import away_account, pool_account
+from darwaza.services.transit.closure import Closure, CrossingStatus, Extension, Reopening, crossing_case
 from darwaza.services.transit.codes import ROLE_CHAIN, ROLE_CUSTOMS, ROLE_SUPERVISOR
-from darwaza.services.transit.diversion import Headed, Ways, daily_cost, detours, headed_for
-from darwaza.services.transit.guarantee import Exposure, Guarantee, Register, exposures
+from darwaza.services.transit.crossing import Crossing
+from darwaza.services.transit.guarantee import Exposure, Guarantee, Register, exposures, guarantee_case
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import customs_of
 from darwaza.services.transit.tracker import Stock
 from darwaza.standards.etir.external import E3
-from darwaza.standards.etir.internal import I7
-from darwaza.standards.etir.value import CrossingId, GuaranteeTerms, Key, OfficeId, Stamp
+from darwaza.standards.etir.value import GuaranteeTerms, Stamp
 
 TAG = "crossings"
 GUARANTEES = "guarantees"
-DIVERTED_MAX = 5_000
-"""Movements one request diverts."""
 
 
 class GuaranteeView(msgspec.Struct, omit_defaults=True):
@@ -61,74 +60,51 @@ class CrossingView(msgspec.Struct, omit_defaults=True):
         names: what it is called, by member.
         offices: customs offices, by member.
         zones: IANA time zones, by member.
+        locodes: UN/LOCODEs, by member; empty where there is none.
         modes: of transport.
+        latitude: decimal degrees as text, absent when unknown.
+        longitude: the same.
+        works_now: whether both sides work now by their published hours; absent when those are not known.
         closures: that have not ended.
+        extensions: of time, granted so far.
     """
 
     id: str
     names: dict[str, str]
     offices: dict[str, str]
     zones: dict[str, str]
+    locodes: dict[str, tuple[str, ...]]
     modes: tuple[str, ...] = ()
+    latitude: str = ""
+    longitude: str = ""
+    works_now: bool | None = None
     closures: tuple[Closure, ...] = ()
+    extensions: tuple[Extension, ...] = ()
 
 
-class WaitingQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which crossing, and what a day of waiting costs, in minor units of the caller's currency."""
+class OfficeView(msgspec.Struct):
+    """A customs office: id, name, IANA time zone, and the member it belongs to."""
 
-    crossing: CrossingId
-    detention_minor: Annotated[int, Meta(ge=0, le=10**12)] = 0
-    tracker_minor: Annotated[int, Meta(ge=0, le=10**12)] = 0
-
-
-class Waiting(msgspec.Struct, omit_defaults=True):
-    """What heads for a crossing, what spoils first foremost.
-
-    Attributes:
-        crossing: its id.
-        closures: that have not ended.
-        movements: that head for it.
-        cost_per_day_minor: of their waiting.
-        by_member: how many there are, or will be next, in each member.
-    """
-
-    crossing: str
-    closures: tuple[Closure, ...]
-    movements: tuple[Headed, ...]
-    cost_per_day_minor: int
-    by_member: dict[str, int]
+    id: str
+    name: str
+    zone: str
+    member: str
 
 
-class DivertBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Divert what heads for a crossing by the itinerary with the fewest legs that avoids closed crossings.
+class PoolView(msgspec.Struct):
+    """The trackers of an office.
 
     Attributes:
-        crossing: to avoid.
-        office: whose officer records the new itineraries.
-        officer: who.
-        movements: only these; empty for all.
+        office: whose.
+        here: in the pool.
+        fitted: on movements.
+        away: removed elsewhere and not come back.
     """
 
-    crossing: CrossingId
-    office: OfficeId
-    officer: Key
-    movements: Annotated[tuple[str, ...], Meta(max_length=DIVERTED_MAX)] = ()
-
-
-class Diverted(msgspec.Struct):
-    """What became of the movements.
-
-    Attributes:
-        diverted: a new itinerary is in force.
-        asked: the guarantor was asked first.
-        no_way: no open itinerary within the guarantee.
-        refused: by code.
-    """
-
-    diverted: int
-    asked: int
-    no_way: int
-    refused: dict[str, int]
+    office: str
+    here: int
+    fitted: int
+    away: int
 
 
 # --- guarantees ---
@@ -137,7 +113,7 @@ class Diverted(msgspec.Struct):
 async def register(call: Call) -> Done | DarwazaError | Refusal:
     """Register a guarantee."""
     body: Register = call.body
-    case_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"darwaza:guarantee:{body.terms.guarantor}:{body.terms.reference}"))
+    case_id = guarantee_case(body.terms.guarantor, body.terms.reference)
     return await submit(call, "guarantee", "register", case_id, body, opens=True)
 
 
@@ -151,6 +127,14 @@ async def read_guarantee(call: Call) -> GuaranteeView:
     row = find_case(call, "guarantee")
     data: Guarantee = call.server.gateway.engine.site.decode_case(row).data
     return GuaranteeView(row.id, row.state, data.terms, data.reason)
+
+
+async def find_guarantees(call: Call) -> list[GuaranteeView]:
+    """The caller's guarantees, newest first: those it issued, or that were issued to it."""
+    wanted = CaseFilter(party=call.party.address, service="guarantee", items_max=config.PAGE_ITEMS_MAX)
+    rows, site = call.server.store.find_cases(wanted), call.server.gateway.engine.site
+    found = [(row, site.decode_case(row).data) for row in rows]
+    return [GuaranteeView(row.id, row.state, data.terms, data.reason) for row, data in found]
 
 
 async def read_exposures(call: Call) -> list[ExposureView]:
@@ -180,73 +164,41 @@ async def reopen(call: Call) -> Done | DarwazaError | Refusal:
     return await submit(call, "crossing", "reopen", crossing_case(body.crossing), body)
 
 
+async def extend(call: Call) -> Done | DarwazaError | Refusal:
+    """Grant more time: deadlines and guarantee clocks of all that heads for a crossing move, at every member."""
+    body: Extension = call.body
+    return await submit(call, "crossing", "extend", crossing_case(body.crossing), body, opens=True)
+
+
 async def find(call: Call) -> list[CrossingView]:
     """The register of crossings, with what is closed."""
-    standing = {item.crossing: item for item in _statuses(call)}
+    standing, now = {item.crossing: item for item in statuses(call)}, call.server.gateway.clock.now()
     return [
-        CrossingView(
-            id=crossing.id,
-            names={side.member: side.name for side in crossing.sides},
-            offices={side.member: side.office for side in crossing.sides},
-            zones={side.member: side.zone for side in crossing.sides},
-            modes=tuple(sorted(crossing.modes)),
-            closures=standing[crossing.id].in_force() if crossing.id in standing else (),
-        )
+        _view_crossing(crossing, standing.get(crossing.id, CrossingStatus(crossing.id)), now)
         for crossing in call.server.gateway.reference.register.crossings.values()
     ]
 
 
-async def waiting(call: Call) -> Waiting:
-    """What heads for a crossing, perishables first, and what a day of its waiting costs."""
-    query: WaitingQuery = call.query
-    headed = headed_for(_running(call), query.crossing)
-    closed = next((item.in_force() for item in _statuses(call) if item.crossing == query.crossing), ())
-    cost = daily_cost(len(headed), detention_minor=query.detention_minor, tracker_minor=query.tracker_minor)
-    return Waiting(query.crossing, closed, headed, cost, dict(Counter(item.member for item in headed)))
+def _view_crossing(crossing: Crossing, status: CrossingStatus, now: datetime) -> CrossingView:
+    return CrossingView(
+        id=crossing.id,
+        names={side.member: side.name for side in crossing.sides},
+        offices={side.member: side.office for side in crossing.sides},
+        zones={side.member: side.zone for side in crossing.sides},
+        locodes={side.member: side.locodes for side in crossing.sides},
+        modes=tuple(sorted(crossing.modes)),
+        latitude=crossing.latitude,
+        longitude=crossing.longitude,
+        works_now=crossing.open_at(now),
+        closures=status.in_force(),
+        extensions=status.extensions,
+    )
 
 
-async def divert(call: Call) -> Diverted:
-    """Give the movements that head for a crossing another itinerary, in bulk."""
-    body: DivertBody = call.body
-    need_office(call, body.office)
-    now, wanted = call.server.gateway.clock.now(), frozenset(body.movements)
-    avoided = frozenset({body.crossing, *(item.crossing for item in _statuses(call) if item.in_force())})
-    found: Counter[str] = Counter()
-    waiting_for = []
-    for movement in _bound_for(call, body.crossing, wanted):
-        edition = _edition(call, movement, avoided, body, now)
-        if edition is None:
-            found["no_way"] += 1
-            continue
-        case_id = edition.declaration.movement
-        waiting_for.append(call.server.loop.submit(command(call, "transit", "reroute", case_id, edition)))
-    refused: Counter[str] = Counter()
-    for future in waiting_for:
-        outcome = await future
-        if isinstance(outcome, Accepted):
-            found["asked" if (outcome.answer or {}).get("asked") else "diverted"] += 1
-        else:
-            refused[outcome.code] += 1
-    return Diverted(found["diverted"], found["asked"], found["no_way"], dict(refused))
-
-
-def _bound_for(call: Call, crossing: str, wanted: frozenset[str]) -> Iterator[Movement]:
-    movements = {movement.known().movement: movement for movement in _running(call)}
-    for item in headed_for(movements.values(), crossing)[:DIVERTED_MAX]:
-        if not wanted or item.movement in wanted:
-            yield movements[item.movement]
-
-
-def _edition(call: Call, movement: Movement, avoided: frozenset[str], body: DivertBody, now: datetime) -> I7 | None:
-    """The next edition of a declaration, by the first open itinerary its guarantee covers."""
-    reference, declaration = call.server.gateway.reference, movement.known()
-    regime = reference.regimes.find(declaration.regime, now)
-    members = frozenset(movement.guarantee().members) & (frozenset() if regime is None else regime.members)
-    proposals = detours(movement, Ways(reference.register, avoided, members))
-    if not proposals:
-        return None
-    edition = msgspec.structs.replace(declaration, version=declaration.version + 1, legs=proposals[0])
-    return I7(edition, make_stamp(call, body.office, body.officer, now))
+async def find_offices(call: Call) -> list[OfficeView]:
+    """The register of customs offices, at the border and inland."""
+    offices = call.server.gateway.reference.register.offices.values()
+    return [OfficeView(item.id, item.name, item.zone, item.member) for item in offices]
 
 
 def make_stamp(call: Call, office: str, officer: str, now: datetime) -> Stamp:
@@ -262,13 +214,10 @@ def make_stamp(call: Call, office: str, officer: str, now: datetime) -> Stamp:
     return Stamp(str(uuid.uuid4()), office, officer, now, known.zone, local)
 
 
-def _customs(call: Call) -> str:
-    return customs_of(call.server.gateway.config.member)
-
-
-def _statuses(call: Call) -> list[CrossingStatus]:
+def statuses(call: Call) -> list[CrossingStatus]:
+    """What the members said of crossings."""
     engine = call.server.gateway.engine
-    rows = [row for page in pages(engine, _customs(call), "crossing", ()) for row in page]
+    rows = [row for page in pages(engine, customs_of(engine.site.member), "crossing", ()) for row in page]
     return [engine.site.decode_case(row).data for row in rows]
 
 
@@ -278,10 +227,6 @@ def _movements(call: Call, address: str, states: tuple[str, ...] = ()) -> Iterat
         for row in page:
             movement: Movement = engine.site.decode_case(row).data
             yield movement
-
-
-def _running(call: Call) -> Iterator[Movement]:
-    return _movements(call, _customs(call), RUNNING)
 
 
 # --- trackers ---
@@ -299,6 +244,23 @@ async def stock(call: Call) -> Done | DarwazaError | Refusal:
 async def retire(call: Call) -> Done | DarwazaError | Refusal:
     """Trackers leave an office's pool for good."""
     return await submit(call, "tracker-pool", "retire", _pool(call.body), call.body)
+
+
+async def find_pools(call: Call) -> list[PoolView]:
+    """How many trackers the offices of this gateway have."""
+    gateway = call.server.gateway
+    offices = [row for row in gateway.reference.register.offices if row[:2] == gateway.config.member]
+    ids = [account for office in offices for account in (pool_account(office), away_account(office))]
+    held = {terms.id: account_from(terms, totals).balance for terms, totals in call.server.store.accounts(ids)}
+    return [
+        _pool_view(office, held[pool_account(office)], held[away_account(office)])
+        for office in offices
+        if pool_account(office) in held
+    ]
+
+
+def _pool_view(office: str, pool: Balance, away: Balance) -> PoolView:
+    return PoolView(office, pool.available, pool.debits_pending, away.posted)
 
 
 def _post(path: str, handler: Any, summary: str, tag: str, body: Any, **more: Any) -> Endpoint:
@@ -326,6 +288,14 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET",
+        path="/v1/guarantees",
+        handler=find_guarantees,
+        summary="Your guarantees, newest first",
+        tag=GUARANTEES,
+        answer=list[GuaranteeView],
+    ),
+    Endpoint(
+        method="GET",
         path="/v1/guarantees/{id}",
         handler=read_guarantee,
         summary="A guarantee's terms and state",
@@ -343,25 +313,31 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET",
-        path="/v1/crossings/waiting",
-        handler=waiting,
-        summary="What heads for a crossing, perishables first, and what a day of its waiting costs",
+        path="/v1/offices",
+        handler=find_offices,
+        summary="The register of customs offices, at the border and inland",
         tag=TAG,
-        role=ROLE_SUPERVISOR,
-        query=WaitingQuery,
-        answer=Waiting,
+        answer=list[OfficeView],
     ),
     _post("/v1/crossings/close", close, "Close a crossing", TAG, Closure, role=ROLE_SUPERVISOR, answer=Done),
     _post("/v1/crossings/reopen", reopen, "End a closure", TAG, Reopening, role=ROLE_SUPERVISOR, answer=Done),
     _post(
-        "/v1/crossings/divert",
-        divert,
-        "Give what heads for a crossing another itinerary, in bulk",
+        "/v1/crossings/extend",
+        extend,
+        "Grant more time to all that heads for a crossing",
         TAG,
-        DivertBody,
+        Extension,
+        role=ROLE_SUPERVISOR,
+        answer=Done,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/trackers",
+        handler=find_pools,
+        summary="How many trackers the offices have",
+        tag="trackers",
         role=ROLE_CUSTOMS,
-        body_bytes_max=512_000,
-        answer=Diverted,
+        answer=list[PoolView],
     ),
     _post("/v1/trackers/stock", stock, "Trackers come in", "trackers", Stock, role=ROLE_SUPERVISOR, answer=Done),
     _post("/v1/trackers/retire", retire, "Trackers go for good", "trackers", Stock, role=ROLE_SUPERVISOR, answer=Done),

@@ -112,6 +112,11 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
             answer = await endpoint.handler(call)
         except DarwazaError as fault:
             return respond(fault)
+        except Exception as fault:  # a fault of the program: the caller gets the shape of all errors, the log the trace
+            log.exception("fault", method=endpoint.method, path=endpoint.path, kind=type(fault).__name__)
+            return respond(
+                DarwazaError("the gateway failed at this request; its log says where", code="internal_fault")
+            )
         if isinstance(answer, Response):
             return answer
         if isinstance(answer, DarwazaError | Refusal):

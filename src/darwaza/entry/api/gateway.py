@@ -87,6 +87,7 @@ async def adopt(call: Call) -> Adopted | DarwazaError:
     """Admit the next version of the corridor document."""
     outcome = await call.server.submit(Adopt(call.body))
     if isinstance(outcome, int):
+        call.server.gateway.renew_tls()
         return Adopted(outcome)
     refused: DarwazaError = outcome
     return refused

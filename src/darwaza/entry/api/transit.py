@@ -237,6 +237,7 @@ _SUMMARIES = {
     "cancel": "Cancel a movement that has not started",
     "reroute": "Record another itinerary for what lies ahead",
     "suspend": "Stop the clocks by hand; the gateway does it by itself when a crossing closes",
+    "extend": "Move the deadlines by hand; the gateway does it by itself when a crossing's customs grants more time",
     "resume": "Let the clocks run again by hand",
     "release": "Hand over the goods at destination as soon as all required facts hold",
 }

@@ -1,11 +1,16 @@
 """darwaza bench: figures of this machine, made by real gateways."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import click
 from rich.table import Table
 
 from darwaza.entry.bench import link as link_bench
 from darwaza.entry.bench import transit as transit_bench
 from darwaza.entry.cli.output import console, errors, json_option, reports_errors, show
+from darwaza.entry.cli.study import answering, progress_bars
 
 
 @click.group()
@@ -57,3 +62,60 @@ def transit(movements: int, *, as_json: bool) -> None:
         console.print(table)
 
     show(figures, as_json=as_json, human=human)
+
+
+@bench.command(
+    epilog="Examples: darwaza bench study --json; darwaza bench study --instances ../shared/data/sndlib --only dfn-gwin"
+)
+@click.option(
+    "--scenario",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=Path("profiles/carec/study.toml"),
+    show_default=True,
+    help="The study timed end to end.",
+)
+@click.option(
+    "--instances",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="DARWAZA_SNDLIB",
+    default=None,
+    help="Folder of SNDlib instances (NAME/NAME.txt and model files); left out when not given.",
+)
+@click.option("--time-limit", type=float, default=300.0, show_default=True, help="Seconds per SNDlib solve.")
+@click.option(
+    "--only",
+    multiple=True,
+    help="carec, monte_carlo, synthetic, an instance by name (dfn-gwin, pdh:D-B-M, newyork:D-B-M+: hours to prove).",
+)
+@json_option
+def study(scenario: Path, instances: Path | None, time_limit: float, only: tuple[str, ...], *, as_json: bool) -> None:
+    """The corridor study, its Monte Carlo, SNDlib instances against the plainest model, a synthetic network."""
+    with answering(as_json=as_json):
+        from darwaza.study.bench import measure  # noqa: PLC0415 - heavy libraries
+
+        with progress_bars(quiet=as_json) as tell:
+            found = measure(scenario, instances, time_limit_s=time_limit, only=frozenset(only), progress=tell)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        console.print(_study_table(found))
+
+
+def _study_table(found: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("what", "seconds", "plain model", "gap", "note"):
+        table.add_column(name, justify="left" if name in {"what", "note"} else "right")
+    if "carec_s" in found:
+        table.add_row("study end to end", f"{found['carec_s']:.1f}", "", "", "")
+    if "monte_carlo_s" in found:
+        table.add_row("10,000 Monte Carlo runs", f"{found['monte_carlo_s']:.2f}", "", "", "")
+    for name, row in found.get("sndlib", {}).items():
+        gap = "none found" if row["gap"] is None else f"{row['gap']:.2%}"
+        known = f"known {row['known']:,.1f}" if row["known"] else f"within {row['within']}" if row["within"] else ""
+        objective = "-" if row["objective"] is None else f"{row['objective']:,.1f}"
+        table.add_row(name, f"{row['seconds']:.1f}", f"{row['plain_seconds']:.1f}", gap, f"{objective} {known}")
+    if "synthetic" in found:
+        row = found["synthetic"]
+        size = f"{row['sites']:,} sites, {row['links']:,} links, {row['demands']:,} demands"
+        table.add_row("heuristic", f"{row['seconds']:.1f}", "", f"{row['gap']:.2%}", size)
+    return table

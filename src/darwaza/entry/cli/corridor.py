@@ -1,7 +1,9 @@
 """darwaza corridor: propose, vote, assemble, admit, show."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -10,10 +12,11 @@ from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import ANCHOR_FILE, CONFIG_FILE, CORRIDOR_FOLDER, KEY_FOLDER, create_store, read_history
 from darwaza.config import GatewayConfig
-from darwaza.entry.cli.connection import Connection, connection_options
+from darwaza.entry.cli.connection import OPERATOR_TOKEN, Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
-from darwaza.errors import OperatorError
-from darwaza.kernel.amendment import document_signer, found, propose, required_lines
+from darwaza.errors import OperatorError, PeerError
+from darwaza.kernel.admission import admit as judge
+from darwaza.kernel.amendment import Line, document_signer, found, propose, required_lines
 from darwaza.kernel.corridor import DEFAULT_CLASS, LANES_DEFAULT, Corridor, Link, Terms, parse_text, read
 from darwaza.kernel.history import History
 from darwaza.kernel.key import PrivateKey
@@ -57,6 +60,18 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+def _links(words: tuple[str, ...], lanes: int = LANES_DEFAULT) -> list[Link]:
+    """Read links such as ``PK-UZ``."""
+    pairs = [word.split("-") for word in words]
+    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - two ends
+        raise click.UsageError("a link is two members' codes joined by a hyphen, such as PK-UZ")
+    return [Link.between(one, other, lanes) for one, other in pairs]
+
+
+def _ordered(links: Iterable[Link]) -> tuple[Link, ...]:
+    return tuple(sorted(links, key=lambda link: link.members))
+
+
 card_option = click.option(
     "--card",
     "cards",
@@ -66,7 +81,11 @@ card_option = click.option(
 )
 
 
-@corridor.command(name="found")
+@corridor.command(
+    name="found",
+    epilog="Example: darwaza corridor found --name example.org/corridor --link PK-UZ"
+    " --card pk/card.json --card uz/card.json -o draft",
+)
 @click.option("--name", required=True, help="Name of the corridor, such as example.org/corridor.")
 @card_option
 @click.option("--link", "links", multiple=True, required=True, help="Two neighbours, such as PK-UZ.")
@@ -78,6 +97,7 @@ card_option = click.option(
 @click.option("--post-quantum", is_flag=True, help="Checkpoints count only with an ML-DSA-44 line too.")
 @click.option("--days", default=LIFETIME_DAYS, show_default=True, help="Until it expires.")
 @out_option
+@json_option
 @reports_errors
 def found_command(
     name: str,
@@ -90,24 +110,22 @@ def found_command(
     output: Path,
     *,
     post_quantum: bool,
+    as_json: bool,
 ) -> None:
     """Draft the first version, for all members to vote on."""
     members = _cards(cards)
-    pairs = [tuple(link.split("-")) for link in links]
-    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - two ends
-        raise click.UsageError("a link is two members' codes joined by a hyphen, such as PK-UZ")
     draft = found(
         cards=sorted(members, key=lambda card: card.code),
         name=name,
         created_at=_now(),
         not_after=_now() + timedelta(days=days),
         quorum=quorum or len(members) // 2 + 1,
-        links=tuple(sorted((Link.between(pair[0], pair[1], lanes) for pair in pairs), key=lambda link: link.members)),
+        links=_ordered(_links(links, lanes)),
         witness_quorum=witnesses,
         mldsa44_required=post_quantum,
         classes=(Terms(DEFAULT_CLASS, "", RECEIPT_DEADLINE_S),),
     )
-    _write_draft(draft, output)
+    _write_draft(draft, output, as_json=as_json)
 
 
 @corridor.command(
@@ -118,29 +136,55 @@ def found_command(
 )
 @card_option
 @click.option("--remove", "removed", multiple=True, help="Code of a member that leaves.")
+@click.option("--link", "links", multiple=True, help="A new link of two neighbours, such as PK-UZ.")
+@click.option("--unlink", "unlinked", multiple=True, help="A link that ends.")
+@click.option("--quorum", type=int, help="Votes a sensitive change takes.")
+@click.option("--witnesses", type=int, help="Members that must co-sign before evidence is witnessed.")
 @click.option("--vote", "votes", multiple=True, required=True, help="Code of a member that will vote for it.")
 @click.option("--days", type=int, help="New life, from now; a sensitive change.")
 @out_option
+@json_option
 @reports_errors
 def propose_command(
     former: Path,
     cards: tuple[Path, ...],
     removed: tuple[str, ...],
+    links: tuple[str, ...],
+    unlinked: tuple[str, ...],
+    quorum: int | None,
+    witnesses: int | None,
     votes: tuple[str, ...],
     days: int | None,
     output: Path,
+    *,
+    as_json: bool,
 ) -> None:
-    """Draft the version after FORMER: new cards, members that leave, a longer life."""
+    """Draft the version after FORMER: new cards, members that leave with their links, other links, a longer life."""
     before, _ = read(former.read_bytes())
-    changes = {} if days is None else {"not_after": _now() + timedelta(days=days)}
+    ended = {link.members for link in _links(unlinked)}
+    kept = {
+        link.members: link
+        for link in before.links
+        if link.members not in ended and not set(link.members) & set(removed)
+    }
+    changes: dict[str, Any] = {"links": _ordered(({link.members: link for link in _links(links)} | kept).values())}
+    given = {"quorum": quorum, "witness_quorum": witnesses}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    if days is not None:
+        changes["not_after"] = _now() + timedelta(days=days)
     draft = propose(before, created_at=_now(), votes=sorted(votes), cards=_cards(cards), removed=removed, **changes)
-    _write_draft(draft, output)
+    _write_draft(draft, output, as_json=as_json)
 
 
-def _write_draft(draft: Corridor, output: Path) -> None:
+def _write_draft(draft: Corridor, output: Path, *, as_json: bool) -> None:
     output.write_text(draft.text, "utf-8")
-    console.print(f"{output}: version {draft.version} of {draft.name}, digest {draft.digest}")
-    console.print(f"It needs the votes of {', '.join(draft.votes)}.")
+
+    def human() -> None:
+        console.print(f"{output}: version {draft.version} of {draft.name}, digest {draft.digest}")
+        console.print(f"It needs the votes of {', '.join(draft.votes)}.")
+
+    drafted = {"file": str(output), "version": draft.version, "digest": draft.digest, "votes": draft.votes}
+    show(drafted, as_json=as_json, human=human)
 
 
 @corridor.command(epilog="Example: darwaza corridor vote pk draft -o pk.votes")
@@ -148,8 +192,9 @@ def _write_draft(draft: Corridor, output: Path) -> None:
 @click.argument("draft", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @former_option
 @out_option
+@json_option
 @reports_errors
-def vote(folder: Path, draft: Path, former: Path | None, output: Path) -> None:
+def vote(folder: Path, draft: Path, former: Path | None, output: Path, *, as_json: bool) -> None:
     """Sign DRAFT with the keys of the gateway in FOLDER: its vote, and proof that it holds its new keys."""
     member = GatewayConfig.load(folder / CONFIG_FILE).member
     document = parse_text(draft.read_text("utf-8"))
@@ -157,16 +202,21 @@ def vote(folder: Path, draft: Path, former: Path | None, output: Path) -> None:
     keys = KeyFiles(folder / KEY_FOLDER)
     text = document.text.encode()
     lines = [line for line in required_lines(before, document) if line.signer.member == member]
-    signatures = [document_signer(line.signer, _key(keys, line.signer.role)).sign(text) for line in lines]
+    signatures = [document_signer(line.signer, _key(keys, line)).sign(text) for line in lines]
     output.write_text("".join(one.line for one in signatures), "utf-8")
-    console.print(f"{output}: {len(signatures)} signature(s) of {member} under {document.digest}")
+    voted = {"file": str(output), "member": member, "signatures": len(signatures), "digest": document.digest}
+    text_line = f"{output}: {len(signatures)} signature(s) of {member} under {document.digest}"
+    show(voted, as_json=as_json, human=lambda: console.print(text_line))
 
 
-def _key(keys: KeyFiles, role: KeyRole | None) -> PrivateKey:
-    found_key: PrivateKey | None = getattr(keys, (role or KeyRole.VOTE).value)
-    if found_key is None:
-        raise OperatorError("there is no ML-DSA-44 key in keys/", code="key_missing")
-    return found_key
+def _key(keys: KeyFiles, line: Line) -> PrivateKey:
+    """The key of a line: the one in use, or the one made ready to take over."""
+    role = (line.signer.role or KeyRole.VOTE).value
+    for held in (keys, keys.next):
+        if held.public(role) == line.key:
+            found_key: PrivateKey = getattr(held, role)
+            return found_key
+    raise OperatorError(f"the {role} key that the draft names is not in {keys.folder}", code="key_missing")
 
 
 @corridor.command(epilog="Example: darwaza corridor assemble draft pk.votes uz.votes -o 1.note")
@@ -174,8 +224,9 @@ def _key(keys: KeyFiles, role: KeyRole | None) -> PrivateKey:
 @click.argument("votes", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @former_option
 @out_option
+@json_option
 @reports_errors
-def assemble(draft: Path, votes: tuple[Path, ...], former: Path | None, output: Path) -> None:
+def assemble(draft: Path, votes: tuple[Path, ...], former: Path | None, output: Path, *, as_json: bool) -> None:
     """Put DRAFT and its members' signatures together, and judge the result."""
     text = draft.read_text("utf-8")
     raw = (text + "\n" + "".join(path.read_text("utf-8") for path in votes)).encode()
@@ -186,20 +237,21 @@ def assemble(draft: Path, votes: tuple[Path, ...], former: Path | None, output: 
     if former is None:
         History.begin(raw, document.digest, now)
     else:
-        from darwaza.kernel.admission import admit as judge  # noqa: PLC0415
-
         judge(raw, read(former.read_bytes())[0], now)
     output.write_bytes(raw)
-    console.print(f"{output}: version {document.version} of {document.name} is complete, digest {document.digest}")
+    made = {"file": str(output), "version": document.version, "digest": document.digest}
+    text_line = f"{output}: version {document.version} of {document.name} is complete, digest {document.digest}"
+    show(made, as_json=as_json, human=lambda: console.print(text_line))
 
 
 @corridor.command(epilog="Example: darwaza corridor admit pk 1.note --anchor 9f86…")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("document", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--anchor", help="Digest of the first version, learned from the other members, not from the file.")
+@json_option
 @reports_errors
-def admit(folder: Path, document: Path, anchor: str | None) -> None:
-    """Give the gateway in FOLDER a version of the document. A running gateway admits it at once."""
+def admit(folder: Path, document: Path, anchor: str | None, *, as_json: bool) -> None:
+    """Give the gateway in FOLDER a version of the document. A running gateway goes by it at once."""
     raw = document.read_bytes()
     parsed, _ = read(raw)
     target = folder / CORRIDOR_FOLDER
@@ -211,11 +263,31 @@ def admit(folder: Path, document: Path, anchor: str | None) -> None:
         (target / ANCHOR_FILE).write_text(anchor + "\n", "ascii")
         (target / "1.note").write_bytes(raw)
         create_store(folder)
-        console.print(f"{folder}: version 1 of {parsed.name} is in force here.")
+        _show_admitted(folder, 1, running=False, as_json=as_json)
         return
     history = read_history(folder, SystemClock()).admit(raw, SystemClock().now())
+    card = parsed.card(GatewayConfig.load(folder / CONFIG_FILE).member)
+    if card is not None and not KeyFiles(folder / KEY_FOLDER).holds(card.keys):
+        raise OperatorError(f"the document names other keys than those in {folder / KEY_FOLDER}", code="keys_differ")
+    running = _tell(folder, raw)
     (target / f"{parsed.version}.note").write_bytes(raw)
-    console.print(f"{folder}: version {history.latest.version} is kept; it is in force after the next start.")
+    _show_admitted(folder, history.latest.version, running=running, as_json=as_json)
+
+
+def _show_admitted(folder: Path, version: int, *, running: bool, as_json: bool) -> None:
+    when = "in force" if running else "kept; it is in force from the next start"
+    admitted = {"version": version, "running": running}
+    show(admitted, as_json=as_json, human=lambda: console.print(f"{folder}: version {version} is {when}."))
+
+
+def _tell(folder: Path, raw: bytes) -> bool:
+    """Give the document to the gateway if it runs; tells whether it does."""
+    with Connection(folder, None, OPERATOR_TOKEN, None, None).client() as client:
+        try:
+            client.call("POST", "/v1/operator/corridor", content=raw)
+        except PeerError:
+            return False
+    return True
 
 
 @corridor.command(name="show", epilog="Example: darwaza corridor show --gateway pk")

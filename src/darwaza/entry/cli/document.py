@@ -8,7 +8,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from darwaza.client import Client
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import console, json_option, reports_errors, show
+from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file
 
 
 @click.group()
@@ -101,7 +101,7 @@ def list_command(*, as_json: bool, **options: Any) -> None:
             console.print(_row(view))
 
 
-@documents.command(name="show")
+@documents.command(name="show", epilog="Example: darwaza documents show 0190… --gateway pk --as fbr")
 @connection_options("")
 @click.argument("document")
 @json_option
@@ -113,19 +113,20 @@ def show_command(document: str, *, as_json: bool, **options: Any) -> None:
     show(view, as_json=as_json, human=lambda: _show_document(view))
 
 
-@documents.command()
+@documents.command(epilog="Example: darwaza documents get 0190… --gateway uz --as customs -o invoice.pdf")
 @connection_options("")
 @click.argument("document")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@json_option
 @reports_errors
-def get(document: str, output: Path, **options: Any) -> None:
+def get(document: str, output: Path, *, as_json: bool, **options: Any) -> None:
     """Download DOCUMENT and hold it against the digest that was signed."""
     with _client(options) as client:
         client.download(document, output)
-    console.print(f"{output}: {output.stat().st_size:,} bytes")
+    show_file(output, as_json=as_json)
 
 
-@documents.command()
+@documents.command(epilog="Example: darwaza documents accept 0190… --gateway uz --as customs")
 @connection_options("")
 @click.argument("document")
 @json_option
@@ -137,7 +138,7 @@ def accept(document: str, *, as_json: bool, **options: Any) -> None:
     show(done, as_json=as_json, human=lambda: console.print(f"{document}  {done['state']}"))
 
 
-@documents.command()
+@documents.command(epilog="Example: darwaza documents refuse 0190… --gateway uz --as customs --reason 'not for us'")
 @connection_options("")
 @click.argument("document")
 @click.option("--reason", required=True, help="One sentence; the sender reads it.")

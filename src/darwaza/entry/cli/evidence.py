@@ -7,7 +7,7 @@ import click
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show
+from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show, show_file
 from darwaza.kernel.examination import verify as examine
 from darwaza.kernel.reference import Reference
 from darwaza.kernel.verdict import Outcome, Result, Verdict
@@ -37,24 +37,26 @@ def _connection(options: dict[str, Any]) -> Connection:
 @click.option("--message", required=True, help="The message's id (darwaza documents show).")
 @click.option("--no-body", is_flag=True, help="Leave the content out; its digest stays.")
 @out_option
+@json_option
 @reports_errors
-def export(message: str, output: Path, *, no_body: bool, **options: Any) -> None:
+def export(message: str, output: Path, *, no_body: bool, as_json: bool, **options: Any) -> None:
     """Write the evidence of a message to a file."""
     with _connection(options).client() as client:
         output.write_bytes(client.evidence(message, body=not no_body))
-    console.print(f"{output}: {output.stat().st_size:,} bytes")
+    show_file(output, as_json=as_json)
 
 
 @evidence.command(epilog="Example: darwaza evidence receipt --gateway pk --as fbr --message 0190… -o invoice.cose")
 @connection_options("")
 @click.option("--message", required=True, help="The message's id.")
 @out_option
+@json_option
 @reports_errors
-def receipt(message: str, output: Path, **options: Any) -> None:
+def receipt(message: str, output: Path, *, as_json: bool, **options: Any) -> None:
     """Write a COSE receipt (RFC 9942) of a message of this gateway's own log, for SCITT tools."""
     with _connection(options).client() as client:
         output.write_bytes(client.receipt(message))
-    console.print(f"{output}: {output.stat().st_size:,} bytes")
+    show_file(output, as_json=as_json)
 
 
 @evidence.command(

@@ -1,4 +1,4 @@
-"""darwaza init, serve, party, backup, fsck."""
+"""darwaza init, serve, party, key, backup, fsck."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 import click
 from rich.progress import Progress
 
-from darwaza.adapters.keyfile.keys import write_secret
+from darwaza.adapters.keyfile.keys import NAMES, write_secret
 from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
 from darwaza.adapters.system.clock import SystemEntropy
-from darwaza.bootstrap import PARTY_FILE, Gateway, backup_store, examine_store, found_gateway
+from darwaza.bootstrap import PARTY_FILE, TLS_ROLE, Gateway, backup_store, examine_store, found_gateway, renew_keys
 from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
-from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
+from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file
 from darwaza.entry.journal import set_up
 from darwaza.entry.serve import serve
 
@@ -23,17 +23,23 @@ folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_
 @folder_argument
 @click.option("--member", required=True, help="Code of the member, such as PK.")
 @click.option("--name", required=True, help="Its name, for people.")
-@click.option("--url", required=True, help="Where other gateways reach this one: https://host:port")
 @click.option(
-    "--listen", default="", help="Address and port to listen on; the URL's port on all addresses if not given."
+    "--url",
+    "urls",
+    required=True,
+    multiple=True,
+    help="Where other gateways reach this one: https://host:port. Several where it has several lines, the best first.",
+)
+@click.option(
+    "--listen", default="", help="Address and port to listen on; the first URL's port on all addresses if not given."
 )
 @json_option
 @reports_errors
-def init(folder: Path, member: str, name: str, url: str, listen: str, *, as_json: bool) -> None:
+def init(folder: Path, member: str, name: str, urls: tuple[str, ...], listen: str, *, as_json: bool) -> None:
     """Make the FOLDER of a new gateway: keys, certificate, configuration, and its card for the corridor document."""
-    parts = urlsplit(url)
+    parts = urlsplit(urls[0])
     host, _, port = listen.rpartition(":") if listen else ("0.0.0.0", ":", str(parts.port or 443))  # noqa: S104
-    card = found_gateway(folder, member=member, name=name, url=url, host=host or "127.0.0.1", port=int(port))
+    card = found_gateway(folder, member=member, name=name, urls=urls, host=host or "127.0.0.1", port=int(port))
     token = _add_party(folder, OPERATOR_TOKEN, frozenset({OPERATOR, AUDITOR}), "runs this gateway", REQUESTS_PER_S_MAX)
     _keep_token(folder, OPERATOR_TOKEN, token)
 
@@ -101,7 +107,7 @@ def add_party(
     show({"name": name, "token": token}, as_json=as_json, human=lambda: console.print(f"{name}: {token}"))
 
 
-@party.command(name="list")
+@party.command(name="list", epilog="Example: darwaza party list pk")
 @folder_argument
 @json_option
 @reports_errors
@@ -121,27 +127,62 @@ def list_parties(folder: Path, *, as_json: bool) -> None:
     show(rows, as_json=as_json, human=human)
 
 
-@party.command(name="revoke")
+@party.command(name="revoke", epilog="Example: darwaza party revoke pk fbr")
 @folder_argument
 @click.argument("name")
+@json_option
 @reports_errors
-def revoke(folder: Path, name: str) -> None:
+def revoke(folder: Path, name: str, *, as_json: bool) -> None:
     """Take back all tokens of a party; a running gateway follows within a second."""
     parties = PartyFile(folder / PARTY_FILE)
     held = {one.name: one for one in parties.all()}.get(name)
     if held is None:
         raise click.UsageError(f"there is no party {name!r}")
     parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about))
+    revoked = {"name": name, "revoked": len(held.tokens)}
+    show(revoked, as_json=as_json, human=lambda: console.print(f"{name}: {len(held.tokens)} token(s) taken back"))
+
+
+@click.group()
+def key() -> None:
+    """A gateway's keys: make new ones ready to take over."""
+
+
+@key.command(name="renew", epilog="Example: darwaza key renew pk --role log --role witness")
+@folder_argument
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([*NAMES, TLS_ROLE]),
+    help="Which key; may be given several times.",
+)
+@json_option
+@reports_errors
+def renew(folder: Path, roles: tuple[str, ...], *, as_json: bool) -> None:
+    """Make new keys, which wait until the corridor document names them, and write the card that does.
+
+    Then propose the card, vote, assemble and admit: the gateway goes over to the new keys when it admits the document.
+    """
+    card = renew_keys(folder, roles)
+
+    def human() -> None:
+        console.print(f"The new keys wait in {folder}/keys/next; the card that names them: {card}")
+        console.print("Next: darwaza corridor propose --former N.note --card … --vote … -o draft")
+
+    show({"card": str(card), "roles": list(roles)}, as_json=as_json, human=human)
 
 
 @click.command(epilog="Example: darwaza backup pk -o pk-2026-11-22.db")
 @folder_argument
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@json_option
 @reports_errors
-def backup(folder: Path, output: Path) -> None:
+def backup(folder: Path, output: Path, *, as_json: bool) -> None:
     """Copy the store of a gateway, running or not."""
     backup_store(folder, output)
-    console.print(f"{output}: {output.stat().st_size:,} bytes")
+    show_file(output, as_json=as_json)
 
 
 @click.command(epilog="Example: darwaza fsck pk")

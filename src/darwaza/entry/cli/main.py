@@ -5,10 +5,13 @@ import click
 from darwaza import __version__
 from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
+from darwaza.entry.cli.crossing import crossing
 from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
-from darwaza.entry.cli.gateway import backup, fsck, init, party, serve_command
+from darwaza.entry.cli.gateway import backup, fsck, init, key, party, serve_command
+from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
+from darwaza.entry.cli.money import payments
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 
@@ -24,7 +27,25 @@ def main() -> None:
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
 
 
-for command in (init, serve_command, party, backup, fsck, corridor, link, documents, transit, evidence, study, bench):
+for command in (
+    init,
+    serve_command,
+    party,
+    key,
+    backup,
+    fsck,
+    corridor,
+    link,
+    documents,
+    transit,
+    crossing,
+    guarantee,
+    tracker,
+    payments,
+    evidence,
+    study,
+    bench,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -44,6 +45,18 @@ def show(value: Any, *, as_json: bool, human: Callable[[], None]) -> None:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
     else:
         human()
+
+
+def duration(seconds: int) -> str:
+    """Word a number of seconds in hours and minutes."""
+    return f"{seconds // 3600}:{seconds % 3600 // 60:02} h"
+
+
+def show_file(path: Path, *, as_json: bool) -> None:
+    """Tell what was written to a file."""
+    size = path.stat().st_size
+    written = {"file": str(path), "bytes": size}
+    show(written, as_json=as_json, human=lambda: console.print(f"{path}: {size:,} bytes"))
 
 
 def exit_code(fault: DarwazaError) -> int:

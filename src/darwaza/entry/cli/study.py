@@ -1,4 +1,4 @@
-"""``darwaza study``: run, compare, explain and bench corridor studies.
+"""``darwaza study``: run, compare and explain corridor studies (``darwaza bench study`` times them).
 
 Exit codes: 0 done; 1 the request was understood but cannot be met (no feasible design, unknown value); 2 wrong usage
 or a scenario with faults; 130 interrupted (finished stages are kept, the next run goes on from there).
@@ -44,7 +44,7 @@ def _fail(error: Exception, *, as_json: bool, code: int) -> None:
 
 
 @contextmanager
-def _answering(*, as_json: bool) -> Iterator[None]:
+def answering(*, as_json: bool) -> Iterator[None]:
     """Turn expected errors into messages and exit codes."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
@@ -64,7 +64,7 @@ def _answering(*, as_json: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(*, quiet: bool, prefix: str = "") -> Iterator[Callable[[str, float], None]]:
+def progress_bars(*, quiet: bool, prefix: str = "") -> Iterator[Callable[[str, float], None]]:
     """Bars on stderr, one a stage; nothing when stderr is no terminal or ``quiet``."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -117,13 +117,13 @@ def run(scenario: Path, out: Path, *, fresh: bool, as_json: bool) -> None:
 
     An interrupted run goes on from its last finished stage. The same scenario gives the same bytes.
     """
-    with _answering(as_json=as_json):
+    with answering(as_json=as_json):
         from darwaza.study.run import report  # noqa: PLC0415 - heavy libraries
         from darwaza.study.run import study as work  # noqa: PLC0415
         from darwaza.study.scenario.load import load  # noqa: PLC0415
 
         read = load(scenario)
-        with _progress(quiet=as_json) as tell:
+        with progress_bars(quiet=as_json) as tell:
             files = report(read, out, progress=tell, fresh=fresh)
             result = work(read, out)
     if as_json:
@@ -168,7 +168,7 @@ def run(scenario: Path, out: Path, *, fresh: bool, as_json: bool) -> None:
 @_json_option
 def compare(first: Path, second: Path, *, everything: bool, cache: Path, as_json: bool) -> None:
     """Run FIRST and SECOND and show what differs: assumptions, links, figures."""
-    with _answering(as_json=as_json):
+    with answering(as_json=as_json):
         from darwaza.study import compare as comparing  # noqa: PLC0415 - heavy libraries
         from darwaza.study.run import study as work  # noqa: PLC0415
         from darwaza.study.scenario.load import load  # noqa: PLC0415
@@ -176,7 +176,7 @@ def compare(first: Path, second: Path, *, everything: bool, cache: Path, as_json
         scenarios = [load(first), load(second)]
         results = []
         for number, read in enumerate(scenarios, start=1):
-            with _progress(quiet=as_json, prefix=f"{number}: ") as tell:
+            with progress_bars(quiet=as_json, prefix=f"{number}: ") as tell:
                 results.append(work(read, cache / read.digest[:16], progress=tell))
         values = comparing.values(*scenarios)
         figures = comparing.figures(*results)
@@ -231,7 +231,7 @@ def _changes(title: str, changes: list[Any], first: str, second: str) -> Table:
 @_json_option
 def explain(value: str, scenario: Path, out: Path | None, *, everything: bool, as_json: bool) -> None:
     """Show where VALUE comes from: method, inputs, their ranges, lines and sources. Patterns with * work."""
-    with _answering(as_json=as_json):
+    with answering(as_json=as_json):
         from darwaza.study.run import study as work  # noqa: PLC0415 - heavy libraries
         from darwaza.study.scenario.load import load  # noqa: PLC0415
         from darwaza.study.trace import explain as trace  # noqa: PLC0415
@@ -239,7 +239,7 @@ def explain(value: str, scenario: Path, out: Path | None, *, everything: bool, a
         read = load(scenario)
         result = None
         if value not in read.values:
-            with _progress(quiet=as_json) as tell:
+            with progress_bars(quiet=as_json) as tell:
                 result = work(read, out or CACHE / read.digest[:16], progress=tell)
         found = trace(value, read, result)
     if as_json:
@@ -283,38 +283,6 @@ def _line(item: Any) -> str:
             f"{item.source.id if item.source else '-'})"
         )
     return text + (f": {item.method}" if item.method else "")
-
-
-@study.command(epilog="Example: darwaza study bench --json --instances ../shared/data/sndlib")
-@click.option(
-    "--scenario",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=Path("profiles/carec/study.toml"),
-    show_default=True,
-)
-@click.option(
-    "--instances",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="DARWAZA_SNDLIB",
-    default=None,
-    help="Folder of SNDlib instances (NAME/NAME.txt).",
-)
-@click.option("--time-limit", type=float, default=600.0, show_default=True, help="Seconds per SNDlib solve.")
-@click.option("--only", multiple=True, help="carec, monte_carlo, synthetic, or the name of an instance.")
-@_json_option
-def bench(scenario: Path, instances: Path | None, time_limit: float, only: tuple[str, ...], *, as_json: bool) -> None:
-    """Time the study: the whole of SCENARIO, the Monte Carlo, SNDlib instances, a synthetic network."""
-    with _answering(as_json=as_json):
-        from darwaza.study.bench import measure  # noqa: PLC0415 - heavy libraries
-
-        with _progress(quiet=as_json) as tell:
-            found = measure(scenario, instances, time_limit_s=time_limit, only=frozenset(only), progress=tell)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-        return
-    console = Console(highlight=False)
-    for name, value in found.items():
-        console.print(f"{name}: {json.dumps(value)}", markup=False, soft_wrap=True)
 
 
 def show(value: float | None, unit: str) -> str:

@@ -1,34 +1,44 @@
-"""darwaza transit: list, show, do, paper, scan, verify, closed, waiting."""
+"""darwaza transit: list, show, do, seals, indicators, detours, paper, verify."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 import msgspec
 
 from darwaza.adapters.system.clock import SystemClock
-from darwaza.client import Client
 from darwaza.entry import post
-from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show
-from darwaza.errors import MalformedError
+from darwaza.entry.cli.connection import connection_options
+from darwaza.entry.cli.form import body_options, make_stamp, officer_options, open_client, read_body
+from darwaza.entry.cli.output import (
+    CANNOT_TELL,
+    REFUSED,
+    console,
+    duration,
+    json_option,
+    reports_errors,
+    show,
+    show_file,
+)
 from darwaza.kernel.history import History
+from darwaza.services.transit.message import COMMANDS
 from darwaza.services.transit.parts import join
 from darwaza.services.transit.scan import Scanner
 from darwaza.services.transit.trust import Answer
+from darwaza.standards.etir.value import Body, Declaration
 
 EXITS = {Answer.VALID.value: 0, Answer.INVALID.value: REFUSED, Answer.CANNOT_TELL.value: CANNOT_TELL}
+BODIES: dict[str, type[Body]] = {**COMMANDS, "declare": Declaration, "amend": Declaration}
+KINDS = tuple(sorted(BODIES.keys() - {"carry-in"}))
+FIELDS = {kind: tuple(field.name for field in msgspec.structs.fields(body)) for kind, body in BODIES.items()}
 COLOURS = {Answer.VALID.value: "green", Answer.INVALID.value: "red", Answer.CANNOT_TELL.value: "yellow"}
 
 
 @click.group()
 def transit() -> None:
-    """Goods under seal across several members: movements, papers, closures."""
-
-
-def _client(options: dict[str, Any]) -> Client:
-    return Connection(*(options[name] for name in ("folder", "url", "party", "token_file", "certificate"))).client()
+    """Goods under seal across several members: movements, seals, papers."""
 
 
 @transit.command(name="list", epilog="Example: darwaza transit list --gateway pk --as torkham --office PKTOR --heading")
@@ -41,7 +51,7 @@ def _client(options: dict[str, Any]) -> Client:
 def list_command(*, as_json: bool, office: str | None, heading: bool, state: str | None, **options: Any) -> None:
     """List movements, newest first: your own, or those of your office."""
     filters = {"office": office, "state": state, "heading": "true" if heading else None}
-    with _client(options) as client:
+    with open_client(options) as client:
         found = list(client.movements(**filters))
 
     def human() -> None:
@@ -63,7 +73,7 @@ def _row(view: dict[str, Any]) -> str:
 @reports_errors
 def show_command(movement: str, *, as_json: bool, **options: Any) -> None:
     """Show MOVEMENT: legs, seals, timeline."""
-    with _client(options) as client:
+    with open_client(options) as client:
         view = client.movement(movement)
     show(view, as_json=as_json, human=lambda: print_movement(view))
 
@@ -80,27 +90,110 @@ def print_movement(view: dict[str, Any]) -> None:
         console.print(f"   [red]{item['what']}[/] {item['detail']}")
 
 
-@transit.command(name="do", epilog="Example: darwaza transit do start 0190… i9.json --gateway af --as hairatan")
+@transit.command(
+    name="do",
+    epilog="Example: darwaza transit do seal 0190… action=replaced number=UZ-1 replacement.number=UZ-2 "
+    "reason='bolt sheared' --office UZTER --gateway uz --as termez",
+)
 @connection_options("")
-@click.argument("kind")
+@officer_options(required=False)
+@click.argument("kind", type=click.Choice(KINDS))
 @click.argument("movement")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@body_options
 @click.option("--key", help="Idempotency key: give the same one to repeat after a failure.")
 @json_option
 @reports_errors
-def do_command(kind: str, movement: str, file: Path, *, key: str | None, as_json: bool, **options: Any) -> None:
-    """Give the command KIND (accept, start, terminate, seal, …) on MOVEMENT; FILE holds its body as JSON.
+def do_command(
+    kind: str,
+    movement: str,
+    fields: tuple[str, ...],
+    *,
+    as_json: bool,
+    file: Path | None,
+    key: str | None,
+    office: str | None,
+    officer: str,
+    **options: Any,
+) -> None:
+    """Give the command KIND on MOVEMENT.
 
-    ``declare`` lodges FILE as a new declaration.
+    Its body is FIELD=VALUE pairs or a JSON file (docs/reference/transit-messages.md); MOVEMENT and, with ``--office``,
+    the stamp are filled in. ``declare`` lodges a new declaration.
     """
-    try:
-        body = msgspec.json.decode(file.read_bytes())
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise MalformedError(f"{file} is not JSON: {fault}", code="body_malformed") from fault
-    path = "/v1/transit" if kind == "declare" else f"/v1/transit/{movement}/{kind}"
-    with _client(options) as client:
+    body = read_body(file, fields)
+    if "movement" in FIELDS[kind]:
+        body.setdefault("movement", movement)
+    path = "/v1/transit" if kind == "declare" else f"/v1/transit/{quote(movement, safe='')}/{kind}"
+    with open_client(options) as client:
+        if office is not None and "stamp" in FIELDS[kind]:
+            body.setdefault("stamp", make_stamp(client, office, officer))
         done = client.command(path, body, key=key)
     show(done, as_json=as_json, human=lambda: console.print(f"{done['id']}  {done['state']}"))
+
+
+@transit.command(epilog="Example: darwaza transit seals 0190… --gateway pk --as torkham")
+@connection_options("")
+@click.argument("movement")
+@json_option
+@reports_errors
+def seals(movement: str, *, as_json: bool, **options: Any) -> None:
+    """Show the custody chain of each seal of MOVEMENT: who affixed, checked, broke or replaced it, where, when, why."""
+    with open_client(options) as client:
+        chains = client.movement(movement).get("custody", [])
+
+    def human() -> None:
+        for chain in chains:
+            console.print(f"{chain['number']}  {chain['kind']}  {chain['status']}")
+            for step in chain["steps"]:
+                because = f": {step['reason']}" if step["reason"] else ""
+                console.print(f"   {step['at']}  {step['office']:8} {step['officer']:12} {step['action']}{because}")
+
+    show(chains, as_json=as_json, human=human)
+
+
+@transit.command(epilog="Example: darwaza transit indicators 0190… --distance-km 2060 --gateway pk --as customs")
+@connection_options("")
+@click.argument("movement")
+@click.option("--distance-km", type=click.IntRange(1, 50_000), help="Of the whole journey; for the speeds.")
+@json_option
+@reports_errors
+def indicators(movement: str, *, as_json: bool, distance_km: int | None, **options: Any) -> None:
+    """Show the border times (CPMM TFI1) and speeds (TFI4) of MOVEMENT, from both sides' own events."""
+    query = "" if distance_km is None else f"?distance_m={distance_km * 1000}"
+    with open_client(options) as client:
+        found = client.call("GET", f"/v1/transit/{quote(movement, safe='')}/indicators{query}")
+
+    def human() -> None:
+        for item in found["border_times"]:
+            gap = "unknown" if item["gap_s"] is None else duration(item["gap_s"])
+            sides = f"exit {duration(item['exit_s'])}, between {gap}, entry {duration(item['entry_s'])}"
+            console.print(f"{item['crossing']:28} {duration(item['total_s'])} in all: {sides}")
+            for activity, seconds in item["activities_s"].items():
+                console.print(f"   {activity:24} {duration(seconds)}")
+        if found.get("speed"):
+            swod, swd = (found["speed"][name] for name in ("without_delays_m_per_h", "with_delays_m_per_h"))
+            console.print(f"{swod // 1000} km/h between borders, {swd // 1000} km/h in all")
+
+    show(found, as_json=as_json, human=human)
+
+
+@transit.command(epilog="Example: darwaza transit detours 0190… --avoid AF-PK/TORKHAM --gateway af --as hairatan")
+@connection_options("")
+@click.argument("movement")
+@click.option("--avoid", help="A crossing to avoid beside those that are closed.")
+@json_option
+@reports_errors
+def detours(movement: str, *, as_json: bool, avoid: str | None, **options: Any) -> None:
+    """Propose other itineraries for what lies ahead of MOVEMENT, around what is closed, fewest legs first."""
+    query = "" if avoid is None else f"?crossing={quote(avoid, safe='')}"
+    with open_client(options) as client:
+        ways = client.call("GET", f"/v1/transit/{quote(movement, safe='')}/detours{query}")
+
+    def human() -> None:
+        for way in ways:
+            console.print(" → ".join(leg.get("crossing") or leg["exit_office"] for leg in way))
+
+    show(ways, as_json=as_json, human=human)
 
 
 @transit.command(epilog="Example: darwaza transit paper 0190… --office UZTER -o paper.pdf --gateway uz --as customs")
@@ -110,12 +203,13 @@ def do_command(kind: str, movement: str, file: Path, *, key: str | None, as_json
 @click.option("--form", type=click.Choice(["signed", "pdf", "codes", "png"]), default="pdf", show_default=True)
 @click.option("--number", default=1, show_default=True, help="Which QR code, for --form png.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@json_option
 @reports_errors
-def paper(movement: str, office: str, form: str, number: int, output: Path, **options: Any) -> None:
+def paper(movement: str, office: str, form: str, number: int, output: Path, *, as_json: bool, **options: Any) -> None:
     """Write the accompanying document of MOVEMENT as it is known now."""
-    with _client(options) as client:
+    with open_client(options) as client:
         output.write_bytes(client.paper(movement, office, form, number))
-    console.print(f"{output}: {output.stat().st_size:,} bytes")
+    show_file(output, as_json=as_json)
 
 
 @transit.command(epilog="Example: darwaza transit verify codes.txt --office AFHRT --corridor 1.note --anchor 9f86…")
@@ -160,20 +254,3 @@ def _print_verdict(
     found = {"answer": answer, "movement": movement, "as_of": as_of, "reasons": reasons}
     show(found, as_json=as_json, human=human)
     raise SystemExit(EXITS[answer])
-
-
-@transit.command(epilog="Example: darwaza transit waiting AF-PK/TORKHAM --gateway pk --as customs")
-@connection_options("")
-@click.argument("crossing")
-@json_option
-@reports_errors
-def waiting(crossing: str, *, as_json: bool, **options: Any) -> None:
-    """List what heads for CROSSING, what spoils first foremost."""
-    with _client(options) as client:
-        found = client.waiting(crossing)
-
-    def human() -> None:
-        for item in found["movements"]:
-            console.print(f"{item['movement']}  {item['state']:10} {item['member']}  spoils {item['spoils_at'] or '-'}")
-
-    show(found, as_json=as_json, human=human)

@@ -11,6 +11,7 @@ from darwaza.services.transit import clock, seal
 from darwaza.services.transit.indicator import BorderTime, border_times
 from darwaza.services.transit.leg import Discrepancy, Progress, progress
 from darwaza.services.transit.movement import Movement
+from darwaza.services.transit.seal import Custody
 from darwaza.services.transit.view import Entry, heads_to, timeline
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.value import Declaration
@@ -96,6 +97,7 @@ class MovementDetail(MovementView, omit_defaults=True, kw_only=True):
         declaration: the edition in force.
         legs: itinerary with what happened.
         seals: numbers of the seals that are on and whole.
+        custody: the chain of every seal it ever had.
         trackers: on it now.
         packages: still on board, by goods item.
         timeline: what happened, oldest first, with the offices' own clocks.
@@ -110,6 +112,7 @@ class MovementDetail(MovementView, omit_defaults=True, kw_only=True):
     declaration: Declaration | None = None
     legs: list[LegView] = []
     seals: tuple[str, ...] = ()
+    custody: tuple[Custody, ...] = ()
     trackers: tuple[str, ...] = ()
     packages: tuple[int, ...] = ()
     timeline: tuple[Entry, ...] = ()
@@ -171,6 +174,7 @@ def view_detail(engine: Engine, row: CaseRow) -> MovementDetail:
         now = progress(movement)
         detail.legs = _legs(movement, now)
         detail.seals = seal.on_now(now.seals)
+        detail.custody = now.seals
         detail.trackers = now.trackers
         detail.packages = now.packages
         detail.timeline = timeline(movement)

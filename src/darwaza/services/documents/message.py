@@ -24,7 +24,7 @@ EXPIRED = "documents.expired"
 OFFER_MEDIA_TYPE = "application/vnd.darwaza.document"
 CHUNK_MEDIA_TYPE = "application/octet-stream"
 MANIFEST_BYTES_MAX = 16_384
-INLINE_BYTES_MAX = 1_000_000
+INLINE_BYTES_MAX = 786_432
 """A larger document travels in chunks."""
 
 Title = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -34,6 +34,7 @@ REASONS: Final = {
     "payment_malformed": "FF01",
     "message_unsuitable": "FF01",
     "duplicate_payment": "DUPL",
+    "transfer_id_conflict": "DUPL",
     "quote_other": "AB04",
     "quote_expired": "AB04",
     "hold_expired": "AB04",
@@ -57,6 +58,7 @@ REASONS: Final = {
     "credit_account_closed": "AC04",
     "too_late": "AB06",
     "unreachable": "AB06",
+    "undeliverable": "AB06",
     "expired": "AB06",
 }
 """ExternalStatusReason1Code by our code; docs/reference/payments.md lists both."""

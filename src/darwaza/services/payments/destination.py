@@ -14,7 +14,7 @@ import msgspec
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
-from darwaza.kernel.message import member_of
+from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import check, status
 from darwaza.services.payments.code import (
@@ -23,11 +23,11 @@ from darwaza.services.payments.code import (
     REGULATORY,
     PaymentRefusal,
 )
-from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Block, Clear, Reject, Terms, read_order
+from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Block, Clear, Reject, Terms, Vetted, read_order
 from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, transit
 from darwaza.services.payments.record import Check, Payment
 from darwaza.services.payments.reversal import RECALL_ANSWER
-from darwaza.services.payments.screening import Screener, names_of
+from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.services.payments.source import COMPLIANCE_ROLE, offer_of
 
 Outcome = Decision[Any] | Refusal
@@ -37,6 +37,7 @@ LISTEN_AGAIN = timedelta(seconds=5)
 """How often it is looked whether the payer's gateway has gone past the deadline."""
 
 _STATUS_OF = {
+    "checking": status.PENDING,
     "screened": status.PENDING,
     "asked": status.PENDING,
     "accepted": status.ACCEPTED,
@@ -76,6 +77,7 @@ class DestinationRules:
         if context.now > answer_by:
             return Refusal.of(PaymentRefusal.TOO_LATE, "it came after the time to answer")
         transaction = ordered.transaction
+        hits = self._screen(names_of(transaction))
         payment = Payment(
             payer_bank=message.origin,
             payee_bank=message.destination,
@@ -86,22 +88,36 @@ class DestinationRules:
             urgent=ordered.urgent,
             answer_by=answer_by,
             decide_by=decide_by,
-            hits=self._screen(names_of(transaction)),
+            hits=hits or (),
+            document=document if hits is None else b"",
         )
         own = self._directory.currencies[context.member]
+        # Under the UETR, so that this gateway too takes each only once and finds the payment by it.
         hold = Hold(
-            f"{context.case_id}/fx",
+            payment.uetr,
             set_aside(terms.provider, own),
             transit(member_of(message.origin), own),
             int(terms.destination),
         )
-        parties = (message.origin, message.destination)
-        if payment.hits:
-            watchers = self._directory.operators(context.member)
-            return Decision(
-                "screened", payment, transfers=(hold,), remind_at=_past(answer_by), parties=(*parties, *watchers)
-            )
-        return replace(self._ask(payment), transfers=(hold,), parties=parties)
+        decided = self._screened(payment, hits, context)
+        return replace(decided, transfers=(hold,), parties=(message.origin, message.destination, *decided.parties))
+
+    def take_vetted(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """A screener that took its time has answered."""
+        asked: Vetted = command.body
+        if command.party != f"{context.member}/{GATEWAY_PARTY}":
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the gateway says what screening found")
+        return self._screened(replace(case.data, hits=asked.hits, document=b""), asked.hits, context)
+
+    def _screened(self, payment: Payment, hits: tuple[str, ...] | None, context: Context) -> Decision[Any]:
+        if hits == ():
+            return self._ask(payment)
+        due = _past(payment.answer_by)
+        if hits is None:
+            gateway = f"{context.member}/{GATEWAY_PARTY}"
+            notices = (Notice(gateway, SCREENING),)
+            return Decision("checking", payment, remind_at=due, parties=(gateway,), notices=notices)
+        return Decision("screened", payment, remind_at=due, parties=self._directory.operators(context.member))
 
     def _ask(self, payment: Payment) -> Decision[Any]:
         chosen = payment.chosen
@@ -221,7 +237,7 @@ class DestinationRules:
         return Decision(case.state, case.data, remind_at=self._wake(case, context))
 
     def _wake(self, case: PaymentCase, context: Context) -> Any:
-        if case.state in ("screened", "asked"):
+        if case.state in ("checking", "screened", "asked"):
             return _past(case.data.answer_by)
         if case.state == "recalled":
             return context.now + RECALL_ANSWER
@@ -234,7 +250,7 @@ class DestinationRules:
         own, payee = self._directory.currencies[context.member], payment.payee_bank
         way = transit(member_of(payment.payer_bank), own)
         transfers: tuple[TransferOrder, ...] = (
-            Post(f"{case_id}/fxed", f"{case_id}/fx", exchange.destination_minor),
+            Post(f"{case_id}/fxed", payment.uetr, exchange.destination_minor),
             Move(f"{case_id}/credit", way, position(payee, own), exchange.credit_minor, payment.end_to_end),
         )
         if exchange.destination_fee_minor:
@@ -253,7 +269,7 @@ class DestinationRules:
         ended = replace(payment, reason=reason, detail=detail[:500], ended_at=context.now)
         told = (self._status(ended, case_id, status.REJECTED, context),) if tell else ()
         notice = Notice(payment.payee_bank, "payment.refused", {"uetr": payment.uetr, "reason": reason})
-        void = Void(f"{case_id}/unfx", f"{case_id}/fx")
+        void = Void(f"{case_id}/unfx", payment.uetr)
         return Decision("refused", ended, transfers=(void,), messages=told, notices=(notice,))
 
     def _status(self, payment: Payment, case_id: str, given: str, context: Context) -> Draft:

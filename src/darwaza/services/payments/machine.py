@@ -114,6 +114,7 @@ def _quote(rule: QuoteRules) -> Table:
         ("quoted", ELAPSED): Transition(rule.lapse, ("expired",)),
         ("reserved", "cancel-quote"): Transition(rule.cancel, ("expired",)),
         ("reserved", ELAPSED): Transition(rule.lapse, ("expired",)),
+        ("screening", ELAPSED): Transition(rule.lapse, ("expired",)),
         ("parked", ELAPSED): Transition(rule.lapse, ("expired",)),
     }
 
@@ -121,7 +122,8 @@ def _quote(rule: QuoteRules) -> Table:
 def _source(rule: SourceRules) -> Table:
     table = {
         (NEW, "remit"): Transition(rule.remit, ("sent",)),
-        ("reserved", "pay"): Transition(rule.pay, ("sent", "parked")),
+        ("reserved", "pay"): Transition(rule.pay, ("sent", "parked", "screening")),
+        ("screening", "vetted"): Transition(rule.take_vetted, ("sent", "parked")),
         ("parked", "release"): Transition(rule.release, ("parked", "sent")),
         ("parked", "block"): Transition(rule.block, ("rejected",)),
         ("sent", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
@@ -140,7 +142,9 @@ def _source(rule: SourceRules) -> Table:
 
 def _destination(rule: DestinationRules) -> Table:
     table = {
-        (NEW, ORDER): Transition(rule.take_order, ("asked", "screened")),
+        (NEW, ORDER): Transition(rule.take_order, ("asked", "screened", "checking")),
+        ("checking", "vetted"): Transition(rule.take_vetted, ("asked", "screened")),
+        ("checking", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("screened", "release"): Transition(rule.release, ("screened", "asked")),
         ("screened", "block"): Transition(rule.block, ("refused",)),
         ("screened", ELAPSED): Transition(rule.answer_over, ("refused",)),
@@ -149,12 +153,12 @@ def _destination(rule: DestinationRules) -> Table:
         ("asked", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
     }
-    for state in ("screened", "asked", "accepted"):
+    for state in ("checking", "screened", "asked", "accepted"):
         table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))
         table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "credited", "refused"))
     for state in (*DESTINATION_ENDS, "recalled"):
         table[state, DECIDED] = Transition(rule.keep, (state,))
-    for state in ("screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
+    for state in ("checking", "screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
         table[state, INQUIRY] = Transition(rule.take_inquiry, (state,))
     return table
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -19,6 +20,8 @@ from darwaza.services.payments.record import Board, Market, Offer
 Outcome = Decision[Any] | Refusal
 replace = msgspec.structs.replace
 OPEN = "market-open"
+_NAMES = UUID("b9f1c2a4-6c0e-5d3b-9a77-2f4b8f3d1e60")
+"""Namespace of market ids (RFC 9562 section 5.5), chosen once for ever."""
 TIERS_MAX = 20
 IMPROVEMENTS_MAX = 1_000
 
@@ -71,6 +74,11 @@ class MarketRules:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "there is no rate of this party")
         boards = {address: board for address, board in case.data.boards.items() if address != command.party}
         return Decision(OPEN, replace(case.data, boards=boards))
+
+
+def market_id(source: str, destination: str) -> str:
+    """Id of the case of the one market from a member to another, the same at every gateway."""
+    return str(uuid5(_NAMES, f"{source} {destination}"))
 
 
 class Wanted(NamedTuple):

@@ -176,6 +176,16 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     officer: Text
 
 
+class Vetted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``vetted`` of the gateway itself: what a screener that answers later has found.
+
+    Attributes:
+        hits: a sentence each; none when nothing was found.
+    """
+
+    hits: tuple[str, ...] = ()
+
+
 class AskBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Command ``recall`` of the payer's PSP.
 

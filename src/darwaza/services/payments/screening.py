@@ -1,20 +1,21 @@
 """Screening of names against lists: the seam where a gateway's own screener goes in.
 
 A screener is a function from names to what it found, each finding a sentence that explains the match. It is given to
-the service when that is built, must answer at once and always the same (rules are pure): lists are loaded before.
-``names_listed`` makes one for exact matches of names as sets of words, whatever their order, case and marks.
+the service when that is built and must answer at once and always the same (rules are pure): lists are loaded before.
+One that cannot answer at once answers ``None``: then the payment waits, nothing else does, and what was found comes
+later as a command of the gateway itself. ``names_listed`` makes a screener of lists, across scripts.
 """
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
+from darwaza.services.payments.names import HITS_MAX, Listed, NameIndex
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
-Screener = Callable[[Sequence[str]], tuple[str, ...]]
+Screener = Callable[[Sequence[str]], tuple[str, ...] | None]
 
-HITS_MAX = 20
-_WORD = re.compile(r"\w+")
+SCREENING: Final = "payment.screening"
+"""Notice to the gateway itself: a payment waits for a screener that answers later."""
 
 
 def nobody_listed(names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG001 - the seam's form
@@ -22,18 +23,21 @@ def nobody_listed(names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG001 - th
     return ()
 
 
-def names_listed(listed: Iterable[tuple[str, str]]) -> Screener:
-    """Make a screener.
+def then_later(screen: Screener) -> Screener:
+    """Make a screener that stops what ``screen`` finds at once and leaves everything else to one that answers later."""
 
-    Args:
-        listed: (name, list entry it stands for); a person with names in several scripts has an entry for each.
-    """
-    entries: dict[frozenset[str], str] = {_words(name): f"{name} ({entry})" for name, entry in listed}
-    entries.pop(frozenset(), None)
+    def at_once(names: Sequence[str]) -> tuple[str, ...] | None:
+        return screen(names) or None
+
+    return at_once
+
+
+def names_listed(listed: Iterable[Listed]) -> Screener:
+    """Make a screener of lists; see ``names``."""
+    index = NameIndex(listed)
 
     def screen(names: Sequence[str]) -> tuple[str, ...]:
-        found = (f"{name}: {entries[words]}" for name in names if (words := _words(name)) in entries)
-        return tuple(found)[:HITS_MAX]
+        return tuple(hit for name in dict.fromkeys(names) for hit in index.find(name))[:HITS_MAX]
 
     return screen
 
@@ -48,8 +52,3 @@ def names_of(transaction: CreditTransferTransaction) -> tuple[str, ...]:
         transaction.initiating_party,
     )
     return tuple(party.name for party in parties if party is not None and party.name)
-
-
-def _words(name: str) -> frozenset[str]:
-    plain = unicodedata.normalize("NFKD", name).casefold()
-    return frozenset(_WORD.findall("".join(sign for sign in plain if not unicodedata.combining(sign))))

@@ -14,7 +14,7 @@ import msgspec
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
-from darwaza.kernel.message import Refused, member_of
+from darwaza.kernel.message import GATEWAY_PARTY, Refused, member_of
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import check, status
@@ -31,13 +31,14 @@ from darwaza.services.payments.message import (
     Pay,
     Remit,
     Terms,
+    Vetted,
     read_order,
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
 from darwaza.services.payments.quote import QuoteRules, lapsed, provider_leg
 from darwaza.services.payments.record import Check, Offer, Payment
-from darwaza.services.payments.screening import Screener, names_of
+from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
 Outcome = Decision[Any] | Refusal
@@ -70,17 +71,45 @@ class SourceRules:
         if isinstance(ordered, Refusal) or problem is not None:
             return problem or Refusal.of(PaymentRefusal.MALFORMED, "it cannot be read")
         hits = self._screen(names_of(ordered.transaction))
-        if hits:
-            # Nothing but the quote is reserved meanwhile: who is screened too long has to ask for a new one.
-            parked = replace(case.data, uetr=ordered.transaction.id.uetr or "", hits=hits, document=asked.document)
+        return self._screened(case.data, ordered, asked.document, hits, context)
+
+    def take_vetted(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """A screener that took its time has answered."""
+        asked: Vetted = command.body
+        if command.party != f"{context.member}/{GATEWAY_PARTY}":
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the gateway says what screening found")
+        document = case.data.document
+        ordered = check.read_transfer(document)
+        problem = ordered if isinstance(ordered, Refusal) else self._problem(case.data, ordered, context)
+        if isinstance(ordered, Refusal) or problem is not None:
+            return problem or Refusal.of(PaymentRefusal.MALFORMED, "it cannot be read")
+        return self._screened(replace(case.data, document=b""), ordered, document, asked.hits, context)
+
+    def _screened(
+        self,
+        payment: Payment,
+        ordered: check.Ordered,
+        document: bytes,
+        hits: tuple[str, ...] | None,
+        context: Context,
+    ) -> Outcome:
+        if hits == ():
+            return self._send(payment, ordered, document, context)
+        # Nothing but the quote is reserved meanwhile: who is screened too long has to ask for a new one.
+        waiting = replace(payment, uetr=ordered.transaction.id.uetr or "", hits=hits or (), document=document)
+        answer = {"status": status.PENDING}
+        if hits is None:
+            gateway = f"{context.member}/{GATEWAY_PARTY}"
             return Decision(
-                "parked",
-                parked,
-                remind_at=case.data.quote_until,
-                parties=self._directory.operators(context.member),
-                answer={"status": status.PENDING},
+                "screening",
+                waiting,
+                remind_at=payment.quote_until,
+                parties=(gateway,),
+                notices=(Notice(gateway, SCREENING),),
+                answer=answer,
             )
-        return self._send(case.data, ordered, asked.document, context)
+        parties = self._directory.operators(context.member)
+        return Decision("parked", waiting, remind_at=payment.quote_until, parties=parties, answer=answer)
 
     def remit(self, _: None, command: Command, context: Context) -> Outcome:
         """Pay at a rate of the moment: quote, acceptance and order in one decision.
@@ -97,7 +126,7 @@ class SourceRules:
         problem = self._problem(payment, ordered, context)
         if problem is not None:
             return problem
-        if self._screen(names_of(ordered.transaction)):
+        if self._screen(names_of(ordered.transaction)) != ():
             return Refusal.of(PaymentRefusal.NEEDS_QUOTE, "it has to be looked at: ask for a quote, which waits")
         return self._send(payment, ordered, asked.document, context)
 

@@ -1,4 +1,6 @@
-"""Statements of accounts as camt.053.001.12: opening and closing booked balances and every entry between them.
+"""Statements (camt.053.001.12) and notices of entries (camt.054.001.12) of accounts.
+
+A statement has opening and closing booked balances and every entry between them, a notice the entries alone.
 
 Holds and their release move nothing and are no entries. Entries carry the ledger's own sequence number, so a reader
 sees that none is missing from the accounts it is shown.
@@ -15,12 +17,14 @@ from darwaza.ledger.statement import Statement as LedgerStatement
 from darwaza.ledger.statement import StatementLine
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.camt053 import (
+    AccountNotification,
     AccountStatement,
     Balance,
     BankTransactionCode,
     Entry,
     EntryDetails,
     EntryTransaction,
+    Notification,
     ReportedAccount,
     ReportHeader,
     Statement,
@@ -30,6 +34,7 @@ from darwaza.standards.iso20022.party import Coded
 from darwaza.standards.iso20022.payment import Direction, When
 
 STATEMENT_MESSAGE: Final = "camt.053.001.12"
+NOTICE_MESSAGE: Final = "camt.054.001.12"
 ACCOUNT_CHARS_MAX: Final = 34
 _REFERENCE_CHARS_MAX: Final = 35
 _OPENING, _CLOSING = "OPBD", "CLBD"
@@ -63,6 +68,28 @@ def write_statement(account: Account, said: LedgerStatement, *, number: int, sin
     )
     header = ReportHeader(message_id=name, created_at=_second(now))
     return write(Statement(message=STATEMENT_MESSAGE, header=header, statements=(report,)))
+
+
+def write_notice(account: Account, said: LedgerStatement, *, now: datetime) -> bytes:
+    """Write a notice of an account's entries; its number is that of the last entry in the ledger.
+
+    Args:
+        account: whose.
+        said: the lines; at least one of them moves money.
+        now: when it is written.
+    """
+    moved = [line for line in said.lines if line.posted_minor]
+    last = moved[-1].transfer.sequence
+    name = f"{account_number(account.id)[:20]}.{last}"
+    report = AccountNotification(
+        id=name,
+        sequence=Decimal(last),
+        created_at=_second(now),
+        account=ReportedAccount(other_id=account_number(account.id), currency=account.asset.code, name=account.id[:70]),
+        entries=tuple(_entry(line, account.asset) for line in moved),
+    )
+    header = ReportHeader(message_id=name, created_at=_second(now))
+    return write(Notification(message=NOTICE_MESSAGE, header=header, notifications=(report,)))
 
 
 def account_number(account_id: str) -> str:

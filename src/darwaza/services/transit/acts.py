@@ -31,6 +31,7 @@ from darwaza.services.transit.message import (
     Carried,
     Event,
     EventMessage,
+    Extend,
     Incident,
     OwnEvent,
     Release,
@@ -40,7 +41,7 @@ from darwaza.services.transit.message import (
     TrackerChange,
 )
 from darwaza.services.transit.movement import Movement, MovementCase, with_event
-from darwaza.services.transit.outcome import chain_notice, conclude, draft, everyone, fact_released
+from darwaza.services.transit.outcome import chain_notice, circular, conclude, draft, everyone, fact_released
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.internal import I8, I9, I10, I11, I12, I13, I14, I16, I17, I18, Answer
 
@@ -132,6 +133,19 @@ def resume(case: MovementCase, command: Command, context: Context) -> Decision[M
     return conclude(data, context, case=case, notices=told)
 
 
+def extend(case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
+    """More time was granted to all that heads for a crossing."""
+    body: Extend = command.body
+    missing = need_role(command, ROLE_SUPERVISOR)
+    if missing is not None:
+        return missing
+    if not clock.heads_for(progress(case.data), body.crossing):
+        return Refusal.of(No.CLOSURE_UNKNOWN, f"the movement does not head for {body.crossing}", "/crossing")
+    data = clock.extend(case.data, body.extension, body.crossing, body.since, body.until)
+    told = _tell_holder(data, "movement.extended", body.crossing, context)
+    return conclude(data, context, case=case, notices=told)
+
+
 def elapsed(case: MovementCase, given: Elapsed, context: Context) -> Decision[Movement] | Refusal:
     """A deadline has come: legs that missed it are reported once, to customs, holder and guarantor's chain."""
     del given
@@ -195,7 +209,7 @@ def _record(case: MovementCase, events: tuple[Event, ...], context: Context) -> 
         notices += _alarms(event, context)
         if event.stamp.office[:2] == context.member:
             body = EventMessage(event) if isinstance(event, OwnEvent) else event
-            messages += [draft(context.member, body, member) for member in everyone(data, context.member)]
+            messages += circular(context.member, body, everyone(data, context.member))
     return conclude(data, context, case=case, messages=messages, transfers=orders, notices=notices)
 
 

@@ -20,7 +20,7 @@ from darwaza.services.transit.leg import PLANNED, REFUSED, progress
 from darwaza.services.transit.lodging import DECLINED
 from darwaza.services.transit.message import Accept
 from darwaza.services.transit.movement import Movement, MovementCase, concerned, with_edition, with_event
-from darwaza.services.transit.outcome import briefing, chain_notice, conclude, draft, everyone, parties
+from darwaza.services.transit.outcome import briefing, chain_notice, circular, conclude, draft, everyone, parties
 from darwaza.standards.etir.internal import I1, I2, I7, I8, I15, I16, Share
 from darwaza.standards.etir.value import Declaration, GuaranteeTerms, Leg
 
@@ -73,15 +73,15 @@ class Binding:
         asker = origin_member(received)
         if asker != body.office[:2] or asker not in {share.member for share in body.shares}:
             return Refusal.of(No.NOT_AUTHORITY, "only customs on the way asks, for its own office", "/office")
-        if data.holds and data.terms != body.terms:
+        if (data.holds or data.recorded is not None) and data.terms != body.terms:
             return Refusal.of(No.OTHER_CASE, "the movement has another guarantee", "/terms")
         wrong = _unacceptable(body, data, context)
         if wrong is not None:
             answer = I2(context.case_id, body.terms.reference, booking.terms_digest(body.terms), faults=(fault(wrong),))
             state = DECLINED if case is None else case.state
             told = (draft(context.member, answer, origin_member(received)),)
-            terms = data.terms or body.terms
-            return Decision(state, msgspec.structs.replace(data, terms=terms, faults=answer.faults), messages=told)
+            asked = body.terms if data.terms is None else data.asked
+            return Decision(state, msgspec.structs.replace(data, asked=asked, faults=answer.faults), messages=told)
         data, acceptance, orders = _reserve(data, body.terms, body.shares, context)
         told = (draft(context.member, acceptance, origin_member(received)),)
         notice = chain_notice(data, context, "accepted", context.now)
@@ -186,9 +186,8 @@ class Binding:
         if isinstance(body, Refusal):
             return body
         data = Movement() if case is None else case.data
-        return Decision(
-            HEARD if case is None else case.state, msgspec.structs.replace(data, terms=data.terms or body.terms)
-        )
+        asked = body.terms if data.terms is None else data.asked
+        return Decision(HEARD if case is None else case.state, msgspec.structs.replace(data, asked=asked))
 
     def restore_i2(
         self, case: MovementCase | None, received: Received, context: Context
@@ -243,7 +242,7 @@ class Binding:
         """Put a new edition in force and tell everyone: the old members by I7, new ones everything."""
         old = concerned(data.known())
         data = with_edition(data, edition)
-        told = [draft(context.member, edition, member) for member in old if member != context.member]
+        told = list(circular(context.member, edition, [member for member in old if member != context.member]))
         for member in everyone(data, context.member):
             if member not in old:
                 told += briefing(data, context.member, member)
@@ -392,9 +391,19 @@ def _reserve(
     members = tuple(dict.fromkeys(share.member for share in shares))
     acceptance = I2(context.case_id, terms.reference, booking.terms_digest(terms), members, context.now)
     changed = msgspec.structs.replace(
-        data, terms=terms, holds=(*data.holds, *added), shares=shares, acceptance=acceptance, faults=()
+        data,
+        asked=_unless_named(data, terms),
+        holds=(*data.holds, *added),
+        shares=shares,
+        acceptance=acceptance,
+        faults=(),
     )
     return changed, acceptance, (*spent, *orders)
+
+
+def _unless_named(data: Movement, terms: GuaranteeTerms) -> GuaranteeTerms | None:
+    """Return terms to keep as asked for: none where the edition in force names them, so that they are stored once."""
+    return terms if data.recorded is None else None
 
 
 def _needs_no_more(data: Movement, edition: Declaration) -> bool:

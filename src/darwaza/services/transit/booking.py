@@ -202,6 +202,11 @@ def pool_account(office: str) -> str:
     return f"trackers:{office}"
 
 
+def away_account(office: str) -> str:
+    """Name the account that counts the trackers an office fitted that have not come back."""
+    return f"trackers-out:{office}"
+
+
 def tracker_free(office: str, ledger: LedgerView) -> bool:
     """Tell whether an office has a tracker left."""
     return (available(ledger, pool_account(office)) or 0) > 0
@@ -209,8 +214,8 @@ def tracker_free(office: str, ledger: LedgerView) -> bool:
 
 def fit_tracker(office: str, movement: str, tracker: str) -> tuple[Order, ...]:
     """Order the hold of one piece of an office's pool."""
-    away = f"trackers-out:{office}"
-    return (Hold(f"fit:{movement}:{tracker}", pool_account(office), away, 1, reference=tracker),)
+    hold_id = f"fit:{movement}:{tracker}"
+    return (Hold(hold_id, pool_account(office), away_account(office), 1, reference=tracker),)
 
 
 def give_back_tracker(movement: str, tracker: str, *, home: bool) -> Order:

@@ -1,7 +1,8 @@
 """Deadlines that stop while a crossing is closed.
 
 A leg's deadline and the guarantee's validity run in real time; for a movement that heads for a closed crossing they
-stand. A deadline moves by the time the movement was held up; while a closure lasts there is no deadline at all.
+stand. A deadline moves by the time the movement was held up; while a closure lasts there is no deadline at all. An
+extension is a stand whose end is known when it begins. No clock stood before there was a movement.
 """
 
 from datetime import datetime, timedelta
@@ -68,9 +69,23 @@ def missed(movement: Movement, progress: Progress, now: datetime) -> tuple[int, 
 
 def suspend(movement: Movement, closure: str, crossing: str, since: datetime) -> Movement:
     """Stop the clocks for a closure; doing so twice changes nothing."""
-    if any(item.closure == closure for item in movement.suspensions):
+    return _stand(movement, Suspension(closure, crossing, since))
+
+
+def extend(movement: Movement, extension: str, crossing: str, since: datetime, until: datetime) -> Movement:
+    """Move the deadlines by a granted extension; doing so twice changes nothing."""
+    return _stand(movement, Suspension(extension, crossing, since, until))
+
+
+def _stand(movement: Movement, item: Suspension) -> Movement:
+    """Add a time in which the clocks stand, counted from the acceptance at the earliest."""
+    if any(known.closure == item.closure for known in movement.suspensions):
         return movement
-    added = (*movement.suspensions, Suspension(closure, crossing, since))
+    if movement.accepted is not None:
+        since = max(item.since, movement.accepted.stamp.at)
+        until = None if item.until is None else max(item.until, since)
+        item = msgspec.structs.replace(item, since=since, until=until)
+    added = (*movement.suspensions, item)
     return msgspec.structs.replace(movement, suspensions=added)
 
 

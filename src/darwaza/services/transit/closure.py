@@ -2,11 +2,12 @@
 
 One case is one crossing at one gateway; its id is computed from the crossing's, so every member's gateway means the
 same case. Either side may close; the crossing is open again when every closure has been ended by the member that made
-it. A closing is told to all members, and each stops the clocks of its own movements: ``suspensions`` makes the
-commands.
+it. A closing is told to all members, and each stops the clocks of its own movements: ``diversion.clock_commands`` makes
+the commands. Where a crossing is open but slow, its customs *extends*: every deadline and guarantee clock of what heads
+there moves by the same time, everywhere.
 """
 
-from collections.abc import Mapping
+from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
@@ -34,6 +35,9 @@ from darwaza.standards.etir.wire import MEDIA_TYPE, decode, encode
 
 OPEN = "open"
 CLOSED = "closed"
+
+EXTENSION_MAX = timedelta(days=90)
+"""Longest extension granted at once."""
 
 
 class Closure(Body, frozen=True):
@@ -68,6 +72,25 @@ class Reopening(Body, frozen=True):
     stamp: Stamp
 
 
+class Extension(Body, frozen=True):
+    """More time for all that heads for a crossing. Command ``extend`` and message ``crossing.extended``.
+
+    Attributes:
+        id: UUID.
+        crossing: which.
+        stamp: who granted it, where, when.
+        until: clocks stand from ``stamp.at`` to here, so deadlines move by the time between; at most
+            ``EXTENSION_MAX`` later.
+        reason: in words.
+    """
+
+    id: Uuid
+    crossing: CrossingId
+    stamp: Stamp
+    until: Instant
+    reason: Text
+
+
 class CrossingStatus(msgspec.Struct, frozen=True):
     """Data of a crossing's case.
 
@@ -75,11 +98,13 @@ class CrossingStatus(msgspec.Struct, frozen=True):
         crossing: its id.
         closures: all of them, sorted by id.
         reopenings: of those that have ended, sorted by id.
+        extensions: granted so far, sorted by id.
     """
 
     crossing: str
     closures: tuple[Closure, ...] = ()
     reopenings: tuple[Reopening, ...] = ()
+    extensions: tuple[Extension, ...] = ()
 
     def in_force(self) -> tuple[Closure, ...]:
         """Return the closures that have not ended."""
@@ -89,6 +114,15 @@ class CrossingStatus(msgspec.Struct, frozen=True):
 
 CrossingCase = Case[CrossingStatus]
 
+Word = Closure | Reopening | Extension
+"""What a member on either side says of a crossing."""
+
+_HEARD: dict[str, type[Word]] = {
+    "crossing.closed": Closure,
+    "crossing.reopened": Reopening,
+    "crossing.extended": Extension,
+}
+
 
 def crossing_case(crossing: str) -> str:
     """Return the case id of a crossing, the same at every gateway (RFC 9562 name-based UUID)."""
@@ -97,28 +131,22 @@ def crossing_case(crossing: str) -> str:
 
 def crossing_service() -> Service:
     """Build the service of crossings."""
-    table: Mapping[tuple[str, str], Transition] = {
+    either = (OPEN, CLOSED)
+    table: dict[tuple[str, str], Transition] = {
         (NEW, "close"): Transition(_close, (CLOSED,)),
         (OPEN, "close"): Transition(_close, (CLOSED,)),
         (CLOSED, "close"): Transition(_close, (CLOSED,)),
-        (CLOSED, "reopen"): Transition(_reopen, (OPEN, CLOSED)),
-        (NEW, "crossing.closed"): Transition(_hear_closed, (OPEN, CLOSED)),
-        (OPEN, "crossing.closed"): Transition(_hear_closed, (OPEN, CLOSED)),
-        (CLOSED, "crossing.closed"): Transition(_hear_closed, (OPEN, CLOSED)),
-        (NEW, "crossing.reopened"): Transition(_hear_reopened, (OPEN, CLOSED)),
-        (OPEN, "crossing.reopened"): Transition(_hear_reopened, (OPEN, CLOSED)),
-        (CLOSED, "crossing.reopened"): Transition(_hear_reopened, (OPEN, CLOSED)),
-        (NEW, restored("crossing.closed")): Transition(_hear_closed, (OPEN, CLOSED)),
-        (OPEN, restored("crossing.closed")): Transition(_hear_closed, (OPEN, CLOSED)),
-        (CLOSED, restored("crossing.closed")): Transition(_hear_closed, (OPEN, CLOSED)),
-        (NEW, restored("crossing.reopened")): Transition(_hear_reopened, (OPEN, CLOSED)),
-        (OPEN, restored("crossing.reopened")): Transition(_hear_reopened, (OPEN, CLOSED)),
-        (CLOSED, restored("crossing.reopened")): Transition(_hear_reopened, (OPEN, CLOSED)),
-        (OPEN, "crossing.refused"): Transition(_hear_refused, (OPEN,)),
-        (CLOSED, "crossing.refused"): Transition(_hear_refused, (CLOSED,)),
-        (OPEN, restored("crossing.refused")): Transition(_hear_refused, (OPEN,)),
-        (CLOSED, restored("crossing.refused")): Transition(_hear_refused, (CLOSED,)),
+        (CLOSED, "reopen"): Transition(_reopen, either),
+        (NEW, "extend"): Transition(_extend, (OPEN,)),
+        (OPEN, "extend"): Transition(_extend, (OPEN,)),
+        (CLOSED, "extend"): Transition(_extend, (CLOSED,)),
     }
+    for kind in _HEARD:
+        for state in (NEW, OPEN, CLOSED):
+            table[state, kind] = table[state, restored(kind)] = Transition(_hear, either)
+    for state in either:
+        table[state, "crossing.refused"] = Transition(_hear_refused, (state,))
+        table[state, restored("crossing.refused")] = Transition(_hear_refused, (state,))
     return Service("crossing", CrossingStatus, table)
 
 
@@ -133,7 +161,29 @@ def _close(case: CrossingCase | None, command: Command, context: Context) -> Dec
     if known is not None and known != body:
         return Refusal.of(No.EVENT_CONFLICT, "another closure has this id", "/id")
     told = () if known is not None else _tell(body, "crossing.closed", context)
-    return _decide(_with(data, body), context, told)
+    return _decide(data, body, context, told)
+
+
+def _extend(case: CrossingCase | None, command: Command, context: Context) -> Decision[CrossingStatus] | Refusal:
+    """A supervisor grants more time to all that heads for a crossing; the same id again changes nothing."""
+    body: Extension = command.body
+    wrong = _supervised(command, body, context) or _span_wrong(body)
+    if wrong is not None:
+        return wrong
+    data = CrossingStatus(body.crossing) if case is None else case.data
+    known = next((item for item in data.extensions if item.id == body.id), None)
+    if known is not None and known != body:
+        return Refusal.of(No.EVENT_CONFLICT, "another extension has this id", "/id")
+    told = () if known is not None else _tell(body, "crossing.extended", context)
+    return _decide(data, body, context, told)
+
+
+def _span_wrong(body: Extension) -> Refusal | None:
+    """Refuse an extension that ends before it begins, or lasts too long."""
+    if timedelta(0) < body.until - body.stamp.at <= EXTENSION_MAX:
+        return None
+    text = f"an extension lasts more than nothing and at most {EXTENSION_MAX.days} days"
+    return Refusal.of(No.EXTENSION_WRONG, text, "/until")
 
 
 def _reopen(case: CrossingCase, command: Command, context: Context) -> Decision[CrossingStatus] | Refusal:
@@ -145,30 +195,17 @@ def _reopen(case: CrossingCase, command: Command, context: Context) -> Decision[
     closure = next((item for item in case.data.in_force() if item.id == body.id), None)
     if closure is None or closure.stamp.office[:2] != context.member:
         return Refusal.of(No.CLOSURE_UNKNOWN, "this member made no such closure", "/id")
-    return _decide(_with(case.data, body), context, _tell(body, "crossing.reopened", context))
+    return _decide(case.data, body, context, _tell(body, "crossing.reopened", context))
 
 
-def _hear_closed(case: CrossingCase | None, received: Received, context: Context) -> Decision[CrossingStatus] | Refusal:
-    """Another member closed a crossing."""
-    return _hear(case, received, context, Closure)
-
-
-def _hear_reopened(
-    case: CrossingCase | None, received: Received, context: Context
-) -> Decision[CrossingStatus] | Refusal:
-    """Another member ended its closure."""
-    return _hear(case, received, context, Reopening)
-
-
-def _hear(
-    case: CrossingCase | None, received: Received, context: Context, kind: type[Closure] | type[Reopening]
-) -> Decision[CrossingStatus] | Refusal:
+def _hear(case: CrossingCase | None, received: Received, context: Context) -> Decision[CrossingStatus] | Refusal:
     """Record what another member, or this one before it lost its disk, said of a crossing.
 
     A reopening may be heard before its closure; both are kept, so the order does not matter.
     """
+    kind: type[Word] = _HEARD[received.kind.removeprefix("restored ")]
     try:
-        body: Closure | Reopening = decode(received.body, kind)
+        body: Word = decode(received.body, kind)
     except MessageError as error:
         return Refusal.of(No.BODY_WRONG, error.detail, error.pointer)
     member = body.stamp.office[:2]
@@ -183,7 +220,13 @@ def _hear(
         return Refusal.of(No.EVENT_CONFLICT, "another closure has this id", "/id")
     if isinstance(body, Reopening) and made is not None and made.stamp.office[:2] != member:
         return Refusal.of(No.NOT_AUTHORITY, "another member made this closure", "/id")
-    return _decide(_with(data, body), context, ())
+    granted = next((item for item in data.extensions if item.id == body.id), None)
+    if isinstance(body, Extension) and granted is not None and granted != body:
+        return Refusal.of(No.EVENT_CONFLICT, "another extension has this id", "/id")
+    wrong = _span_wrong(body) if isinstance(body, Extension) else None
+    if wrong is not None:
+        return wrong
+    return _decide(data, body, context, ())
 
 
 def _hear_refused(case: CrossingCase, received: Received, context: Context) -> Decision[CrossingStatus]:
@@ -192,7 +235,7 @@ def _hear_refused(case: CrossingCase, received: Received, context: Context) -> D
     return Decision(case.state, case.data, notices=(notice,))
 
 
-def _supervised(command: Command, body: Closure | Reopening, context: Context) -> Refusal | None:
+def _supervised(command: Command, body: Word, context: Context) -> Refusal | None:
     """Check that a supervisor of one of the two sides speaks of this case's crossing."""
     missing = need_role(command, ROLE_SUPERVISOR)
     if missing is not None:
@@ -204,24 +247,28 @@ def _supervised(command: Command, body: Closure | Reopening, context: Context) -
     return stamp_wrong(body.stamp, context.now)
 
 
-def _with(data: CrossingStatus, body: Closure | Reopening) -> CrossingStatus:
-    """Add a closure or reopening; twice changes nothing."""
+def _with(data: CrossingStatus, body: Word) -> CrossingStatus:
+    """Add a closure, reopening or extension; twice changes nothing."""
     if isinstance(body, Closure):
         closures = {item.id: item for item in (*data.closures, body)}
         return msgspec.structs.replace(data, closures=tuple(closures[key] for key in sorted(closures)))
+    if isinstance(body, Extension):
+        extensions = {item.id: item for item in (*data.extensions, body)}
+        return msgspec.structs.replace(data, extensions=tuple(extensions[key] for key in sorted(extensions)))
     reopenings = {item.id: item for item in (body, *data.reopenings)}
     return msgspec.structs.replace(data, reopenings=tuple(reopenings[key] for key in sorted(reopenings)))
 
 
-def _decide(data: CrossingStatus, context: Context, told: tuple[Draft, ...]) -> Decision[CrossingStatus]:
-    """Finish: state, notice to the own customs, which then stops or restarts its movements' clocks."""
-    customs = f"{context.member}/customs"
+def _decide(before: CrossingStatus, body: Word, context: Context, told: tuple[Draft, ...]) -> Decision[CrossingStatus]:
+    """Finish: state, notice to the own customs, whose movements' clocks then follow."""
+    customs, data = f"{context.member}/customs", _with(before, body)
     state = CLOSED if data.in_force() else OPEN
-    notice = Notice(customs, "crossing." + state, {"crossing": data.crossing})
+    what = "crossing.extended" if isinstance(body, Extension) else "crossing." + state
+    notice = Notice(customs, what, {"crossing": data.crossing})
     return Decision(state, data, messages=told, notices=(notice,), parties=(customs,))
 
 
-def _tell(body: Closure | Reopening, kind: str, context: Context) -> tuple[Draft, ...]:
+def _tell(body: Word, kind: str, context: Context) -> tuple[Draft, ...]:
     """Tell every other member that can be reached."""
     others = sorted(context.reachable - {context.member})
     own, told = f"{context.member}/customs", encode(body)

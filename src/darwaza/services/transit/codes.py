@@ -59,6 +59,7 @@ class TransitRefusal(RefusalCode):
     UNLOADED_TOO_MUCH = ("unloaded_too_much", False)
     UNDER_WAY = ("under_way", False)
     CLOSURE_UNKNOWN = ("closure_unknown", False)
+    EXTENSION_WRONG = ("extension_wrong", False)
     NOT_AT_DESTINATION = ("not_at_destination", False)
 
 

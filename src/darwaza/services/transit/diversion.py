@@ -13,7 +13,7 @@ from darwaza.services.transit import clock
 from darwaza.services.transit.closure import Closure, CrossingStatus
 from darwaza.services.transit.crossing import Crossing, Register
 from darwaza.services.transit.leg import Progress, progress
-from darwaza.services.transit.message import Resume, Suspend
+from darwaza.services.transit.message import Extend, Resume, Suspend
 from darwaza.services.transit.movement import Movement
 from darwaza.standards.etir.value import Leg
 
@@ -47,6 +47,20 @@ def spoils_at(movement: Movement, now: Progress) -> datetime | None:
     return None if not hours or start is None else start.stamp.at + timedelta(hours=min(hours))
 
 
+def heading(movement: Movement, crossing: str) -> Headed | None:
+    """Describe an accepted movement if it still has a crossing before it."""
+    now = progress(movement)
+    if now.state not in {"accepted", "moving", "held"} or not clock.heads_for(now, crossing):
+        return None
+    place = now.legs[min(now.current, len(now.legs) - 1)].leg.member
+    return Headed(movement.known().movement, spoils_at(movement, now), now.state, place)
+
+
+def in_order(found: Iterable[Headed]) -> tuple[Headed, ...]:
+    """Sort what heads for a crossing: what spoils first foremost, what keeps last."""
+    return tuple(sorted(found, key=lambda item: (item.spoils_at is None, item.spoils_at, item.movement)))
+
+
 def headed_for(movements: Iterable[Movement], crossing: str) -> tuple[Headed, ...]:
     """List the movements that still have a crossing before them, those that spoil first foremost.
 
@@ -54,13 +68,7 @@ def headed_for(movements: Iterable[Movement], crossing: str) -> tuple[Headed, ..
         movements: accepted movements of this gateway.
         crossing: its id.
     """
-    found: list[Headed] = []
-    for movement in movements:
-        now = progress(movement)
-        if now.state in {"accepted", "moving", "held"} and clock.heads_for(now, crossing):
-            place = now.legs[min(now.current, len(now.legs) - 1)].leg.member
-            found.append(Headed(movement.known().movement, spoils_at(movement, now), now.state, place))
-    return tuple(sorted(found, key=lambda item: (item.spoils_at is None, item.spoils_at, item.movement)))
+    return in_order(item for movement in movements if (item := heading(movement, crossing)) is not None)
 
 
 def suspensions(headed: Iterable[Headed], closure: Closure) -> tuple[tuple[str, Suspend], ...]:
@@ -81,7 +89,7 @@ def resumptions(movements: Iterable[Movement], closure: str, until: datetime) ->
 
 def clock_commands(
     movement: Movement, crossings: Iterable[CrossingStatus], now: datetime
-) -> tuple[tuple[str, Suspend | Resume], ...]:
+) -> tuple[tuple[str, Suspend | Extend | Resume], ...]:
     """Say which clock commands a single movement is due: one just accepted, diverted, or heard of again.
 
     Args:
@@ -90,18 +98,21 @@ def clock_commands(
         now: when clocks run again that a diversion frees.
 
     Returns:
-        Pairs of command kind and body, ``suspend`` before ``resume``.
+        Pairs of command kind and body, ``resume`` last.
     """
     going = progress(movement)
     stopped = {item.closure for item in movement.suspensions}
     standing = {item.closure: item.crossing for item in movement.suspensions if item.until is None}
-    found: list[tuple[str, Suspend | Resume]] = []
+    begun = movement.accepted.stamp.at if movement.accepted is not None else now
+    found: list[tuple[str, Suspend | Extend | Resume]] = []
     for status in crossings:
         ahead = clock.heads_for(going, status.crossing)
         in_force = status.in_force()
         if ahead:
             fresh = [item for item in in_force if item.id not in stopped]
             found += [("suspend", Suspend(item.id, item.crossing, item.stamp.at)) for item in fresh]
+            granted = [item for item in status.extensions if item.id not in stopped and item.until > begun]
+            found += [("extend", Extend(item.id, item.crossing, item.stamp.at, item.until)) for item in granted]
         ended = {item.id: item.stamp.at for item in status.reopenings}
         for closure, crossing in standing.items():
             if crossing == status.crossing and (closure in ended or not ahead):
@@ -122,11 +133,16 @@ class Ways:
         self.register = register
         self.closed = closed
         self.members = members
+        self._found: dict[tuple[str, str], tuple[tuple[Crossing, ...], ...]] = {}
 
-    def between(self, start: str, goal: str) -> list[tuple[Crossing, ...]]:
+    def between(self, start: str, goal: str) -> tuple[tuple[Crossing, ...], ...]:
         """Return every way of crossings that enters no member twice, fewest crossings first."""
-        found = list(self._walk((start,), (), goal))
-        return sorted(found, key=lambda way: (len(way), tuple(crossing.id for crossing in way)))
+        found = self._found.get((start, goal))
+        if found is None:
+            ways = self._walk((start,), (), goal)
+            found = tuple(sorted(ways, key=lambda way: (len(way), tuple(crossing.id for crossing in way))))
+            self._found[start, goal] = found
+        return found
 
     def _walk(self, visited: tuple[str, ...], way: tuple[Crossing, ...], goal: str) -> Iterator[tuple[Crossing, ...]]:
         """Go on from the last visited member."""

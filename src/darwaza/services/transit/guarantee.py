@@ -7,6 +7,7 @@ follows when the chain asks again.
 """
 
 from collections.abc import Iterable, Mapping
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
@@ -56,6 +57,11 @@ class Guarantee(msgspec.Struct, frozen=True):
 
 
 GuaranteeCase = Case[Guarantee]
+
+
+def guarantee_case(guarantor: str, reference: str) -> str:
+    """Return the case id of a guarantee at its guarantor (RFC 9562 name-based UUID)."""
+    return str(uuid5(NAMESPACE_URL, f"darwaza:guarantee:{guarantor}:{reference}"))
 
 
 def guarantee_service(reference: Reference) -> Service:

@@ -5,13 +5,13 @@ runs from the first thing recorded at the exit office to the last at the entry o
 surveys. Between the exit office's termination and the entry office's first event lies the *gap*: time in no-man's land,
 which neither side's own system sees.
 
-TFI4 is speed: without delays (wheels turning) and with delays. All results are whole numbers; averages are left to
-whoever has many movements, with their count.
+TFI4 is speed: without delays (wheels turning) and with delays. All results are whole numbers. ``summarise`` gives the
+spread of many crossings of one border, each with its count: a mean alone hides the trucks that waited for days.
 
 Source: CAREC Corridor Performance Measurement and Monitoring, reports 2020 to 2023.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,6 +26,8 @@ class BorderTime(msgspec.Struct, frozen=True):
 
     Attributes:
         crossing: its id.
+        exit_member: member that was left.
+        entry_member: member that was entered.
         exit_began_at: first event at the exit office.
         exit_done_at: the exit office's termination.
         entry_began_at: first event at the entry office.
@@ -38,6 +40,8 @@ class BorderTime(msgspec.Struct, frozen=True):
     """
 
     crossing: str
+    exit_member: str
+    entry_member: str
     exit_began_at: datetime
     exit_done_at: datetime
     entry_began_at: datetime
@@ -61,6 +65,48 @@ class Speed(msgspec.Struct, frozen=True):
     distance_m: int
     with_delays_m_per_h: int
     without_delays_m_per_h: int
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """How a time is spread over many crossings, whole seconds.
+
+    Attributes:
+        count: of values.
+        mean: rounded down.
+        median: the lower of the two middle ones where they are even.
+        p90: nine in ten are not above.
+        largest: of all.
+    """
+
+    count: int
+    mean: int
+    median: int
+    p90: int
+    largest: int
+
+
+class CrossingTimes(msgspec.Struct, frozen=True):
+    """Border times of one crossing in one direction.
+
+    Attributes:
+        crossing: its id.
+        exit_member: member that is left.
+        entry_member: member that is entered.
+        total_s: TFI1, both sides and the gap.
+        exit_s: at the exit office.
+        gap_s: between the two offices, of those for which it is known; None when it is known of none.
+        entry_s: at the entry office.
+        activities_s: mean over all crossings, by activity.
+    """
+
+    crossing: str
+    exit_member: str
+    entry_member: str
+    total_s: Spread
+    exit_s: Spread
+    gap_s: Spread | None
+    entry_s: Spread
+    activities_s: dict[str, int]
 
 
 def border_times(movement: Movement, now: Progress) -> tuple[BorderTime, ...]:
@@ -91,6 +137,40 @@ def speed(now: Progress, borders: Sequence[BorderTime], distance_m: int) -> Spee
     return Speed(distance_m, distance_m * 3600 // whole, distance_m * 3600 // driving)
 
 
+def summarise(times: Iterable[BorderTime]) -> tuple[CrossingTimes, ...]:
+    """Summarise border times by crossing and direction, in the order of their names."""
+    groups: dict[tuple[str, str], list[BorderTime]] = {}
+    for item in times:
+        groups.setdefault((item.crossing, item.exit_member), []).append(item)
+    return tuple(_summary(group) for _, group in sorted(groups.items()))
+
+
+def _summary(group: Sequence[BorderTime]) -> CrossingTimes:
+    """Summarise the border times of one crossing in one direction."""
+    gaps = [item.gap_s for item in group if item.gap_s is not None]
+    spent: dict[str, int] = {}
+    for item in group:
+        for activity, seconds in item.activities_s.items():
+            spent[activity] = spent.get(activity, 0) + seconds
+    return CrossingTimes(
+        crossing=group[0].crossing,
+        exit_member=group[0].exit_member,
+        entry_member=group[0].entry_member,
+        total_s=_spread([item.total_s for item in group]),
+        exit_s=_spread([item.exit_s for item in group]),
+        gap_s=_spread(gaps) if gaps else None,
+        entry_s=_spread([item.entry_s for item in group]),
+        activities_s={activity: seconds // len(group) for activity, seconds in sorted(spent.items())},
+    )
+
+
+def _spread(values: Sequence[int]) -> Spread:
+    """Spread out one or more values."""
+    found, count = sorted(values), len(values)
+    p90 = found[-(-count * 9 // 10) - 1]
+    return Spread(count, sum(found) // count, found[(count - 1) // 2], p90, found[-1])
+
+
 def _border(before: LegProgress, after: LegProgress, events: Sequence[Event]) -> BorderTime | None:
     """Measure one crossing."""
     if before.end is None or after.start is None or before.leg.crossing is None:
@@ -108,6 +188,8 @@ def _border(before: LegProgress, after: LegProgress, events: Sequence[Event]) ->
         spent[event.activity] = spent.get(event.activity, 0) + max(0, _seconds(event.stamp.at - event.began_at))
     return BorderTime(
         crossing=before.leg.crossing,
+        exit_member=before.leg.member,
+        entry_member=after.leg.member,
         exit_began_at=exit_began,
         exit_done_at=exit_done,
         entry_began_at=entry_began,

@@ -25,6 +25,9 @@ from darwaza.services.transit.seal import Custody, custody_chain
 from darwaza.standards.etir.internal import I9, I11, I13, I17
 from darwaza.standards.etir.value import Leg, Vehicle
 
+Operation = I9 | I11 | I13 | I17
+"""An act of a customs on a leg of its own."""
+
 PLANNED = "planned"
 STARTED = "started"
 TERMINATED = "terminated"
@@ -128,9 +131,15 @@ def progress(movement: Movement) -> Progress:
     """Add up the events of a movement that has a declaration and was accepted."""
     declaration = movement.known()
     found: list[Discrepancy] = []
-    legs = tuple(_leg(index, leg, movement.events, found) for index, leg in enumerate(declaration.legs))
-    _off_itinerary(declaration.legs, movement.events, found)
-    _reused_numbers(movement.events, found)
+    operations = [event for event in movement.events if isinstance(event, Operation)]
+    legs = tuple(
+        _leg(index, leg, own, found)
+        if (own := _own(index, leg, operations))
+        else LegProgress(leg, PLANNED, None, None, None, ())
+        for index, leg in enumerate(declaration.legs)
+    )
+    _off_itinerary(declaration.legs, operations, found)
+    _reused_numbers(operations, found)
     _rival_editions(movement, found)
     packages = _packages(movement, legs, found)
     seals, seal_faults = custody_chain(movement.accepted, movement.events)
@@ -160,13 +169,13 @@ def _first(events: Iterable[Event], what: str, index: int, found: list[Discrepan
     return winner
 
 
-def _leg(index: int, leg: Leg, events: Sequence[Event], found: list[Discrepancy]) -> LegProgress:
-    """Add up the events of one leg that its own member stated."""
-    own = [
-        event
-        for event in events
-        if isinstance(event, I9 | I11 | I13 | I17) and event.leg == index and event.stamp.office[:2] == leg.member
-    ]
+def _own(index: int, leg: Leg, operations: Sequence[Operation]) -> list[Operation]:
+    """Pick the acts on one leg that its own member stated."""
+    return [event for event in operations if event.leg == index and event.stamp.office[:2] == leg.member]
+
+
+def _leg(index: int, leg: Leg, own: Sequence[Operation], found: list[Discrepancy]) -> LegProgress:
+    """Add up the acts on one leg that its own member stated."""
     # The office the itinerary names outweighs another one; then the earlier outweighs the later.
     starts = sorted(
         (event for event in own if isinstance(event, I9)), key=lambda event: event.stamp.office != leg.entry_office
@@ -214,11 +223,9 @@ def _leg(index: int, leg: Leg, events: Sequence[Event], found: list[Discrepancy]
     )
 
 
-def _off_itinerary(legs: Sequence[Leg], events: Sequence[Event], found: list[Discrepancy]) -> None:
+def _off_itinerary(legs: Sequence[Leg], operations: Sequence[Operation], found: list[Discrepancy]) -> None:
     """List acts on a leg that the itinerary in force gives to another member, or that it does not have."""
-    for event in events:
-        if not isinstance(event, I9 | I11 | I13 | I17):
-            continue
+    for event in operations:
         if event.leg >= len(legs) or legs[event.leg].member != event.stamp.office[:2]:
             text = f"{event.stamp.office} acted on a leg that is not its member's in the itinerary in force"
             found.append(Discrepancy("off-itinerary", event.leg, event.stamp.event, text))
@@ -232,11 +239,11 @@ def _off_itinerary(legs: Sequence[Leg], events: Sequence[Event], found: list[Dis
             found.append(Discrepancy("other-office", event.leg, event.stamp.event, text))
 
 
-def _reused_numbers(events: Sequence[Event], found: list[Discrepancy]) -> None:
+def _reused_numbers(operations: Sequence[Operation], found: list[Discrepancy]) -> None:
     """List operation ids and sequence numbers that stand twice (eTIR 214, 215)."""
     ids: dict[str, str] = {}
     sequences: dict[int, str] = {}
-    for event in events:
+    for event in operations:
         if not isinstance(event, I9 | I17):
             continue
         if ids.setdefault(event.operation, event.stamp.event) != event.stamp.event:

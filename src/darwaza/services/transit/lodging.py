@@ -184,7 +184,7 @@ class Lodging:
         self, data: Movement, declaration: Declaration, context: Context, body: E9 | E11 | None
     ) -> Decision[Movement]:
         """Keep a declaration and forward it unless the member of departure is this one."""
-        kept = msgspec.structs.replace(data, terms=declaration.guarantee, declaration=declaration, faults=())
+        kept = msgspec.structs.replace(data, asked=None, lodged=declaration, faults=())
         return Decision(
             LODGED,
             kept,
@@ -199,7 +199,7 @@ class Lodging:
         """Keep a forwarded declaration, or keep why it is wrong; answer either way."""
         wrong = check_declaration(declaration, self._reference, context.now)
         faults = () if wrong is None else (fault(wrong),)
-        kept = msgspec.structs.replace(data, terms=declaration.guarantee, declaration=declaration, faults=faults)
+        kept = msgspec.structs.replace(data, asked=None, lodged=declaration, faults=faults)
         answer: Body = E12(context.case_id, faults) if amended else E10(context.case_id, faults)
         return Decision(
             DECLINED if faults else LODGED,

@@ -186,6 +186,7 @@ def _after(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
             (state, "transit.e11"): Transition(lodging.hear_request, (state,)),
             (state, "reroute"): Transition(binding.reroute, AFTER),
             (state, "suspend"): Transition(acts.suspend, AFTER),
+            (state, "extend"): Transition(acts.extend, AFTER),
             (state, "transit.i1"): Transition(binding.hear_i1, (state,)),
             (state, "transit.i2"): Transition(binding.hear_i2, AFTER),
             (state, restored("transit.i1")): Transition(binding.restore_asking, (state,)),

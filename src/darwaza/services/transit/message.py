@@ -193,6 +193,22 @@ class Resume(Body, frozen=True):
     until: Instant
 
 
+class Extend(Body, frozen=True):
+    """Command ``extend``: the deadlines of this movement move by a granted extension.
+
+    Attributes:
+        extension: UUID of the extension.
+        crossing: for which it was granted.
+        since: when it was granted.
+        until: clocks stand from ``since`` to here.
+    """
+
+    extension: Uuid
+    crossing: CrossingId
+    since: Instant
+    until: Instant
+
+
 class Carried(Body, frozen=True):
     """Command ``carry-in``: events a post entered offline, verified by the handler before they get here.
 
@@ -250,6 +266,7 @@ COMMANDS: dict[str, type[Body]] = {
     "reroute": I7,
     "suspend": Suspend,
     "resume": Resume,
+    "extend": Extend,
     "carry-in": Carried,
     "release": Release,
 }

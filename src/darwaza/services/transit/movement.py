@@ -36,11 +36,11 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class Suspension(msgspec.Struct, frozen=True):
-    """A time in which the clocks stand because a crossing is closed.
+    """A time in which the clocks stand because a crossing is closed, or its customs granted more time.
 
     Attributes:
-        closure: UUID.
-        crossing: the closed crossing.
+        closure: UUID of the closure or extension.
+        crossing: the closed or slow crossing.
         since: from when.
         until: to when; None while it lasts.
     """
@@ -71,8 +71,8 @@ class Movement(msgspec.Struct, frozen=True):
     """Data of a movement's case.
 
     Attributes:
-        terms: of the guarantee; None when only events have been heard of so far.
-        declaration: the edition in force; None as long as it has not been heard of.
+        asked: terms of the guarantee the guarantor was asked for; None when a declaration or an edition names them.
+        lodged: the declaration before its acceptance; None once an edition is recorded, which holds it.
         recorded: the acceptance (or amendment, or new itinerary) in force; None before the acceptance.
         original: the acceptance itself, when a later edition is in force; None when ``recorded`` is it.
         pending: an acceptance or new itinerary that waits for the guarantor's word.
@@ -89,8 +89,8 @@ class Movement(msgspec.Struct, frozen=True):
         closed_reason: why it was withdrawn.
     """
 
-    terms: GuaranteeTerms | None = None
-    declaration: Declaration | None = None
+    asked: GuaranteeTerms | None = None
+    lodged: Declaration | None = None
     recorded: I7 | None = None
     original: I7 | None = None
     pending: I7 | None = None
@@ -106,21 +106,35 @@ class Movement(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...] = ()
     closed_reason: str = ""
 
+    @property
+    def declaration(self) -> Declaration | None:
+        """The edition in force; None as long as it has not been heard of."""
+        return self.lodged if self.recorded is None else self.recorded.declaration
+
+    @property
+    def terms(self) -> GuaranteeTerms | None:
+        """Terms of the guarantee; None when only events have been heard of so far."""
+        if self.recorded is not None:
+            return self.recorded.declaration.guarantee
+        return self.asked or (None if self.lodged is None else self.lodged.guarantee)
+
     def event(self, event_id: str) -> Event | None:
         """Return the event of an id, or None."""
         return next((event for event in self.events if event.stamp.event == event_id), None)
 
     def known(self) -> Declaration:
         """Return the declaration where the state guarantees that there is one."""
-        if self.declaration is None:
+        declaration = self.declaration
+        if declaration is None:
             raise ValueError("this movement has no declaration yet")
-        return self.declaration
+        return declaration
 
     def guarantee(self) -> GuaranteeTerms:
         """Return the terms where the state guarantees that there are some."""
-        if self.terms is None:
+        terms = self.terms
+        if terms is None:
             raise ValueError("this movement has no guarantee yet")
-        return self.terms
+        return terms
 
     @property
     def accepted(self) -> I7 | None:
@@ -162,8 +176,8 @@ def with_edition(movement: Movement, recorded: I7) -> Movement:
         versions=versions,
         recorded=latest,
         original=None if first == latest else first,
-        declaration=latest.declaration,
-        terms=latest.declaration.guarantee,
+        asked=None,
+        lodged=None,
     )
 
 

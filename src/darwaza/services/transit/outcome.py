@@ -44,6 +44,12 @@ def draft(own: str, body: Body, member: str) -> Draft:
     return Draft(_KIND_OF[type(body)], customs_of(own), customs_of(member), encode(body), MEDIA_TYPE)
 
 
+def circular(own: str, body: Body, members: Sequence[str]) -> tuple[Draft, ...]:
+    """Address one message of the own customs to several members' customs."""
+    kind, origin, text = _KIND_OF[type(body)], customs_of(own), encode(body)
+    return tuple(Draft(kind, origin, customs_of(member), text, MEDIA_TYPE) for member in members)
+
+
 def everyone(movement: Movement, own: str) -> tuple[str, ...]:
     """Return the members concerned other than the own one."""
     return tuple(member for member in concerned(movement.known()) if member != own)
@@ -96,7 +102,7 @@ def conclude(
         awaits=declaration.release_requires if movement.release == "awaiting" else (),
         remind_at=clock.next_deadline(movement, now),
         notices=tuple(told),
-        parties=parties(movement, context.member),
+        parties=_newcomers(movement, case, context.member),
         ucr=declaration.ucr,
         answer=answer if answer is not None else {"state": now.state, "discrepancies": len(now.discrepancies)},
     )
@@ -120,6 +126,16 @@ def parties(movement: Movement, own: str) -> tuple[str, ...]:
         for leg in movement.declaration.legs:
             found += (office_party(leg.entry_office), office_party(leg.exit_office))
     return tuple(dict.fromkeys(party for party in found if party[:2] == own))
+
+
+def _newcomers(movement: Movement, case: MovementCase | None, own: str) -> tuple[str, ...]:
+    """Return the parties that may see the movement now and could not before: an event of a known office adds none."""
+    found = parties(movement, own)
+    if case is None or case.data.recorded is None:
+        # What came before the acceptance need not have been shown to anyone yet.
+        return found
+    before = frozenset(parties(case.data, own))
+    return tuple(party for party in found if party not in before)
 
 
 def _facts(movement: Movement, now: Progress, was: str | None) -> list[Fact]:

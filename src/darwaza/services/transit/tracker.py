@@ -65,7 +65,7 @@ def _stock(case: PoolCase | None, command: Command, context: Context) -> Decisio
     if wrong is not None:
         return wrong
     owner, pool = f"{context.member}/customs", booking.pool_account(body.office)
-    world, out = f"trackers-bought:{context.member}", f"trackers-out:{body.office}"
+    world, out = f"trackers-bought:{context.member}", booking.away_account(body.office)
     orders = [
         OpenAccount(account, owner, booking.TRACKER, kind, floor, None)
         for account, kind, floor in ((world, "external", None), (pool, "trackers", 0), (out, "trackers", None))

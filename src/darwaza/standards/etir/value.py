@@ -38,7 +38,7 @@ SEALS_MAX = 99
 DOCUMENTS_MAX = 99
 
 
-class Body(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Body(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Root of everything here: immutable, absent when default, an unknown field refused."""
 
 

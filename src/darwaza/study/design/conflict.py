@@ -39,16 +39,23 @@ class Rule:
 
 
 class InfeasibleError(MessageError):
-    """No design obeys all rules; ``conflicts`` names, per demand, a smallest set of rules that cannot hold together."""
+    """No design obeys all rules; ``conflicts`` names, per demand, a smallest set of rules that cannot hold together.
+
+    Args:
+        scenario: gives file and line of each rule.
+        conflicts: (member, region, rules).
+    """
 
     code = "study_infeasible"
 
-    def __init__(self, conflicts: list[tuple[str, str, tuple[Rule, ...]]]) -> None:
+    def __init__(self, scenario: Scenario, conflicts: list[tuple[str, str, tuple[Rule, ...]]]) -> None:
         self.conflicts = conflicts
         lines = []
         for member, region, rules in conflicts:
             lines.append(f"{member} to {region}: these rules cannot hold together:")
-            lines.extend(f"  - {rule.text} ({rule.path})" for rule in rules)
+            lines.extend(
+                f"  - {scenario.file}:{scenario.lines.get(rule.path, 0)}: {rule.text} ({rule.path})" for rule in rules
+            )
         super().__init__("\n".join(lines))
 
 

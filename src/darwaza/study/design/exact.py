@@ -13,12 +13,14 @@ The states of failure are each protected group and each single leg; states that 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from darwaza.errors import TransientError
 from darwaza.study.demand import member_factors, price_factors
+from darwaza.study.design import yearly
+from darwaza.study.design.design import Build, Design, Flow, stage_years
 from darwaza.study.design.program import INFINITY, Program, Vector
-from darwaza.study.design.routes import Choice, Route, leg_risk, protected_risks
+from darwaza.study.design.routes import Choice, leg_risk, protected_risks
 from darwaza.study.network import Leg
 from darwaza.study.scenario.model import Alternative, Scenario
 
@@ -31,79 +33,6 @@ SOFT_GAP_DIVISOR = 100
 ROUNDING = 1e-6
 UNLIMITED_GBPS = 1e6
 """Stands for a line without limit where a number is needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Traffic on a route.
-
-    Attributes:
-        stage: index into the scenario's stages.
-        member, region: ids.
-        working: route in normal times.
-        protection: route when the working one is cut; None for unprotected traffic.
-        gbps: in the stage's last year.
-    """
-
-    stage: int
-    member: str
-    region: str
-    working: Route
-    protection: Route | None
-    gbps: float
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """What stands on a candidate leg from a stage on.
-
-    Attributes:
-        leg: id.
-        stage: index.
-        modules: how many of each size, in the scenario's order.
-        capacity: Gbit/s lit.
-    """
-
-    leg: str
-    stage: int
-    modules: tuple[int, ...]
-    capacity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """A plan worked out.
-
-    Attributes:
-        alternative: id.
-        builds: of every candidate that is built, per stage.
-        flows: all traffic.
-        shortfall: (stage, member, region) -> Gbit/s left unprotected.
-        unserved: (stage, member, region) -> Gbit/s not carried at all.
-        cost: objective, USD present value in the base year.
-        bound: proven lower bound of it.
-        finished: the asked gap was proven.
-    """
-
-    alternative: str
-    builds: tuple[Build, ...]
-    flows: tuple[Flow, ...]
-    shortfall: dict[tuple[int, str, str], float]
-    unserved: dict[tuple[int, str, str], float]
-    cost: float
-    bound: float
-    finished: bool
-
-    @property
-    def gap(self) -> float:
-        """Relative distance of cost from bound."""
-        return max(0.0, self.cost - self.bound) / max(1.0, abs(self.cost))
-
-
-def stage_years(scenario: Scenario, stage: int) -> range:
-    """Years a stage's capacity must last."""
-    ends = (*scenario.stages[1:], scenario.last_year + 1)
-    return range(scenario.stages[stage], ends[stage])
 
 
 class SolverTimeoutError(TransientError):
@@ -193,9 +122,10 @@ def solve(
         )
     if not outcome.found:
         return None
-    return _read(
+    design = _read(
         model, options, alternative, outcome.values, outcome.objective, max(outcome.bound, relaxed), outcome.finished
     )
+    return replace(design, schedule=yearly.schedule(scenario, legs, design))
 
 
 def relaxation_infeasible(

@@ -6,8 +6,10 @@ adds up loads. What it reports is a fault of the design, never of the input.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
-from darwaza.study.design.exact import Design, Flow
+from darwaza.study.demand import member_factors
+from darwaza.study.design.design import Design, Flow
 from darwaza.study.scenario.model import Scenario
 
 TOLERANCE_GBPS = 1e-3
@@ -51,6 +53,28 @@ def violations(scenario: Scenario, design: Design, volumes: Mapping[tuple[int, s
                 limit = _limit(scenario, name, lit.get((name, stage), 0.0))
                 if load > limit + max(TOLERANCE_GBPS, 1e-6 * limit):
                     found.append(f"stage {stage}, {state or 'normal'}: {name} carries {load:.3f} of {limit:.3f} Gbit/s")
+    return [*found, *_yearly(scenario, design, struck)]
+
+
+def _yearly(scenario: Scenario, design: Design, struck: Mapping[str, frozenset[str]]) -> list[str]:
+    """What the yearly schedule does not carry: each year's own traffic, in each failure."""
+    found = []
+    lit: dict[str, float] = {}
+    for year in range(scenario.opening_year, scenario.last_year + 1):
+        lit |= {u.leg: u.capacity for u in design.schedule if u.year == year}
+        stage = sum(1 for start in scenario.stages if start <= year) - 1
+        end = (*scenario.stages[1:], scenario.last_year + 1)[stage] - 1
+        growth = {
+            m.id: member_factors(scenario, m)[year - scenario.base_year]
+            / member_factors(scenario, m)[end - scenario.base_year]
+            for m in scenario.members.values()
+        }
+        flows = [replace(f, gbps=f.gbps * growth[f.member]) for f in design.flows if f.stage == stage]
+        for state in (None, *struck):
+            for name, load in sorted(loads_in(flows, struck[state] if state else frozenset()).items()):
+                limit = _limit(scenario, name, lit.get(name, 0.0))
+                if load > limit + max(TOLERANCE_GBPS, 1e-6 * limit):
+                    found.append(f"{year}, {state or 'normal'}: {name} carries {load:.3f} of {limit:.3f} Gbit/s")
     return found
 
 

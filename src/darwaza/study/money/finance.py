@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from darwaza.study.demand import price_factors
-from darwaza.study.money.driver import Drivers
+from darwaza.study.money.debt import FREE_KINDS, SCULPTED, Debt, Shapes, draw, sculpted_shapes
+from darwaza.study.money.driver import Drivers, base_case
 from darwaza.study.money.economics import operating
 from darwaza.study.money.returns import grant_element, irr, llcr, npv
 from darwaza.study.money.timeline import Timeline
@@ -21,28 +22,10 @@ from darwaza.study.scenario.model import Scenario, Tranche
 
 Array = npt.NDArray[np.float64]
 
-NEED_ITERATIONS = 40
-"""Rounds in which the financing need converges; interest during building is part of it."""
 DEPRECIATION_YEARS = 15
-FREE_KINDS = ("grant", "equity")
-"""Tranches that are not paid back on a schedule."""
-
-
-@dataclass(frozen=True, slots=True)
-class Debt:
-    """One tranche over time; (runs, years) in USD.
-
-    Attributes:
-        drawn, capitalised, interest, fees, principal: payments; ``capitalised`` is interest added to what is owed.
-        owed: at the end of each year.
-    """
-
-    drawn: Array
-    capitalised: Array
-    interest: Array
-    fees: Array
-    principal: Array
-    owed: Array
+SCULPT_ROUNDS = 60
+"""Tax depends on interest, interest on the schedule, the schedule on cash after tax: rounds until they agree."""
+SCULPT_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +50,7 @@ class Finance:
         fnpv: (runs,) at the WACC.
         wacc: weighted real cost of the money.
         project: (runs, years) project flows behind ``firr``.
+        capex: building cost of what opens first, overrun included, before fees.
     """
 
     revenue: Array
@@ -93,6 +77,7 @@ class Finance:
     fnpv: Array
     wacc: float
     project: Array
+    capex: Array
 
 
 def tranche_shares(scenario: Scenario, time: Timeline) -> dict[str, float]:
@@ -161,7 +146,33 @@ def income(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: floa
 
 
 def analyse(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: float | None = None) -> Finance:
-    """Work out the financial case; see the module docstring for the order of payments."""
+    """Work out the financial case; see the module docstring for the order of payments.
+
+    Args:
+        scenario: terms.
+        time: quantities of the plan.
+        drivers: one value per run.
+        tariff: USD/(Gbit/s)/year in the base year instead of the scenario's.
+    """
+    return _analyse(scenario, time, drivers, tariff, sculpting(scenario, time, tariff=tariff))
+
+
+def sculpting(scenario: Scenario, time: Timeline, *, tariff: float | None = None) -> dict[str, Array]:
+    """Repayment shapes of the sculpted tranches, from the base case; empty when there are none."""
+    shapes: dict[str, Array] = {}
+    if not any(t.repayment == SCULPTED for t in scenario.finance.tranches):
+        return shapes
+    drivers = base_case(scenario)
+    capex = time.first_capex * drivers.capex[0]
+    for _ in range(SCULPT_ROUNDS):
+        found = _analyse(scenario, time, drivers, tariff, shapes)
+        before, shapes = shapes, sculpted_shapes(scenario, found.available[0], found.tranches, capex)
+        if before and all(np.allclose(before[k], shapes[k], rtol=0, atol=SCULPT_TOLERANCE) for k in shapes):
+            break
+    return shapes
+
+
+def _analyse(scenario: Scenario, time: Timeline, drivers: Drivers, tariff: float | None, shapes: Shapes) -> Finance:
     count, terms = len(time.years), scenario.finance
     open_share = operating(scenario, drivers, count)
     started = np.minimum(1.0, np.cumsum(open_share, axis=1))
@@ -175,7 +186,7 @@ def analyse(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: flo
     capex = time.first_capex * drivers.capex[:, None]
     later = time.later_capex * drivers.capex[:, None] * started
     shares = tranche_shares(scenario, time)
-    need, idc, debts = _draw(scenario, capex, shares)
+    need, idc, debts = draw(scenario, capex, shares, shapes)
     interest = sum((d.interest for d in debts.values()), start=np.zeros_like(revenue))
     service = interest + sum((d.principal for d in debts.values()), start=np.zeros_like(revenue))
     depreciation = _depreciation(capex, later, scenario.opening_year - scenario.base_year)
@@ -219,67 +230,8 @@ def analyse(scenario: Scenario, time: Timeline, drivers: Drivers, *, tariff: flo
         fnpv=npv(project, wacc),
         wacc=wacc,
         project=project,
+        capex=capex,
     )
-
-
-def _profile(capex: Array) -> Array:
-    total = capex.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(capex, total, out=np.zeros_like(capex), where=total > 0))
-
-
-def _draw(scenario: Scenario, capex: Array, shares: dict[str, float]) -> tuple[Array, Array, dict[str, Debt]]:
-    """Find the need that covers building and its own fees, and every tranche's schedule.
-
-    Fees depend on the draws and the draws pay the fees: a fixed point, reached in a few rounds because fees are small.
-    """
-    spending, need = capex, capex.sum(axis=1)
-    for _ in range(NEED_ITERATIONS):
-        profile = _profile(spending)
-        debts = {t.id: _schedule(scenario, t, need * shares[t.id], profile) for t in scenario.finance.tranches}
-        spending = capex + sum((d.fees for d in debts.values()), start=np.zeros_like(capex))
-        settled = bool(np.allclose(spending.sum(axis=1), need, rtol=1e-13, atol=1e-7))
-        need = spending.sum(axis=1)
-        if settled:
-            break
-    idc = need - capex.sum(axis=1) + sum((d.capitalised.sum(axis=1) for d in debts.values()), start=np.zeros_like(need))
-    return need, idc, debts
-
-
-def _schedule(scenario: Scenario, tranche: Tranche, amount: Array, profile: Array) -> Debt:
-    """Draw with the building, capitalise interest until the planned opening, then pay back in equal parts."""
-    years = profile.shape[1]
-    drawn = amount[:, None] * profile
-    capitalised, interest, fees, principal, owed = (np.zeros_like(drawn) for _ in range(5))
-    if tranche.kind in FREE_KINDS:
-        return Debt(drawn, capitalised, interest, fees, principal, owed)
-    opening = scenario.opening_year - scenario.base_year
-    begun = profile[0] > 0
-    signing = int(np.argmax(begun)) if begun.any() else 0
-    fees[:, signing] += amount * tranche.fee.base
-    grace, tenor = round(tranche.grace.base), max(round(tranche.tenor.base), round(tranche.grace.base) + 1)
-    first = max(opening, signing + grace)
-    last = min(years - 1, signing + tenor)
-    instalments = max(1, last - first + 1)
-    balance = np.zeros(drawn.shape[0])
-    undrawn = amount.copy()
-    due = np.zeros_like(balance)
-    for year in range(years):
-        cost = balance * tranche.rate.base
-        undrawn = undrawn - drawn[:, year]
-        if year < opening:
-            fees[:, year] += np.maximum(0.0, undrawn) * tranche.commitment.base * (year >= signing)
-            capitalised[:, year] = cost
-            balance = balance + cost + drawn[:, year]
-        else:
-            interest[:, year] = cost
-            balance = balance + drawn[:, year]
-        if year == first:
-            due = balance / instalments
-        if first <= year <= last:
-            principal[:, year] = np.minimum(due, balance)
-            balance = balance - principal[:, year]
-        owed[:, year] = balance
-    return Debt(drawn, capitalised, interest, fees, principal, owed)
 
 
 def _depreciation(capex: Array, later: Array, opening: int) -> Array:
@@ -318,18 +270,28 @@ def _debt_rate(tranches: tuple[Tranche, ...], shares: dict[str, float]) -> float
     return sum(shares[t.id] * t.rate.base for t in debt) / weight if weight else 0.0
 
 
-def grant_elements(scenario: Scenario) -> dict[str, float]:
-    """Grant element of every tranche; 1 for grants, not defined (left out) for equity."""
-    found = {}
+def grant_elements(scenario: Scenario, found: Finance) -> dict[str, float]:
+    """Grant element of every tranche; 1 for grants, not defined (left out) for equity.
+
+    Level loans by the lenders' own definition, two payments a year; sculpted ones from their schedule in the first run.
+    """
+    result, rate = {}, scenario.finance.grant_rate.base
     for tranche in scenario.finance.tranches:
         if tranche.kind == "grant":
-            found[tranche.id] = 1.0
+            result[tranche.id] = 1.0
+        elif tranche.repayment == SCULPTED and tranche.kind != "equity":
+            debt = found.tranches[tranche.id]
+            given = float(npv(debt.drawn[0] - debt.fees[0], rate))
+            paid = float(npv(debt.interest[0] + debt.principal[0], rate))
+            if given > 0:
+                result[tranche.id] = 1 - paid / given
         elif tranche.kind != "equity":
             grace = round(tranche.grace.base)
-            found[tranche.id] = grant_element(
+            result[tranche.id] = grant_element(
                 rate=tranche.rate.base,
                 grace_years=grace,
                 tenor_years=max(grace + 1, round(tranche.tenor.base)),
-                discount=scenario.finance.grant_rate.base,
+                discount=rate,
+                payments_a_year=2,
             )
-    return found
+    return result

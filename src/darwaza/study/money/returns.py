@@ -70,23 +70,26 @@ def mirr(flows: Array, finance_rate: float, reinvest_rate: float) -> float:
     return float((received / paid) ** (1 / (years - 1)) - 1)
 
 
-def grant_element(*, rate: float, grace_years: int, tenor_years: int, discount: float) -> float:
+def grant_element(
+    *, rate: float, grace_years: int, tenor_years: int, discount: float, payments_a_year: int = 1
+) -> float:
     """Share of a loan that is a gift: 1 minus the present value of its payments over its face value.
 
-    Yearly interest on what is owed, equal principal from the year after ``grace_years`` to ``tenor_years``, as in the
-    IMF and World Bank definition (which uses a discount rate of 5 percent).
+    Interest on what is owed, equal principal after ``grace_years`` until ``tenor_years``, as in the IMF and World Bank
+    definition (discount rate of 5 percent, two payments a year).
 
     Args:
         rate: yearly interest.
         grace_years: years without principal, >= 0.
         tenor_years: years to the last payment, > grace_years.
-        discount: yearly.
+        discount: yearly, effective.
+        payments_a_year: of interest and principal.
     """
-    instalments = tenor_years - grace_years
+    instalments = (tenor_years - grace_years) * payments_a_year
     owed, worth = 1.0, 0.0
-    for year in range(1, tenor_years + 1):
-        principal = 1.0 / instalments if year > grace_years else 0.0
-        worth += (owed * rate + principal) * (1 + discount) ** -year
+    for payment in range(1, tenor_years * payments_a_year + 1):
+        principal = 1.0 / instalments if payment > grace_years * payments_a_year else 0.0
+        worth += (owed * rate / payments_a_year + principal) * (1 + discount) ** (-payment / payments_a_year)
         owed -= principal
     return 1.0 - worth
 

@@ -4,21 +4,21 @@ Everything here is physical or in base-year prices and has no uncertainty of its
 applied by ``economics`` and ``finance``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from darwaza.study.demand import growth_factors, member_factors
-from darwaza.study.design.exact import Design
+from darwaza.study.design.design import Design
 from darwaza.study.network import Leg
 from darwaza.study.scenario.model import Scenario
 
 Array = npt.NDArray[np.float64]
 
 BUILD_PROFILE = (0.2, 0.5, 0.3)
-"""Spending over the three years before opening."""
+"""Spending on a line over the three years before it opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +56,16 @@ def timeline(scenario: Scenario, legs: Mapping[str, Leg], design: Design) -> Tim
     first, later, opex = (np.zeros(len(years)) for _ in range(3))
     by_country: dict[str, float] = {}
     by_leg: dict[str, float] = {}
-    previous: dict[str, tuple[int, ...]] = {}
-    for build in sorted(design.builds, key=lambda b: (b.stage, b.leg)):
-        leg = legs[build.leg]
-        at = scenario.stages[build.stage] - scenario.base_year
-        counts = previous.get(build.leg, (0,) * len(build.modules))
-        more = sum(
-            (now - before) * module.cost.base * leg.sections
-            for now, before, module in zip(build.modules, counts, scenario.equipment.modules, strict=True)
-        )
-        new_line = leg.build_usd if build.leg not in previous else 0.0
-        previous[build.leg] = build.modules
-        _spend(scenario, first, later, at, new_line, more, initial=build.stage == 0)
-        if new_line:
+    for leg, year, line, equipment in purchases(scenario, legs, design):
+        at = year - scenario.base_year
+        initial = year == scenario.opening_year
+        _spend(scenario, first if initial else later, later, at, line, equipment)
+        if line:
             opex[at:] += leg.opex_usd
-        by_leg[build.leg] = by_leg.get(build.leg, 0.0) + new_line + more
-        if build.stage == 0:
+        by_leg[leg.id] = by_leg.get(leg.id, 0.0) + line + equipment
+        if initial:
             for country in sorted(leg.countries):
-                by_country[country] = by_country.get(country, 0.0) + (new_line + more) / len(leg.countries)
+                by_country[country] = by_country.get(country, 0.0) + (line + equipment) / len(leg.countries)
     total = sum(by_country.values())
     carried, standby = _traffic(scenario, design)
     return Timeline(
@@ -86,15 +78,24 @@ def timeline(scenario: Scenario, legs: Mapping[str, Leg], design: Design) -> Tim
         traffic=_whole_traffic(scenario),
         carried=carried,
         standby=standby,
-        through=_through(scenario, years, built=bool(design.builds)),
+        through=_through(scenario, years, built=bool(design.schedule)),
     )
 
 
-def _spend(
-    scenario: Scenario, first: Array, later: Array, at: int, line: float, equipment: float, *, initial: bool
-) -> None:
-    """Line over the years before the stage, equipment in the last of them and again at the end of each life."""
-    target = first if initial else later
+def purchases(scenario: Scenario, legs: Mapping[str, Leg], design: Design) -> Iterator[tuple[Leg, int, float, float]]:
+    """What is bought: (leg, year of service, USD of line, USD of equipment), by leg and year."""
+    standing: dict[str, tuple[int, ...]] = {}
+    for upgrade in design.schedule:
+        leg = legs[upgrade.leg]
+        before = standing.get(leg.id, (0,) * len(upgrade.modules))
+        counts = zip(upgrade.modules, before, scenario.equipment.modules, strict=True)
+        more = sum((now - then) * module.cost.base for now, then, module in counts) * leg.sections
+        yield leg, upgrade.year, 0.0 if leg.id in standing else leg.build_usd, more
+        standing[leg.id] = upgrade.modules
+
+
+def _spend(scenario: Scenario, target: Array, later: Array, at: int, line: float, equipment: float) -> None:
+    """Line over the years before service, equipment in the last of them and again at the end of each life."""
     for back, share in enumerate(reversed(BUILD_PROFILE), start=1):
         target[max(0, at - back)] += line * share
     target[max(0, at - 1)] += equipment

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from darwaza.study.design.exact import Design
+from darwaza.study.design.design import Design
 from darwaza.study.design.routes import Choice
 from darwaza.study.network import Leg
 from darwaza.study.resilience.component import all_up, components

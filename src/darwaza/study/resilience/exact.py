@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from darwaza.errors import TooLargeError
-from darwaza.study.design.exact import Flow
+from darwaza.study.design.design import Flow
 from darwaza.study.resilience.component import all_up
 
 ROUTES_MAX = 24

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from darwaza.study.design.exact import Design
+from darwaza.study.design.design import Design
 from darwaza.study.design.program import Program
 from darwaza.study.design.routes import Choice
 from darwaza.study.network import Leg

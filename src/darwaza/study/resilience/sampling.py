@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from darwaza.study.design.exact import Flow
+from darwaza.study.design.design import Flow
 from darwaza.study.design.routes import Route
 
 SAMPLES_MAX = 2_000_000

@@ -22,6 +22,7 @@ SHARES_TOLERANCE = 1e-6
 SCENARIO_BYTES_MAX = 8 * 1024 * 1024
 PRICE = "USD/(Gbit/s)/year"
 TIERS = ("A-grant", "A-blend", "B", "C2", "C3", "none")
+REPAYMENTS = ("level", "sculpted")
 TRANCHE_KINDS = ("grant", "concessional", "ordinary", "commercial", "bond", "equity")
 GROUP_KINDS = ("country", "landing", "mountain", "sea", "basin", "border")
 ROLES = ("hub", "landing", "border", "junction", "exchange")
@@ -124,6 +125,7 @@ class _Loader:
             preparation=tuple(map(self._preparation, root.each("preparation"))),
             limits=root.texts("limits"),
             values=self.notes.values,
+            lines=self.notes.places,
         )
         study.done()
         root.done()
@@ -392,6 +394,7 @@ class _Loader:
                 r.value("fee", "1", high=0.2),
                 r.value("commitment", "1/year", high=0.2),
                 tiers,
+                r.text("repayment", default=REPAYMENTS[0], choices=REPAYMENTS),
             ),
         )
 

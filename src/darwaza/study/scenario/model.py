@@ -322,6 +322,7 @@ class Tranche:
         fee: up-front, share of the tranche.
         commitment: yearly, on what is not yet drawn.
         tiers: lending groups that may take it; empty means all.
+        repayment: ``level`` (equal principal) or ``sculpted`` (in proportion to cash).
     """
 
     id: str
@@ -334,6 +335,7 @@ class Tranche:
     fee: Value
     commitment: Value
     tiers: tuple[str, ...]
+    repayment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +430,7 @@ class Scenario:
         elevation: path of an ESRI ASCII grid in degrees, beside the scenario; "" for none.
         limits: what the model cannot say, in sentences.
         values: every value by its path.
+        lines: 1-based line of every key by its path; of the table where the key itself was left out.
     """
 
     file: str
@@ -463,3 +466,4 @@ class Scenario:
     preparation: tuple[Preparation, ...]
     limits: tuple[str, ...]
     values: dict[str, Value]
+    lines: dict[str, int]

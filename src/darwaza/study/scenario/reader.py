@@ -89,6 +89,8 @@ class Notes:
     lines: dict[str, int]
     problems: list[Problem] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    """Path as people write it (``group.AF.protect``) -> line."""
 
     def line(self, position: str) -> int:
         """The line of ``position`` or of the nearest enclosing key."""
@@ -128,6 +130,8 @@ class Reader:
 
     def _get(self, key: str, *, optional: bool) -> Any:
         self._seen.add(key)
+        path, position = (f"{p}.{key}" if p else key for p in (self.path, self.position))
+        self.notes.places[path] = self.notes.line(position)
         if key not in self.table:
             if not optional:
                 self.problem(key, "is missing")

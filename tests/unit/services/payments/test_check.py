@@ -9,6 +9,7 @@ from tests.unit.services.payments.desk import BANKS, FUNDS, HBL, OPERATOR, UBL, 
 from darwaza.services.payments import message
 from darwaza.services.payments.check import _missing
 from darwaza.services.payments.code import REASONS, PaymentRefusal, reason_of
+from darwaza.services.payments.names import Listed
 from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.codes import STATUS_REASONS
@@ -154,7 +155,7 @@ class TestTravelRule:
 
 
 class TestScreening:
-    LIST = (("Аслам Мухаммед", "UN 1"), ("Aslam, MUHAMMAD", "UN 1"), ("", "nobody"))
+    LIST = (Listed("Аслам Мухаммед", "UN 1"), Listed("Aslam, MUHAMMAD", "UN 1"), Listed("", "nobody"))
 
     @pytest.fixture
     def desk(self):
@@ -170,7 +171,8 @@ class TestScreening:
     def test_a_name_on_the_list_stops_the_payment_before_any_money_is_held(self, desk):
         case_id = desk.order()
         assert desk.pk.state(case_id) == "parked"
-        assert desk.pk.case(case_id)[1].hits == ("Muhammad Aslam: Aslam, MUHAMMAD (UN 1)",)
+        (hit,) = desk.pk.case(case_id)[1].hits
+        assert hit.startswith("«Muhammad Aslam» is like «Aslam, MUHAMMAD» (UN 1), 100 %")
         assert desk.pk.available("position:PK/hbl:PKR") == FUNDS[HBL]
         desk.wait(600)
         assert desk.pk.state(case_id) == "expired"
@@ -216,10 +218,39 @@ class TestScreening:
         desk.carry()
         assert desk.states(case_id) == ("rejected", "refused")
 
-    def test_names_match_whatever_their_order_case_and_marks(self):
-        screen = names_listed([("Ёлкина Анна", "1"), ("محمد اسلم", "2")])
-        assert screen(["анна ЕЛКИНА"]) == ("анна ЕЛКИНА: Ёлкина Анна (1)",)
-        assert screen(["اسلم محمد", "Anna", ""]) == ("اسلم محمد: محمد اسلم (2)",)
+    def test_a_screener_that_answers_later_stops_nobody_else(self):
+        """The payment waits at both gateways until the gateway itself brings what was found."""
+        desk = Desk(lambda names: None)
+        case_id = desk.order()
+        other = desk.order(amount="500.00", fee="0")
+        assert desk.pk.state(case_id) == "screening"
+        assert desk.pk.available("position:PK/hbl:PKR") == FUNDS[HBL]
+        assert "payment.screening" in desk.pk.notices("PK/gateway")
+        vetted = message.Vetted(())
+        assert desk.pk.command(HBL, "vetted", vetted, case_id).code == "not_allowed"
+        assert desk.done(desk.pk.command("PK/gateway", "vetted", vetted, case_id)).state == "sent"
+        assert desk.done(desk.pk.command("PK/gateway", "vetted", message.Vetted(("x",)), other)).state == "parked"
+        desk.carry()
+        assert desk.states(case_id) == ("sent", "checking")
+        desk.done(desk.kz.command("KZ/gateway", "vetted", message.Vetted(("like somebody",)), case_id))
+        assert desk.kz.case(case_id)[1].hits == ("like somebody",)
+        for officer in ("dana", "erlan"):
+            desk.done(self.clear(desk.kz, "KZ/nbk", case_id, officer))
+        desk.done(desk.confirm(case_id))
+        desk.carry()
+        assert desk.states(case_id) == ("settled", "credited")
+        assert desk.pk.case(case_id)[1].document == desk.kz.case(case_id)[1].document == b""
+
+    @pytest.mark.parametrize("vetted", [None, ()])
+    def test_a_screener_that_never_answers_lets_the_payment_end(self, vetted):
+        """At the payer's gateway with the quote, at the payee's as silence."""
+        desk = Desk(lambda names: None)
+        case_id = desk.order()
+        if vetted is not None:
+            desk.done(desk.pk.command("PK/gateway", "vetted", message.Vetted(vetted), case_id))
+        desk.settle_down()
+        assert desk.states(case_id) == (("expired", None) if vetted is None else ("rejected", "refused"))
+        desk.check()
 
 
 class TestCodes:

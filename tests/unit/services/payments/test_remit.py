@@ -10,6 +10,7 @@ from darwaza.engine.intake import Submit
 from darwaza.errors import MalformedError
 from darwaza.services.payments import message
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
+from darwaza.services.payments.names import Listed
 from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.payment import AgreedRate
@@ -67,7 +68,7 @@ class TestRemit:
         assert remit(desk, value).code == "duplicate_payment"
 
     def test_a_payment_that_must_be_looked_at_is_sent_for_a_quote(self):
-        desk = Desk(names_listed([("Muhammad Aslam", "UN 1")]))
+        desk = Desk(names_listed([Listed("Muhammad Aslam", "UN 1")]))
         assert remit(desk, transfer(desk)).code == "needs_quote"
 
 

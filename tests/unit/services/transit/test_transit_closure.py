@@ -4,10 +4,11 @@ import time
 from datetime import timedelta
 
 import msgspec
-from tests.unit.services.transit.world import World, accepted, drive, reference, stamp, start, terms, uid
+from tests.unit.services.transit.world import START, World, accepted, drive, reference, stamp, start, terms, uid
 
-from darwaza.kernel.machine import Decision, restored
-from darwaza.services.transit.closure import Closure, Reopening, crossing_case
+from darwaza.kernel.machine import Decision, Received, restored
+from darwaza.services.transit import clock
+from darwaza.services.transit.closure import EXTENSION_MAX, Closure, Extension, Reopening, crossing_case
 from darwaza.services.transit.diversion import (
     Ways,
     clock_commands,
@@ -17,8 +18,10 @@ from darwaza.services.transit.diversion import (
     resumptions,
     suspensions,
 )
+from darwaza.services.transit.message import Resume, Suspend
 from darwaza.standards.etir.internal import I7
 from darwaza.standards.etir.value import GoodsItem
+from darwaza.standards.etir.wire import encode
 
 TORKHAM = "AF-PK/TORKHAM"
 CASE = crossing_case(TORKHAM)
@@ -96,6 +99,67 @@ def fleet(world, count):
     return [accepted(world, f"m{n}", guarantee=terms(f"JX{n}")) for n in range(count)]
 
 
+def test_more_time_for_all_that_heads_there():
+    """An extension is told to all; deadline and guarantee clock move by it, once, for what was under way."""
+    world = World()
+    (movement,) = fleet(world, 1)
+    drive(world, movement, 0)
+    world.af.do("start", movement, start(world, movement, 1, "AFHRT"))
+    world.run()
+    due = clock.leg_deadline(world.af.movement(movement), world.af.progress(movement), 1)
+    more = Extension(uid("x"), TORKHAM, stamp(world, "PKTOR"), world.now + timedelta(hours=36), "one scanner left")
+    assert world.pk.do("extend", CASE, more, name="crossing").state == "open"
+    assert world.pk.do("extend", CASE, more, name="crossing").messages == ()
+    world.run()
+    for gateway in world.gateways.values():
+        status = gateway.cases["crossing", CASE].data
+        assert status.extensions == (more,)
+        for _ in range(2):
+            for kind, body in clock_commands(gateway.movement(movement), [status], world.now):
+                assert kind == "extend"
+                assert isinstance(gateway.do(kind, movement, body), Decision)
+        data = gateway.movement(movement)
+        assert len(data.suspensions) == 1
+        assert clock.guarantee_until(data) == terms().valid_until + timedelta(hours=36)
+        assert clock.leg_deadline(data, gateway.progress(movement), 1) == due + timedelta(hours=36)
+    world.pass_time(hours=40)
+    (later,) = [accepted(world, "late", guarantee=terms("JX-late"))]
+    assert clock_commands(world.uz.movement(later), [status], world.now) == ()
+
+
+def test_an_extension_has_bounds_and_an_authority():
+    """It may not end before it begins, last for ever, change under its id, or be granted by a member elsewhere."""
+    world = World()
+    good = Extension(uid("x"), TORKHAM, stamp(world, "PKTOR"), world.now + timedelta(days=1), "slow")
+    for until in (good.stamp.at, good.stamp.at + EXTENSION_MAX + timedelta(seconds=1)):
+        refused = world.pk.do("extend", CASE, msgspec.structs.replace(good, until=until), name="crossing")
+        assert (refused.code, refused.pointer) == ("extension_wrong", "/until")
+    elsewhere = msgspec.structs.replace(good, stamp=stamp(world, "UZTER"))
+    assert world.uz.do("extend", CASE, elsewhere, name="crossing").code == "not_authority"
+    world.pk.do("extend", CASE, good, name="crossing")
+    other = msgspec.structs.replace(good, reason="slower")
+    assert world.pk.do("extend", CASE, other, name="crossing").code == "event_conflict"
+    forged = Received("crossing.extended", uid("f"), "UZ/customs", "AF/customs", START, None, None, "", encode(good))
+    assert world.af.give("crossing", CASE, forged).code == "not_authority"
+
+
+def test_no_clock_stood_before_the_movement():
+    """A movement accepted in the tenth day of a closure is held up from its acceptance, not from the closing."""
+    world = World()
+    closed_at = world.now
+    world.pass_time(days=10)
+    (movement,) = fleet(world, 1)
+    world.uz.do("suspend", movement, Suspend(uid("c"), TORKHAM, closed_at))
+    world.pass_time(days=2)
+    world.uz.do("resume", movement, Resume(uid("c"), world.now))
+    assert clock.guarantee_until(world.uz.movement(movement)) == terms().valid_until + timedelta(days=2)
+
+
+def with_declaration(movement, **changed):
+    edition = msgspec.structs.replace(movement.known(), **changed)
+    return msgspec.structs.replace(movement, recorded=msgspec.structs.replace(movement.recorded, declaration=edition))
+
+
 def test_perishables_first_then_the_rest():
     """The list of a closure puts what spoils first at the top and leaves out what has passed."""
     world = World()
@@ -108,7 +172,7 @@ def test_perishables_first_then_the_rest():
         world.run()
     keeps = world.af.movement(stones)
     item = GoodsItem(1, "250100", "Salt", 10, "BG", 1000)
-    plain = msgspec.structs.replace(keeps, declaration=msgspec.structs.replace(keeps.known(), goods=(item,)))
+    plain = with_declaration(keeps, goods=(item,))
     movements = [world.af.movement(grapes), plain, world.af.movement(done), world.af.movement(idle)]
     listed = headed_for(movements, TORKHAM)
     assert listed[0].movement == grapes
@@ -147,7 +211,7 @@ def test_one_movement_catches_up_with_closures():
     legs = list(data.known().legs)
     legs[1] = msgspec.structs.replace(legs[1], exit_office="AFSBK", crossing="AF-PK/CHAMAN")
     legs[2] = msgspec.structs.replace(legs[2], entry_office="PKCMN")
-    elsewhere = msgspec.structs.replace(data, declaration=msgspec.structs.replace(data.known(), legs=tuple(legs)))
+    elsewhere = with_declaration(data, legs=tuple(legs))
     ((kind, command),) = clock_commands(elsewhere, [status], world.now)
     assert (kind, command.until) == ("resume", world.now)
     world.pass_time(hours=5)

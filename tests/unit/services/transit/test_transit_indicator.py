@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
-from tests.unit.services.transit.world import World, accepted, discharge, stamp, start, terminate
+from tests.unit.services.transit.world import START, World, accepted, discharge, stamp, start, terminate
 
 from darwaza.services.transit.codes import ACTIVITIES
-from darwaza.services.transit.indicator import border_times, speed
+from darwaza.services.transit.indicator import BorderTime, Spread, border_times, speed, summarise
 from darwaza.services.transit.message import Activity
 
 HOUR = 3600
+TORKHAM = "AF-PK/TORKHAM"
 
 
 def spend(world, movement, where, activity, hours):
@@ -80,3 +81,22 @@ def test_a_crossing_one_side_has_not_recorded_is_left_out():
     world.uz.do("terminate", movement, terminate(world, movement, 0, "UZTAS", "UZTER"))
     world.uz.do("discharge", movement, discharge(world, movement, 0, "UZTAS"))
     assert border_times(world.uz.movement(movement), world.uz.progress(movement)) == ()
+
+
+def test_many_crossings_are_spread_out():
+    """Crossings are told apart by direction; each figure has its count, and an unknown gap is not a gap of nothing."""
+    at = START
+
+    def one(total_h, gap_h, leaves="AF", enters="PK"):
+        return BorderTime(
+            TORKHAM, leaves, enters, at, at, at, at, exit_s=3600, gap_s=None if gap_h is None else gap_h * 3600,
+            entry_s=7200, total_s=total_h * 3600, activities_s={"customs": total_h * 60},
+        )  # fmt: skip
+
+    out, back = summarise([one(hours, 1) for hours in range(10, 0, -1)] + [one(7, None, "PK", "AF")])
+    assert (out.exit_member, out.entry_member, back.exit_member) == ("AF", "PK", "PK")
+    assert out.total_s == Spread(10, 19_800, 5 * 3600, 9 * 3600, 10 * 3600)
+    assert out.gap_s == Spread(10, 3600, 3600, 3600, 3600)
+    assert out.activities_s == {"customs": 330}
+    assert (back.gap_s, back.total_s.count, back.total_s.p90) == (None, 1, 7 * 3600)
+    assert summarise([]) == ()

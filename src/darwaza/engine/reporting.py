@@ -1,0 +1,114 @@
+"""What origins hear of their messages: who handed them on, that they arrived, or that somebody gave them up.
+
+Owed reports are gathered in memory for a moment and go together, with proofs made from each tile once. A report that is
+lost with a crash is not missed: an origin that hears nothing sends its message again, and is told again.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from darwaza.kernel import report
+from darwaza.kernel.note import format_note, parse
+from darwaza.kernel.relay import Passage
+from darwaza.kernel.report import ITEMS_MAX, Item, Outcome
+from darwaza.kernel.tile import Prover
+from darwaza.kernel.trail import Hop
+
+if TYPE_CHECKING:
+    from darwaza.engine.engine import Engine
+    from darwaza.engine.unit import Unit
+
+REPORT_BYTES: Final = 400_000
+"""Bytes of hops one report aims not to exceed; sealed and in an envelope it still is a body."""
+
+
+class Owed(msgspec.Struct):
+    """One line of a report to come.
+
+    Attributes:
+        leaf: leaf hash of the message's own header.
+        way_back: members from here to the origin.
+        outcome: see ``report.Item``.
+        code: why it was given up, or "".
+        detail: the same for people.
+        hops: of the links after the first that it came by.
+        log_id: own log in which it was handed on; 0 when it was not.
+        header: of the own message that hands it on.
+        index: place of that in the log; -1 before it has one.
+    """
+
+    leaf: bytes
+    way_back: tuple[str, ...]
+    outcome: Outcome
+    code: str
+    detail: str
+    hops: tuple[Hop, ...]
+    log_id: int = 0
+    header: bytes = b""
+    index: int = -1
+
+    @classmethod
+    def of(cls, passage: Passage, last: Hop, outcome: Outcome, code: str = "", detail: str = "") -> "Owed":
+        """What is owed to the origin of a routed message.
+
+        Args:
+            passage: the message as it stands here.
+            last: proof of the link it came by.
+            outcome: see ``report.Item``.
+            code: see there.
+            detail: see there.
+        """
+        hops = (*passage.hops, last)[1:]
+        way_back = passage.path[passage.stage :: -1]
+        return cls(passage.leaf, way_back, outcome, code[:64], detail[:500], hops)
+
+
+def author_lines(note: bytes, origin: str) -> bytes:
+    """A log's checkpoint with its author's lines only."""
+    full = parse(note)
+    lines = tuple(line for line in full.signatures if line.name == origin)
+    return format_note(msgspec.structs.replace(full, signatures=lines)) if len(lines) != len(full.signatures) else note
+
+
+def send(engine: "Engine", unit: "Unit") -> list[Owed]:
+    """Send what is owed, as far as it can be proven now.
+
+    Returns:
+        What was sent.
+    """
+    by_way: dict[tuple[str, ...], list[Item]] = {}
+    provers: dict[int, tuple[Prover, bytes]] = {}
+    sent = []
+    for owed in engine.site.owed:
+        if owed.log_id:
+            log = engine.logs[owed.log_id]
+            if not 0 <= owed.index < log.row.exposed_size:
+                continue
+            if owed.log_id not in provers:
+                prover = Prover(log.row.size, partial(engine.store.tile, owed.log_id))
+                provers[owed.log_id] = prover, author_lines(log.row.checkpoint, log.row.origin)
+            prover, note = provers[owed.log_id]
+            own = Hop(owed.header, owed.index, b"".join(prover.inclusion(owed.index)), note)
+            hops = (*owed.hops, own)
+        else:
+            hops = owed.hops
+        by_way.setdefault(owed.way_back, []).append(Item(owed.leaf, owed.outcome, owed.code, owed.detail, hops))
+        sent.append(owed)
+    for way_back, items in by_way.items():
+        _send_to(unit, way_back, items)
+    return sent
+
+
+def _send_to(unit: "Unit", way_back: tuple[str, ...], items: list[Item]) -> None:
+    part: list[Item] = []
+    held = 0
+    for item in items:
+        size = sum(len(hop.header) + len(hop.hashes) + len(hop.checkpoint) + 32 for hop in item.hops) + 200
+        if part and (held + size > REPORT_BYTES or len(part) == ITEMS_MAX):
+            unit.tracking.report(way_back, report.encode(tuple(part)))
+            part, held = [], 0
+        part.append(item)
+        held += size
+    unit.tracking.report(way_back, report.encode(tuple(part)))

@@ -1,0 +1,371 @@
+"""The origin's side of routing, inside one batch: departs messages, follows them, sends them again over another path.
+
+A message for a member that is no neighbour departs sealed, with its path in the header. A message for a neighbour
+always takes its place in the log of that link; when that link is not the best way now, a sealed copy departs over
+another path besides (a *detour*). So the log of a link stays the whole record of what its ends said to one another, and
+the copy that comes second does nothing.
+
+What one case sends to one member keeps its order: it follows the path of what is still under way, and when that path
+breaks, what is under way is sent over the next path first.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage
+from darwaza.errors import DarwazaError
+from darwaza.kernel import instant
+from darwaza.kernel.machine import Draft, Refusal
+from darwaza.kernel.merkle import leaf_hash
+from darwaza.kernel.message import (
+    GATEWAY_PARTY,
+    Header,
+    body_digest,
+    decode_header,
+    encode_header,
+    member_of,
+    message_key,
+)
+from darwaza.kernel.report import Item, Report, check
+from darwaza.kernel.seal import Binding
+from darwaza.kernel.trail import ROUTE_KINDS
+from darwaza.ports.store import CaseRow, LeafRow, Store
+
+if TYPE_CHECKING:
+    from darwaza.engine.site import Site
+    from darwaza.engine.unit import Unit
+
+LINK_KINDS = "link."
+UNSEEN_BYTES_MAX = 64 * 1_048_576
+"""Bodies looked at when the messages waiting for a neighbour take another way."""
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """A message that comes back to its sender: nobody carries it."""
+
+    header: Header
+    code: str
+    detail: str
+
+
+class Tracking:
+    """See the module.
+
+    Attributes:
+        changed: voyages as this batch leaves them; None for one that has ended.
+        returned: messages that come back in this batch and have not been given to their service.
+        detoured: by own log, the size up to which waiting messages have been sent another way.
+    """
+
+    def __init__(self, site: "Site", store: Store, unit: "Unit") -> None:
+        self.changed: dict[str, Voyage | None] = {}
+        self.returned: list[Returned] = []
+        self.detoured: dict[int, int] = {}
+        self._site = site
+        self._store = store
+        self._unit = unit
+        self._newest: dict[tuple[str, str], str] = {}
+
+    # --- before anything is sent ---
+
+    def refusal(self, draft: Draft) -> Refusal | None:
+        """Say why a draft cannot be sent, or None."""
+        found = self._choice(draft)
+        return found if isinstance(found, Refusal) else None
+
+    def _choice(self, draft: Draft) -> tuple[str, ...] | Refusal:
+        return self._site.routing.choose(
+            member_of(draft.destination),
+            draft.kind.partition(".")[0],
+            len(draft.body),
+            sender=draft.path_policy,
+            waits=draft.waits,
+        )
+
+    # --- departing ---
+
+    def depart(self, draft: Draft, header: Header) -> None:
+        """Send a drafted message, whose header lacks only what its path decides, the best way there is.
+
+        The draft has been found sendable in this batch.
+        """
+        member = member_of(draft.destination)
+        path = self._path(draft, header.case_id, member)
+        neighbour = member in self._site.lanes
+        if (len(path) == 2 and neighbour) or (neighbour and self._may_go_straight(draft, member)):  # noqa: PLR2004
+            bulk = draft.bulk or len(draft.body) > ORDINARY_BODY_BYTES_MAX
+            log_id = self._site.lane(member, bulk=bulk)
+            self._unit.queue(log_id, encode_header(header), draft.body, message_key(header), header.case_id)
+            key = ""
+        else:
+            key = message_key(header)
+        if len(path) > 2:  # noqa: PLR2004
+            self._begin(header, draft.body, path, key, policy=draft.path_policy, bulk=draft.bulk)
+        elif draft.path_policy:
+            self._follow(header, encode_header(header), draft.path_policy)  # another way must obey it too
+
+    def _path(self, draft: Draft, case_id: str, member: str) -> tuple[str, ...]:
+        """The path of what the case has under way to that member, else the best."""
+        found = self._choice(draft)
+        path = (self._site.member, member) if isinstance(found, Refusal) else found
+        before = self._before(case_id, member)
+        if before is not None:
+            if self._site.routing.is_open(before.path):
+                return before.path
+            self.move(only=(case_id, member))
+            after = self._before(case_id, member)
+            return path if after is None or not self._site.routing.is_open(after.path) else after.path
+        if len(path) > 2 and member in self._site.lanes:  # noqa: PLR2004
+            self.detour(member)
+        return path
+
+    def _before(self, case_id: str, member: str) -> Voyage | None:
+        own = self._newest.get((case_id, member))
+        voyage = None if own is None else self.changed.get(own)
+        return voyage or self._site.fleet.before(case_id, member)
+
+    def _may_go_straight(self, draft: Draft, member: str) -> bool:
+        """Whether only the state of the direct link speaks for another way."""
+        name = draft.kind.partition(".")[0]
+        return self._site.routing.may_wait(member, name, len(draft.body), draft.path_policy)
+
+    def _begin(self, header: Header, body: bytes, path: tuple[str, ...], key: str, *, policy: str, bulk: bool) -> None:
+        raw, sealed = self._sealed(header, body, path)
+        self._queue(path, raw, sealed, key, header.case_id, bulk=bulk)
+        self._follow(header, raw, policy)
+
+    def _follow(self, header: Header, raw: bytes, policy: str) -> None:
+        name = header.kind.partition(".")[0]
+        voyage = Voyage(
+            header.case_id, header.destination, self._unit.now_text, header.expires_at, name, policy, (raw,)
+        )
+        self._newest[header.case_id, member_of(header.destination)] = header.id
+        self._write(header.id, voyage, UNDER_WAY)
+
+    def _sealed(self, header: Header, body: bytes, path: tuple[str, ...]) -> tuple[bytes, bytes]:
+        sealed = self._site.seal_key(member_of(header.destination)).seal(body, Binding.of(header))
+        return self._with_path(header, sealed, path), sealed
+
+    def _with_path(self, header: Header, sealed: bytes, path: tuple[str, ...]) -> bytes:
+        changes = {"body_bytes": len(sealed), "body_digest": body_digest(sealed), "path": path}
+        return encode_header(msgspec.structs.replace(header, blind=self._unit.random_hex(), **changes))
+
+    def _queue(self, path: tuple[str, ...], raw: bytes, body: bytes, key: str, case_id: str, *, bulk: bool) -> None:
+        log_id = self._site.lane(path[1], bulk=bulk or len(body) > ORDINARY_BODY_BYTES_MAX)
+        self._unit.queue(log_id, raw, body, key, case_id)
+
+    def report(self, way_back: tuple[str, ...], body: bytes) -> None:
+        """Send a report to the end of a way back, or over another path when that is broken."""
+        routing, unit = self._site.routing, self._unit
+        if not routing.is_open(way_back):
+            found = routing.choose(way_back[-1], ROUTE, len(body))
+            way_back = way_back if isinstance(found, Refusal) else found
+        if way_back[1] not in self._site.lanes:
+            return  # the origin will ask again by sending again
+        header = unit.header_of_report(f"{way_back[-1]}/{GATEWAY_PARTY}")
+        raw, sealed = self._sealed(header, body, way_back)
+        self._queue(way_back, raw, sealed, message_key(header), header.case_id, bulk=False)
+
+    # --- following ---
+
+    def _voyage(self, message_id: str) -> Voyage | None:
+        if message_id in self.changed:
+            return self.changed[message_id]
+        return self._site.fleet.voyages.get(message_id)
+
+    def reported(self, reporter: str, report_key: str, report: Report) -> None:
+        """Take in what a member of a path tells; what does not hold is noted and changes nothing."""
+        for number, item in enumerate(report.items):
+            message_id = self._site.fleet.by_leaf(item.leaf)
+            voyage = None if message_id is None else self._voyage(message_id)
+            if message_id is None or voyage is None:
+                continue
+            raw = next(header for header in voyage.tries if leaf_hash(header) == item.leaf)
+            try:
+                proven = check(item, raw, reporter, self._site.hop_logs)
+            except DarwazaError as fault:
+                self._unit.faults.append(f"{reporter} reports {item.outcome} wrongly: {fault.code}: {fault.detail}")
+                continue
+            self._hear(message_id, voyage, raw, item, reporter, proven, (report_key, number))
+
+    def _hear(
+        self, message_id: str, voyage: Voyage, raw: bytes, item: Item, reporter: str, proven: tuple[str, ...],
+        report: tuple[str, int],
+    ) -> None:  # fmt: skip
+        replace = msgspec.structs.replace
+        if item.outcome == DELIVERED:
+            self._write(message_id, replace(voyage, report=report), DELIVERED)
+        elif item.outcome == "relayed":
+            stage = len(proven) - 2
+            if raw == voyage.tries[-1] and stage > voyage.passed:
+                self._write(message_id, replace(voyage, passed=stage, report=report), UNDER_WAY)
+        else:
+            voyage = replace(voyage, refusals=voyage.refusals + 1, code=item.code, detail=item.detail, report=report)
+            path = decode_header(raw).path or ()
+            stage = path.index(reporter)
+            if reporter == path[-1]:
+                self._end(message_id, voyage, item.code)
+                return
+            if item.code.startswith("link_"):
+                self._site.routing.suspect(reporter, path[stage + 1])
+            elif item.code != EXPIRED:
+                voyage = replace(voyage, avoid=tuple(dict.fromkeys((*voyage.avoid, reporter))))
+            self._try_again(message_id, voyage)
+
+    def wake(self, message_id: str) -> None:
+        """Nothing was heard of a message for as long as we wait: send it again, elsewhere if that is possible."""
+        voyage = self._voyage(message_id)
+        if voyage is None:
+            return
+        row = self._first(message_id)
+        log = self._unit.log(row.log_id)
+        header = decode_header(row.header)
+        if header.path is None and row.leaf_index < log.row.cosigned_size:
+            self._write(message_id, voyage, DELIVERED)  # the neighbour has signed for it after all
+            return
+        path, passed = voyage.path, voyage.passed
+        if self._site.routing.is_open(path):
+            silent = min(passed + 1, len(path) - 2)
+            self._site.routing.suspect(path[silent], path[silent + 1])
+        self._try_again(message_id, voyage, always=True)
+
+    def _first(self, message_id: str) -> LeafRow:
+        row = self._store.leaf(f"{self._site.member} {message_id}")
+        if row is None:
+            raise LookupError(f"the voyage {message_id} has no message")
+        return row
+
+    def _is_over(self, voyage: Voyage) -> bool:
+        return voyage.expires_at is not None and voyage.expires_at <= self._unit.now_text
+
+    def _try_again(self, message_id: str, voyage: Voyage, *, always: bool = False) -> None:
+        """Send a message over the best path there is now.
+
+        Args:
+            message_id: whose.
+            voyage: as it is now.
+            always: also over the path it went last.
+        """
+        if self._is_over(voyage):
+            self._end(message_id, voyage, EXPIRED)
+            return
+        row = self._first(message_id)
+        header = decode_header(row.header)
+        found = self._site.routing.choose(
+            member_of(voyage.destination),
+            voyage.message_class,
+            header.body_bytes if header.path is None else 0,
+            sender=voyage.policy,
+            avoid=voyage.avoid,
+        )
+        if isinstance(found, Refusal):
+            self._end(message_id, voyage, found.code)
+            return
+        if len(found) == 2 or (found == voyage.path and not always) or found[1] not in self._site.lanes:  # noqa: PLR2004
+            self._write(message_id, voyage, UNDER_WAY)  # it waits in the log it stands in, or there is no other way yet
+            return
+        if header.path is None:
+            raw, body = self._sealed(header, row.body, found)
+        else:
+            raw, body = self._with_path(header, row.body, found), row.body
+        self._queue(found, raw, body, "", header.case_id, bulk=False)
+        tries = (*voyage.tries, raw)[-TRIES_MAX:]
+        self._write(message_id, msgspec.structs.replace(voyage, tries=tries, passed=0), UNDER_WAY)
+
+    def _end(self, message_id: str, voyage: Voyage, code: str) -> None:
+        """Nobody carries it on. When every copy is accounted for it returns to its sender; else its fate is unknown."""
+        header = decode_header(self._first(message_id).header)
+        if voyage.refusals < len(voyage.tries) or header.path is None:
+            if self._is_over(voyage):
+                self._write(message_id, msgspec.structs.replace(voyage, code=EXPIRED), EXPIRED)
+            else:
+                self._write(message_id, voyage, UNDER_WAY)
+            return
+        detail = voyage.detail or f"no path to {voyage.destination} is left"
+        self._write(message_id, msgspec.structs.replace(voyage, code=code, detail=detail), UNDELIVERABLE)
+        self.returned.append(Returned(header, code, detail))
+
+    # --- moving ---
+
+    def move(self, *, only: tuple[str, str] | None = None) -> int:
+        """Send what is under way over broken links another way, in the order it was sent.
+
+        Args:
+            only: case and member; all when None.
+
+        Returns:
+            How many messages moved.
+        """
+        routing = self._site.routing
+        moved = 0
+        for message_id, voyage in self._in_order(only):
+            ahead = voyage.links_ahead
+            if all(routing.is_open(ends) for ends in ahead):
+                continue
+            tries = len(voyage.tries)
+            self._try_again(message_id, voyage)
+            after = self.changed.get(message_id)
+            moved += after is not None and len(after.tries) > tries
+        return moved
+
+    def _in_order(self, only: tuple[str, str] | None) -> Iterable[tuple[str, Voyage]]:
+        fleet = self._site.fleet
+        for message_id in list(fleet.voyages if only is None else fleet.of_case(*only)):
+            voyage = self._voyage(message_id)
+            if voyage is not None:
+                yield message_id, voyage
+
+    def reroute(self) -> int:
+        """Send everything that depends on broken links another way; returns how many messages moved."""
+        site = self._site
+        dark = [peer for peer in site.lanes if not site.routing.is_open((site.member, peer))]
+        return sum(self.detour(peer) for peer in dark) + self.move()
+
+    def detour(self, neighbour: str) -> int:
+        """Send what waits in the logs to a neighbour over another path; once for each message.
+
+        Returns:
+            How many messages took another way.
+        """
+        count = 0
+        found = self._site.routing.choose(neighbour, "", 0)
+        if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
+            return 0
+        for log_id in dict.fromkeys(self._site.lanes.get(neighbour, ())):
+            row = self._unit.log(log_id).row
+            known = self.detoured.get(log_id, self._site.detoured.get(log_id, 0))
+            start = max(row.cosigned_size, known)
+            self.detoured[log_id] = row.size
+            for raw, body in self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX):
+                header = decode_header(raw)
+                mine = member_of(header.origin) == self._site.member and header.path is None
+                if mine and not header.kind.startswith((ROUTE_KINDS, LINK_KINDS)) and not self._voyage(header.id):
+                    count += self._detour_one(header, body)
+        return count
+
+    def _detour_one(self, header: Header, body: bytes) -> bool:
+        name = header.kind.partition(".")[0]
+        found = self._site.routing.choose(member_of(header.destination), name, len(body))
+        if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004
+            return False
+        self._begin(header, body, found, "", policy="", bulk=False)
+        return True
+
+    # --- keeping ---
+
+    def _write(self, message_id: str, voyage: Voyage, state: str) -> None:
+        under_way = state == UNDER_WAY
+        self.changed[message_id] = voyage if under_way else None
+        remind_at = self._remind_at(voyage) if under_way else None
+        self._unit.changes.cases[message_id] = CaseRow(
+            message_id, ROUTE, state, self._site.encode(voyage), None, voyage.opened_at, self._unit.now_text, remind_at
+        )
+
+    def _remind_at(self, voyage: Voyage) -> str:
+        at: datetime = self._unit.now + voyage.patience
+        text = instant.to_text(at)
+        return text if voyage.expires_at is None else min(text, max(voyage.expires_at, self._unit.now_text))

@@ -1,0 +1,263 @@
+"""Payments for the payee's bank: the credits that wait for its word, and its word, one by one or many in a request.
+
+A bank hears of a credit in three ways, whichever it likes: it asks (here), it listens (``/v1/events``), or it is called
+(a webhook). Whatever it misses it finds here for as long as the answer may come.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from darwaza import config
+from darwaza.entry.api.document import preferred_wait_s
+from darwaza.entry.api.endpoint import Call, Endpoint
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, submit
+from darwaza.entry.view.payment import Money, money
+from darwaza.errors import DarwazaError, MalformedError
+from darwaza.kernel import instant
+from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
+from darwaza.kernel.message import UuidText, decode_header
+from darwaza.ports.store import CaseRow
+from darwaza.services.payments import message as payments
+from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE, read_order
+from darwaza.services.payments.record import Payment
+
+ASKED: Final = "asked"
+TAKEN: Final = frozenset({"accepted", "credited"})
+"""States after the bank has accepted."""
+
+
+class Credit(msgspec.Struct, omit_defaults=True):
+    """A payment that waits for the word of the payee's bank.
+
+    Attributes:
+        id: of the case.
+        uetr: of the payment.
+        end_to_end: the payer's reference.
+        payer_bank: address.
+        credit: what the payee gets.
+        urgent: the payer's gateway still decides after the bank's word.
+        answer_by: until then the bank may answer.
+        document: the pacs.008, when it was asked for.
+    """
+
+    id: str
+    uetr: str
+    end_to_end: str
+    payer_bank: str
+    credit: Money
+    urgent: bool
+    answer_by: str
+    document: str = ""
+
+
+class Word(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """The bank's word on one credit: without a reason it accepts.
+
+    Attributes:
+        id: of the case.
+        reason: ExternalStatusReason1Code why it does not.
+        detail: one sentence.
+    """
+
+    id: UuidText
+    reason: payments.ReasonText | None = None
+    detail: Annotated[str, Meta(max_length=105)] = ""
+
+
+class Words(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Many words at once, and how many credits to get in return.
+
+    Attributes:
+        words: answered one by one, in order.
+        limit: credits wanted, those that wait longest first.
+        documents: with their pacs.008.
+    """
+
+    words: Annotated[tuple[Word, ...], Meta(max_length=config.BULK_ITEMS_MAX)] = ()
+    limit: Annotated[int, Meta(ge=0, le=config.BULK_ITEMS_MAX)] = 0
+    documents: bool = False
+
+
+class Counter(msgspec.Struct, omit_defaults=True):
+    """What became of each word, and credits that wait."""
+
+    answers: list[Ordered]
+    credits: list[Credit]
+
+
+class CreditQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which credits, those that wait longest first.
+
+    Attributes:
+        limit: at most so many.
+        documents: with their pacs.008.
+    """
+
+    limit: Annotated[int, Meta(ge=1, le=config.BULK_ITEMS_MAX)] = 50
+    documents: bool = False
+
+
+async def pull(call: Call) -> list[Credit]:
+    """Credits that wait for the caller's word; ``Prefer: wait=20`` waits for one."""
+    query: CreditQuery = call.query
+    return await _waiting(call, query.limit, documents=query.documents)
+
+
+async def answer_many(call: Call) -> Counter:
+    """Answer many credits and get the next ones, in one request."""
+    body: Words = call.body
+    server, answers = call.server, []
+    waiting = [server.loop.submit(command(call, *_said(word), word.id, key="")) for word in body.words]
+    for word, future in zip(body.words, waiting, strict=True):
+        answer = _repeated(call, word.id, word.reason, ordered(await future))
+        if isinstance(answer, Ordered):
+            server.till.answered(call.party.address, word.id)
+            answers.append(answer)
+        else:
+            answers.append(Ordered(id=word.id, code=answer.code, detail=answer.detail))
+    found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
+    return Counter(answers, found)
+
+
+def _said(word: Word) -> tuple[str, Any]:
+    if word.reason is None:
+        return "confirm", payments.Confirm()
+    return "reject", payments.Reject(word.reason, word.detail)
+
+
+async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
+    server, bank = call.server, call.party.address
+    left_s, clock = preferred_wait_s(call), server.gateway.clock
+    until_s = clock.monotonic_s() + left_s
+    while True:
+        found = _credits(call, server.till.credits(bank), limit, documents=documents)
+        left_s = until_s - clock.monotonic_s()
+        if found or left_s <= 0 or not await server.changed(left_s):
+            return found
+
+
+def _credits(call: Call, ids: list[str], limit: int, *, documents: bool) -> list[Credit]:
+    server, found = call.server, []
+    for start in range(0, len(ids), config.BULK_ITEMS_MAX):
+        part = ids[start : start + config.BULK_ITEMS_MAX]
+        rows = server.store.cases(part)
+        for case_id in part:
+            row = rows.get(case_id)
+            if row is None or row.state != ASKED:
+                server.till.answered(call.party.address, case_id)
+            else:
+                found.append(_credit(call, row, documents=documents))
+                if len(found) == limit:
+                    return found
+    return found
+
+
+def _credit(call: Call, row: CaseRow, *, documents: bool) -> Credit:
+    gateway = call.server.gateway
+    payment: Payment = gateway.engine.site.decode_case(row).data
+    asset = gateway.directory.currencies[gateway.config.member]
+    minor = 0 if payment.chosen is None else payment.chosen.exchange.credit_minor
+    return Credit(
+        id=row.id,
+        uetr=payment.uetr,
+        end_to_end=payment.end_to_end,
+        payer_bank=payment.payer_bank,
+        credit=money(minor, asset),
+        urgent=payment.urgent,
+        answer_by="" if payment.answer_by is None else instant.to_text(payment.answer_by),
+        document=order_document(call, row.id).decode() if documents else "",
+    )
+
+
+def order_document(call: Call, case_id: str) -> bytes:
+    """The pacs.008 of a payment, as its payer's bank gave it.
+
+    Raises:
+        MalformedError: ``not_found``: it was not ordered yet.
+    """
+    for log_id, index, raw in call.server.store.case_leaves(case_id):
+        if decode_header(raw).kind == ORDER:
+            return read_order(call.server.store.body(log_id, index) or b"")[1]
+    raise MalformedError("the payment was not ordered yet", code="not_found")
+
+
+async def document(call: Call) -> Response:
+    """The pacs.008, byte for byte."""
+    row = own_case(call, call.request.path_params["id"])
+    return Response(order_document(call, row.id), media_type=XML_MEDIA_TYPE)
+
+
+async def confirm(call: Call) -> Ordered | DarwazaError | Refusal:
+    """Accept a credit."""
+    case_id = call.request.path_params["id"]
+    return _repeated(call, case_id, None, await submit(call, "confirm", payments.Confirm(), case_id))
+
+
+async def reject(call: Call) -> Ordered | DarwazaError | Refusal:
+    """Refuse a credit."""
+    case_id, body = call.request.path_params["id"], call.body
+    return _repeated(call, case_id, body.reason, await submit(call, "reject", body, case_id))
+
+
+def _repeated(
+    call: Call, case_id: str, reason: str | None, answer: Ordered | DarwazaError | Refusal
+) -> Ordered | DarwazaError | Refusal:
+    """A bank that did not hear whether its word was taken says it again: the same word is answered as before."""
+    if not isinstance(answer, Refusal) or answer.code != NOT_IN_TABLE:
+        return answer
+    row = own_case(call, case_id)
+    payment: Payment = call.server.gateway.engine.site.decode_case(row).data
+    same = row.state in TAKEN if reason is None else row.state == "refused" and payment.reason == reason
+    return Ordered(row.id, row.state, payment.uetr, repeated=True) if same else answer
+
+
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint(
+        method="GET",
+        path="/v1/payments/credits",
+        handler=pull,
+        summary="Credits that wait for your word",
+        tag=TAG,
+        query=CreditQuery,
+        answer=list[Credit],
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/payments/credits",
+        handler=answer_many,
+        summary=f"Answer up to {config.BULK_ITEMS_MAX} credits and get the next ones in one request",
+        tag=TAG,
+        body=Words,
+        body_bytes_max=config.BULK_ITEMS_MAX * 300,
+        answer=Counter,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments/{id}/document",
+        handler=document,
+        summary="The payment's pacs.008, byte for byte",
+        tag=TAG,
+        media_type=XML_MEDIA_TYPE,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/payments/{id}/confirm",
+        handler=confirm,
+        summary="Accept a credit",
+        tag=TAG,
+        answer=Ordered,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/payments/{id}/reject",
+        handler=reject,
+        summary="Refuse a credit, with a reason of ISO 20022",
+        tag=TAG,
+        body=payments.Reject,
+        answer=Ordered,
+    ),
+)

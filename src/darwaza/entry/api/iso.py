@@ -1,0 +1,99 @@
+"""Answers in ISO 20022 to callers that speak it: pacs.002 for what can be named, admi.002 for what cannot be read."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+
+from darwaza.entry.api.endpoint import Call
+from darwaza.entry.api.problem import status_of
+from darwaza.entry.view.payment import STATUS
+from darwaza.errors import DarwazaError, MessageError
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.wire import CODE_HEADER
+from darwaza.services.payments.code import reason_of
+from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.status import REJECTED, STATUS_MESSAGE
+from darwaza.standards.iso20022.message import read, write
+from darwaza.standards.iso20022.pacs002 import StatusHeader, StatusReport, TransactionStatus
+from darwaza.standards.iso20022.pacs008 import CreditTransfer
+from darwaza.standards.iso20022.party import Coded
+from darwaza.standards.iso20022.payment import OriginalMessage, Reason
+from darwaza.standards.iso20022.rejection import reject
+
+DETAIL_CHARS_MAX = 105
+
+
+def wants_xml(call: Call) -> bool:
+    """Whether the caller asks for ISO 20022 instead of JSON."""
+    return call.header("accept").partition(",")[0].partition(";")[0].strip() in {XML_MEDIA_TYPE, "text/xml"}
+
+
+def unreadable(call: Call, data: bytes, fault: MessageError) -> Response:
+    """Answer a message that cannot be read: admi.002."""
+    body = write(reject(data, fault, at=call.server.gateway.clock.now().replace(microsecond=0)))
+    return Response(body, status_of(fault).value, {CODE_HEADER: fault.code}, XML_MEDIA_TYPE)
+
+
+def answer_order(call: Call, document: bytes, answer: Any) -> Response:
+    """Answer one pacs.008.
+
+    Args:
+        call: the request.
+        document: as read.
+        answer: ``payment.Ordered``, an error or a refusal.
+    """
+    try:
+        transfer = read(document)
+    except MessageError as fault:
+        return unreadable(call, document, fault)
+    if not isinstance(transfer, CreditTransfer):
+        wrong = MessageError(f"{transfer.message} is no order", code="message_unsuitable")
+        return unreadable(call, document, wrong)
+    body = _report(call, transfer, [answer] * len(transfer.transactions))
+    if isinstance(answer, DarwazaError | Refusal):
+        return Response(body, status_of(answer).value, {CODE_HEADER: answer.code}, XML_MEDIA_TYPE)
+    return Response(body, HTTPStatus.CREATED.value, media_type=XML_MEDIA_TYPE)
+
+
+def answer_bulk(call: Call, document: bytes, answers: Sequence[Any]) -> Response:
+    """Answer a pacs.008 of many payments, each for itself, in one pacs.002."""
+    transfer = read(document)
+    if not isinstance(transfer, CreditTransfer):
+        return unreadable(call, document, MessageError("it is no order", code="message_unsuitable"))
+    return Response(_report(call, transfer, answers), media_type=XML_MEDIA_TYPE)
+
+
+def _report(call: Call, transfer: CreditTransfer, answers: Sequence[Any]) -> bytes:
+    gateway = call.server.gateway
+    original = OriginalMessage(message_id=transfer.header.message_id, message_name=transfer.message)
+    report = StatusReport(
+        message=STATUS_MESSAGE,
+        header=StatusHeader(
+            message_id=gateway.entropy.random(16).hex(), created_at=gateway.clock.now().replace(microsecond=0)
+        ),
+        transactions=tuple(
+            TransactionStatus(
+                original=original,
+                end_to_end=transaction.id.end_to_end,
+                transaction=transaction.id.transaction,
+                uetr=transaction.id.uetr,
+                status=_status(answer),
+                reasons=_reasons(answer),
+            )
+            for transaction, answer in zip(transfer.transactions, answers, strict=True)
+        ),
+    )
+    return write(report)
+
+
+def _status(answer: Any) -> str:
+    return REJECTED if answer.code else STATUS.get(answer.state, "PDNG")
+
+
+def _reasons(answer: Any) -> tuple[Reason, ...]:
+    if not answer.code:
+        return ()
+    text = "".join(sign for sign in f"{answer.code}: {answer.detail}" if sign.isprintable())[:DETAIL_CHARS_MAX]
+    return (Reason(reason=Coded(code=reason_of(answer.code)), texts=(text,)),)

@@ -1,0 +1,408 @@
+"""Payments for the payer's bank: quotes, orders as ISO 20022 documents, one or many, and what becomes of them.
+
+A pacs.008 goes in as it is. What comes back is JSON, or, for a caller that accepts ``application/xml``, ISO 20022 too:
+pacs.002 with the status or the reason, admi.002 for what cannot be read. The stable code stands in a header either way.
+"""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from darwaza import config
+from darwaza.engine.intake import Accepted, Outcome, Submit
+from darwaza.entry.api.document import idempotency_key, preferred_wait_s
+from darwaza.entry.api.endpoint import Call, Endpoint
+from darwaza.entry.api.iso import answer_bulk, answer_order, wants_xml
+from darwaza.entry.api.transit import asked_digest
+from darwaza.entry.view.payment import PaymentView, view_payment
+from darwaza.errors import DarwazaError, MalformedError, MessageError
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.message import MemberText, UuidText
+from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
+from darwaza.services.payments import message as payments
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
+from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.market import market_id
+from darwaza.services.payments.record import Fixed, Payment
+from darwaza.services.payments.source import COMPLIANCE_ROLE
+from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
+from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
+from darwaza.standards.iso20022.message import read
+from darwaza.standards.iso20022.pacs008 import CreditTransfer
+
+SERVICE: Final = "payments"
+TAG: Final = "payments"
+OPEN_ENDS: Final = frozenset({"sent", "unknown"})
+"""States of a payment whose end the payer's bank waits for."""
+BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
+_UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
+_OLDER = OLDER.encode()
+_HEAD_BYTES = 1_024
+
+
+class QuoteBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a bank wants to know the price of.
+
+    Attributes:
+        payee_bank: address or BIC of the payee's institution.
+        amount: decimal, in the currency of the fixed side.
+        fixed: ``source``: the payer is debited it; ``destination``: the payee is credited it.
+        fee: decimal: what the asking bank takes from its payer, in the source currency.
+        take_best: accept the best offer at once.
+    """
+
+    payee_bank: Annotated[str, Meta(min_length=3, max_length=72)]
+    amount: payments.AmountText
+    fixed: Fixed = "source"
+    fee: payments.AmountText = "0"
+    take_best: bool = False
+
+
+class Ordered(msgspec.Struct, omit_defaults=True):
+    """A payment, or a command on one, was taken.
+
+    Attributes:
+        id: of the case.
+        state: of the case now.
+        uetr: of the payment.
+        code: why it was refused, in a bulk.
+        detail: one sentence for it.
+        message_ids: of the messages it sent.
+        repeated: this is the stored answer to a request that came before.
+    """
+
+    id: str = ""
+    state: str = ""
+    uetr: str = ""
+    code: str = ""
+    detail: str = ""
+    message_ids: tuple[str, ...] = ()
+    repeated: bool = False
+
+
+class OrderQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Where an order belongs; a gateway that is not told reads it in the document, which costs it a little.
+
+    Attributes:
+        quote: id of the accepted quote.
+        to: member of the payee's bank, for a payment at a rate of the moment.
+    """
+
+    quote: UuidText | None = None
+    to: MemberText | None = None
+
+
+class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which payments, newest first.
+
+    Attributes:
+        uetr: only this one.
+        state: only in this state.
+        page: the ``next`` of the former page.
+        limit: items of a page.
+    """
+
+    uetr: UuidText | None = None
+    state: Annotated[str, Meta(max_length=32)] | None = None
+    page: Annotated[str, Meta(max_length=128)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=config.PAGE_ITEMS_MAX)] = 50
+
+
+class PaymentPage(msgspec.Struct, omit_defaults=True):
+    """Payments and how to ask for the next page; no ``next`` on the last."""
+
+    payments: list[PaymentView]
+    next: str | None = None
+
+
+# --- cases ---
+
+
+def command(
+    call: Call, kind: str, body: Any, case_id: str | None, *, key: str | None = None, opens: bool = False
+) -> Submit:
+    """Make a command of the calling party; without a key of its own that of the request counts."""
+    key = idempotency_key(call) if key is None else key
+    digest = asked_digest(SERVICE, kind, case_id or "", body) if key else b""
+    return Submit(call.party.address, call.party.roles, SERVICE, kind, key, digest, body, case_id, opens)
+
+
+def ordered(outcome: Outcome, uetr: str = "") -> Ordered | DarwazaError | Refusal:
+    """Word the outcome of a command."""
+    if not isinstance(outcome, Accepted):
+        refused: DarwazaError | Refusal = outcome
+        return refused
+    return Ordered(outcome.case_id, outcome.state, uetr, message_ids=outcome.message_ids, repeated=outcome.repeated)
+
+
+async def submit(
+    call: Call, kind: str, body: Any, case_id: str | None, *, opens: bool = False
+) -> Ordered | DarwazaError | Refusal:
+    """Give the engine a command of the calling party."""
+    return ordered(await call.server.submit(command(call, kind, body, case_id, opens=opens)))
+
+
+def own_case(call: Call, case_id: str, kind: type[msgspec.Struct] = Payment) -> CaseRow:
+    """A case that the caller may see and that holds a ``kind``.
+
+    Raises:
+        MalformedError: ``not_found``, whether it does not exist or is somebody else's.
+    """
+    server = call.server
+    row = server.store.cases([case_id]).get(case_id)
+    seen = row is not None and server.store.concerns(PartyRow(call.party.address, row.opened_at, row.id))
+    if row is None or row.service != SERVICE or not seen:
+        raise MalformedError("there is no such case of payments", code="not_found")
+    if not isinstance(server.gateway.engine.site.decode_case(row).data, kind):
+        raise MalformedError("there is no such case of payments", code="not_found")
+    return row
+
+
+def by_uetr(call: Call, uetr: str) -> str:
+    """Id of the case of a payment.
+
+    Raises:
+        MalformedError: ``not_found``.
+    """
+    found = call.server.store.transfers([uetr])
+    if not found or found[0].case_id is None:
+        raise MalformedError("there is no payment with this UETR", code="not_found")
+    return found[0].case_id
+
+
+def view(call: Call, row: CaseRow, *, full: bool = True) -> PaymentView:
+    """Describe a payment as the caller may see it."""
+    gateway = call.server.gateway
+    compliance = COMPLIANCE_ROLE in call.party.roles
+    return view_payment(gateway.engine, row, gateway.directory.currencies, full=full, compliance=compliance)
+
+
+# --- quotes ---
+
+
+async def quote(call: Call) -> PaymentView | DarwazaError | Refusal:
+    """Ask all FX providers what a payment costs."""
+    body: QuoteBody = call.body
+    directory, member = call.server.gateway.directory, call.server.gateway.config.member
+    bank = directory.participant(body.payee_bank, "psp") or directory.bank(body.payee_bank)
+    if bank is None:
+        return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, f"{body.payee_bank} is no bank of this corridor", "/payee_bank")
+    market = market_id(member, bank.member)
+    asked = payments.Ask(market, bank.address, body.amount, body.fixed, body.fee, body.take_best)
+    outcome = await call.server.submit(command(call, "quote", asked, None))
+    if not isinstance(outcome, Accepted):
+        refused: DarwazaError | Refusal = outcome
+        return refused
+    return view(call, call.server.store.cases([outcome.case_id])[outcome.case_id])
+
+
+async def choose(call: Call) -> Ordered | DarwazaError | Refusal:
+    """Take one offer: its provider's funds are reserved for as long as the quote holds."""
+    return await submit(call, "accept-quote", call.body, call.request.path_params["id"])
+
+
+async def cancel(call: Call) -> Ordered | DarwazaError | Refusal:
+    """Let a quote go that is not used."""
+    return await submit(call, "cancel-quote", payments.Cancel(), call.request.path_params["id"])
+
+
+# --- orders ---
+
+
+async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
+    """Take one pacs.008; ``Prefer: wait=20`` waits for the payment's end."""
+    document: bytes = call.body
+    try:
+        document = newest(document)
+        outcome: Outcome = await call.server.submit(_order_command(call, document, call.query), len(document))
+    except MessageError as fault:
+        outcome = fault
+    answer = ordered(outcome, _uetr(document))
+    wait_s = preferred_wait_s(call)
+    if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
+        answer.state = await _end_of(call, answer.id, wait_s)
+    if not wants_xml(call):
+        return answer
+    return answer_order(call, document, answer)
+
+
+async def _end_of(call: Call, case_id: str, wait_s: float) -> str:
+    """The state a payment is in when it has ended or the caller has waited long enough."""
+    store = call.server.store
+    # Between the commit of the order and here no other batch has run, unless this is a repetition: then look first.
+    state = store.cases([case_id])[case_id].state
+    if state in OPEN_ENDS:
+        await call.server.till.ended(call.party.address, case_id, wait_s)
+        state = store.cases([case_id])[case_id].state
+    return state
+
+
+def newest(document: bytes) -> bytes:
+    """A pacs.008 in the version that travels between countries.
+
+    Raises:
+        MalformedError, TooLargeError: one of the older version cannot be read.
+    """
+    return convert(document, NEWER) if _OLDER in document[:_HEAD_BYTES] else document
+
+
+def _uetr(document: bytes) -> str:
+    found = _UETR.search(document)
+    return "" if found is None else found[1].decode("ascii")
+
+
+def _order_command(call: Call, document: bytes, query: OrderQuery) -> Submit:
+    """The command a pacs.008 is: under a quote, or at a rate of the moment.
+
+    A payment's UETR is its idempotency key: the same document again gets the same answer.
+    """
+    if query.quote is None and query.to is None:
+        query = _place(call, document)
+    key = idempotency_key(call) or _uetr(document)
+    if query.quote is not None:
+        return command(call, "pay", payments.Pay(document), query.quote, key=key)
+    market = market_id(call.server.gateway.config.member, query.to or "")
+    return command(call, "remit", payments.Remit(market, document), None, key=key)
+
+
+def _place(call: Call, document: bytes) -> OrderQuery:
+    """Read in a document where it belongs.
+
+    Raises:
+        MalformedError, TooLargeError: it cannot be read.
+    """
+    transfer = read(document)
+    if not isinstance(transfer, CreditTransfer):
+        raise MalformedError(f"{transfer.message} is no order", code="message_unsuitable", pointer="/")
+    transaction = transfer.transactions[0]
+    rate = transaction.agreed_rate
+    if rate is not None and rate.quote_id is not None:
+        return OrderQuery(quote=f"{rate.quote_id[:14]}7{rate.quote_id[15:]}")
+    bank = call.server.gateway.directory.bank(transaction.creditor_agent.bic)
+    return OrderQuery(to="" if bank is None else bank.member)
+
+
+async def order_many(call: Call) -> list[Ordered] | Response | DarwazaError:
+    """Take one pacs.008 with many payments; each is answered for itself, and one that is wrong stops no other."""
+    try:
+        parts = split(newest(call.body))
+    except MessageError as fault:
+        return answer_order(call, call.body, fault) if wants_xml(call) else fault
+    waiting = []
+    for _, document in parts:
+        given = _order_command(call, document, call.query)
+        waiting.append(call.server.loop.submit(given, len(document)))
+    answers = []
+    for (uetr, _), future in zip(parts, waiting, strict=True):
+        answer = ordered(await future, uetr)
+        if not isinstance(answer, Ordered):
+            answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail)
+        answers.append(answer)
+    return answer_bulk(call, call.body, answers) if wants_xml(call) else answers
+
+
+# --- reading ---
+
+
+async def show(call: Call) -> PaymentView:
+    """A quote or payment as this gateway has it."""
+    return view(call, own_case(call, call.request.path_params["id"]))
+
+
+async def find(call: Call) -> PaymentPage:
+    """Quotes and payments of the caller."""
+    query: ListQuery = call.query
+    if query.uetr is not None:
+        return PaymentPage([view(call, own_case(call, by_uetr(call, query.uetr)))])
+    after = None
+    if query.page is not None:
+        opened_at, _, case_id = query.page.partition("~")
+        after = (opened_at, case_id)
+    wanted = CaseFilter(
+        party=call.party.address,
+        service=SERVICE,
+        states=() if query.state is None else (query.state,),
+        after=after,
+        items_max=query.limit + 1,
+    )
+    rows = call.server.store.find_cases(wanted)
+    page, engine = rows[: query.limit], call.server.gateway.engine
+    held = [row for row in page if isinstance(engine.site.decode_case(row).data, Payment)]
+    following = f"{page[-1].opened_at}~{page[-1].id}" if len(rows) > query.limit else None
+    return PaymentPage([view(call, row, full=False) for row in held], following)
+
+
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint(
+        method="POST",
+        path="/v1/payments/quotes",
+        handler=quote,
+        summary="Ask all FX providers what a payment costs in all",
+        tag=TAG,
+        body=QuoteBody,
+        answer=PaymentView,
+        status=HTTPStatus.CREATED.value,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/payments/quotes/{id}/accept",
+        handler=choose,
+        summary="Take an offer; the provider's funds are reserved until the quote lapses",
+        tag=TAG,
+        body=payments.Choose,
+        answer=Ordered,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/payments/quotes/{id}/cancel",
+        handler=cancel,
+        summary="Let a quote go that is not used",
+        tag=TAG,
+        answer=Ordered,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/payments",
+        handler=order,
+        summary="Order a payment: a pacs.008.001.13 or .08 with one transaction",
+        tag=TAG,
+        query=OrderQuery,
+        body=bytes,
+        body_bytes_max=DOCUMENT_BYTES_MAX,
+        answer=Ordered,
+        status=HTTPStatus.CREATED.value,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/payments/bulk",
+        handler=order_many,
+        summary=f"Order up to {BULK_TRANSACTIONS_MAX} payments in one pacs.008; each is answered for itself",
+        tag=TAG,
+        query=OrderQuery,
+        body=bytes,
+        body_bytes_max=BULK_BYTES_MAX,
+        answer=list[Ordered],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments",
+        handler=find,
+        summary="Your quotes and payments, newest first, or one by its UETR",
+        tag=TAG,
+        query=ListQuery,
+        answer=PaymentPage,
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments/{id}",
+        handler=show,
+        summary="A quote or payment: amounts, cost, status, messages",
+        tag=TAG,
+        answer=PaymentView,
+    ),
+)

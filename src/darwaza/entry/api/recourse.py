@@ -1,0 +1,92 @@
+"""What follows a payment, and what stops one: recalls, returns, screening, evidence."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from darwaza import config
+from darwaza.engine.export import collect
+from darwaza.entry.api.endpoint import Call, Endpoint, Handler
+from darwaza.entry.api.payment import SERVICE, TAG, Ordered, own_case, submit, view
+from darwaza.entry.view.payment import PaymentView
+from darwaza.errors import DarwazaError, MalformedError
+from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.message import decode_header, message_key
+from darwaza.ports.store import CaseFilter
+from darwaza.services.payments import message as payments
+from darwaza.services.payments.message import ORDER
+from darwaza.services.payments.source import COMPLIANCE_ROLE
+
+STOPPED: Final = ("parked", "screened")
+"""States of a payment that waits for compliance, at the payer's and at the payee's gateway."""
+
+
+async def held(call: Call) -> list[PaymentView]:
+    """Payments that screening has stopped, newest first."""
+    wanted = CaseFilter(party=call.party.address, service=SERVICE, states=STOPPED, items_max=config.PAGE_ITEMS_MAX)
+    return [view(call, row, full=False) for row in call.server.store.find_cases(wanted)]
+
+
+async def evidence(call: Call) -> Response:
+    """The order, every answer to it and both countries' signatures, in one file that anyone can check offline."""
+    row = own_case(call, call.request.path_params["id"])
+    for _, _, raw in call.server.store.case_leaves(row.id):
+        header = decode_header(raw)
+        if header.kind == ORDER:
+            found = collect(call.server.gateway.engine, message_key(header))
+            return Response(found, media_type=EVIDENCE_MEDIA_TYPE)
+    raise MalformedError("the payment was not ordered yet", code="not_found")
+
+
+def _command(kind: str, body: Any, summary: str, *, role: str = "party") -> Endpoint:
+    """The endpoint of a command on a payment."""
+    return Endpoint(
+        method="POST",
+        path=f"/v1/payments/{{id}}/{kind}",
+        handler=_handler(kind),
+        summary=summary,
+        tag=TAG,
+        role=role,
+        body=body,
+        answer=Ordered,
+    )
+
+
+def _handler(kind: str) -> Handler:
+    async def handler(call: Call) -> Ordered | DarwazaError | Refusal:
+        body: msgspec.Struct = call.body
+        return await submit(call, kind, body, call.request.path_params["id"])
+
+    handler.__name__ = kind.replace("-", "_")
+    return handler
+
+
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint(
+        method="GET",
+        path="/v1/payments/held",
+        handler=held,
+        summary="Payments that screening has stopped, with what it found",
+        tag=TAG,
+        role=COMPLIANCE_ROLE,
+        answer=list[PaymentView],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments/{id}/evidence",
+        handler=evidence,
+        summary="The order, its answers and both countries' signatures in one file that anyone can check offline",
+        tag=TAG,
+        media_type=EVIDENCE_MEDIA_TYPE,
+    ),
+    _command("recall", payments.AskBack, "Ask for a payment back (camt.056)"),
+    _command("refuse-recall", payments.KeepIt, "Keep a payment that was recalled (camt.029)"),
+    _command("return", payments.GiveBack, "Give a credited payment back (pacs.004)"),
+    _command(
+        "release", payments.Clear, "A finding is no match; a second officer's word lets it go on", role=COMPLIANCE_ROLE
+    ),
+    _command("block", payments.Block, "A finding is a match: the payment ends", role=COMPLIANCE_ROLE),
+)

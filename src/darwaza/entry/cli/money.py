@@ -1,0 +1,286 @@
+"""darwaza payments, for FX providers, settlement operators and compliance: rates, money, screening, reports."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from darwaza.adapters.system.clock import SystemClock
+from darwaza.entry.cli.output import console, show, show_file
+from darwaza.entry.cli.payment import Desk, amount, as_party, each, payments, percent, print_done, print_payment
+
+__all__ = ["payments"]
+
+# --- rates ---
+
+
+@payments.command(epilog="Example: darwaza payments markets --gateway pk --as sbp")
+@as_party
+def markets(*, as_json: bool, **options: Any) -> None:
+    """List markets: one for each currency that can be bought here."""
+    with Desk(options) as desk:
+        found = desk.markets()
+
+    def human() -> None:
+        for one in found:
+            pair = f"{one['source_currency']} → {one['destination_currency']}"
+            console.print(
+                f"{one['destination']}  {pair}  mid {one.get('mid', '-')}  {one.get('providers', 0)} provider(s)"
+            )
+            for provider, board in one.get("boards", {}).items():
+                console.print(f"   {provider:20} {board['rate']} until {board['valid_until']}")
+
+    show(found, as_json=as_json, human=human)
+
+
+@payments.command(
+    name="open-market", epilog="Example: darwaza payments open-market KZ --mid 1.80 --gateway pk --as sbp"
+)
+@click.argument("destination")
+@click.option("--mid", help="Mid rate: destination units per source unit.")
+@as_party
+def open_market(destination: str, mid: str | None, *, as_json: bool, **options: Any) -> None:
+    """Open the market to the member DESTINATION (settlement operators)."""
+    with Desk(options) as desk:
+        done = desk.open_market(destination, mid)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+@payments.command(name="set-mid", epilog="Example: darwaza payments set-mid KZ 1.81 --gateway pk --as sbp")
+@click.argument("destination")
+@click.argument("mid")
+@as_party
+def set_mid(destination: str, mid: str, *, as_json: bool, **options: Any) -> None:
+    """Say the MID rate that margins are measured against (settlement operators)."""
+    with Desk(options) as desk:
+        done = desk.set_mid(destination, mid)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+@payments.command(
+    name="post-rate", epilog="Example: darwaza payments post-rate KZ 1.75 --hours 8 --gateway pk --as caravan-fx"
+)
+@click.argument("destination")
+@click.argument("rate")
+@click.option("--hours", default=8, show_default=True, help="How long it holds.")
+@click.option("--tier", "tiers", multiple=True, metavar="AMOUNT:PPM", help="Improvement from an amount on; repeatable.")
+@click.option("--for", "improvements", multiple=True, metavar="BANK:PPM", help="Improvement for a bank; repeatable.")
+@as_party
+def post_rate(
+    destination: str,
+    rate: str,
+    hours: int,
+    tiers: tuple[str, ...],
+    improvements: tuple[str, ...],
+    *,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Replace what the FX provider offers to the member DESTINATION."""
+    until = SystemClock().now() + timedelta(hours=hours)
+    steps = [{"from_amount": name, "improvement_ppm": ppm} for name, ppm in map(_pair, tiers)]
+    with Desk(options) as desk:
+        done = desk.post_rate(destination, rate, until, tiers=steps, improvements=dict(map(_pair, improvements)))
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+def _pair(text: str) -> tuple[str, int]:
+    name, _, number = text.rpartition(":")
+    if not name or not number.lstrip("-").isdigit():
+        raise click.BadParameter(f"{text!r} is not like 1000000.00:2000")
+    return name, int(number)
+
+
+@payments.command(
+    name="withdraw-rate", epilog="Example: darwaza payments withdraw-rate KZ --gateway pk --as caravan-fx"
+)
+@click.argument("destination")
+@as_party
+def withdraw_rate(destination: str, *, as_json: bool, **options: Any) -> None:
+    """Take the FX provider's rates down; accepted quotes stand."""
+    with Desk(options) as desk:
+        done = desk.withdraw_rate(destination)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+# --- money ---
+
+
+@payments.command(epilog="Example: darwaza payments allocate PK 50000000.00 --gateway kz --as caravan-fx")
+@click.argument("to")
+@click.argument("amount_text", metavar="AMOUNT")
+@as_party
+def allocate(to: str, amount_text: str, *, as_json: bool, **options: Any) -> None:
+    """Let the gateway of the member TO spend AMOUNT of the FX provider's money."""
+    with Desk(options) as desk:
+        done = desk.allocate(to, amount_text)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+@payments.command(
+    name="release-funds", epilog="Example: darwaza payments release-funds KZ 5.00 --gateway pk --as caravan-fx"
+)
+@click.argument("to")
+@click.argument("amount_text", metavar="AMOUNT")
+@as_party
+def release_funds(to: str, amount_text: str, *, as_json: bool, **options: Any) -> None:
+    """Give AMOUNT back to the FX provider's home, the member TO."""
+    with Desk(options) as desk:
+        done = desk.release_funds(to, amount_text)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+_reference = click.option("--reference", required=True, help="The settlement agent's; the same again changes nothing.")
+
+
+@payments.command(
+    epilog="Example: darwaza payments deposit PK/indus-bank 9000000.00 --reference A1 --gateway pk --as sbp"
+)
+@click.argument("participant")
+@click.argument("amount_text", metavar="AMOUNT")
+@_reference
+@as_party
+def deposit(participant: str, amount_text: str, reference: str, *, as_json: bool, **options: Any) -> None:
+    """Book AMOUNT that PARTICIPANT has paid in (settlement operators)."""
+    with Desk(options) as desk:
+        done = desk.deposit(participant, amount_text, reference)
+    show(done, as_json=as_json, human=lambda: console.print(f"{done['account']}  {amount(done['available'])}"))
+
+
+@payments.command(epilog="Example: darwaza payments withdraw PK/indus-bank 5.00 --reference A2 --gateway pk --as sbp")
+@click.argument("participant")
+@click.argument("amount_text", metavar="AMOUNT")
+@_reference
+@as_party
+def withdraw(participant: str, amount_text: str, reference: str, *, as_json: bool, **options: Any) -> None:
+    """Book AMOUNT that PARTICIPANT takes out (settlement operators)."""
+    with Desk(options) as desk:
+        done = desk.withdraw(participant, amount_text, reference)
+    show(done, as_json=as_json, human=lambda: console.print(f"{done['account']}  {amount(done['available'])}"))
+
+
+# --- compliance ---
+
+
+@payments.command(epilog="Example: darwaza payments held --gateway pk --as sbp")
+@as_party
+def held(*, as_json: bool, **options: Any) -> None:
+    """List payments that screening has stopped, with what it found."""
+    with Desk(options) as desk:
+        found = desk.held()
+    show(found, as_json=as_json, human=lambda: each(print_payment, found))
+
+
+_officer = click.option("--officer", required=True, help="Who decides, within the party.")
+
+
+@payments.command(epilog="Example: darwaza payments release 0190… --officer a.khan --gateway pk --as sbp")
+@click.argument("payment")
+@_officer
+@as_party
+def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
+    """What screening found on PAYMENT is no match; a second officer's word lets it go on."""
+    with Desk(options) as desk:
+        done = desk.release(payment, officer)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+@payments.command(epilog="Example: darwaza payments block 0190… --officer a.khan --gateway pk --as sbp")
+@click.argument("payment")
+@_officer
+@as_party
+def block(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
+    """What screening found on PAYMENT is a match: it ends."""
+    with Desk(options) as desk:
+        done = desk.block(payment, officer)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+# --- reports ---
+
+
+@payments.command(epilog="Example: darwaza payments accounts --gateway pk --as indus-bank")
+@as_party
+def accounts(*, as_json: bool, **options: Any) -> None:
+    """List the party's accounts and balances."""
+    with Desk(options) as desk:
+        found = desk.accounts()
+
+    def human() -> None:
+        for one in found:
+            console.print(f"{one['id']:40} {amount(one['posted']):>24} booked, {amount(one['available'])} available")
+
+    show(found, as_json=as_json, human=human)
+
+
+@payments.command(epilog="Example: darwaza payments statement position:PK/indus-bank:PKR --gateway pk --as indus-bank")
+@click.argument("account")
+@click.option("--after", default=0, help="Only entries after this sequence.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write camt.053 to this file.")
+@click.option("--number", default=1, show_default=True, help="Of the statement in camt.053.")
+@as_party
+def statement(account: str, after: int, output: Path | None, number: int, *, as_json: bool, **options: Any) -> None:
+    """Print the statement of ACCOUNT, or write it as camt.053."""
+    with Desk(options) as desk:
+        if output is not None:
+            output.write_bytes(desk.statement_document(account, after=after, number=number))
+            show_file(output, as_json=as_json)
+            return
+        found = desk.statement(account, after=after)
+    show(found, as_json=as_json, human=lambda: print_statement(found))
+
+
+def print_statement(found: dict[str, Any]) -> None:
+    """Print a statement for people: what was booked, not what was only held."""
+    console.print(f"   {found['account']['id']}")
+    console.print(f"   {'opening balance':48} {amount(found['opening']):>24}")
+    for line in found["lines"]:
+        if line["amount"].strip("-0."):
+            money = {"amount": line["amount"], "currency": found["opening"]["currency"]}
+            text = f"{line['at']}  {line.get('reference', '')}"
+            console.print(f"   {text:48} {amount(money):>24}")
+    console.print(f"   {'closing balance':48} {amount(found['closing']):>24}")
+
+
+@payments.command(epilog="Example: darwaza payments positions --gateway pk --as sbp")
+@click.option("--cycle", type=int, help="Number of the settlement cycle; the last ended one if not given.")
+@click.option("--settle", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the pacs.009 here.")
+@as_party
+def positions(cycle: int | None, folder: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Print net positions of a settlement cycle, and write the instructions that settle them."""
+    with Desk(options) as desk:
+        found = desk.positions(cycle) if folder is None else desk.settlements(cycle)
+
+    def human() -> None:
+        console.print(f"cycle {found['cycle']}, {found['since']} to {found['until']}: {found['payments']} payments")
+        for one in found["bilateral"]:
+            console.print(f"   {one['debtor']} owes {one['creditor']} {amount(one['net'])}")
+
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in found["bilateral"]:
+            name = f"{found['cycle']}-{one['debtor']}-{one['creditor']}-{one['net']['currency']}.pacs009.xml"
+            (folder / name).write_text(one["instruction"], "utf-8")
+    show(found, as_json=as_json, human=human)
+
+
+@payments.command(epilog="Example: darwaza payments indicators --gateway pk --as sbp")
+@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="The last day if not given.")
+@click.option("--before", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]))
+@as_party
+def indicators(since: datetime | None, before: datetime | None, *, as_json: bool, **options: Any) -> None:
+    """Print time, cost and failures of every corridor, as the G20 targets define them."""
+    with Desk(options) as desk:
+        found = desk.indicators(since, before)
+
+    def human() -> None:
+        for one in found:
+            figures = one["figures"]
+            ends = f"{figures['credited']} of {figures['ordered']} credited, median {figures['median_ms']} ms"
+            cost = f"cost {percent(figures['mean_cost_ppm'])}"
+            failed = ", ".join(f"{reason} {count}" for reason, count in figures["failed"].items()) or "none"
+            target = "meets the G20 targets" if one["meets_targets"] else "[red]misses the G20 targets[/]"
+            console.print(f"{figures['source']} → {figures['destination']}  {ends}, {cost}, failed {failed}; {target}")
+
+    show(found, as_json=as_json, human=human)

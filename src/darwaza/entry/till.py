@@ -1,0 +1,98 @@
+"""What waits at the payments counter: credits that a bank has to confirm, and banks that wait for a payment's end.
+
+Nothing here is lost with the process: it is read from the notices that commit with the payments. A bank that never
+asks costs nothing; one that asks is followed notice by notice, so that asking costs what is new and not what there is.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from darwaza.kernel import instant
+from darwaza.ports.store import CaseFilter, Store
+
+NOTICES_READ = 1_000
+CREDITS_FOUND_MAX = 100_000
+LOOK_BACK = timedelta(minutes=5)
+"""Credits asked for longer ago are past every time to answer."""
+
+ASKED = "payment.asked"
+_ANSWERED = frozenset({"payment.credited", "payment.refused"})
+_ENDED = frozenset({"payment.settled", "payment.rejected"})
+
+
+class Till:
+    """See the module."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        """Prepare.
+
+        Args:
+            store: what is committed.
+            now: tells the time.
+        """
+        self._store = store
+        self._now = now
+        self._seen: dict[str, int] = {}
+        self._asked: dict[str, dict[str, None]] = {}
+        self._waiting: dict[str, dict[str, list[asyncio.Future[None]]]] = {}
+
+    def credits(self, bank: str) -> list[str]:
+        """Ids of payments that may wait for this bank's word, oldest first."""
+        if bank not in self._asked:
+            self._start(bank)
+        self._follow(bank)
+        return list(self._asked[bank])
+
+    def answered(self, bank: str, case_id: str) -> None:
+        """Strike a payment off: it does not wait for the bank any more."""
+        self._asked.get(bank, {}).pop(case_id, None)
+
+    async def ended(self, bank: str, case_id: str, timeout_s: float) -> bool:
+        """Wait for the end of a payment of this bank; False when it took too long.
+
+        The caller looks at the case before and after: an end that came before is not seen here.
+        """
+        self._seen.setdefault(bank, self._store.notice_sequence())
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(bank, {})
+        waiting.setdefault(case_id, []).append(future)
+        try:
+            await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            waiting.pop(case_id, None)
+        return True
+
+    def committed(self) -> None:
+        """Look who need not wait any more, after a commit."""
+        for bank, waiting in self._waiting.items():
+            if waiting:
+                self._follow(bank)
+
+    def _start(self, bank: str) -> None:
+        self._asked[bank] = {}
+        since = instant.to_text(self._now() - LOOK_BACK)
+        wanted = CaseFilter(
+            party=bank, service="payments", states=("asked",), opened_from=since, items_max=CREDITS_FOUND_MAX
+        )
+        for row in reversed(self._store.find_cases(wanted)):
+            self._asked[bank][row.id] = None
+        self._seen.setdefault(bank, self._store.notice_sequence())
+
+    def _follow(self, bank: str) -> None:
+        asked, waiting = self._asked.get(bank), self._waiting.get(bank, {})
+        while notices := self._store.notices(bank, self._seen[bank], NOTICES_READ):
+            self._seen[bank] = notices[-1].sequence
+            for notice in notices:
+                if notice.kind in _ENDED:
+                    for future in waiting.get(notice.case_id, ()):
+                        if not future.done():
+                            future.set_result(None)
+                elif asked is not None and notice.kind == ASKED:
+                    asked[notice.case_id] = None
+                elif asked is not None and notice.kind in _ANSWERED:
+                    asked.pop(notice.case_id, None)
+            if len(notices) < NOTICES_READ:
+                return

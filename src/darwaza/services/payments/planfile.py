@@ -1,0 +1,165 @@
+"""Reads a corridor's payments plan from TOML: who takes part and on what terms, amounts as people write them.
+
+::
+
+    [currencies]
+    PK = "PKR/2"
+    KZ = "KZT/2"
+
+    [[participants]]
+    address = "PK/hbl"
+    role = "psp"                      # psp, fxp or operator
+    name = "Habib Bank"
+    bic = "HABBPKKA"
+    limit = "50000000.00"             # most it may send in one payment
+    low = "1000000.00"                # below this its owner is told
+    floor = "-1000.00"                # how far its position may fall; 0 without it
+    fee = { fixed = "100.00", share_ppm = 500, least = "0.00", most = "5000.00" }
+
+    [[corridors]]
+    source = "PK"
+    destination = "KZ"
+    limit = "20000000.00"
+    identify_from = "280000.00"       # FATF Recommendation 16: about USD 1,000
+    purposes = ["SUPP", "GDDS", "FAMI"]
+    answer_s = 20
+
+Every amount is in the currency of its participant's member, of a corridor in that of its source.
+"""
+
+from typing import Any
+
+import msgspec
+
+from darwaza.errors import MalformedError, OperatorError
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.message import AddressText, MemberText, member_of
+from darwaza.ledger.asset import Asset, asset_from_text
+from darwaza.ledger.exchange import Fee
+from darwaza.ledger.money import to_minor
+from darwaza.services.payments.plan import Corridor, Directory, Participant, ParticipantRole, Plan
+from darwaza.standards.iso20022.identifier import check_bic
+
+NO_PLAN = Plan(currencies={}, participants=(), corridors=())
+"""The plan of a gateway that takes no part in payments: every payment is refused."""
+
+
+class FeeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See ``ledger.exchange.Fee``; amounts are decimals."""
+
+    fixed: str = "0"
+    share_ppm: int = 0
+    least: str = "0"
+    most: str | None = None
+
+
+class ParticipantEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See ``plan.Participant``; amounts are decimals."""
+
+    address: AddressText
+    role: ParticipantRole
+    name: str
+    bic: str | None = None
+    limit: str | None = None
+    floor: str = "0"
+    low: str | None = None
+    fee: FeeEntry = FeeEntry()
+
+
+class CorridorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See ``plan.Corridor``; amounts are decimals."""
+
+    source: MemberText
+    destination: MemberText
+    limit: str
+    identify_from: str
+    purposes: frozenset[str] = frozenset()
+    answer_s: int = 20
+    grace_s: int = 5
+    quote_s: int = 600
+
+
+class PlanEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file."""
+
+    currencies: dict[MemberText, str]
+    participants: tuple[ParticipantEntry, ...] = ()
+    corridors: tuple[CorridorEntry, ...] = ()
+
+
+def load_plan(values: Any) -> Plan:
+    """Build a plan from the parsed file.
+
+    Raises:
+        OperatorError: ``plan_wrong``; the sentence says what and where.
+    """
+    try:
+        entry = msgspec.convert(values, PlanEntry)
+        currencies = {member: asset_from_text(text) for member, text in entry.currencies.items()}
+        plan = Plan(
+            currencies=currencies,
+            participants=tuple(_participant(one, currencies) for one in entry.participants),
+            corridors=tuple(_corridor(one, currencies) for one in entry.corridors),
+        )
+        Directory(plan)
+    except (msgspec.ValidationError, MalformedError, ValueError) as fault:
+        raise _wrong(str(fault)) from fault
+    return plan
+
+
+def _participant(entry: ParticipantEntry, currencies: dict[str, Asset]) -> Participant:
+    asset = _asset(member_of(entry.address), currencies)
+    if entry.bic is not None:
+        check_bic(entry.bic)
+    if entry.role == "psp" and entry.bic is None:
+        raise ValueError(f"{entry.address} is a psp and needs a bic")
+    floor = -_minor(entry.floor.removeprefix("-"), asset) if entry.floor.startswith("-") else _minor(entry.floor, asset)
+    return Participant(
+        address=entry.address,
+        role=entry.role,
+        name=entry.name,
+        bic=entry.bic,
+        limit_minor=None if entry.limit is None else _minor(entry.limit, asset),
+        floor_minor=floor,
+        low_minor=None if entry.low is None else _minor(entry.low, asset),
+        fee=Fee(
+            fixed_minor=_minor(entry.fee.fixed, asset),
+            share_ppm=entry.fee.share_ppm,
+            least_minor=_minor(entry.fee.least, asset),
+            most_minor=None if entry.fee.most is None else _minor(entry.fee.most, asset),
+        ),
+    )
+
+
+def _corridor(entry: CorridorEntry, currencies: dict[str, Asset]) -> Corridor:
+    asset = _asset(entry.source, currencies)
+    _asset(entry.destination, currencies)
+    if entry.source == entry.destination or min(entry.answer_s, entry.grace_s, entry.quote_s) < 1:
+        raise ValueError(f"the corridor {entry.source}-{entry.destination} leads nowhere or has no time")
+    return Corridor(
+        source=entry.source,
+        destination=entry.destination,
+        limit_minor=_minor(entry.limit, asset),
+        identify_from_minor=_minor(entry.identify_from, asset),
+        purposes=entry.purposes,
+        answer_s=entry.answer_s,
+        grace_s=entry.grace_s,
+        quote_s=entry.quote_s,
+    )
+
+
+def _asset(member: str, currencies: dict[str, Asset]) -> Asset:
+    if member not in currencies:
+        raise ValueError(f"{member} has no currency")
+    return currencies[member]
+
+
+def _minor(text: str, asset: Asset) -> int:
+    amount = to_minor(text, asset)
+    if isinstance(amount, Refusal):
+        raise ValueError(f"{text!r}: {amount.detail}")  # noqa: TRY004 - the refusal is the value that is wrong
+    return amount
+
+
+def _wrong(detail: str) -> OperatorError:
+    return OperatorError(f"the payments plan cannot be used: {detail}", code="plan_wrong")

@@ -1,0 +1,226 @@
+"""Payments over HTTP: what banks, FX providers and operators get, and what they do not."""
+
+import pytest
+
+from darwaza.entry import remittance
+from darwaza.standards.iso20022.conversion import OLDER, convert
+from darwaza.standards.iso20022.message import read
+
+from .payment_corridor import ALATAU, INDUS, SBP, XML, PaymentCorridor
+
+
+@pytest.fixture(scope="module")
+def corridor(tmp_path_factory):
+    made = PaymentCorridor(tmp_path_factory.mktemp("corridor"))
+    yield made
+    made.close()
+
+
+def test_a_quote_shows_what_is_debited_credited_and_what_it_costs_in_all(corridor):
+    """Decimal strings, every fee, the margin against the mid rate; the best offer first."""
+    quote = corridor.quote(take_best=False)
+    best, other = quote["offers"]
+    assert (best["provider"], other["provider"]) == ("PK/caravan-fx", "PK/steppe-fx")
+    assert best["debit"] == {"amount": "100100.00", "currency": "PKR"}
+    assert best["destination"] == {"amount": "175000.00", "currency": "KZT"}
+    assert best["credit"] == {"amount": "174900.00", "currency": "KZT"}
+    # 100 at home, 100 tenge abroad at 1.75, and 2,777.78 for the rate that is 1.75 and not 1.80.
+    assert best["cost"] == {
+        "fees": {"amount": "157.15", "currency": "PKR"},
+        "margin": {"amount": "2777.77", "currency": "PKR"},
+        "total": {"amount": "2934.92", "currency": "PKR"},
+        "total_ppm": 29320,
+    }
+    assert best["margin_ppm"] == 27778
+    assert best["effective_rate"] == "1.7472527472"
+
+
+def test_a_payment_settles_at_both_ends(corridor):
+    """Quote, order, the credit is pulled and confirmed with another's, both ends say the same."""
+    case_id = corridor.ordered()
+    waiting = corridor.get(ALATAU, "/v1/payments/credits")
+    assert [one["id"] for one in waiting] == [case_id]
+    assert waiting[0]["credit"] == {"amount": "174900.00", "currency": "KZT"}
+    answer = corridor.do(ALATAU, "/v1/payments/credits", {"words": [{"id": case_id}], "limit": 10})
+    assert answer == {
+        "answers": [{"id": case_id, "state": "accepted", "message_ids": answer["answers"][0]["message_ids"]}],
+        "credits": [],
+    }
+    here, there = corridor.show(INDUS, case_id), corridor.show(ALATAU, case_id)
+    assert (here["status"], there["status"]) == ("ACSC", "ACCC")
+    assert here["uetr"] == there["uetr"]
+    assert "cost" not in there["chosen"]
+    again = corridor.do(ALATAU, f"/v1/payments/{case_id}/confirm", None)
+    assert (again["state"], again["repeated"]) == ("credited", True)
+    assert corridor.get(INDUS, "/v1/payments", params={"uetr": here["uetr"]})["payments"][0]["id"] == case_id
+    assert corridor.get(ALATAU, "/v1/payments", params={"uetr": here["uetr"]})["payments"][0]["id"] == case_id
+
+
+def test_the_document_arrives_byte_for_byte(corridor):
+    """What the payee's bank reads is what the payer's bank wrote."""
+    quote = corridor.quote()
+    body = remittance.payment(quote, corridor.clock.now())
+    case_id = corridor.call(INDUS, "POST", "/v1/payments", content=body).json()["id"]
+    corridor.run()
+    assert corridor.call(ALATAU, "GET", f"/v1/payments/{case_id}/document").content == body
+    credit = corridor.get(ALATAU, "/v1/payments/credits", params={"documents": "true"})[0]
+    assert credit["document"].encode() == body
+    corridor.do(ALATAU, f"/v1/payments/{case_id}/reject", {"reason": "AC04", "detail": "closed"})
+    here = corridor.show(INDUS, case_id)
+    assert (here["status"], here["reason"], here["detail"]) == ("RJCT", "AC04", "closed")
+    assert corridor.do(ALATAU, f"/v1/payments/{case_id}/reject", {"reason": "AC04"})["repeated"]
+    assert corridor.refused(ALATAU, f"/v1/payments/{case_id}/reject", {"reason": "AC06"}) == "not_in_state"
+
+
+def test_an_older_version_and_a_rate_of_the_moment(corridor):
+    """Version 8 is taken like version 13; without a quote the rate it names has to be on offer."""
+    quote = corridor.quote()
+    corridor.do(INDUS, f"/v1/payments/quotes/{quote['id']}/cancel", None)
+    rate = remittance.transaction(quote, corridor.clock.now()).agreed_rate
+    moment = type(rate)(unit_currency="PKR", quoted_currency="KZT", rate=rate.rate)
+    body = remittance.payment(quote, corridor.clock.now(), agreed_rate=moment)
+    answer = corridor.call(INDUS, "POST", "/v1/payments", content=convert(body, OLDER))
+    assert (answer.status_code, answer.json()["state"]) == (201, "sent")
+    corridor.run()
+    assert (
+        read(corridor.call(ALATAU, "GET", f"/v1/payments/{answer.json()['id']}/document").content).message[-2:] == "13"
+    )
+    told = corridor.call(INDUS, "POST", "/v1/payments", content=convert(body, OLDER), params={"to": "KZ"})
+    assert told.json() == answer.json() | {"repeated": True}
+
+
+def test_iso_in_iso_out(corridor):
+    """A caller that accepts XML gets pacs.002, and admi.002 for what cannot be read."""
+    quote = corridor.quote()
+    taken = corridor.pay(quote, headers=XML)
+    report = read(taken.content)
+    assert (taken.status_code, report.message) == (201, "pacs.002.001.15")
+    assert report.transactions[0].status == "ACSP"
+    wrong = corridor.pay(corridor.quote(), headers=XML, purpose=None)
+    one = read(wrong.content).transactions[0]
+    assert (wrong.status_code, one.status, one.reasons[0].reason.code) == (422, "RJCT", "CH16")
+    junk = corridor.call(INDUS, "POST", "/v1/payments", content=b"<MsgId>M-1</MsgId", headers=XML)
+    assert (junk.status_code, read(junk.content).reference) == (400, "M-1")
+    assert junk.headers["darwaza-code"] == "xml_wrong"
+
+
+BOMB = b'<!DOCTYPE a [<!ENTITY a "a">]><a>&a;</a>'
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "iso"),
+    [
+        (lambda body: body[:-9], "xml_wrong", None),
+        (lambda _: BOMB, "doctype_forbidden", None),
+        (lambda body: body.replace(b"iso:20022:tech", b"iso:20023:tech"), "namespace_wrong", None),
+        (lambda body: body.replace(b'Ccy="PKR">100000.00', b'Ccy="PKR">-100000.00'), "value_wrong", None),
+        (lambda body: body.replace(b'Ccy="PKR">100000.00', b'Ccy="PKR">100000.001'), "too_many_decimals", None),
+        (lambda body: body.replace(b'Ccy="PKR">100000.00', b'Ccy="PKR">0.00'), "amount_other", "AM09"),
+        (lambda body: body.replace(b'Ccy="PKR">100000.00', b'Ccy="USD">100000.00'), "currency_wrong", "CURR"),
+        (lambda body: body.replace(b"ALTUKZKA", b"HSBKKZKX"), "agent_unknown", "AGNT"),
+    ],
+)
+def test_a_bad_document_is_a_coded_answer_that_changes_nothing(corridor, change, code, iso):
+    """As JSON and in ISO 20022 the same; the quote can still be used."""
+    quote = corridor.quote()
+    body = change(remittance.payment(quote, corridor.clock.now()))
+    before = corridor.get(INDUS, "/v1/payments/accounts")
+    for headers in ({}, XML):
+        answer = corridor.call(
+            INDUS, "POST", "/v1/payments", content=body, headers=headers, params={"quote": quote["id"]}
+        )
+        assert answer.is_client_error
+        assert answer.headers["darwaza-code"] in (code, "payment_malformed")
+        if not headers:
+            assert code in answer.text
+        elif iso is None:
+            assert read(answer.content).reason == code
+        else:
+            assert read(answer.content).transactions[0].reasons[0].reason.code == iso
+    assert corridor.get(INDUS, "/v1/payments/accounts") == before
+    assert corridor.show(INDUS, quote["id"])["state"] == "reserved"
+
+
+def test_many_payments_in_one_document_are_answered_one_by_one(corridor):
+    """Salaries: one that is wrong stops no other, and the whole again pays nobody twice."""
+    quotes = [corridor.quote() for _ in range(3)]
+    now = corridor.clock.now()
+    parts = [
+        remittance.transaction(quote, now, **({"purpose": None} if n == 1 else {})) for n, quote in enumerate(quotes)
+    ]
+    body = remittance.document(*parts, now=now)
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    assert [one.get("state", one.get("code")) for one in answers] == ["sent", "purpose_wrong", "sent"]
+    again = read(corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body, headers=XML).content)
+    assert [one.status for one in again.transactions] == ["ACSP", "RJCT", "ACSP"]
+    corridor.run()
+    waiting = corridor.get(ALATAU, "/v1/payments/credits")
+    words = [{"id": waiting[0]["id"]}, {"id": waiting[1]["id"], "reason": "AC06"}, {"id": quotes[1]["id"]}]
+    answer = corridor.do(ALATAU, "/v1/payments/credits", {"words": words})
+    assert [one.get("state", one.get("code")) for one in answer["answers"]] == ["accepted", "refused", "not_found"]
+
+
+def test_a_bank_sees_and_moves_only_its_own(corridor):
+    """Another bank's payment does not exist, whatever is asked of it."""
+    case_id = corridor.settled()
+    uetr = corridor.show(INDUS, case_id)["uetr"]
+    other = "PK/ravi-bank"
+    for method, path in (
+        ("GET", f"/v1/payments/{case_id}"),
+        ("GET", f"/v1/payments?uetr={uetr}"),
+        ("GET", f"/v1/payments/{case_id}/document"),
+    ):
+        answer = corridor.call(other, method, path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert corridor.refused(other, f"/v1/payments/{case_id}/confirm", None) == "not_found"
+    assert corridor.get(other, "/v1/payments")["payments"] == []
+    quote = corridor.quote()
+    body = remittance.payment(quote, corridor.clock.now())
+    assert corridor.call(other, "POST", "/v1/payments", content=body).json()["code"] == "not_found"
+    assert (
+        corridor.refused(other, "/v1/payments/deposits", {"participant": other, "amount": "1.00", "id": "x"})
+        == "not_allowed"
+    )
+    accounts = corridor.get(other, "/v1/payments/accounts")
+    assert {one["id"].partition(":")[2] for one in accounts} == {"PK/ravi-bank:PKR"}
+
+
+def test_rates_are_hidden_from_competitors_and_from_banks(corridor):
+    """An FX provider sees its own rates, a bank only that there are some."""
+    boards = {
+        who: corridor.get(who, "/v1/payments/markets")[0].get("boards", {}) for who in (SBP, "PK/steppe-fx", INDUS)
+    }
+    assert boards[SBP].keys() == {"PK/caravan-fx", "PK/steppe-fx"}
+    assert boards["PK/steppe-fx"].keys() == {"PK/steppe-fx"}
+    assert boards[INDUS] == {}
+    body = {"payee_bank": ALATAU, "amount": "1.00"}
+    assert corridor.refused("PK/steppe-fx", "/v1/payments/quotes", body) == "not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"payee_bank": ALATAU, "amount": "100.001"}, "amount_too_precise", "/amount"),
+        ({"payee_bank": ALATAU, "amount": "ten"}, "amount_malformed", "/amount"),
+        ({"payee_bank": ALATAU, "amount": "-1"}, "amount_negative", "/amount"),
+        ({"payee_bank": "KZ/nobody", "amount": "1"}, "agent_unknown", "/payee_bank"),
+        ({"payee_bank": ALATAU, "amount": "20000100.00"}, "over_corridor_limit", "/amount"),
+        ({"payee_bank": ALATAU}, "body_malformed", ""),
+    ],
+)
+def test_a_quote_that_cannot_be_given_says_why(corridor, body, code, pointer):
+    """Amounts are decimal strings; too many decimals are refused and never rounded."""
+    problem = corridor.call(INDUS, "POST", "/v1/payments/quotes", body).json()
+    assert (problem["code"], problem.get("pointer", "")) == (code, pointer)
+
+
+def test_a_deposit_is_booked_once(corridor):
+    """The settlement agent's reference makes it idempotent; the same with another amount is a conflict."""
+    body = {"participant": "PK/ravi-bank", "amount": "500.00", "id": "sbp-17"}
+    first = corridor.do(SBP, "/v1/payments/deposits", body)
+    assert corridor.do(SBP, "/v1/payments/deposits", body) == first
+    assert corridor.refused(SBP, "/v1/payments/deposits", body | {"amount": "5.00"}) == "transfer_id_conflict"
+    out = {"participant": "PK/ravi-bank", "amount": "501.00", "id": "sbp-18"}
+    assert corridor.refused(SBP, "/v1/payments/withdrawals", out) == "floor_crossed"
+    done = corridor.do(SBP, "/v1/payments/withdrawals", out | {"amount": "500.00", "id": "sbp-19"})
+    assert done["available"] == {"amount": "0.00", "currency": "PKR"}

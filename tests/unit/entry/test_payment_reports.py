@@ -1,0 +1,119 @@
+"""Recalls, returns, statements, net positions, key figures and evidence of payments, over HTTP."""
+
+from datetime import timedelta
+
+import pytest
+
+from darwaza.adapters.system.clock import SystemClock
+from darwaza.bootstrap import read_history
+from darwaza.kernel.examination import verify
+from darwaza.kernel.verdict import Result
+from darwaza.standards.iso20022.message import read
+
+from .payment_corridor import ALATAU, INDUS, NBK, SBP, XML, PaymentCorridor
+
+
+@pytest.fixture
+def corridor(tmp_path):
+    made = PaymentCorridor(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_recall_is_granted_by_a_return_and_refused_by_a_word(corridor):
+    """camt.056 asks, pacs.004 gives back at the rate of the day, camt.029 keeps."""
+    kept, given = corridor.settled(), corridor.settled()
+    for case_id in (kept, given):
+        assert corridor.do(INDUS, f"/v1/payments/{case_id}/recall", {"reason": "DUPL"})["state"] == "recalling"
+        assert corridor.show(ALATAU, case_id)["recall_reason"] == "DUPL"
+    corridor.do(ALATAU, f"/v1/payments/{kept}/refuse-recall", {"reason": "CUST"})
+    assert corridor.refused(ALATAU, f"/v1/payments/{given}/return", {"reason": "AC04"}) == "reason_wrong"
+    corridor.do(ALATAU, f"/v1/payments/{given}/return", {"reason": "FOCR"})
+    assert corridor.show(INDUS, kept)["recall_answer"] == "CUST"
+    back = corridor.show(INDUS, given)
+    assert (back["state"], back["refund"]) == ("returned", {"amount": "100000.00", "currency": "PKR"})
+
+
+def test_statements_say_what_was_booked_in_json_and_in_camt(corridor):
+    """Opening balance and entries make the closing balance; another's account does not exist."""
+    corridor.settled()
+    account = "position:PK/indus-bank:PKR"
+    said = corridor.get(INDUS, "/v1/payments/statement", params={"account": account})
+    assert (said["opening"]["amount"], said["closing"]["amount"]) == ("0.00", "8899900.00")
+    assert [line["amount"] for line in said["lines"]] == ["9000000.00", "0.00", "-100100.00"]
+    query = {"account": account, "after": str(said["lines"][0]["sequence"])}
+    camt = read(corridor.call(INDUS, "GET", "/v1/payments/statement", params=query, headers=XML).content)
+    (one,) = camt.statements
+    assert camt.message == "camt.053.001.12"
+    assert [balance.amount.text() for balance in one.balances] == ["9000000.00", "8899900.00"]
+    assert [entry.amount.text() for entry in one.entries] == ["100100.00"]
+    notice = corridor.call(INDUS, "GET", "/v1/payments/notice", params=query)
+    assert read(notice.content).notifications[0].entries == one.entries
+    done = corridor.call(INDUS, "GET", "/v1/payments/notice", params={"account": account, "after": "999"})
+    assert done.status_code == 204
+    strange = corridor.call(ALATAU, "GET", "/v1/payments/statement", params={"account": account})
+    assert strange.status_code == 404
+
+
+def test_both_countries_compute_the_same_net_positions(corridor):
+    """From their own cases alone; the instructions are the same text; a bank's own positions are a part of them."""
+    for _ in range(2):
+        corridor.settled()
+    given = corridor.settled()
+    corridor.do(ALATAU, f"/v1/payments/{given}/return", {"reason": "AC04"})
+    cycle = corridor.get(SBP, "/v1/payments/positions", params={"cycle": str(_cycle(corridor))})
+    assert cycle["payments"] in (3, 4)
+    assert (
+        corridor.call(SBP, "GET", f"/v1/payments/settlements?cycle={_cycle(corridor)}").json()["code"] == "cycle_open"
+    )
+    assert corridor.call(INDUS, "GET", "/v1/payments/settlements").json()["code"] == "not_allowed"
+    corridor.clock.advance(3_700)
+    here, there, own = (
+        corridor.get(who, path, params={"cycle": str(cycle["cycle"])})
+        for who, path in (
+            (SBP, "/v1/payments/settlements"),
+            (NBK, "/v1/payments/settlements"),
+            (INDUS, "/v1/payments/positions"),
+        )
+    )
+    assert here == there
+    assert own["multilateral"] == here["multilateral"]
+    (debt,) = here["bilateral"]
+    assert (debt["debtor"], debt["creditor"], debt["net"]["currency"]) == ("PK", "KZ", "KZT")
+    instruction = read(debt["instruction"].encode()).transactions[0]
+    assert instruction.amount.text() == debt["net"]["amount"]
+    assert {money["amount"] for sums in here["multilateral"].values() for money in sums} == {
+        debt["net"]["amount"],
+        "-" + debt["net"]["amount"],
+    }
+
+
+def _cycle(corridor):
+    return int(corridor.clock.now().timestamp()) // 3_600
+
+
+def test_key_figures_are_those_of_the_corridor(corridor):
+    """Credited, failed by reason, cost in parts per million, and whether the targets are met."""
+    corridor.settled()
+    lost = corridor.ordered()
+    corridor.do(ALATAU, f"/v1/payments/{lost}/reject", {"reason": "AC06"})
+    corridor.clock.advance(1)
+    (one,) = corridor.get(INDUS, "/v1/payments/indicators")
+    figures = one["figures"]
+    assert (figures["ordered"], figures["credited"], figures["failed"]) == (2, 1, {"AC06": 1})
+    assert (figures["mean_cost_ppm"], one["meets_targets"]) == (29320, True)
+    wrong = corridor.call(INDUS, "GET", "/v1/payments/indicators?since=2020-01-01T00:00:00Z")
+    assert wrong.json()["code"] == "query_malformed"
+
+
+def test_the_evidence_of_a_payment_verifies_offline(corridor):
+    """The order with its pacs.008, the acceptance and the decision, under both countries' signatures."""
+    case_id = corridor.settled()
+    now = corridor.clock.now() + timedelta(seconds=1)
+    history = read_history(corridor.local.path("PK"), SystemClock())
+    for who in (INDUS, ALATAU):
+        raw = corridor.call(who, "GET", f"/v1/payments/{case_id}/evidence").content
+        verdict = verify(raw, history, now)
+        assert verdict.result is Result.VALID, verdict
+        assert len(verdict.findings) == 3
+    assert verify(raw.replace(b"indus", b"inbus", 1), history, now).result is Result.INVALID

@@ -1,0 +1,189 @@
+"""Lists from files, four eyes, and a screener outside that takes its time, over HTTP."""
+
+import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from darwaza.adapters.http.screening import HttpScreening
+from darwaza.entry.examiner import Examiner
+from darwaza.errors import OperatorError, PeerError
+from darwaza.services.payments.lists import read_list
+
+from .payment_corridor import ALATAU, INDUS, NBK, SBP, PaymentCorridor, furnish
+
+UN = """<?xml version="1.0"?><CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL><FIRST_NAME>MUHAMMAD</FIRST_NAME>
+<SECOND_NAME>ASLAM</SECOND_NAME><REFERENCE_NUMBER>QDi.999</REFERENCE_NUMBER>
+<NAME_ORIGINAL_SCRIPT>محمد اسلم</NAME_ORIGINAL_SCRIPT><INDIVIDUAL_ALIAS><ALIAS_NAME>Aslam Sahib</ALIAS_NAME>
+</INDIVIDUAL_ALIAS><INDIVIDUAL_ALIAS><ALIAS_NAME/></INDIVIDUAL_ALIAS></INDIVIDUAL></INDIVIDUALS><ENTITIES><ENTITY>
+<FIRST_NAME>SOME TRADING HOUSE</FIRST_NAME><REFERENCE_NUMBER>QDe.998</REFERENCE_NUMBER></ENTITY></ENTITIES>
+</CONSOLIDATED_LIST>"""
+
+
+def with_lists(folder):
+    furnish(folder)
+    (folder / "lists").mkdir()
+    name = "un.xml" if folder.name == "pk" else "own.csv"
+    (folder / "lists" / name).write_text(UN if name == "un.xml" else "name,entry\nМухаммад Аслам,KZ 7\n")
+
+
+def test_two_officers_release_what_screening_stopped_and_one_blocks_it(tmp_path):
+    """Both gateways screen by their own lists; the finding explains itself, the decision is recorded."""
+    corridor = PaymentCorridor(tmp_path, furnish=with_lists)
+    try:
+        answer = corridor.pay(corridor.quote()).json()
+        case_id = answer["id"]
+        assert answer["state"] == "parked"
+        assert corridor.call(INDUS, "GET", "/v1/payments/held").json()["code"] == "role_missing"
+        assert "hits" not in corridor.show(INDUS, case_id)
+        (stopped,) = corridor.get(SBP, "/v1/payments/held")
+        assert "UN QDi.999" in stopped["hits"][0]
+        assert corridor.refused(INDUS, f"/v1/payments/{case_id}/release", {"officer": "x"}) == "role_missing"
+        for officer in ("amna", "bilal"):
+            corridor.do(SBP, f"/v1/payments/{case_id}/release", {"officer": officer})
+        assert [one["officer"] for one in corridor.show(SBP, case_id)["checks"]] == ["PK/sbp:amna", "PK/sbp:bilal"]
+        assert corridor.show(ALATAU, case_id)["state"] == "screened"
+        assert corridor.get(NBK, "/v1/payments/held")[0]["hits"][0].startswith(
+            "«Muhammad Aslam» is like «Мухаммад Аслам»"
+        )
+        corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": "dana"})
+        assert corridor.show(INDUS, case_id)["reason"] == "RR04"
+    finally:
+        corridor.close()
+
+
+class Slow:
+    """A screener that fails twice and then finds what it was told to."""
+
+    def __init__(self, hits):
+        self.hits, self.asked, self.closed = hits, [], False
+
+    async def screen(self, names):
+        self.asked.append(names)
+        await asyncio.sleep(0)
+        if len(self.asked) <= 2:
+            raise PeerError("not now")
+        return self.hits
+
+    async def close(self):
+        self.closed = True
+
+
+def examine(corridor, code, screening, case_id, monkeypatch):
+    """Let an examiner work until the payment waits no more."""
+    monkeypatch.setattr("darwaza.entry.examiner.RETRY_S", 0)
+    engine = corridor.gateways[code].engine
+
+    async def submit(given):
+        return engine.run([given])[0]
+
+    async def changed(_):
+        await asyncio.sleep(0)
+        return True
+
+    async def run():
+        task = asyncio.create_task(Examiner(engine, screening, submit, changed).run())
+        while engine.store.cases([case_id])[case_id].state in ("screening", "checking"):  # noqa: ASYNC110 - no event says
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
+def test_a_slow_screener_stops_only_its_own_payment(tmp_path, monkeypatch):
+    """The payment waits with nothing held, others go on, and the examiner asks until it is answered."""
+
+    def elsewhere(folder):
+        furnish(folder)
+        if folder.name == "pk":
+            file = folder / "darwaza.toml"
+            file.write_text(file.read_text().replace('screener_url = ""', 'screener_url = "http://127.0.0.1:9/"'))
+
+    corridor = PaymentCorridor(tmp_path, furnish=elsewhere)
+    try:
+        case_id = corridor.pay(corridor.quote()).json()["id"]
+        assert corridor.show(INDUS, case_id)["state"] == "screening"
+        assert corridor.quote()["state"] == "reserved"
+        slow = Slow(())
+        examine(corridor, "PK", slow, case_id, monkeypatch)
+        assert slow.closed
+        assert slow.asked[0] == ("Muhammad Aslam", "ТОО «Алатау Тау»")
+        corridor.run()
+        assert corridor.show(ALATAU, case_id)["state"] == "asked"
+        stopped = corridor.pay(corridor.quote()).json()["id"]
+        examine(corridor, "PK", Slow(("like somebody",)), stopped, monkeypatch)
+        assert corridor.get(SBP, "/v1/payments/held")[0]["hits"] == ["like somebody"]
+    finally:
+        corridor.close()
+
+
+@pytest.fixture
+def service():
+    """A screening service on loopback; what it answers is set by the test."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            status, body = self.server.says
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ((200, b'{"hits": ["a", "b"]}'), ("a", "b")),
+        ((200, b'{"hits": []}'), ()),
+        ((200, b"{}"), "screener_answer"),
+        ((200, b"\xff"), "screener_answer"),
+        ((500, b'{"hits": []}'), "screener_answer"),
+        ((200, b'{"hits": ["' + b"x" * 70_000 + b'"]}'), "screener_answer"),
+    ],
+)
+def test_what_a_screener_says_is_checked(service, says, expected):
+    """Anything but a well-formed answer is no answer, and never a clearance."""
+    service.says = says
+
+    async def ask():
+        screening = HttpScreening(f"http://127.0.0.1:{service.server_port}/")
+        try:
+            return await screening.screen(("A", "B"))
+        finally:
+            await screening.close()
+
+    if isinstance(expected, str):
+        with pytest.raises(PeerError) as caught:
+            asyncio.run(ask())
+        assert caught.value.code == expected
+    else:
+        assert asyncio.run(ask()) == expected
+
+
+def test_published_lists_are_read_and_an_empty_one_is_refused():
+    """Names, aliases and original script of the UN; OFAC's columns; an own table."""
+    assert [tuple(one) for one in read_list("un.xml", UN.encode())] == [
+        ("MUHAMMAD ASLAM", "UN QDi.999"),
+        ("محمد اسلم", "UN QDi.999"),
+        ("Aslam Sahib", "UN QDi.999"),
+        ("SOME TRADING HOUSE", "UN QDe.998"),
+    ]
+    assert read_list("sdn.csv", b'36,"AEROCARIBBEAN AIRLINES",-0- \n')[0] == ("AEROCARIBBEAN AIRLINES", "OFAC 36")
+    assert read_list("alt.csv", b'36,12,"aka","AERO-CARIBBEAN",-0- \n\x1a')[0] == ("AERO-CARIBBEAN", "OFAC 36")
+    for name, data in (("un.xml", b"<a/>"), ("un.xml", b"<a"), ("own.csv", b"a,b\n1,2\n"), ("own.csv", b"\xff")):
+        with pytest.raises(OperatorError):
+            read_list(name, data)
