@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check docs bench soak study lock format clean
+.PHONY: screenshots setup demo test check docs bench soak study lock format clean
 
 setup: .venv/.ready
 
@@ -14,6 +14,8 @@ demo: setup
 	$(BIN)/python -m darwaza.entry.demo $(if $(ONCE),--once)
 
 test: setup
+	@sh tools/test_tools.sh
+	sh tools/browser.sh
 	$(BIN)/python -m pytest -n auto --dist loadscope -m "not soak"
 
 check: setup
@@ -47,3 +49,7 @@ lock: setup
 
 clean:
 	rm -rf .venv demo report var
+
+screenshots: setup
+	sh tools/browser.sh
+	$(BIN)/python tools/screenshots.py --out var/screenshots

@@ -5,14 +5,19 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from darwaza.bootstrap import SERVICES
 from darwaza.entry.cli.main import main as darwaza
-from darwaza.kernel.machine import NEW, Service
+from darwaza.entry.view.payment import STATUS
+from darwaza.kernel.machine import NEW, Transition
+from darwaza.services.payments.code import REASONS
+from darwaza.services.payments.machine import tables
+from darwaza.services.payments.planfile import NO_PLAN
+from darwaza.standards.iso20022.codes import STATUS_REASONS, STATUSES
 from reference import GENERATORS as REFERENCE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,23 +28,45 @@ COMMAND = re.compile(r"(?:^|[ `/])darwaza((?: [a-z][a-z-]+)+)", re.MULTILINE)
 
 def state_diagram(name: str) -> str:
     """A Mermaid diagram of a service's table; inputs after a loss are left out."""
-    service = next(one for one in SERVICES if one.name == name)
+    return _diagram(next(one for one in SERVICES if one.name == name).table)
+
+
+def payment_diagram(part: str) -> str:
+    """A diagram of a part of the payments table."""
+    return _diagram(tables(NO_PLAN)[part])
+
+
+def _diagram(table: Mapping[tuple[str, str], Transition]) -> str:
     lines = ["```mermaid", "stateDiagram-v2"]
-    for (state, given), cell in service.table.items():
+    for (state, given), cell in table.items():
         if given.startswith("restored "):
             continue
         source = "[*]" if state == NEW else state.replace("-", "_")
         lines += [f"    {source} --> {target.replace('-', '_')}: {given}" for target in cell.next]
-    ends = sorted(_states(service) - {state for state, _ in service.table})
+    ends = sorted({target for cell in table.values() for target in cell.next} - {state for state, _ in table})
     lines += [f"    {state.replace('-', '_')} --> [*]" for state in ends]
     return "\n".join([*lines, "```", ""])
 
 
-def _states(service: Service) -> set[str]:
-    return {target for cell in service.table.values() for target in cell.next}
+def payment_reasons(_: str) -> str:
+    """What a bank that speaks ISO 20022 is told for each of our codes."""
+    rows = [f"| `{code}` | {reason} | {STATUS_REASONS[reason]} |" for code, reason in REASONS.items()]
+    return "\n".join(["| code | reason | in the code list |", "|---|---|---|", *rows, ""])
 
 
-GENERATORS: dict[str, Callable[[str], str]] = {"state-diagram": state_diagram, **REFERENCE}
+def payment_statuses(_: str) -> str:
+    """The ISO 20022 status of each state of a payment."""
+    rows = [f"| `{state}` | {status} | {STATUSES[status]} |" for state, status in STATUS.items()]
+    return "\n".join(["| state | status | in the code list |", "|---|---|---|", *rows, ""])
+
+
+GENERATORS: dict[str, Callable[[str], str]] = {
+    "state-diagram": state_diagram,
+    "payment-diagram": payment_diagram,
+    "payment-reasons": payment_reasons,
+    "payment-statuses": payment_statuses,
+    **REFERENCE,
+}
 
 
 def documents() -> Iterator[Path]:

@@ -240,7 +240,7 @@ def _untellable() -> list[Case]:
     later = TWO.created_at + 2 * DAY
     version_2 = FORTH_LOG.entries[1].replace(b'"version":1', b'"version":2')
     routed = header(1, destination="TJ/customs", path=("PK", "UZ", "TJ"))
-    strange = msgspec.structs.replace(ANSWER, role="hop")
+    strange = msgspec.structs.replace(ANSWER, role="stamp")
     by_other_key = Log.of(FORTH, SENT, PK_2).note(5, RECEIPT)
     stranger = Signer(FORTH.origin, AF.signing_key(KeyRole.LOG)).sign(BOTH.text.encode())
     one_more = Note(BOTH.text, (*BOTH.signatures, stranger))

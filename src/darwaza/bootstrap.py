@@ -1,4 +1,4 @@
-"""The only file that names concrete adapters: it puts a gateway together from its folder.
+"""Puts a gateway together from its folder. With ``storage`` the only file that names concrete adapters.
 
 A gateway's folder::
 
@@ -7,11 +7,12 @@ A gateway's folder::
     corridor/         the corridor document, one file a version: 1.note, 2.note, …, and ``anchor``
     keys/             log, witness, seal and TLS keys; the vote key until it is taken off line
     parties.json      who is served
+    accounts.json     who signs in to the console; beside it the console's sessions and its audit trail
     routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
     lists/            names that payments are screened against (``services.payments.lists``); may be absent
-    darwaza.db        everything the gateway knows
+    darwaza.db        everything the gateway knows, unless a PostgreSQL database holds it
 """
 
 import asyncio
@@ -29,14 +30,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from darwaza.adapters.http.screening import HttpScreening
 from darwaza.adapters.http.transport import HttpTransport
+from darwaza.adapters.http.webhook import HttpWebhook
 from darwaza.adapters.keyfile.certificate import follow_certificate, self_signed, write_tls
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.keyfile.party import PartyFile
 from darwaza.adapters.sqlite.connection import Connect
-from darwaza.adapters.sqlite.file import backup
-from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
-from darwaza.config import GatewayConfig
+from darwaza.config import CONFIG_FILE, GatewayConfig
 from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import Finding, examine
 from darwaza.engine.intake import PlaceOrders
@@ -62,9 +62,8 @@ from darwaza.services.transit.hs import load_hs
 from darwaza.services.transit.machine import services as transit_services
 from darwaza.services.transit.regime import load_regimes
 from darwaza.services.transit.risk import RiskProfile, load_risk
+from darwaza.storage import open_store
 
-CONFIG_FILE = "darwaza.toml"
-STORE_FILE = "darwaza.db"
 PARTY_FILE = "parties.json"
 KEY_FOLDER = "keys"
 CORRIDOR_FOLDER = "corridor"
@@ -73,6 +72,7 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+ACCOUNT_FILE = "accounts.json"
 ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
 LIST_FOLDER = "lists"
@@ -194,7 +194,7 @@ class Gateway:
         self.clock = clock or SystemClock()
         self.entropy = SystemEntropy()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._store = SqliteStore(folder / STORE_FILE, connect=connect)
+        self._store = open_store(folder, self.config, connect)
         try:
             self.engine = Engine(self._site(), self._store)
             self.watch = self._watch()
@@ -226,6 +226,10 @@ class Gateway:
     def screening(self) -> HttpScreening | None:
         """The screener outside the gateway, if it has one."""
         return HttpScreening(self.config.screener_url) if self.config.screener_url else None
+
+    def webhook(self) -> HttpWebhook:
+        """Calls parties at their addresses."""
+        return HttpWebhook()
 
     def _open_accounts(self) -> None:
         """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""
@@ -334,7 +338,9 @@ def read_history(folder: Path, clock: Clock, stored: Sequence[bytes] = ()) -> Hi
     return history
 
 
-def found_gateway(folder: Path, *, member: str, name: str, urls: Sequence[str], host: str, port: int) -> Path:
+def found_gateway(
+    folder: Path, *, member: str, name: str, urls: Sequence[str], host: str, port: int, store: str = ""
+) -> Path:
     """Make the folder of a new gateway: configuration, keys, certificate, card.
 
     Args:
@@ -344,6 +350,7 @@ def found_gateway(folder: Path, *, member: str, name: str, urls: Sequence[str], 
         urls: where other gateways reach this one, the preferred one first; several where it has several lines.
         host: to listen on.
         port: to listen on.
+        store: URL of a PostgreSQL database; "" for a file in the folder.
 
     Returns:
         The card's file, for whoever drafts the corridor document.
@@ -376,7 +383,7 @@ def found_gateway(folder: Path, *, member: str, name: str, urls: Sequence[str], 
     )
     check_card(card, "")
     card_file = _write_card(folder, card)
-    GatewayConfig(member=member, host=host, port=port).save(config_file)
+    GatewayConfig(member=member, host=host, port=port, store=store).save(config_file)
     return card_file
 
 
@@ -429,11 +436,6 @@ def renew_keys(folder: Path, roles: Sequence[str]) -> Path:
     return _write_card(folder, card)
 
 
-def backup_store(folder: Path, to: Path) -> None:
-    """Copy a gateway's store, while it runs or not."""
-    backup(folder / STORE_FILE, to)
-
-
 def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Finding]:
     """Examine the store of a stopped gateway; see ``engine.fsck``.
 
@@ -441,7 +443,7 @@ def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Fi
         OperatorError: ``store_in_use`` and others.
     """
     settings = GatewayConfig.load(folder / CONFIG_FILE)
-    store = SqliteStore(folder / STORE_FILE)
+    store = open_store(folder, settings)
     try:
         notes = [note for _, note in store.documents()]
         trust = Trust(read_history(folder, SystemClock(), notes))
@@ -450,8 +452,3 @@ def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Fi
         return examine(store, member=settings.member, trust=trust, services=services, progress=progress)
     finally:
         store.close()
-
-
-def create_store(folder: Path) -> None:
-    """Make the empty store of a new gateway."""
-    SqliteStore.create(folder / STORE_FILE).close()

@@ -210,18 +210,26 @@ class Client:
                 return
             query["page"] = page["next"]
 
-    def download(self, case_id: str, to: Path) -> Path:
+    def download(self, case_id: str, to: Path, *, progress: Progress | None = None) -> Path:
         """Write a document to a file and hold it against its digest.
+
+        Args:
+            case_id: of the document.
+            to: the file.
+            progress: see ``Progress``.
 
         Raises:
             MessageError: ``document_differs``: what came is not what was signed; the file is removed.
         """
         view = self.document(case_id)
-        digest = sha256()
+        digest, done = sha256(), 0
         with to.open("wb") as target:
             for piece in self.stream(f"/v1/documents/{quote(case_id, safe='')}/content"):
                 digest.update(piece)
                 target.write(piece)
+                done += len(piece)
+                if progress is not None:
+                    progress(done, view["manifest"]["bytes"])
         if digest.hexdigest() != view["manifest"]["digest"]:
             to.unlink()
             raise MessageError("the document is not the one that was signed", code="document_differs")
@@ -333,6 +341,34 @@ class Client:
         found: list[dict[str, Any]] = self.call("GET", "/v1/operator/links")
         return found
 
+    def routes(self) -> dict[str, Any]:
+        """Links of the whole corridor as the gateway knows them, and its own messages under way."""
+        found: dict[str, Any] = self.call("GET", "/v1/operator/routes")
+        return found
+
+    def explain_route(
+        self, to: str, message_class: str = "documents", *, policy: str = "", body_bytes: int = 0
+    ) -> dict[str, Any]:
+        """Which paths lead to a member, and whose rule stands against each."""
+        query = {"to": to, "class": message_class, "policy": policy, "body_bytes": str(body_bytes)}
+        found: dict[str, Any] = self.call("GET", "/v1/operator/routes/explain", params=query)
+        return found
+
+    def drain(self, *, drained: bool) -> dict[str, Any]:
+        """Drain the gateway, or take that back."""
+        found: dict[str, Any] = self.call("PUT", "/v1/operator/routes/drain", json={"drained": drained})
+        return found
+
+    def begin_drill(self, cut: str, seconds: int) -> dict[str, Any]:
+        """Treat a member as dark at this gateway for a while."""
+        found: dict[str, Any] = self.call("POST", "/v1/operator/drills", json={"cut": cut, "seconds": seconds})
+        return found
+
+    def drills(self) -> list[dict[str, Any]]:
+        """Drills since the gateway started, and what they did to traffic."""
+        found: list[dict[str, Any]] = self.call("GET", "/v1/operator/drills")
+        return found
+
     def stages(self) -> dict[str, float]:
         """Seconds the engine has spent so far, by stage."""
         found: dict[str, float] = self.call("GET", "/v1/operator/stages")
@@ -342,11 +378,19 @@ class Client:
         """Proofs that somebody signed two histories; ``darwaza evidence verify`` reads each."""
         return [proof.encode() for proof in self.call("GET", "/v1/operator/forks")]
 
-    def export_carrier(self, peer: str, to: Path) -> int:
-        """Write a carrier file for a neighbour; returns its length in bytes."""
+    def export_carrier(self, peer: str, to: Path, *, progress: Progress | None = None) -> int:
+        """Write a carrier file for a neighbour; returns its length in bytes.
+
+        Args:
+            peer: code of the neighbour.
+            to: the file.
+            progress: see ``Progress``; what there will be in all is not known, so it is told 0.
+        """
         with to.open("wb") as target:
             for piece in self.stream(f"/v1/operator/carrier/{quote(peer, safe='')}"):
                 target.write(piece)
+                if progress is not None:
+                    progress(target.tell(), 0)
         return to.stat().st_size
 
     def import_carrier(self, pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:

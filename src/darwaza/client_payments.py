@@ -159,6 +159,63 @@ class Payments:
         """The order, its answers and both countries' signatures, in one file that verifies offline."""
         return self._caller.fetch("GET", f"/v1/payments/{_in_path(payment)}/evidence")
 
+    # --- before a payment ---
+
+    def register_alias(self, kind: str, value: str, account: str, name: str) -> Found:
+        """Register what stands for one of the bank's accounts.
+
+        Args:
+            kind: ``MBNO`` mobile number, ``EMAL`` e-mail, ``SHID`` merchant number, ``EWAL`` wallet, ``ACCT`` account.
+            value: the alias.
+            account: IBAN or other number.
+            name: of the holder, as the bank has verified it.
+        """
+        return self._do("/aliases", {"kind": kind, "value": value, "account": account, "name": name})
+
+    def remove_alias(self, alias: str) -> Found:
+        """Let an alias go, by its id."""
+        return self._do(f"/aliases/{_in_path(alias)}/remove")
+
+    def aliases(self) -> list[Found]:
+        """Aliases of the bank's accounts."""
+        found: list[Found] = self._get("/aliases")
+        return found
+
+    def verify(self, value: str, kind: str = "ACCT", *, payee_bank: str | None = None, to: str | None = None) -> Found:
+        """Ask whose an account (of ``payee_bank``) or an alias (in the member ``to``) is, and wait for the answer.
+
+        Returns:
+            ``verified``, ``account``, ``bank``, ``name`` for the bank's own screening, ``shown`` for the payer.
+        """
+        return self._do("/verifications", {"value": value, "kind": kind, "payee_bank": payee_bank, "to": to})
+
+    def verifications(self) -> list[Found]:
+        """Questions about the bank's accounts that wait for its answer."""
+        found: list[Found] = self._get("/verifications")
+        return found
+
+    def answer_verification(self, verification: str, name: str = "", reason: str = "NR01") -> Found:
+        """Say whose an account is; without a name, why not (ExternalVerificationReason1Code)."""
+        return self._do(f"/verifications/{_in_path(verification)}/answer", {"name": name, "reason": reason})
+
+    def request_payment(self, document: bytes) -> Found:
+        """Ask a payer to pay: a pain.013 with one payment."""
+        done: Found = self._caller.call("POST", "/v1/payments/requests", content=document)
+        return done
+
+    def requests(self, *, waiting: bool = False) -> list[Found]:
+        """Requests to be paid, or only those that wait for the bank's decision."""
+        found: list[Found] = self._get("/requests", open="true" if waiting else "false")
+        return found
+
+    def accept_request(self, request: str) -> Found:
+        """The payer will pay."""
+        return self._do(f"/requests/{_in_path(request)}/accept")
+
+    def refuse_request(self, request: str, reason: str) -> Found:
+        """The payer will not pay, with an ExternalStatusReason1Code."""
+        return self._do(f"/requests/{_in_path(request)}/refuse", {"reason": reason})
+
     # --- FX providers and operators ---
 
     def markets(self) -> list[Found]:

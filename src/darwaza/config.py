@@ -108,7 +108,42 @@ TOKEN_BYTES = 32
 STREAM_BYTES = 1_048_576
 """What one read of a streamed answer holds."""
 
+# --- the console ---
+SESSION_S_MAX = 12 * 3_600
+"""A working day; then people sign in again."""
+SESSION_IDLE_S_MAX = 2 * 3_600
+"""So long may nobody touch a page before its session ends."""
+SESSIONS_MAX = 10_000
+"""Sessions kept; the oldest end first."""
+SIGN_IN_FAILURES_MAX = 5
+"""Wrong passwords in a row before a login is locked."""
+LOCK_S_FIRST = 60
+"""How long it is locked then; twice as long with every further wrong password."""
+LOCK_S_MAX = 3_600.0
+"""The longest a login stays locked after one more wrong password."""
+SIGN_INS_PER_ADDRESS_MAX = 30
+"""Attempts from one network address in ``SIGN_IN_WINDOW_S``."""
+SIGN_IN_WINDOW_S = 60.0
+"""The window in which attempts from one address are counted."""
+THROTTLED_MAX = 10_000
+"""Logins, and addresses, whose attempts are remembered."""
+CONSOLE_HASHES_MAX = 2
+"""Passwords checked at a time: each takes 64 MiB and a tenth of a second."""
+FORM_BYTES_MAX = 65_536
+"""What a form without a file, and each field of one with, may send."""
+FORM_FIELDS_MAX = 200
+"""Fields of one form."""
+LIVE_INTERVAL_S = 1.0
+"""An open page hears of changes at most this often, however many there are."""
+LIVE_STREAMS_MAX = 500
+"""Open pages that hear of news, all people together."""
+LIVE_STREAMS_PER_SESSION_MAX = 12
+"""Open pages of one person that hear of news."""
+INDEX_SLICE_CASES = 200
+"""Movements the console's index reads at a time before other work goes on."""
 
+
+CONFIG_FILE = "darwaza.toml"
 ENVIRONMENT_PREFIX = "DARWAZA_"
 
 
@@ -120,6 +155,10 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: address to listen on.
         port: TCP port to listen on; 0 lets the system choose.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        store: URL of a PostgreSQL database that holds the store, ``postgresql://user@host/name``; "" for the file
+            ``darwaza.db`` in the gateway's folder. Passwords belong into PostgreSQL's own password file.
+        keep_bodies_days: bodies of messages are forgotten when their case has ended and so many days have passed;
+            headers, logs, receipts and proofs stay. 0 keeps them for ever.
         profile: the corridor's data (crossings, offices, regimes, HS editions): the name of a packaged profile, or,
             with a slash in it, a folder, counted from the gateway's own: ``./profile``.
         screener_url: address of a screening service that is asked about every payment's names besides the lists in
@@ -131,6 +170,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_443
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)$(?!\n)")] = "info"
+    store: Annotated[str, Meta(pattern=r"^(|postgres(ql)?://.*)$(?!\n)", max_length=1_000)] = ""
+    keep_bodies_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     profile: Annotated[str, Meta(min_length=1, max_length=1_000)] = "carec"
     screener_url: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""
 

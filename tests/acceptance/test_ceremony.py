@@ -249,5 +249,10 @@ def check_evidence(table: Table, anchor: str, messages: tuple[str, ...]) -> None
     table.run("evidence", "verify", "1.evidence", "--corridor", "1.note", code=2)
     for code in ("pk", "uz", "kz"):
         assert table.ask("fsck", code) == []
+    # Everything here is of today: nothing is old enough to go, and a store of this program needs no migration.
+    counted = table.ask("forget", "pk", "--days", "1", "--dry-run")
+    assert counted == {"bodies": 0, "bytes": 0, "dry_run": True}
+    migrated = table.ask("migrate", "pk")
+    assert migrated["before"] == migrated["after"]
     table.ask("backup", "pk", "-o", "pk-copy.db")
     assert json.loads(table.run("backup", "pk", "-o", "pk-copy.db", "--json", code=4))["code"] == "store_exists"

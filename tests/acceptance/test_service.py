@@ -42,7 +42,16 @@ def corridor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCorridor
     yield made
     made.close()
     for code in names:
+        check_journal(made.path(code))
         assert examine_store(made.path(code), lambda _done, _total: None) == []
+
+
+def check_journal(folder: Path) -> None:
+    """One JSON object a line; no token and no content in it."""
+    text = (folder / "log").read_text("utf-8")
+    assert all("event" in json.loads(line) for line in text.splitlines())
+    tokens = [path.read_text().strip() for path in (folder / "tokens").iterdir()]
+    assert [one for one in [*tokens, "secret 7", "Bearer"] if one in text] == []
 
 
 def http(corridor: LocalCorridor, code: str, party: str) -> httpx.Client:

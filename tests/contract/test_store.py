@@ -347,3 +347,23 @@ class TestTheRest:
         store.commit(Changes(meta={"a": b"1", "b": b""}))
         store.commit(Changes(meta={"a": b"2"}))
         assert [store.meta(name) for name in "abc"] == [b"2", b"", None]
+
+
+def test_a_forgotten_body_leaves_the_leaf(store):
+    """Everything else of it stays, by whatever way it is found; a place that is not there is nothing to forget."""
+    store.commit(filled(1, 2))
+    before = list(store.scan_leaves(1))
+    store.commit(Changes(forgotten=[(1, 0), (1, 7), (9, 0)]))
+    assert list(store.scan_leaves(1)) == [before[0]._replace(body=b""), before[1]]
+    assert store.leaf(before[0].message_key) == before[0]._replace(body=b"")
+    assert [store.body(1, index) for index in range(3)] == [b"", before[1].body, None]
+    assert [body for _, body in store.leaves(1, 0, 2, 1 << 20)] == [b"", before[1].body]
+    assert [index for _, index, _ in store.case_leaves(before[0].case_id)] == [0, 1]
+
+
+def test_cases_come_in_pages_by_id(store):
+    """A page begins behind the last id of the former one."""
+    store.commit(Changes(cases={name: case(name, 1) for name in ("c", "a", "b")}))
+    assert [row.id for row in store.cases_after("", 2)] == ["a", "b"]
+    assert [row.id for row in store.cases_after("b", 2)] == ["c"]
+    assert store.cases_after("c", 2) == []

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from darwaza.adapters.sqlite.file import backup
-from darwaza.bootstrap import STORE_FILE, examine_store
+from darwaza.bootstrap import examine_store
 from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import DarwazaError, MessageError, PushbackError
 from darwaza.kernel import carrier
+from darwaza.storage import STORE_FILE
 
 FAULTY = "darwaza.testing.faulty"
 FATAL_EXIT = 70
@@ -252,6 +253,8 @@ def test_an_empty_disk_comes_back_from_the_neighbour(pair: Pair) -> None:
         until(lambda: pair.stage("PK", cases[0]) == "handed-over" and pair.stage("UZ", cases[0]) == "handed-over")
         until(lambda: all(pair.stage("UZ", one) == "arrived" for one in cases[1:]))
         until(lambda: all(pair.stage("PK", one) == "delivered" for one in cases[1:]))
+    # A party that missed its answers asks again with the same keys: the messages that came back know them.
+    assert [pair.send(f"one-{number}") for number in range(4)] == cases
     pair.check_once()
 
 

@@ -4,7 +4,9 @@ A batch is taken whole or not at all. Within a good batch a bad message stops no
 is answered with a refusal, or put into quarantine when nobody can be answered.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from darwaza.engine import recovery
@@ -15,7 +17,7 @@ from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import DarwazaError, MessageError, ServiceError
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge
+from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
@@ -24,6 +26,7 @@ from darwaza.kernel.message import (
     Refused,
     check_body,
     decode_header,
+    is_withheld,
     member_of,
     message_key,
 )
@@ -88,7 +91,8 @@ def _stored_answer(engine: "Engine", unit: Unit, batch: Batch, repeat: Repeat) -
 
 def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh: Fresh, *, replaying: bool) -> Cosigned:
     entries = batch.entries[fresh.skip :]
-    headers = [_read(header, body) for header, body in entries]
+    seen = cache(partial(_acknowledged, engine, batch))
+    headers = [_read(header, body, seen) for header, body in entries]
     log = engine.log_of(unit, batch.origin)
     forwarding = Forwarding(engine, unit, log.row.author, log.row.id)
     routed = {
@@ -123,14 +127,30 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     return Cosigned(fresh.checkpoint.size, note)
 
 
-def _read(raw: bytes, body: bytes) -> Header | MessageError:
-    """Read a header and hold its body against it; a header nobody can read is given back as the error."""
+def _read(raw: bytes, body: bytes, seen: Callable[[], bool]) -> Header | MessageError:
+    """Read a header and hold its body against it; a header nobody can read is given back as the error.
+
+    A body may be withheld by an author who has forgotten it, from a reader who has signed for it before.
+    """
     try:
         header = decode_header(raw)
     except MessageError as error:
         return error
-    check_body(header, body)
+    if not (is_withheld(header, body) and seen()):
+        check_body(header, body)
     return header
+
+
+def _acknowledged(engine: "Engine", batch: Batch) -> bool:
+    """Whether this gateway has co-signed the very checkpoint a batch leads to, before it lost its disk."""
+    trust = engine.site.trust
+    authors = trust.author_verifiers(batch.origin, past=True)
+    own = trust.cosigners(engine.site.member, past=True)
+    try:
+        read_cosigned(batch.checkpoint, origin=batch.origin, authors=authors, cosigners=own)
+    except MessageError:
+        return False
+    return True
 
 
 class Arriving:
@@ -206,6 +226,11 @@ class Arriving:
         """Give a message to its service; what it answers is on its way, a fault of the service is returned."""
         name, _, _ = header.kind.partition(".")
         if header.kind.startswith(LINK_KINDS):
+            return None
+        if is_withheld(header, body):
+            # Its case ended long ago and stays forgotten, and what this gateway had answered waits for nothing more.
+            for key in self._unit.given_back(header.id):
+                self._unit.use_given_back(key)
             return None
         received = recovery.received(header, header.kind, body)
         sent_before, now = self._sent_before(header) if self._replaying else ((), None)

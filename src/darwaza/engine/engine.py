@@ -12,10 +12,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-import msgspec
-
 from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
-from darwaza.engine import arrival, recovery, reporting, testimony
+from darwaza.engine import arrival, recovery, repeat, reporting, retention, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -25,6 +23,7 @@ from darwaza.engine.intake import (
     Attest,
     Delivered,
     Expose,
+    Forget,
     Given,
     Keep,
     Outcome,
@@ -69,8 +68,6 @@ REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
 CATCH_UP_RETRY_S = 0.5
 
-_decode_answer = msgspec.msgpack.Decoder(Accepted).decode
-
 
 class Engine:
     """See the module.
@@ -79,6 +76,7 @@ class Engine:
         site: where it runs.
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
+        commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds spent so far: deciding, giving places and signing, committing.
     """
 
@@ -90,6 +88,7 @@ class Engine:
         self._ids = {log.row.origin: log.row.id for log in self.logs.values()}
         self._rules = Rules(site)
         self._given_back = store.given_back_count()
+        self.commands_given_back = store.meta(repeat.META) is not None
         self._halted: dict[int, str] = {}
         self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
@@ -169,8 +168,9 @@ class Engine:
         self.spent_s["commit"] += monotonic_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
-        self.site.notice_sequence += len(changes.notices)
+        self.site.tell(changes)
         self.site.ledger_end = unit.ledger_end
+        self.commands_given_back |= repeat.META in changes.meta
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
@@ -192,7 +192,8 @@ class Engine:
     def _preload(self, unit: Unit, inputs: Sequence[Given]) -> None:
         """Read what the inputs are about in a few questions instead of one each."""
         unit.load_cases([one.case_id for one in inputs if type(one) is Submit and one.case_id is not None])
-        unit.load_answers([(one.party, one.key) for one in inputs if type(one) is Submit and one.key])
+        keyed = [one for one in inputs if type(one) is Submit and one.key]
+        unit.load_answers([key for one in keyed for key in repeat.wanted(self, one)])
         unit.foresee((one.service, one.case_id or "", one.kind, one.body) for one in inputs if type(one) is Submit)
 
     # --- logs ---
@@ -315,12 +316,8 @@ class Engine:
     # --- inputs ---
 
     def _submit(self, unit: Unit, given: Submit) -> Accepted | Refusal:
-        if given.key:
-            stored = unit.answer(given.party, given.key)
-            if stored is not None:
-                if stored.digest != given.digest:
-                    raise ConflictError("this key was used for another request", code="key_reused")
-                return msgspec.structs.replace(_decode_answer(stored.answer), repeated=True)
+        if given.key and (stored := repeat.stored(self, unit, given)) is not None:
+            return stored
         service = self.site.services.get(given.service)
         if service is None:
             raise MalformedError(f"there is no service {given.service!r}", code="unknown_service")
@@ -337,13 +334,15 @@ class Engine:
                 return Refusal("not_found", f"there is no such case: {case_id[:64]}")
             else:
                 case = found[1]
+        unit.next_blind = repeat.blind_of(self.site.blind_secret, given) if given.key else ""
         outcome = self._rules.run(unit, service, case_id, case, command, None)
+        unit.next_blind = ""
         if isinstance(outcome, Refusal):
             return outcome
         decision, message_ids = outcome
         accepted = Accepted(case_id, decision.state, message_ids, decision.answer)
         if given.key:
-            unit.keep_answer(given.party, given.key, given.digest, self.site.encode(accepted))
+            repeat.keep(unit, given, accepted)
         return accepted
 
     def _arrive(self, unit: Unit, given: Arrive) -> Outcome:
@@ -352,16 +351,14 @@ class Engine:
     def _acknowledge(self, unit: Unit, given: Acknowledge) -> Delivered:
         log = self.own_log(unit, given.origin)
         cosigner = self.site.trust.cosigner(log.row.reader)
-        read_tile = self.tile_reader(unit, log)
-        held_size, held_root = log.row.size, log.frontier.root
 
         def root(size: int) -> bytes:
-            if size > held_size:
+            if size > log.row.size:
                 raise ConflictError("the checkpoint is past this log's end", code="checkpoint_not_ours")
-            return held_root() if size == held_size else root_at(size, read_tile)
+            return self.site.signed_root(given.origin, given.note) or root_at(size, self.tile_reader(unit, log))
 
         sent = given.note
-        if sent != log.row.checkpoint:
+        if sent != log.row.checkpoint and self.site.signed_root(given.origin, sent) is None:
             # It came back with the answer, by file: only what we truly signed is kept.
             verifiers = self.site.trust.author_verifiers(given.origin, past=True)
             _, signed = read_checkpoint(sent, origin=given.origin, verifiers=verifiers, required=frozenset())
@@ -387,14 +384,8 @@ class Engine:
         unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         return Delivered(log.row.cosigned_size)
 
-    def _settle(self, unit: Unit, given: Settle) -> Outcome:
-        return recovery.settle(self, unit, given)
-
     def _take_back(self, unit: Unit, given: TakeBack) -> Outcome:
         return recovery.take_back(self, self._rules, unit, given.batch)
-
-    def _accept_fork(self, unit: Unit, given: AcceptFork) -> Outcome:
-        return recovery.accept_fork(self, unit, given)
 
     def _expose(self, unit: Unit, given: Expose) -> Delivered:
         log = self.own_log(unit, given.origin)
@@ -468,15 +459,16 @@ class Engine:
         Arrive: _arrive,
         Acknowledge: _acknowledge,
         Attest: _attest,
-        Settle: _settle,
+        Settle: recovery.settle,
         TakeBack: _take_back,
-        AcceptFork: _accept_fork,
+        AcceptFork: recovery.accept_fork,
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
         PlaceOrders: _place_orders,
         Adopt: _adopt,
         Resume: _resume,
+        Forget: retention.forget,
         Reroute: _reroute,
         Report: _report,
         Keep: _keep,

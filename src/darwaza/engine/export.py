@@ -6,16 +6,17 @@ from functools import partial
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.engine import routed
 from darwaza.engine.engine import Engine
 from darwaza.errors import ConflictError, MalformedError, SignatureError
 from darwaza.kernel import evidence, instant
 from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_checkpoint
 from darwaza.kernel.corridor import Corridor
-from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, ITEMS_MAX, MESSAGE, RELATED, DocumentRef, Evidence, Item
+from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, HOP, ITEMS_MAX, MESSAGE, RELATED, DocumentRef, Evidence, Item
 from darwaza.kernel.exhibit import signed_by
 from darwaza.kernel.history import keys_of
 from darwaza.kernel.link import only
-from darwaza.kernel.message import Header, decode_header, message_key
+from darwaza.kernel.message import Header, decode_header, is_withheld, message_key
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Note
 from darwaza.kernel.proof import Proof, format_proof
@@ -66,8 +67,14 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True) -> bytes
             checkpoint signed with a known key covers the message.
     """
     leaf = _find(engine, message_id)
-    items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body)]
-    room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, (items[0],))))
+    items = routed.items(engine, leaf, with_body=with_body)
+    if not items:
+        items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body)]
+    elif items[0].role == HOP:
+        items.insert(
+            0, _item(engine, sent := routed.sent(engine, leaf), _signed(engine, sent), MESSAGE, with_body=with_body)
+        )
+    room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, tuple(items))))
     for other in _related(engine, leaf):
         signed = _best(engine, other)
         if signed is None or not signed.received:
@@ -228,8 +235,11 @@ def _item(engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body
     size = signed.checkpoint.size
     hashes = inclusion_proof(leaf.leaf_index, size, partial(engine.store.tile, leaf.log_id))
     document = signed.document
+    body = engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None
+    if body is not None and is_withheld(decode_header(leaf.header), body):
+        body = None
     return Item(
-        body=engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None,
+        body=body,
         corridor=DocumentRef(document.digest, document.name, document.version),
         header=leaf.header.decode(),
         proof=format_proof(Proof(leaf.leaf_index, hashes, signed.note)).decode(),

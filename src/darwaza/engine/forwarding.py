@@ -11,7 +11,9 @@ reported to its origin.
 
 from typing import TYPE_CHECKING
 
-from darwaza.engine.reporting import Owed, author_lines
+import msgspec
+
+from darwaza.engine.reporting import Owed, author_lines, with_lines
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel import report
 from darwaza.kernel.machine import Refusal
@@ -151,13 +153,17 @@ class Forwarding:
         log = self._unit.log(self._log_id)
         prover = Prover(log.row.size, self._engine.tile_reader(self._unit, log))
         lines = author_lines(note, log.row.origin)
+        receipt = with_lines(log.row.checkpoint, (log.row.origin, self._site.trust.cosigner_name(self._site.member)))
 
         def hop(index: int, passage: Passage) -> Hop:
             return Hop(passage.arrived, index, b"".join(prover.inclusion(index)), lines)
 
         for index, passage, outcome, refusal in self._told:
             code, detail = ("", "") if refusal is None else (refusal.code, refusal.detail)
-            self._unit.owed.append(Owed.of(passage, hop(index, passage), outcome, code, detail))
+            last = hop(index, passage)
+            if outcome == "delivered":
+                last = msgspec.structs.replace(last, checkpoint=receipt)
+            self._unit.owed.append(Owed.of(passage, last, outcome, code, detail))
         for index, passage in self._onward:
             self._hand_on(passage, hop(index, passage))
 

@@ -223,6 +223,34 @@ class Resume(msgspec.Struct, frozen=True):
     origin: str
 
 
+class Forget(msgspec.Struct, frozen=True):
+    """Forget bodies of cases that ended long ago, one page of cases at a time. Outcome: ``Forgotten``.
+
+    Attributes:
+        days: a case that changed within so many days is left alone.
+        after: id of the last case of the former page; "" to begin.
+        dry_run: only count.
+    """
+
+    days: int
+    after: str = ""
+    dry_run: bool = False
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """What one page came to.
+
+    Attributes:
+        after: where the next page begins; None when this was the last.
+        bodies: forgotten, or to be.
+        bytes: their length.
+    """
+
+    after: str | None
+    bodies: int
+    bytes: int
+
+
 Given = (
     Submit
     | Arrive
@@ -237,6 +265,7 @@ Given = (
     | PlaceOrders
     | Adopt
     | Resume
+    | Forget
     | Reroute
     | Report
     | Keep

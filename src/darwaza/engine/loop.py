@@ -5,7 +5,6 @@ fill, and what they hold makes the next batch larger: the busier the gateway, th
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import structlog
 
 from darwaza import config
+from darwaza.engine.bell import Bell
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Given, Keep, Outcome, Report, Reroute, Wake
@@ -26,6 +26,8 @@ QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
 PROBE_LOOK_S = 0.1
 """The watch is asked so often what is to be probed."""
+RELAYED_GATHER_S = 1.0
+"""That messages were handed on is told so often at most."""
 REPORT_GATHER_S = 0.03
 """So long reports to origins gather before they go together."""
 
@@ -37,7 +39,7 @@ class Loop:
         engine: what it runs.
         courier: what carries its logs.
         watch: what watches its links.
-        news: set when the watch should be asked at once what is to be probed.
+        news: rung when the watch should be asked at once what is to be probed.
         failed: done, with the error, when the process must stop.
     """
 
@@ -51,8 +53,8 @@ class Loop:
         self._queue_bytes = 0
         self._scheduled = False
         self._ended_s = 0.0
-        self._wakeup = asyncio.Event()
-        self.news = asyncio.Event()
+        self._wakeup = Bell()
+        self.news = Bell()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
         self.batches = 0
@@ -102,7 +104,7 @@ class Loop:
         if self._queue and not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._run_batch)
-        self._wakeup.set()
+        self._wakeup.ring()
         for listener in self._listeners:
             listener()
 
@@ -142,15 +144,11 @@ class Loop:
     async def _carry(self) -> None:
         clock = self.engine.site.clock
         while True:
-            self._wakeup.clear()
             for errand in self.courier.errands(clock.monotonic_s()):
                 task = asyncio.create_task(self._run_errand(errand))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            try:
-                await asyncio.wait_for(self._wakeup.wait(), self.courier.pause_s())
-            except TimeoutError:
-                continue
+            await self._wakeup.wait(self.courier.pause_s())
 
     async def _run_errand(self, errand: Errand) -> None:
         clock = self.engine.site.clock
@@ -170,7 +168,7 @@ class Loop:
             except PushbackError as full:
                 outcome = full
             self.courier.decided(errand, outcome, clock.monotonic_s())
-        self._wakeup.set()
+        self._wakeup.ring()
 
     async def _probe(self) -> None:
         """Probe neighbours; a reply waits for no transaction."""
@@ -180,9 +178,7 @@ class Loop:
                 task = asyncio.create_task(self._run_probe(probe))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            self.news.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.news.wait(), PROBE_LOOK_S)
+            await self.news.wait(PROBE_LOOK_S)
 
     async def _run_probe(self, probe: Probe) -> None:
         clock = self.engine.site.clock
@@ -194,19 +190,23 @@ class Loop:
             reply = fault
         now_s = clock.monotonic_s()
         self.watch.replied(probe, reply, now_s, now_s - began_s)
-        self.news.set()
+        self.news.ring()
 
     async def _follow_routes(self) -> None:
         """Move messages when the map has changed, tell origins what they are owed, keep what must outlive a restart."""
-        site, changes = self.engine.site, -1
+        site, clock, changes = self.engine.site, self.engine.site.clock, -1
+        reported_s = clock.monotonic_s()
         while True:
             await asyncio.sleep(REPORT_GATHER_S)
             given: list[Given] = []
             if site.routing.changes != changes:
                 changes = site.routing.changes
                 given.append(Reroute())
-            if site.owed:
+            # That a message has arrived, or will not, is told at once; that it was handed on can wait for company.
+            gathered = clock.monotonic_s() - reported_s >= RELAYED_GATHER_S
+            if site.owed and (gathered or any(owed.outcome != "relayed" for owed in site.owed)):
                 given.append(Report())
+                reported_s = clock.monotonic_s()
             kept = self.watch.to_keep()
             if kept is not None:
                 given.append(Keep({KEPT: kept}))

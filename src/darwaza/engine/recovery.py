@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from darwaza.engine import forwarding
+from darwaza.engine import forwarding, repeat
 from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
@@ -27,7 +27,7 @@ from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.kernel.merkle import leaf_hash
-from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, member_of, message_key
+from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, is_withheld, member_of, message_key
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.trail import ROUTE_KINDS
 from darwaza.ports.store import ForkRow
@@ -121,7 +121,8 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
     if isinstance(verdict, Fresh):
         headers = [decode_header(header) for header, _ in batch.entries[verdict.skip :]]
         for header, (_, body) in zip(headers, batch.entries[verdict.skip :], strict=True):
-            check_body(header, body)
+            if not is_withheld(header, body):
+                check_body(header, body)
         keys = _own_keys(engine, log, headers)
         entries = [
             Pending(leaf, key, header.case_id, raw, body)
@@ -198,6 +199,10 @@ def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
         forwarding.restore(engine, unit, header, body)
         return
     cause = header.cause_id
+    if cause is None:
+        repeat.keep_given_back(engine, unit, header)
+    if is_withheld(header, body):
+        return  # its case ended long ago; nobody has what would rebuild it
     if cause is not None:
         cause_key = f"{member_of(header.destination)} {cause}"
         if not engine.store.known([cause_key]):

@@ -4,6 +4,7 @@ Owed reports are gathered in memory for a moment and go together, with proofs ma
 lost with a crash is not missed: an origin that hears nothing sends its message again, and is told again.
 """
 
+from collections.abc import Container
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -67,8 +68,13 @@ class Owed(msgspec.Struct):
 
 def author_lines(note: bytes, origin: str) -> bytes:
     """A log's checkpoint with its author's lines only."""
+    return with_lines(note, (origin,))
+
+
+def with_lines(note: bytes, names: Container[str]) -> bytes:
+    """A log's checkpoint with the lines of these names only."""
     full = parse(note)
-    lines = tuple(line for line in full.signatures if line.name == origin)
+    lines = tuple(line for line in full.signatures if line.name in names)
     return format_note(msgspec.structs.replace(full, signatures=lines)) if len(lines) != len(full.signatures) else note
 
 

@@ -1,6 +1,7 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
-from darwaza.ports.store import CaseRow
+from darwaza.ports.store import CaseRow, Changes
 from darwaza.standards.cose import Receipt, build_receipt
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 OWED_MAX = 65_536
 """Reports kept in memory; of more the oldest are forgotten."""
+
+SIGNED_KEPT = 256
+"""Own notes remembered; those in flight on all lanes are fewer."""
+BLIND_CONTEXT = b"darwaza command blinds v1"
+"""What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
 
 encode = msgspec.msgpack.Encoder().encode
 to_json = msgspec.json.Encoder().encode
@@ -44,14 +50,17 @@ class Site:
         services: by name.
         party_known: whether this gateway serves the party of a full address.
         trust: the corridor document in force and those before it.
+        blind_secret: see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
+        noticed: sequence of the last notice since this process started, by party.
         ledger_end: where the stored ledger ends.
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
         owed: what origins are to hear of their messages.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
+        watchers: called with what each commit changed, after it; they neither raise nor take long.
         hop_logs: whose signatures prove the links of a routed message.
     """
 
@@ -73,12 +82,15 @@ class Site:
         self.party_known = party_known
         self.heard: set[int] = set()
         self.notice_sequence = 0
+        self.noticed: dict[str, int] = {}
+        self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.owed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
+        self.watchers: list[Callable[[Changes], None]] = []
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
@@ -89,6 +101,16 @@ class Site:
 
     encode = staticmethod(encode)
     to_json = staticmethod(to_json)
+
+    def tell(self, changes: Changes) -> None:
+        """Note what a commit changed, and tell the watchers."""
+        self.notice_sequence += len(changes.notices)
+        self.noticed.update({row.party: row.sequence for row in changes.notices})
+        if changes.truncate:
+            # Leaves have moved: a note that was signed over them may be of another history now.
+            self._signed.clear()
+        for watcher in self.watchers:
+            watcher(changes)
 
     def decode_case(self, row: CaseRow) -> Case[Any]:
         """Read a stored case."""
@@ -101,6 +123,7 @@ class Site:
         card = trust.current.card(self.member)
         if card is not None:
             self._keys.follow(card.keys)
+        self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
         self._unseal = None
@@ -128,6 +151,7 @@ class Site:
         """Take over what a committed batch did to messages under way."""
         if tracking.changed:
             self.fleet.merge(tracking.changed)
+        self.fleet.count(tracking.tally)
         self.detoured.update(tracking.detoured)
         if reported:
             told = set(map(id, reported))
@@ -176,7 +200,19 @@ class Site:
         signers = self._signers.get(origin)
         if signers is None:
             signers = self._signers[origin] = self._make_signers(origin)
-        return format_note(signed(Checkpoint(origin, size, root).text, *signers))
+        note = format_note(signed(Checkpoint(origin, size, root).text, *signers))
+        self._signed[origin, note] = root
+        if len(self._signed) > SIGNED_KEPT:
+            del self._signed[next(iter(self._signed))]
+        return note
+
+    def signed_root(self, origin: str, note: bytes) -> bytes | None:
+        """The root under a note of an own log that was signed here a moment ago; None when that is not remembered.
+
+        Acknowledgements come under notes of the last second: remembering them saves a signature check and a walk
+        through the tiles for each.
+        """
+        return self._signed.get((origin, note))
 
     def is_signed(self, origin: str, checkpoint: bytes) -> bool:
         """Whether an own checkpoint carries every signature that is asked for now."""

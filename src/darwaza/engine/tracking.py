@@ -58,6 +58,7 @@ class Tracking:
     Attributes:
         changed: voyages as this batch leaves them; None for one that has ended.
         returned: messages that come back in this batch and have not been given to their service.
+        tally: see ``Fleet.tally``.
         detoured: by own log, the size up to which waiting messages have been sent another way.
     """
 
@@ -65,6 +66,7 @@ class Tracking:
         self.changed: dict[str, Voyage | None] = {}
         self.returned: list[Returned] = []
         self.detoured: dict[int, int] = {}
+        self.tally: dict[str, int] = {}
         self._site = site
         self._store = store
         self._unit = unit
@@ -137,6 +139,7 @@ class Tracking:
         raw, sealed = self._sealed(header, body, path)
         self._queue(path, raw, sealed, key, header.case_id, bulk=bulk)
         self._follow(header, raw, policy)
+        self._count("sent", "-".join(path))
 
     def _follow(self, header: Header, raw: bytes, policy: str) -> None:
         name = header.kind.partition(".")[0]
@@ -274,6 +277,7 @@ class Tracking:
             raw, body = self._with_path(header, row.body, found), row.body
         self._queue(found, raw, body, "", header.case_id, bulk=False)
         tries = (*voyage.tries, raw)[-TRIES_MAX:]
+        self._count("moved", "-".join(found))
         self._write(message_id, msgspec.structs.replace(voyage, tries=tries, passed=0), UNDER_WAY)
 
     def _end(self, message_id: str, voyage: Voyage, code: str) -> None:
@@ -359,11 +363,17 @@ class Tracking:
 
     def _write(self, message_id: str, voyage: Voyage, state: str) -> None:
         under_way = state == UNDER_WAY
+        if not under_way:
+            self._count(state)
         self.changed[message_id] = voyage if under_way else None
         remind_at = self._remind_at(voyage) if under_way else None
         self._unit.changes.cases[message_id] = CaseRow(
             message_id, ROUTE, state, self._site.encode(voyage), None, voyage.opened_at, self._unit.now_text, remind_at
         )
+
+    def _count(self, *names: str) -> None:
+        for name in names:
+            self.tally[name] = self.tally.get(name, 0) + 1
 
     def _remind_at(self, voyage: Voyage) -> str:
         at: datetime = self._unit.now + voyage.patience

@@ -73,6 +73,7 @@ class Unit:
         heard: ids of own logs whose reader was heard in this batch.
         unheard: ids of own logs whose reader turned out to hold leaves that are not held here.
         trust: the corridor's documents as this batch leaves them; None when it admits none.
+        next_blind: of the next message that is sent, 32 hex digits; "" for a random one.
         faults: what went wrong without stopping the batch, for the operator's log.
         made: ids of cases made in this batch.
         tracking: own messages that go over other members' gateways.
@@ -90,6 +91,7 @@ class Unit:
         self.trust: Trust | None = None
         self.faults: list[str] = []
         self.made: set[str] = set()
+        self.next_blind = ""
         self._site = site
         self._store = store
         self._held = logs
@@ -276,7 +278,7 @@ class Unit:
         body = draft.body
         message_id = self.new_id()
         header = Header(
-            blind=self.random_hex(),
+            blind=self.next_blind or self.random_hex(),
             body_bytes=len(body),
             body_digest=body_digest(body),
             case_id=case_id,
@@ -291,6 +293,7 @@ class Unit:
             ucr=ucr,
             version=VERSION,
         )
+        self.next_blind = ""
         if log_id is None:
             self.tracking.depart(draft, header)
         else:

@@ -28,6 +28,8 @@ DELIVERED: Final = "delivered"
 UNDELIVERABLE: Final = "undeliverable"
 EXPIRED: Final = "expired"
 
+TALLY_MAX: Final = 256
+"""Paths counted; others are not."""
 TRIES_MAX: Final = 32
 """Headers kept of one voyage; of more the oldest is forgotten."""
 PATIENCE_FIRST: Final = timedelta(seconds=6)
@@ -98,10 +100,16 @@ SERVICE: Final = Service(
 
 
 class Fleet:
-    """The voyages under way, by message id; see the module."""
+    """The voyages under way, by message id; see the module.
+
+    Attributes:
+        voyages: in the order they were sent.
+        tally: since the process started: ``sent``, ``moved``, ``delivered``, ``undeliverable``, and sent by path.
+    """
 
     def __init__(self) -> None:
         self.voyages: dict[str, Voyage] = {}
+        self.tally: dict[str, int] = {}
         self._leaves: dict[bytes, str] = {}
         self._cases: dict[tuple[str, str], dict[str, None]] = {}
 
@@ -131,6 +139,12 @@ class Fleet:
             if former is None or len(voyage.tries) != known:
                 self._leaves.update((leaf_hash(header), message_id) for header in voyage.tries)
             self._cases.setdefault((voyage.case_id, member_of(voyage.destination)), {})[message_id] = None
+
+    def count(self, tally: dict[str, int]) -> None:
+        """Take over what a committed batch counted."""
+        for name, number in tally.items():
+            if name in self.tally or len(self.tally) < TALLY_MAX:
+                self.tally[name] = self.tally.get(name, 0) + number
 
     def _drop(self, message_id: str, voyage: Voyage) -> None:
         del self.voyages[message_id]

@@ -62,6 +62,9 @@ class Clerk:
     def follow(self) -> Iterator[list[Submit]]:
         """Look at what the notices since the last time are about."""
         end = self.engine.site.notice_sequence
+        if self.engine.site.noticed.get(self._customs, 0) <= self.seen:
+            self.seen = end
+            return
         while notices := self.engine.store.notices(self._customs, self.seen, NOTICES_MAX):
             self.seen = notices[-1].sequence
             if any(notice.kind in CROSSING_NOTICES for notice in notices):

@@ -19,7 +19,8 @@ import click
 from darwaza.bootstrap import examine_store
 from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
-from darwaza.entry import sample
+from darwaza.entry import sample, showcase
+from darwaza.entry.bankers import Bankers
 from darwaza.entry.cli.output import console
 from darwaza.entry.journey import Journey
 from darwaza.entry.local import LocalCorridor
@@ -104,6 +105,7 @@ class Demo:
             self.prove(corridor, sent)
             self.audit(corridor)
             self.journey()
+            self.money()
         except BaseException:
             corridor.close()
             raise
@@ -290,6 +292,10 @@ class Demo:
         papers.mkdir()
         Journey(self, self.folder / "freight", papers).run()
 
+    def money(self) -> None:
+        """Pay across two borders, over three gateways of their own."""
+        Bankers(self, self.folder / "money").run()
+
     def _paper(self, name: str, content: bytes) -> Path:
         path = self._papers / name
         path.write_bytes(content)
@@ -320,21 +326,9 @@ def main(*, once: bool) -> None:
             raise SystemExit(1) from fault
         seconds = time.monotonic() - demo.began
         console.print(f"\n[bold green]Every step held[/], in {seconds:.0f} seconds.")
-        if not once:
-            _stay(corridor)
         corridor.close()
-
-
-def _stay(corridor: LocalCorridor) -> None:
-    console.print("\nThe corridor stays up until you press Ctrl-C. Try, in another terminal:")
-    for code in NAMES:
-        console.print(f"  .venv/bin/darwaza link show --gateway {corridor.path(code)}")
-    console.print(f"  .venv/bin/darwaza documents list --gateway {corridor.path('UZ')} --as bank")
-    try:
-        while True:
-            time.sleep(1)
-    except KeyboardInterrupt:
-        console.print("\nStopped.")
+        if not once:
+            showcase.stay(Path(folder) / "carec")
 
 
 if __name__ == "__main__":

@@ -14,15 +14,7 @@ import msgspec
 from darwaza.adapters.keyfile.keys import KeyFiles, write_secret
 from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
 from darwaza.adapters.system.clock import SystemEntropy
-from darwaza.bootstrap import (
-    ANCHOR_FILE,
-    CORRIDOR_FOLDER,
-    KEY_FOLDER,
-    PARTY_FILE,
-    STORE_FILE,
-    create_store,
-    found_gateway,
-)
+from darwaza.bootstrap import ANCHOR_FILE, CORRIDOR_FOLDER, KEY_FOLDER, PARTY_FILE, found_gateway
 from darwaza.client import Client
 from darwaza.entry.cable import Cable
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER, Connection
@@ -32,6 +24,7 @@ from darwaza.kernel.corridor import DEFAULT_CLASS, Link, Terms
 from darwaza.kernel.key import PrivateKey
 from darwaza.kernel.member import Card
 from darwaza.kernel.note import format_note, signed
+from darwaza.storage import STORE_FILE, create_store
 
 START_S_MAX = 30.0
 STOP_S_MAX = 20.0

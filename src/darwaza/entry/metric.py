@@ -21,6 +21,17 @@ class EngineCollector(Collector):
         yield CounterMetricFamily("darwaza_batches", "Transactions committed", value=loop.batches)
         yield CounterMetricFamily("darwaza_inputs", "Inputs handled", value=loop.inputs)
         yield GaugeMetricFamily("darwaza_queue", "Inputs waiting for the engine", value=loop.queued)
+        stages = CounterMetricFamily("darwaza_engine_seconds", "Time the engine has spent, by stage", labels=["stage"])
+        for stage, spent_s in loop.engine.spent_s.items():
+            stages.add_metric([stage], spent_s)
+        yield stages
+        document = loop.engine.site.trust.current
+        yield GaugeMetricFamily("darwaza_corridor_version", "Of the document in force", value=document.version)
+        yield GaugeMetricFamily(
+            "darwaza_corridor_not_after_seconds",
+            "Unix time at which the corridor document expires; past it nothing is sent",
+            value=document.not_after.timestamp(),
+        )
         size = GaugeMetricFamily("darwaza_log_size", "Leaves of a log", labels=["origin"])
         cosigned = GaugeMetricFamily("darwaza_log_cosigned_size", "Leaves the reader co-signed", labels=["origin"])
         halted = GaugeMetricFamily("darwaza_log_halted", "1 when the log has stopped", labels=["origin"])

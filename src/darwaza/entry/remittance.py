@@ -108,6 +108,8 @@ source = "KZ"
 destination = "PK"
 limit = "30000000.00"
 identify_from = "500000.00"
+subsidy = "2500.00"
+subsidy_from = "100000.00"
 
 [[corridors]]
 source = "PK"

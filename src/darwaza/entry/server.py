@@ -5,12 +5,17 @@ import heapq
 
 from darwaza import config
 from darwaza.bootstrap import Gateway
+from darwaza.engine.bell import Bell, within
+from darwaza.engine.drill import Drills
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
+from darwaza.engine.routed import is_delivered
 from darwaza.entry.clerk import Clerk, ClerkTask
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
+from darwaza.entry.retention import keep_forgetting
 from darwaza.entry.till import Till
+from darwaza.entry.webhook import Caller
 from darwaza.kernel.batch import Batch
 from darwaza.ports.store import Store
 
@@ -25,6 +30,7 @@ class Server:
         streams: open event streams by party.
         till: what waits at the payments counter.
         metrics: what /metrics shows.
+        drills: since the start.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -33,49 +39,52 @@ class Server:
         self.transport = gateway.transport()
         self.loop: Loop = gateway.loop(self.transport)
         self.store: Store = gateway.engine.store
-        self._changed = asyncio.Event()
+        self.drills = Drills(gateway.engine.site)
+        self._changed = Bell()
         self.streams: dict[str, int] = {}
         self.till = Till(self.store, gateway.clock.now)
         self.metrics = registry(self.loop)
-        self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
+        self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[bool]]]] = {}
         self._waits = 0
         self._early: dict[str, int] = {}
         self.loop.listen(self._committed)
 
     def _committed(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.ring()
         self.till.committed()
         for log_id, waiting in self._deliveries.items():
             cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
             while waiting and waiting[0][0] < cosigned_size:
                 future = heapq.heappop(waiting)[2]
                 if not future.done():
-                    future.set_result(None)
+                    future.set_result(True)
 
     async def delivered(self, message_id: str, timeout_s: float) -> bool:
         """Wait until both sides have signed for an own message; False when that took too long."""
         leaf = self.store.leaf(f"{self.gateway.config.member} {message_id}")
         if leaf is None:
             return False
-        if leaf.leaf_index < self.gateway.engine.logs[leaf.log_id].row.cosigned_size:
+        if is_delivered(self.gateway.engine, leaf):
             return True
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if message_id in self.gateway.engine.site.fleet.voyages:
+            return await self._arrived(message_id, timeout_s)
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waits += 1
         heapq.heappush(self._deliveries.setdefault(leaf.log_id, []), (leaf.leaf_index, self._waits, future))
-        try:
-            await asyncio.wait_for(future, timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return await within(future, timeout_s)
+
+    async def _arrived(self, message_id: str, timeout_s: float) -> bool:
+        """Wait until the destination of a routed message has signed for it."""
+        clock, fleet = self.gateway.clock, self.gateway.engine.site.fleet
+        until_s = clock.monotonic_s() + timeout_s
+        while message_id in fleet.voyages and (left_s := until_s - clock.monotonic_s()) > 0:
+            await self.changed(left_s)
+        leaf = self.store.leaf(f"{self.gateway.config.member} {message_id}")
+        return leaf is not None and is_delivered(self.gateway.engine, leaf)
 
     async def changed(self, timeout_s: float) -> bool:
         """Wait for the next commit; False when none came in time."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return await self._changed.wait(timeout_s)
 
     async def submit(self, given: Given, bytes_held: int = 0) -> Outcome:
         """Give the engine an input and wait for its outcome; errors come back as values.
@@ -121,11 +130,14 @@ class Server:
         """
         clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
         running = asyncio.create_task(self.loop.run())
-        tasks = [running, clerk]
+        caller = Caller(self.gateway, self.gateway.webhook(), self.submit, self.changed)
+        tasks = [running, clerk, asyncio.create_task(caller.run())]
         screening = self.gateway.screening()
         if screening is not None:
             examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)
             tasks.append(asyncio.create_task(examiner.run()))
+        if (days := self.gateway.config.keep_bodies_days) > 0:
+            tasks.append(asyncio.create_task(keep_forgetting(self.submit, days)))
         try:
             # Helpers end only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -8,17 +8,19 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from darwaza.engine.bell import within
 from darwaza.kernel import instant
 from darwaza.ports.store import CaseFilter, Store
+from darwaza.services.payments.planfile import TIME_S_MAX
 
 NOTICES_READ = 1_000
 CREDITS_FOUND_MAX = 100_000
-LOOK_BACK = timedelta(minutes=5)
+LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 """Credits asked for longer ago are past every time to answer."""
 
 ASKED = "payment.asked"
 _ANSWERED = frozenset({"payment.credited", "payment.refused"})
-_ENDED = frozenset({"payment.settled", "payment.rejected"})
+_ENDED = frozenset({"payment.settled", "payment.rejected", "verification.ended"})
 
 
 class Till:
@@ -35,7 +37,7 @@ class Till:
         self._now = now
         self._seen: dict[str, int] = {}
         self._asked: dict[str, dict[str, None]] = {}
-        self._waiting: dict[str, dict[str, list[asyncio.Future[None]]]] = {}
+        self._waiting: dict[str, dict[str, list[asyncio.Future[bool]]]] = {}
 
     def credits(self, bank: str) -> list[str]:
         """Ids of payments that may wait for this bank's word, oldest first."""
@@ -54,16 +56,16 @@ class Till:
         The caller looks at the case before and after: an end that came before is not seen here.
         """
         self._seen.setdefault(bank, self._store.notice_sequence())
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(bank, {})
-        waiting.setdefault(case_id, []).append(future)
+        others = waiting.setdefault(case_id, [])
+        others.append(future)
         try:
-            await asyncio.wait_for(future, timeout_s)
-        except TimeoutError:
-            return False
+            return await within(future, timeout_s)
         finally:
-            waiting.pop(case_id, None)
-        return True
+            others.remove(future)
+            if not others:
+                waiting.pop(case_id, None)
 
     def committed(self) -> None:
         """Look who need not wait any more, after a commit."""
@@ -89,7 +91,7 @@ class Till:
                 if notice.kind in _ENDED:
                     for future in waiting.get(notice.case_id, ()):
                         if not future.done():
-                            future.set_result(None)
+                            future.set_result(True)
                 elif asked is not None and notice.kind == ASKED:
                     asked[notice.case_id] = None
                 elif asked is not None and notice.kind in _ANSWERED:

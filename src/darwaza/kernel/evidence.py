@@ -33,6 +33,8 @@ MESSAGE = "message"
 """Role of the first item and of no other: what the file is about."""
 RELATED = "related"
 """Role of another message of the same case."""
+HOP = "hop"
+"""Role of a further link of a routed message: what one relay sent to the next member of its path, in order."""
 
 
 class DocumentRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +60,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         corridor: whose keys count.
         header: the canonical header that is the log's entry, as text.
         proof: C2SP tlog-proof without extra data; its checkpoint carries the signatures of author, reader, witnesses.
-        role: ``MESSAGE`` or ``RELATED``, or one that a later edition of the specification names.
+        role: ``MESSAGE``, ``HOP`` or ``RELATED``, or one that a later edition of the specification names.
     """
 
     body: Annotated[bytes, Meta(max_length=BODY_BYTES_MAX)] | None = None

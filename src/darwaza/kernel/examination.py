@@ -5,7 +5,7 @@ The checks, in this order: ``file``, that its form is known and right; then, for
 the documents are. ``darwaza.kernel.verdict`` says what follows from the checks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,13 +13,15 @@ import msgspec
 
 from darwaza.errors import MessageError, SignatureError
 from darwaza.kernel import evidence, fork
+from darwaza.kernel.chain import OF_HOP, conclude
 from darwaza.kernel.corridor import Corridor, State
 from darwaza.kernel.encoding import to_base64
 from darwaza.kernel.evidence import Evidence
-from darwaza.kernel.exhibit import CHECKS, Exhibit, signed_by
+from darwaza.kernel.exhibit import OF_MESSAGE, OF_RELATED, Check, Exhibit, Trail, signed_by
 from darwaza.kernel.history import History, LaneKeys, keys_of
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier
+from darwaza.kernel.policy import ANY, PathPolicy
 from darwaza.kernel.reference import INSTANT_FORMAT, Reference
 from darwaza.kernel.verdict import Finding, Record, Verdict, counted, decide
 
@@ -35,13 +37,14 @@ class _Format(msgspec.Struct):
 _format_of = msgspec.json.Decoder(_Format).decode
 
 
-def verify(raw: bytes, reference: Reference | History, now: datetime) -> Verdict:
+def verify(raw: bytes, reference: Reference | History, now: datetime, asked: PathPolicy = ANY) -> Verdict:
     """Examine an evidence file or a fork proof.
 
     Args:
         raw: the file.
         reference: the corridor documents to go by.
         now: the time, aware; only to say how old the knowledge is, and to find receipts from the future.
+        asked: policy that the message's path is held against, besides that of the corridor.
 
     Returns:
         The verdict; whatever the bytes are, there is one.
@@ -51,7 +54,7 @@ def verify(raw: bytes, reference: Reference | History, now: datetime) -> Verdict
     findings: tuple[Finding, ...] = ()
     found = _format(raw, record)
     if found:
-        findings = _examine(raw, found, known, now, record)
+        findings = _examine(raw, found, known, now, record, asked)
     _knowledge(known, now, record)
     result, code = decide(record.checks)
     at = now.strftime(INSTANT_FORMAT)
@@ -74,12 +77,14 @@ def _format(raw: bytes, record: Record) -> str:
     return found
 
 
-def _examine(raw: bytes, found: str, known: Reference, now: datetime, record: Record) -> tuple[Finding, ...]:
+def _examine(
+    raw: bytes, found: str, known: Reference, now: datetime, record: Record, asked: PathPolicy
+) -> tuple[Finding, ...]:
     try:
         if found == evidence.FORMAT:
             file = evidence.decode(raw)
             record.holds(FILE, FILE, f"The file is an evidence file with {counted(len(file.items), 'message')}.")
-            return _examine_items(file, known, now, record)
+            return _examine_items(file, known, now, record, asked)
         if found == fork.FORMAT:
             statements = fork.statements(fork.decode(raw))
             record.holds(FILE, FILE, "The file is a fork proof: two signed statements about one log.")
@@ -119,19 +124,32 @@ def _knowledge(known: Reference, now: datetime, record: Record) -> None:
 # --- evidence files ---
 
 
-def _examine_items(file: Evidence, known: Reference, now: datetime, record: Record) -> tuple[Finding, ...]:
+_CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
+    evidence.MESSAGE: OF_MESSAGE,
+    evidence.HOP: OF_HOP,
+    evidence.RELATED: OF_RELATED,
+}
+"""What is checked of an item, in order, by its role."""
+
+
+def _examine_items(
+    file: Evidence, known: Reference, now: datetime, record: Record, asked: PathPolicy
+) -> tuple[Finding, ...]:
     seen: dict[str, str] = {}
+    trail = Trail()
     findings = []
     for number, item in enumerate(file.items):
         subject = item.role if number == 0 else f"{item.role} {number}"
-        checks = CHECKS.get(item.role)
+        checks = _CHECKS.get(item.role)
         if checks is None:
             text = f"This program does not know what an item of the role {item.role!r} is."
             record.unknown(subject, "role", "role_unknown", text)
             continue
-        one = Exhibit(item, subject, seen, known, now, record)
+        one = Exhibit(item, subject, seen, known, now, record, trail)
         if all(check(one) for check in checks) and one.complete:
             findings.append(one.finding())
+    if trail.document is not None and (len(trail.path) > 2 or asked != ANY):  # noqa: PLR2004
+        conclude(trail.path, len(trail.leaves), trail.message_class, trail.document, asked, record)
     return tuple(findings)
 
 

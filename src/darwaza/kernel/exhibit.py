@@ -12,12 +12,11 @@ looked at:
 7. ``origin``: the author signed the checkpoint.
 8. ``receipt``: the reader co-signed it, at a time that fits.
 9. ``witnesses``: which members co-signed it as witnesses; and no line remains that could not be checked.
-10. ``route``: a message that goes on to other members cannot be told about further than this log.
-
-The table with all codes is in spec/evidence.md. To judge items of a further role, add its checks to ``CHECKS``.
+A message that goes on to other members is told about further by items of the role ``hop`` (``darwaza.kernel.chain``).
+The table with all codes is in spec/evidence.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -48,10 +47,29 @@ class _Version(msgspec.Struct):
 _version_of = msgspec.json.Decoder(_Version).decode
 
 
+class Trail(msgspec.Struct):
+    """How far a routed message has been followed.
+
+    Attributes:
+        path: its members; empty before the message was read.
+        message_class: name of its service.
+        leaves: leaf hashes of the links proven so far.
+        received: whether its destination has signed for it.
+        document: the corridor document it goes by.
+    """
+
+    path: tuple[str, ...] = ()
+    message_class: str = ""
+    leaves: list[bytes] = []
+    received: bool = False
+    document: Corridor | None = None
+
+
 class Exhibit:
     """One item under examination. Each check returns whether to go on.
 
     Attributes:
+        trail: of the message; shared by the items of a file.
         complete: whether the signatures could be looked at.
     """
 
@@ -63,8 +81,16 @@ class Exhibit:
     keys: LaneKeys
 
     def __init__(
-        self, item: Item, subject: str, seen: dict[str, str], known: Reference, now: datetime, record: Record
+        self,
+        item: Item,
+        subject: str,
+        seen: dict[str, str],
+        known: Reference,
+        now: datetime,
+        record: Record,
+        trail: Trail,
     ) -> None:
+        self.trail = trail
         self._item = item
         self._subject = subject
         self._seen = seen
@@ -75,17 +101,31 @@ class Exhibit:
         self.received_at: int | None = None
         self.witnesses: list[Attestation] = []
 
-    def _holds(self, name: str, text: str) -> bool:
+    def holds(self, name: str, text: str) -> bool:
+        """Write down that a check holds; see ``verdict.Record``."""
         return self._record.holds(self._subject, name, text)
 
-    def _noted(self, name: str, code: str, text: str) -> bool:
+    def noted(self, name: str, code: str, text: str) -> bool:
+        """Write down something without weight."""
         return self._record.noted(self._subject, name, code, text)
 
-    def _unknown(self, name: str, code: str, text: str) -> bool:
+    def unknown(self, name: str, code: str, text: str) -> bool:
+        """Write down what is missing or not understood."""
         return self._record.unknown(self._subject, name, code, text)
 
-    def _fails(self, name: str, code: str, text: str) -> bool:
+    def fails(self, name: str, code: str, text: str) -> bool:
+        """Write down what is false."""
         return self._record.fails(self._subject, name, code, text)
+
+    @property
+    def raw_header(self) -> bytes:
+        """The header as bytes."""
+        return self._item.header.encode()
+
+    @property
+    def corridor_name(self) -> str:
+        """Name of the corridor the item says it is of."""
+        return self._item.corridor.name
 
     def check_header(self) -> bool:
         """Step 1."""
@@ -94,11 +134,11 @@ class Exhibit:
             self.header = header = decode_header(raw)
         except MessageError as fault:
             if _is_newer(raw):
-                self._unknown("header", "header_version_unknown", "The message is of a version not known here.")
+                self.unknown("header", "header_version_unknown", "The message is of a version not known here.")
                 return False
-            return self._fails("header", fault.code, f"The message's header is not what it must be: {fault.detail}.")
+            return self.fails("header", fault.code, f"The message's header is not what it must be: {fault.detail}.")
         about = f", about the consignment {header.ucr}" if header.ucr else ""
-        return self._holds(
+        return self.holds(
             "header",
             f"The message {header.id} is a {header.kind} from {header.origin} to {header.destination}{about}, made on "
             f"{header.created_at} by the clock of {member_of(header.origin)}, in the case {header.case_id}.",
@@ -110,12 +150,12 @@ class Exhibit:
         named = f"{header.body_bytes} bytes, {header.media_type}, SHA-256 {header.body_digest}"
         if body is None:
             text = f"The body is not in the file. The message fixes it: {named}. A copy can be held against that."
-            return self._noted("body", "body_absent", text)
+            return self.noted("body", "body_absent", text)
         try:
             check_body(header, body)
         except MessageError as fault:
-            return self._fails("body", fault.code, f"The body in the file is not the one the message names: {named}.")
-        return self._holds("body", f"The body in the file is the one the message names: {named}.")
+            return self.fails("body", fault.code, f"The body in the file is not the one the message names: {named}.")
+        return self.holds("body", f"The body in the file is the one the message names: {named}.")
 
     def check_place(self) -> bool:
         """Step 3."""
@@ -123,14 +163,14 @@ class Exhibit:
             self.proof = proof = parse_proof(self._item.proof.encode())
             self.checkpoint = point = parse_text(proof.note.text)
         except MessageError as fault:
-            return self._fails("place", fault.code, f"The proof cannot be read: {fault.detail}.")
+            return self.fails("place", fault.code, f"The proof cannot be read: {fault.detail}.")
         if proof.extra:
-            return self._fails("place", "proof_malformed", "The proof carries extra data, which nothing signs.")
+            return self.fails("place", "proof_malformed", "The proof carries extra data, which nothing signs.")
         leaf = leaf_hash(self._item.header.encode())
         if not verify_inclusion(proof.index, point.size, leaf=leaf, root=point.root, proof=proof.hashes):
             text = f"The proof does not show that the log {point.origin} holds this message at index {proof.index}."
-            return self._fails("place", "inclusion_false", text)
-        return self._holds(
+            return self.fails("place", "inclusion_false", text)
+        return self.holds(
             "place",
             f"The log {point.origin}, as it was with {counted(point.size, 'entry', 'entries')} and the root "
             f"{to_base64(point.root)}, holds this message at index {proof.index}.",
@@ -142,17 +182,17 @@ class Exhibit:
         try:
             self.lane = lane = Lane.parse(origin)
         except MessageError as fault:
-            return self._fails("lane", fault.code, f"The log's origin line is none of a corridor: {fault.detail}.")
+            return self.fails("lane", fault.code, f"The log's origin line is none of a corridor: {fault.detail}.")
         sender, recipient = member_of(header.origin), member_of(header.destination)
         path = header.path or (sender, recipient)
         if (path[0], path[-1]) != (sender, recipient):
             text = f"The message's path {' - '.join(path)} does not lead from {sender} to {recipient}."
-            return self._fails("lane", "lane_differs", text)
+            return self.fails("lane", "lane_differs", text)
         sender, recipient = path[0], path[1]
         if (lane.corridor, lane.author, lane.reader) != (self._item.corridor.name, sender, recipient):
             text = f"The log {origin} is not one from {sender} to {recipient} in {self._item.corridor.name}."
-            return self._fails("lane", "lane_differs", text)
-        return self._holds("lane", f"The log is one that {sender} writes for {recipient}.")
+            return self.fails("lane", "lane_differs", text)
+        return self.holds("lane", f"The log is one that {sender} writes for {recipient}.")
 
     def remember_case(self) -> bool:
         """Keep what the related messages are held against."""
@@ -164,37 +204,37 @@ class Exhibit:
         """Step 5."""
         key = message_key(self.header)
         if key in self._seen:
-            return self._fails("case", "item_repeated", "The same message stands in the file twice.")
+            return self.fails("case", "item_repeated", "The same message stands in the file twice.")
         self._seen[key] = RELATED
         case_id = self._seen.get("case", self.header.case_id)
         if self.header.case_id != case_id:
-            return self._fails("case", "case_differs", f"This message is not of the case {case_id}.")
-        return self._holds("case", f"This message is of the same case {case_id}.")
+            return self.fails("case", "case_differs", f"This message is not of the case {case_id}.")
+        return self.holds("case", f"This message is of the same case {case_id}.")
 
     def check_document(self) -> bool:
         """Step 6."""
         named = self._item.corridor
         if named.name != self._known.name:
             text = f"The documents given are of the corridor {self._known.name}, not of {named.name}."
-            self._unknown("document", "corridor_unknown", text)
+            self.unknown("document", "corridor_unknown", text)
             return False
         document = self._known.version(named.version)
         if document is None:
             text = f"Version {named.version} of the corridor document, SHA-256 {named.digest}, was not given."
-            self._unknown("document", "version_unknown", text)
+            self.unknown("document", "version_unknown", text)
             return False
         if document.digest != named.digest:
             text = (
                 f"The file goes by a version {named.version} with SHA-256 {named.digest}; given was {document.digest}."
             )
-            return self._fails("document", "document_differs", text)
+            return self.fails("document", "document_differs", text)
         try:
             self.keys = keys_of(document, self.lane.origin)
         except SignatureError as fault:
             text = f"By version {document.version} of the corridor document there is no log {self.lane.origin}."
-            return self._fails("document", fault.code, text)
+            return self.fails("document", fault.code, text)
         self.document, self.complete = document, True
-        return self._holds(
+        return self.holds(
             "document",
             f"The keys are those of version {document.version} of the corridor document of {document.name}, SHA-256 "
             f"{document.digest}, in force from {document.created_at:{INSTANT_FORMAT}}.",
@@ -206,17 +246,17 @@ class Exhibit:
         first = signed_by(self.proof.note, keys.log)
         second = None if keys.log_mldsa44 is None else signed_by(self.proof.note, keys.log_mldsa44)
         if first is False or second is False:
-            return self._fails("origin", "signature_false", f"The signature given as that of {author} is false.")
+            return self.fails("origin", "signature_false", f"The signature given as that of {author} is false.")
         if first is None:
             text = (
                 f"The log's state is not signed with the key of {author}: the file does not show that {author} sent it."
             )
-            return self._unknown("origin", "signature_missing", text)
+            return self.unknown("origin", "signature_missing", text)
         if keys.mldsa44_required and second is None:
             text = f"The corridor asks for a second signature of {author}, with ML-DSA-44, which is not there."
-            return self._unknown("origin", "signature_weak", text)
+            return self.unknown("origin", "signature_weak", text)
         also = " and with its ML-DSA-44 key" if second else ""
-        return self._holds(
+        return self.holds(
             "origin",
             f"{author} signed this state of its log with its log key {to_base64(keys.log.public.raw)} (Ed25519){also}. "
             f"It cannot deny that it sent this message.",
@@ -227,18 +267,21 @@ class Exhibit:
         reader, name = self.lane.reader, "receipt"
         signed = signed_by(self.proof.note, self.keys.reader)
         if signed is False:
-            return self._fails(name, "signature_false", f"The co-signature given as that of {reader} is false.")
+            return self.fails(name, "signature_false", f"The co-signature given as that of {reader} is false.")
+        if signed is None and self.header.path is not None and self.header.path[-1] != reader:
+            text = f"{reader} has not co-signed here; the links that follow show whether it handed the message on."
+            return self.noted(name, "handover_unsigned", text)
         if signed is None:
             text = f"{reader} has not co-signed: the file does not show that {reader} received the message."
-            return self._unknown(name, "receipt_missing", text)
+            return self.unknown(name, "receipt_missing", text)
         seconds = _cosigned_at(self.proof.note, self.keys.reader)
         if seconds > self._now_s + CLOCK_SKEW_S_MAX:
-            return self._unknown(name, "receipt_in_future", f"The receipt of {reader} is dated in the future.")
+            return self.unknown(name, "receipt_in_future", f"The receipt of {reader} is dated in the future.")
         at = _to_text(seconds)
         self.received_at = seconds
         if seconds < instant.to_seconds(self.document.created_at) - CLOCK_SKEW_S_MAX:
             text = f"The receipt of {reader} is dated {at}, before the document whose keys it goes by."
-            return self._unknown(name, "receipt_before_document", text)
+            return self.unknown(name, "receipt_before_document", text)
         author = self.lane.author
         retired = self._retired_by(author, KeyRole.LOG, seconds) or self._retired_by(reader, KeyRole.WITNESS, seconds)
         if retired is not None:
@@ -246,8 +289,8 @@ class Exhibit:
                 f"The receipt of {reader} is dated {at}, when version {retired.version} had replaced a key it goes by. "
                 f"Either a gateway had not heard of the change, or somebody used an old key."
             )
-            return self._unknown(name, "key_retired", text)
-        return self._holds(
+            return self.unknown(name, "key_retired", text)
+        return self.holds(
             name,
             f"{reader} co-signed the same state on {at} by its clock with its witness key "
             f"{to_base64(self.keys.reader.public.raw)} (Ed25519). It cannot deny that it received this message.",
@@ -273,29 +316,30 @@ class Exhibit:
             signed = signed_by(self.proof.note, verifier)
             if signed is False:
                 text = f"The co-signature given as that of {member}, a witness, is false."
-                return self._fails("witnesses", "signature_false", text)
+                return self.fails("witnesses", "signature_false", text)
             if signed:
                 self._count_witness(member, _cosigned_at(self.proof.note, verifier))
-        if not self._all_lines_known():
+        if not self.all_lines_known():
             text = "Under the log's state stands a signature that cannot be checked with these documents."
-            return self._unknown("witnesses", "signature_unknown", text)
+            return self.unknown("witnesses", "signature_unknown", text)
         names = ", ".join(f"{one.member} on {one.at}" for one in self.witnesses)
         asked = f"The corridor asks for {keys.witness_quorum} of {len(keys.witnesses)}. Grade: {self.grade}."
         if not self.witnesses:
-            return self._noted("witnesses", "not_witnessed", f"No third member co-signed this state. {asked}")
-        return self._holds("witnesses", f"Other members co-signed this state too: {names}. {asked}")
+            return self.noted("witnesses", "not_witnessed", f"No third member co-signed this state. {asked}")
+        return self.holds("witnesses", f"Other members co-signed this state too: {names}. {asked}")
 
     def _count_witness(self, member: str, seconds: int) -> None:
         if seconds > self._now_s + CLOCK_SKEW_S_MAX:
             text = f"The co-signature of {member} is dated in the future and does not count."
-            self._noted("witnesses", "witness_in_future", text)
+            self.noted("witnesses", "witness_in_future", text)
         elif self._retired_by(member, KeyRole.WITNESS, seconds) is not None:
             text = f"The co-signature of {member} is dated when its key had been replaced and does not count."
-            self._noted("witnesses", "witness_key_retired", text)
+            self.noted("witnesses", "witness_key_retired", text)
         else:
             self.witnesses.append(Attestation(member, _to_text(seconds)))
 
-    def _all_lines_known(self) -> bool:
+    def all_lines_known(self) -> bool:
+        """Whether every line under the checkpoint is of a key that the document names for this log."""
         keys = self.keys
         verifiers: list[Verifier] = [keys.log, keys.reader, *keys.witnesses]
         if keys.log_mldsa44 is not None:
@@ -303,13 +347,15 @@ class Exhibit:
         known = {(verifier.name, verifier.key_id) for verifier in verifiers}
         return all((line.name, line.key_id) in known for line in self.proof.note.signatures)
 
-    def check_route(self) -> bool:
-        """Step 10."""
-        path = self.header.path
-        if path is None or path[-1] == self.lane.reader:
-            return True
-        text = f"The message goes on over {' - '.join(path[1:])}; the file shows only that {path[1]} received it."
-        return self._unknown("route", "hops_missing", text)
+    def remember_trail(self) -> bool:
+        """Keep what the links that follow are held against."""
+        trail, header = self.trail, self.header
+        trail.path = header.path or (self.lane.author, self.lane.reader)
+        trail.message_class = header.kind.partition(".")[0]
+        trail.leaves = [leaf_hash(self.raw_header)]
+        trail.received = trail.path[-1] == self.lane.reader and self.received_at is not None
+        trail.document = self.document
+        return True
 
     @property
     def grade(self) -> str:
@@ -344,25 +390,21 @@ class Exhibit:
         )
 
 
-_Check = Callable[[Exhibit], bool]
-_WHAT: tuple[_Check, ...] = (
+Check = Callable[[Exhibit], bool]
+_WHAT: tuple[Check, ...] = (
     Exhibit.check_header,
     Exhibit.check_body,
     Exhibit.check_place,
     Exhibit.check_lane,
 )
-_WHO: tuple[_Check, ...] = (
+_WHO: tuple[Check, ...] = (
     Exhibit.check_document,
     Exhibit.check_origin,
     Exhibit.check_receipt,
     Exhibit.check_witnesses,
-    Exhibit.check_route,
 )
-CHECKS: Mapping[str, tuple[_Check, ...]] = {
-    MESSAGE: (*_WHAT, Exhibit.remember_case, *_WHO),
-    RELATED: (*_WHAT, Exhibit.check_case, *_WHO),
-}
-"""What is checked of an item, in order, by its role."""
+OF_MESSAGE = (*_WHAT, Exhibit.remember_case, *_WHO, Exhibit.remember_trail)
+OF_RELATED = (*_WHAT, Exhibit.check_case, *_WHO)
 
 
 def _is_newer(raw: bytes) -> bool:

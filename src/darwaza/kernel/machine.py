@@ -323,6 +323,8 @@ class Service(msgspec.Struct, frozen=True):
         name: the package's name; prefixes every message kind.
         data_type: frozen msgspec Struct the cases hold, or a tagged union of such; stored as MessagePack.
         table: all there is; a pair not in it is refused.
+        ended: states in which nobody needs the bodies of the case's messages any more, so that they may be forgotten
+            after the time an operator sets (``darwaza.engine.retention``); none unless the service says so.
         foresee: ids of the transfers and holds that an input will name, so that they are read for a whole batch at
             once: ``foresee(case_id, case, kind, body)``, the case None when there is none, the id then "" unless it is
             known. It may leave out any or name too many; that costs time and nothing else.
@@ -331,6 +333,7 @@ class Service(msgspec.Struct, frozen=True):
     name: str
     data_type: Any
     table: Mapping[tuple[str, str], Transition]
+    ended: frozenset[str] = frozenset()
     foresee: Callable[[str, Any, str, Any], Iterable[str]] | None = None
 
 

@@ -42,7 +42,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What every gateway on the way may see. The fields stand in RFC 8785 order: keep them so.
 
     Attributes:
-        blind: 32 lower-case hex digits, random.
+        blind: 32 lower-case hex digits that nobody else can guess (see ``darwaza.engine.repeat``).
         body_bytes: length of the body, 0 to ``BODY_BYTES_MAX``.
         body_digest: SHA-256 of the body, lower-case hex.
         case_id: UUID of the case, the same at every gateway.
@@ -120,6 +120,11 @@ def check_body(header: Header, body: bytes) -> None:
     """
     if len(body) != header.body_bytes or body_digest(body) != header.body_digest:
         raise MalformedError("the body is not the one the header names", code="body_differs", pointer="/body_digest")
+
+
+def is_withheld(header: Header, body: bytes) -> bool:
+    """Whether whoever shows a message has forgotten its body (spec/link.md section 7)."""
+    return not body and header.body_bytes > 0 and header.path is None
 
 
 def is_ucr(text: str) -> bool:

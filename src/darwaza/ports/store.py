@@ -262,6 +262,7 @@ class Changes(msgspec.Struct):
         refused_orders: new.
         holds_opened: (expires_at, hold id) of holds that will expire unless something ends them before.
         holds_ended: (expires_at, hold id) of such that have ended.
+        forgotten: (log_id, leaf_index) of leaves whose body becomes empty; the leaf is there and stays.
         meta: small named values; replaced.
     """
 
@@ -288,6 +289,7 @@ class Changes(msgspec.Struct):
     refused_orders: list[RefusedOrderRow] = []
     holds_opened: list[tuple[str, str]] = []
     holds_ended: list[tuple[str, str]] = []
+    forgotten: list[tuple[int, int]] = []
     meta: dict[str, bytes] = {}
 
 
@@ -348,6 +350,9 @@ class Store(Protocol):
 
     def cases(self, ids: Iterable[str]) -> dict[str, CaseRow]:
         """The cases among ``ids`` that exist."""
+
+    def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
+        """Cases with a greater id, by id; "" for the first."""
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""

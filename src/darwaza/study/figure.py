@@ -1,6 +1,7 @@
 """The numbers people quote, each with its method and inputs, and the notes a reader must see."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from darwaza.study.design.routes import exempt_risks
@@ -430,7 +431,8 @@ def notes_of(scenario: Scenario, found: Found) -> Iterator[str]:
         if not design.finished:
             yield (
                 f"Plan '{plan.name}': the solver's time ran out. The best design found is shown; a better one can be "
-                f"at most {design.gap:.1%} cheaper. On another machine the result may differ."
+                f"at most {design.gap:.1%} cheaper. On another machine the result may differ; more time is given at "
+                f"{Path(scenario.file).name}:{scenario.lines.get('study.time_limit_s', 0)} (study.time_limit_s)."
             )
     for member in scenario.members.values():
         exempt = sorted(

@@ -11,6 +11,7 @@ from darwaza.study.found import Found
 from darwaza.study.money.driver import base_case
 from darwaza.study.money.economics import Economics, shadow_factor
 from darwaza.study.money.finance import Finance, grant_elements
+from darwaza.study.money.influence import influences
 from darwaza.study.money.returns import npv
 from darwaza.study.money.risk import PERCENTILES, Spread, sensitivity, switching, tariffs, tornado, transit_fees
 from darwaza.study.money.timeline import purchases
@@ -43,6 +44,7 @@ def tables_of(scenario: Scenario, found: Found, spread: Spread) -> dict[str, Any
         "economics": _economics(scenario, found, economics),
         "distribution": _distribution(economics),
         "finance": _finance(found, finance),
+        "risks": {group.id: group.name for group in scenario.groups.values()},
         "tranches": _tranches(scenario, finance),
         "anchors": _anchors(scenario),
         "tornado": [
@@ -51,6 +53,12 @@ def tables_of(scenario: Scenario, found: Found, spread: Spread) -> dict[str, Any
         ],
         "sensitivity": [
             {"name": name, "enpv": enpv, "eirr": _number(eirr)} for name, enpv, eirr in sensitivity(found.case)
+        ],
+        "influence": [
+            {"path": item.path, "enpv_low": item.at_low, "enpv_high": item.at_high}
+            for item in influences(
+                found.case, {name: line.sections for name, line in found.lines.items()}, found.designs[found.plan.id]
+            )
         ],
         "switching": switching(found.case),
         "tariffs": tariffs(found.case),

@@ -9,10 +9,12 @@ from tests.unit.engine.chain import Chain
 
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine import forwarding
+from darwaza.engine.export import collect
 from darwaza.engine.intake import Reroute
 from darwaza.engine.unit import Unit
 from darwaza.engine.voyage import DELIVERED, EXPIRED, UNDELIVERABLE, UNDER_WAY
-from darwaza.kernel import locality
+from darwaza.kernel import evidence, locality, policy
+from darwaza.kernel.examination import verify
 from darwaza.kernel.health import Condition, Measure
 from darwaza.kernel.machine import Draft
 from darwaza.kernel.message import body_digest
@@ -236,3 +238,55 @@ def test_case_keeps_its_path_and_its_order():
     draft = Draft("documents.offer", "KZ/trader", "PK/agency", b"", "a/b")
     assert unit.tracking._path(draft, case_id, "PK") == chain.path("KZ", first) == ("KZ", "UZ", "AF", "PK")
     assert unit.tracking._path(draft, other_case, "PK") == ("KZ", "CN", "PK")
+
+
+def judged(chain, code, message_id, asked="", **changes):
+    """The verdict on a message's evidence, exported by one gateway."""
+    raw = collect(chain.engines[code], message_id)
+    for old, new in changes.items():
+        raw = raw.replace(old.encode(), new.encode())
+    return verify(raw, chain.world.history, chain.world.clock.now(), policy.parse(asked)), raw
+
+
+def test_evidence_proves_the_path_at_both_ends():
+    """Origin and destination both show, offline, which members carried the message, and hold it against a policy."""
+    chain = Chain()
+    _, message_id = chain.offer("KZ/trader", "PK/agency")
+    chain.carry()
+    for code in ("KZ", "PK"):
+        verdict, _ = judged(chain, code, message_id, "avoid CN")
+        assert verdict.result == "valid", (code, verdict.code, [check.text for check in verdict.checks])
+        assert any("It was carried by UZ, AF" in check.text for check in verdict.checks)
+        assert judged(chain, code, message_id, "avoid AF")[0].code == "policy_avoid"
+        assert judged(chain, code, message_id, "through UZ AF; hops 3")[0].result == "valid"
+        assert judged(chain, code, message_id, "hops 2")[0].code == "policy_hops"
+
+
+def test_evidence_without_a_link_or_with_a_foreign_one_proves_no_path():
+    """A link left out, swapped or of another message: the file does not become valid."""
+    chain = Chain()
+    _, message_id = chain.offer("KZ/trader", "PK/agency")
+    _, other = chain.offer("KZ/trader", "PK/agency")
+    chain.carry()
+    raw, foreign = (evidence.decode(collect(chain.engines["KZ"], one)) for one in (message_id, other))
+    now, history = chain.world.clock.now(), chain.world.history
+    message, first, second = raw.items[:3]
+
+    def result(*items):
+        return verify(evidence.encode(evidence.Evidence(evidence.FORMAT, items)), history, now).code
+
+    assert result(message, first, second) == ""
+    assert result(message) == result(message, first) == "hops_missing"
+    assert result(message, second) == "hop_header_wrong"
+    assert result(message, foreign.items[1], second) == "hop_chain_broken"
+    assert result(message, first, second, second) == "path_length_wrong"
+
+
+def test_evidence_follows_the_copy_that_arrived():
+    """A message that was sent twice proves the way on which it was delivered."""
+    chain = Chain()
+    _, message_id = chain.offer("KZ/trader", "PK/agency")
+    darken(chain, "AF")
+    chain.one("KZ", Reroute())
+    chain.carry()
+    assert judged(chain, "KZ", message_id, "avoid AF")[0].result == "valid"

@@ -40,6 +40,15 @@ class PaymentCorridor(Corridor):
             self.post_rate("PK/caravan-fx", market, {"KZ": "1.75", "UZ": "43.5"}[code])
             if code == "KZ":
                 self.post_rate("PK/steppe-fx", market, "1.70")
+                self.open_home()
+
+    def open_home(self):
+        """The way home, for remittances, at the mid rate."""
+        paid_in = {"participant": "PK/steppe-fx", "amount": "9000000.00", "id": "home"}
+        self.do(SBP, "/v1/payments/deposits", paid_in)
+        self.do("PK/steppe-fx", "/v1/payments/funds/allocate", {"to": "KZ", "amount": "5000000.00"})
+        market = self.do(NBK, "/v1/payments/markets", {"destination": "PK", "mid": "0.55"})["id"]
+        self.post_rate("KZ/steppe-fx", market, "0.55")
 
     def post_rate(self, provider, market, rate, **fields):
         until = (self.clock.now() + timedelta(days=30)).isoformat()

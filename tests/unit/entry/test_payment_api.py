@@ -28,11 +28,24 @@ def test_a_quote_shows_what_is_debited_credited_and_what_it_costs_in_all(corrido
     assert best["cost"] == {
         "fees": {"amount": "157.15", "currency": "PKR"},
         "margin": {"amount": "2777.77", "currency": "PKR"},
+        "payer": {"amount": "2934.92", "currency": "PKR"},
+        "payer_ppm": 29320,
         "total": {"amount": "2934.92", "currency": "PKR"},
-        "total_ppm": 29320,
     }
     assert best["margin_ppm"] == 27778
     assert best["effective_rate"] == "1.7472527472"
+
+
+def test_a_remittance_shows_what_a_state_pays_for_it(corridor):
+    """Where the payer pays nothing, somebody does: the quote says who and how much, and so do the key figures."""
+    corridor.clock.advance(1)
+    back = {"payee_bank": INDUS, "amount": "400000.00"}
+    (offer,) = corridor.quote(bank=ALATAU, take_best=False, **back | {"fee": "0"})["offers"]
+    cost = offer["cost"]
+    assert cost["payer"] == {"amount": "0.00", "currency": "KZT"}
+    assert cost["subsidy"] == cost["total"] == {"amount": "2500.00", "currency": "KZT"}
+    small = corridor.quote(bank=ALATAU, take_best=False, **back | {"fee": "0", "amount": "99999.99"})["offers"][0]
+    assert "subsidy" not in small["cost"]
 
 
 def test_a_payment_settles_at_both_ends(corridor):
@@ -141,6 +154,40 @@ def test_a_bad_document_is_a_coded_answer_that_changes_nothing(corridor, change,
     assert corridor.show(INDUS, quote["id"])["state"] == "reserved"
 
 
+def test_what_is_sent_again_is_answered_with_what_it_has_become(corridor):
+    """The original is its own inquiry; the same UETR with another document is a conflict, and a used quote is used."""
+    quote = corridor.quote()
+    body = remittance.payment(quote, corridor.clock.now())
+    case_id = corridor.call(INDUS, "POST", "/v1/payments", content=body).json()["id"]
+    corridor.run()
+    assert corridor.call(INDUS, "POST", "/v1/payments", content=body).json()["state"] == "sent"
+    corridor.do(ALATAU, f"/v1/payments/{case_id}/reject", {"reason": "AC06", "detail": "blocked"})
+    again = corridor.call(INDUS, "POST", "/v1/payments", content=body)
+    assert (again.json()["state"], again.json()["repeated"]) == ("rejected", True)
+    told = read(corridor.call(INDUS, "POST", "/v1/payments", content=body, headers=XML).content).transactions[0]
+    assert (told.status, told.reasons[0].reason.code) == ("RJCT", "AC06")
+    altered = body.replace(b"Invoice 42", b"Invoice 43")
+    conflict = corridor.call(INDUS, "POST", "/v1/payments", content=altered, headers=XML)
+    assert (conflict.status_code, conflict.headers["darwaza-code"]) == (409, "key_reused")
+    assert read(conflict.content).transactions[0].reasons[0].reason.code == "DUPL"
+    other = corridor.pay(quote)
+    assert (other.status_code, other.json()["code"]) == (422, "quote_other")
+
+
+def test_a_quote_that_has_lapsed_or_was_never_taken_is_no_quote(corridor):
+    """Each with its own code, and AB04 to a bank that speaks ISO 20022."""
+    lapsed, idle = corridor.quote(), corridor.quote()
+    corridor.do(INDUS, f"/v1/payments/quotes/{lapsed['id']}/cancel", None)
+    offered = corridor.quote(take_best=False)
+    body = remittance.payment(idle | {"quote_id": offered["quote_id"]}, corridor.clock.now())
+    for code, answer in (
+        ("quote_expired", corridor.pay(lapsed, headers=XML)),
+        ("quote_other", corridor.call(INDUS, "POST", "/v1/payments", content=body, headers=XML)),
+    ):
+        assert answer.headers["darwaza-code"] == code
+        assert read(answer.content).transactions[0].reasons[0].reason.code == "AB04"
+
+
 def test_many_payments_in_one_document_are_answered_one_by_one(corridor):
     """Salaries: one that is wrong stops no other, and the whole again pays nobody twice."""
     quotes = [corridor.quote() for _ in range(3)]
@@ -224,3 +271,19 @@ def test_a_deposit_is_booked_once(corridor):
     assert corridor.refused(SBP, "/v1/payments/withdrawals", out) == "floor_crossed"
     done = corridor.do(SBP, "/v1/payments/withdrawals", out | {"amount": "500.00", "id": "sbp-19"})
     assert done["available"] == {"amount": "0.00", "currency": "PKR"}
+
+
+def test_who_runs_low_is_told_once(corridor):
+    """A bank below its mark, and its settlement operator, hear of it when the mark is crossed, not each time after."""
+    heard = {who: count_low(corridor, who) for who in (INDUS, SBP)}
+    available = next(one for one in corridor.get(INDUS, "/v1/payments/accounts") if one["kind"] == "position")
+    most = int(available["available"]["amount"].partition(".")[0]) - 500_000
+    for amount in (f"{most}.00", "1000.00", "1000.00"):
+        answer = corridor.pay(corridor.quote(amount=amount))
+        assert answer.status_code == 201, answer.json()
+    assert {who: count_low(corridor, who) - heard[who] for who in heard} == {INDUS: 1, SBP: 1}
+
+
+def count_low(corridor, who):
+    store = corridor.gateways[who[:2]].engine.store
+    return sum(row.kind == "liquidity.low" for row in store.notices(who, 0, 1_000))

@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from darwaza.adapters.system.clock import SystemClock
-from darwaza.bootstrap import read_history
+from darwaza.bootstrap import Gateway, read_history
+from darwaza.entry import remittance
+from darwaza.entry.cli.proof import proof_of
+from darwaza.errors import MalformedError
+from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.verdict import Result
 from darwaza.standards.iso20022.message import read
@@ -116,4 +121,40 @@ def test_the_evidence_of_a_payment_verifies_offline(corridor):
         verdict = verify(raw, history, now)
         assert verdict.result is Result.VALID, verdict
         assert len(verdict.findings) == 3
+        proven = proof_of(raw)
+        assert (proven.payer_bank, proven.payee_bank, proven.end) == (INDUS, ALATAU, "settled")
+        assert (proven.debit, proven.credit, proven.rate) == ("100100.00 PKR", "174900.00 KZT", "1.75")
+        assert [step.what for step in proven.steps] == ["ordered", "said ACTC", "said ACSC"]
     assert verify(raw.replace(b"indus", b"inbus", 1), history, now).result is Result.INVALID
+
+
+def test_evidence_proves_refusals_and_what_is_still_open_and_nothing_without_its_order(corridor):
+    """What the messages show counts: a rejection with its reason, no end where none was told, no order no payment."""
+    still, lost = corridor.ordered(), corridor.ordered()
+    corridor.do(ALATAU, f"/v1/payments/{lost}/reject", {"reason": "AC04"})
+    open_raw, lost_raw = (corridor.call(INDUS, "GET", f"/v1/payments/{one}/evidence").content for one in (still, lost))
+    assert proof_of(open_raw).end == "open"
+    assert (proof_of(lost_raw).end, proof_of(lost_raw).reason) == ("rejected", "AC04")
+    held = evidence.decode(lost_raw)
+    bare = evidence.Evidence(held.format, (msgspec.structs.replace(held.items[0], body=None), *held.items[1:]))
+    with pytest.raises(MalformedError):
+        proof_of(evidence.encode(bare))
+
+
+def test_a_gateway_follows_a_changed_plan(tmp_path):
+    """A new participant gets its accounts and a new floor holds when the gateway starts again; nothing else changes."""
+    corridor = PaymentCorridor(tmp_path)
+    plan = remittance.PLAN.replace('bic = "RAVIPKKA"', 'bic = "RAVIPKKA"\nfloor = "-500.00"')
+    plan += '\n[[participants]]\naddress = "PK/new-bank"\nrole = "psp"\nname = "New"\nbic = "NEWBPKKA"\n'
+    try:
+        before = corridor.get(INDUS, "/v1/payments/accounts")
+        corridor.gateways["PK"].close()
+        (corridor.local.path("PK") / "payments.toml").write_text(plan)
+        corridor.local.add_party("PK", "new-bank")
+        corridor.gateways["PK"] = Gateway(corridor.local.path("PK"), clock=corridor.clock)
+        assert corridor.get(INDUS, "/v1/payments/accounts") == before
+        floors = {one["id"]: one["floor"]["amount"] for one in corridor.get("PK/ravi-bank", "/v1/payments/accounts")}
+        assert floors["position:PK/ravi-bank:PKR"] == "-500.00"
+        assert len(corridor.get("PK/new-bank", "/v1/payments/accounts")) == 2
+    finally:
+        corridor.close()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darwaza.study.found import Found
-from darwaza.study.money import debt, driver, economics, finance, returns, risk, timeline
+from darwaza.study.money import debt, driver, economics, finance, influence, returns, risk, timeline
 from darwaza.study.scenario.model import Scenario
 from darwaza.study.scenario.value import Value
 
@@ -117,7 +117,7 @@ def test_sculpted_cover_is_level(small: Scenario, small_found: Found) -> None:
     terms = replace(small.finance, tranches=(loan, replace(own, share=replace(own.share, base=0.5))))
     scenario = replace(small, finance=terms)
     fin = finance.analyse(scenario, small_found.case.time, driver.base_case(scenario))
-    paid = fin.tranches["bank"].principal[0] > 0
+    paid = (fin.tranches["bank"].principal[0] > 0) & np.isfinite(fin.dscr[0])
     cover = fin.dscr[0][paid]
     assert len(cover) > 3
     assert cover.max() - cover.min() < 1e-6 * cover.max()
@@ -349,3 +349,20 @@ def test_cover_worked_by_hand(small: Scenario) -> None:
     months = small.finance.reserve_months.base
     assert reserve[0, 0] == pytest.approx(min(100.0, 195.0 * months / 12))
     assert dividends[0].sum() == pytest.approx(205.0)
+
+
+def test_influence_puts_a_value_to_both_ends(small: Scenario, small_found: Found) -> None:
+    """Each entry is the result with that value alone changed; the list is sorted, and only the value itself moves."""
+    case, design = small_found.case, small_found.designs[small_found.plan.id]
+    sections = {name: line.sections for name, line in small_found.lines.items()}
+    found = influence.influences(case, sections, design)
+    assert [item.swing for item in found] == sorted((item.swing for item in found), reverse=True)
+    price = next(item for item in found if item.path == "member.BB.price")
+    dear = influence.with_value(small, "member.BB.price", small.members["BB"].price.high)
+    assert dear.members["BB"].price.base == small.members["BB"].price.high
+    assert dear.members["AA"] == small.members["AA"]
+    assert replace(case, scenario=dear).enpv(driver.base_case(dear)) == pytest.approx(price.at_high)
+    paths = {item.path for item in found}
+    assert {"terrain.plain.build", "economics.discount", "finance.overrun"} <= paths
+    with pytest.raises(KeyError):
+        influence.with_value(small, "member.ZZ.price", 1.0)

@@ -3,15 +3,21 @@
 import csv
 import json
 import re
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from lxml import etree, html
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as MplFigure
 
 from darwaza.entry.cli.study import study as command
-from darwaza.study import compare, run, trace
+from darwaza.study import compare, network, run, trace
+from darwaza.study.report import map_chart, summary
 from darwaza.study.report.page import pages
+from darwaza.study.report.style import BLUE, FAINT, GRID, INK, MUTED, PAPER, look
 from darwaza.study.result import Result
 from darwaza.study.scenario.load import load, parse
 from darwaza.study.scenario.model import Scenario
@@ -55,6 +61,83 @@ def test_every_question_has_answer_and_chart(report: Path, small_result: Result)
         section = page.get_element_by_id(item.id)
         assert item.answer in section.text_content()
         assert section.xpath(".//*[local-name()='svg'][@role='img'][@aria-label]")
+
+
+def test_first_screen_answers_the_six_questions(report: Path, small_result: Result) -> None:
+    """Whether, where, how, who pays, who gains, what if: before anything else, with what speaks against it."""
+    page = html.fromstring((report / "report.html").read_text(encoding="utf-8"))
+    opening = page.get_element_by_id("map")
+    assert [term.text for term in opening.xpath(".//dt")] == [
+        "Whether?",
+        "Where?",
+        "How?",
+        "Who pays?",
+        "Who gains?",
+        "What if?",
+    ]
+    found = summary.answers(small_result)
+    assert all(item.headline in opening.text_content() and item.text in opening.text_content() for item in found)
+    assert opening.xpath(".//div[@class='caution']//a[@href='#limits']")
+    losing = replace(
+        small_result,
+        tables=small_result.tables
+        | {
+            "distribution": [{"country": "AA", "group": "g", "present_usd": -5e9}, *small_result.tables["distribution"]]
+        },
+    )
+    assert "Member AA loses" in summary.answers(losing)[4].headline
+    assert not summary.answers(losing)[4].good
+    poor = small_result.tables["economics"] | {"eirr": 0.01}
+    assert not summary.answers(replace(small_result, tables=small_result.tables | {"economics": poor}))[0].good
+
+
+def test_place_names_do_not_overlap(carec: Scenario, small_result: Result) -> None:
+    """On the map of the base scenario no name touches another, and all members' exchanges are named."""
+    built = {"torkham", "casa-north", "dushanbe-tashkent", "chaman", "kandahar-herat", "torghundi"}
+    tables = {
+        "sites": [
+            {"id": s.id, "name": s.name, "country": s.country, "lat": s.lat, "lon": s.lon, "role": s.role}
+            for s in carec.sites.values()
+        ],
+        "members": [{"id": m.id, "name": m.name, "site": m.site} for m in carec.members.values()],
+        "links": [
+            {
+                "id": link.id,
+                "a": link.a,
+                "b": link.b,
+                "usable": True,
+                "status": link.status,
+                "built_from": 2029 if link.id in built else None,
+                "flow": [1000.0],
+                "course": network.course(carec, link),
+            }
+            for link in carec.links.values()
+        ],
+    }
+    figure = MplFigure(figsize=(7.6, 7.05))
+    with look():
+        map_chart.route_map(figure, replace(small_result, tables=tables))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    texts = [text for text in figure.axes[0].texts if text.get_text()]
+    boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts]
+    for (first, one), (second, other) in combinations(boxes, 2):
+        assert not one.overlaps(other), f"{first} and {second}"
+    names = {name for name, _ in boxes}
+    assert {carec.sites[m.site].name for m in carec.members.values()} <= names
+    assert len(names) > 30
+
+
+def test_charts_follow_light_and_dark(report: Path) -> None:
+    """Ink, paper and grid of the charts are the page's own, so that none is dark on dark; colours of data stay."""
+    text = (report / "report.html").read_text(encoding="utf-8")
+    assert "prefers-color-scheme:dark" in text
+    drawn = "".join(re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL))
+    assert "var(--ink)" in drawn
+    for colour in (INK, MUTED, FAINT, GRID, PAPER):
+        assert colour not in drawn
+    assert BLUE in drawn
+    assert "var(" not in (report / "charts" / "map.svg").read_text(encoding="utf-8"), "alone, a chart has real colours"
 
 
 def test_assumptions_and_sources_are_all_there(report: Path, small: Scenario) -> None:

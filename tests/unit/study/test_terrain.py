@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, TiffImagePlugin
 
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.study import network, terrain
+from darwaza.study.geotiff import read_geotiff
 from darwaza.study.scenario.load import load
 
 
@@ -107,3 +109,73 @@ def test_scenario_with_a_raster_gets_its_lengths(tmp_path: Path, small_text: str
     first = scenario.digest
     (tmp_path / "dem.asc").write_text((tmp_path / "dem.asc").read_text().replace("0 0 0", "1 0 0", 1), encoding="ascii")
     assert load(path).digest != first
+
+
+KEYS_DEGREES = (1, 1, 0, 2, 1024, 0, 1, 2, 1025, 0, 1, 1)
+
+
+def write_geotiff(path: Path, metres: np.ndarray, *, keys: tuple[int, ...] = KEYS_DEGREES, **changed: object) -> None:
+    """A GeoTIFF with its north-west corner at 70 E 37 N and cells of a quarter degree."""
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    tags: dict[int, object] = {33550: (0.25, 0.25, 0.0), 33922: (0.0, 0.0, 0.0, 70.0, 37.0, 0.0), 42113: "-32768"}
+    tags |= {int(name[1:]): value for name, value in changed.items()}
+    for tag, value in tags.items():
+        info.tagtype[tag] = 2 if isinstance(value, str) else 12
+        info[tag] = value
+    info.tagtype[34735] = 3
+    info[34735] = keys
+    Image.fromarray(metres).save(path, tiffinfo=info, compression="tiff_deflate")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int16, np.int32])
+def test_geotiff_is_the_same_raster_as_its_grid(tmp_path: Path, kind: type) -> None:
+    """Whole and floating metres, compressed: place, cells and holes are those of the same data as an ASCII grid."""
+    metres = np.arange(12, dtype=kind).reshape(3, 4) * 100
+    metres[1, 2] = -32768
+    write_geotiff(tmp_path / "dem.tif", metres.astype(kind))
+    text = "ncols 4\nnrows 3\nxllcorner 70\nyllcorner 36.25\ncellsize 0.25\nNODATA_value -32768\n"
+    text += "\n".join(" ".join(str(value) for value in row) for row in metres) + "\n"
+    (tmp_path / "dem.asc").write_text(text, encoding="ascii")
+    found, wanted = read_geotiff(tmp_path / "dem.tif"), terrain.read_raster(tmp_path / "dem.asc", degrees=True)
+    assert np.array_equal(found.metres, wanted.metres, equal_nan=True)
+    assert (found.west, found.south, found.cell, found.degrees) == (wanted.west, wanted.south, wanted.cell, True)
+
+
+def test_pixel_is_point_is_shifted(tmp_path: Path) -> None:
+    """Where a tie point names the middle of its pixel, the corner lies half a cell away."""
+    write_geotiff(tmp_path / "dem.tif", np.zeros((2, 2), np.float32), keys=(*KEYS_DEGREES[:-1], 2))
+    found = read_geotiff(tmp_path / "dem.tif")
+    assert (found.west, found.south) == (pytest.approx(69.875), pytest.approx(36.625))
+
+
+def test_rasters_in_the_wrong_place_are_refused(tmp_path: Path) -> None:
+    """Projected, oblong, rotated, coloured, too large or broken files are refused by name, never guessed at."""
+    path, flat_ground = tmp_path / "dem.tif", np.zeros((2, 2), np.float32)
+    write_geotiff(path, flat_ground, keys=(1, 1, 0, 1, 1024, 0, 1, 1))
+    with pytest.raises(MalformedError, match="projected"):
+        read_geotiff(path)
+    write_geotiff(path, flat_ground, t33550=(0.25, 0.5, 0.0))
+    with pytest.raises(MalformedError, match="square"):
+        read_geotiff(path)
+    write_geotiff(path, np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(MalformedError, match="RGB"):
+        read_geotiff(path)
+    Image.fromarray(flat_ground).save(path)
+    with pytest.raises(MalformedError, match="tie point"):
+        read_geotiff(path)
+    path.write_bytes(b"II*\x00not really")
+    with pytest.raises(MalformedError, match="not a readable TIFF"):
+        read_geotiff(path)
+    write_geotiff(path, np.zeros((2, terrain.CELLS_MAX // 2 + 1), np.uint8))
+    with pytest.raises(TooLargeError):
+        read_geotiff(path)
+
+
+def test_scenario_takes_a_geotiff(tmp_path: Path, small_text: str) -> None:
+    """Named in the scenario, a GeoTIFF gives candidates their lengths as an ASCII grid does."""
+    info_text = small_text.replace("seed = 7", 'seed = 7\nelevation = "dem.tif"')
+    (tmp_path / "study.toml").write_text(info_text, encoding="utf-8")
+    write_geotiff(tmp_path / "dem.tif", np.zeros((60, 60), np.float32), t33922=(0.0, 0.0, 0.0, 58.0, 45.0, 0.0))
+    length = load(tmp_path / "study.toml").links["west"].length
+    assert length is not None
+    assert length.source == "elevation"

@@ -30,6 +30,7 @@ class Party(msgspec.Struct, frozen=True):
         tokens: SHA-256 of each valid token, lower-case hex. A token holds 256 random bits, so a plain digest is enough.
         requests_per_s_max: averaged over ten seconds.
         about: for people.
+        webhook: address its notices are posted to (``entry.webhook``); "" for none.
     """
 
     name: PartyName
@@ -37,6 +38,7 @@ class Party(msgspec.Struct, frozen=True):
     tokens: tuple[str, ...] = ()
     requests_per_s_max: Annotated[int, Meta(ge=1)] = REQUESTS_PER_S_MAX
     about: str = ""
+    webhook: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""
 
 
 class PartyFile:

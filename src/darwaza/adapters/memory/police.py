@@ -61,6 +61,7 @@ _PAIRS = {
     "truncate": (int, int),
     "holds_opened": (str, str),
     "holds_ended": (str, str),
+    "forgotten": (int, int),
 }
 _LISTS = (
     "leaves",

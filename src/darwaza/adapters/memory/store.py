@@ -149,6 +149,11 @@ class MemoryStore:
         cases = self._usable().cases
         return {case_id: cases[case_id] for case_id in ids if case_id in cases}
 
+    def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
+        """A page of all cases by id."""
+        cases = self._usable().cases
+        return [cases[one] for one in sorted(one for one in cases if one > case_id)[:items_max]]
+
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
         return row in self._usable().parties

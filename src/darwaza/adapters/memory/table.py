@@ -133,7 +133,17 @@ class Tables:
         self._put_ledger(changes)
         self._put_rest(changes)
 
+    def _forget_body(self, log_id: int, index: int) -> None:
+        held = self.leaves.get(log_id, [])
+        if 0 <= index < len(held):
+            former, held[index] = held[index], held[index]._replace(body=b"")
+            self.by_key[former.message_key] = held[index]
+            same_case = self.by_case[former.case_id]
+            same_case[same_case.index(former)] = held[index]
+
     def _put_rest(self, changes: Changes) -> None:
+        for log_id, index in changes.forgotten:
+            self._forget_body(log_id, index)
         for witness in changes.witnessed:
             former = self.witnessed.get(witness.origin)
             if former is None or witness.size >= former.size:

@@ -1,15 +1,16 @@
-"""The database as a file: made whole or not at all, and copied whole while the gateway goes on working.
+"""The database as a file: made whole or not at all, migrated, and copied whole while the gateway goes on working.
 
-Both write ``<name>.part`` first, readable by its owner only, and give it its name when it is on the disk; a crash
-leaves at most that part, which the next attempt removes.
+Making and copying write ``<name>.part`` first, readable by its owner only, and give it its name when it is on the disk;
+a crash leaves at most that part, which the next attempt removes.
 """
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from darwaza.adapters.sqlite.connection import take_lock
 from darwaza.errors import OperatorError
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
@@ -46,6 +47,40 @@ def backup(path: Path, to: Path) -> None:
         closing(sqlite3.connect(part)) as target,
     ):
         source.backup(target)  # in one step, under one read transaction: a single moment of the store
+
+
+def migrate(path: Path, steps: Sequence[str]) -> tuple[int, int]:
+    """Bring the schema of a store that nobody uses up to date, in one transaction.
+
+    Args:
+        path: the database file.
+        steps: all migrations, the first for version 1.
+
+    Returns:
+        The version it had and the one it has.
+
+    Raises:
+        OperatorError: ``store_missing``, ``store_in_use``; ``store_schema`` when it is none of ours or a later one;
+            ``store_unusable``: a step failed and nothing has changed.
+    """
+    if not path.is_file():
+        raise OperatorError(f"there is no store at {path}", code="store_missing")
+    lock = take_lock(path)
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous=FULL")
+            before: int = db.execute("PRAGMA user_version").fetchone()[0]
+            if not 0 < before <= len(steps):
+                raise OperatorError(f"the store has schema {before}, the newest is {len(steps)}", code="store_schema")
+            script = "".join(steps[before:])
+            if script:
+                # A crash before the end leaves the old schema, whole: the version is part of the transaction.
+                db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={len(steps)}; COMMIT;")
+            return before, len(steps)
+    except sqlite3.Error as fault:
+        raise OperatorError(f"the store at {path} cannot be migrated: {fault}", code="store_unusable") from fault
+    finally:
+        os.close(lock)
 
 
 @contextmanager

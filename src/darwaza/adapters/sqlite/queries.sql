@@ -51,6 +51,10 @@ SELECT place, header FROM leaf WHERE case_id = ? ORDER BY place;
 -- One body.
 SELECT body FROM leaf WHERE place = ?;
 
+-- name: forget_body
+-- Keep a leaf without its body.
+UPDATE leaf SET body = x'' WHERE place = ?;
+
 -- name: read_known
 -- Which of many keys exist.
 SELECT message_key FROM leaf WHERE message_key IN (SELECT value FROM json_each(?));
@@ -81,6 +85,10 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, data = excluded.data, ucr
 -- Those of many cases that exist.
 SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "case"
 WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: read_cases_after
+-- A page of all cases.
+SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "case" WHERE id > ? ORDER BY id LIMIT ?;
 
 -- name: scan_cases
 -- All cases.

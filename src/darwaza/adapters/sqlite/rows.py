@@ -122,6 +122,7 @@ WRITERS: tuple[tuple[str, Callable[[Changes], Rows]], ...] = (
     ("write_refused_order", lambda c: [(order_id, _blob(refused)) for order_id, refused in c.refused_orders]),
     ("open_hold", lambda c: c.holds_opened),
     ("end_hold", lambda c: c.holds_ended),
+    ("forget_body", lambda c: [(place(log_id, index),) for log_id, index in c.forgotten]),
     ("write_meta", lambda c: [(name, _blob(value)) for name, value in c.meta.items()]),
 )
 """Every statement a commit may run, in order, with the rows it takes from the changes."""

@@ -18,7 +18,7 @@ from darwaza.adapters.sqlite import file
 from darwaza.adapters.sqlite.checkpoint import Checkpointer
 from darwaza.adapters.sqlite.connection import FAULTS, WAL_BYTES_MAX, Connect, meaning, open_connection, take_lock
 from darwaza.adapters.sqlite.listing import case_list
-from darwaza.adapters.sqlite.query import queries, schema
+from darwaza.adapters.sqlite.query import migrations, queries, schema
 from darwaza.adapters.sqlite.rows import (
     WRITERS,
     account_row,
@@ -51,7 +51,8 @@ from darwaza.ports.store import (
     WitnessRow,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = len(migrations())
+"""Stands in the file as ``user_version``: how many of the migrations it has seen."""
 PAGE_BYTES = 8_192
 POINT_READS_MAX = 4
 """Rows of the ledger read one by one; more are read with one statement over a list."""
@@ -111,9 +112,10 @@ class SqliteStore:
         except sqlite3.Error as fault:
             raise OperatorError(f"the store at {self.path} cannot be read: {fault}", code="store_unusable") from fault
         if version != SCHEMA_VERSION:
-            raise OperatorError(
-                f"the store has schema {version}, this program wants {SCHEMA_VERSION}", code="store_schema"
-            )
+            known = 0 < version < SCHEMA_VERSION
+            then = "run: darwaza migrate FOLDER" if known else "it belongs to another version of the program"
+            detail = f"the store has schema {version}, this program wants {SCHEMA_VERSION}; {then}"
+            raise OperatorError(detail, code="store_schema")
 
     # --- writing ---
 
@@ -247,6 +249,10 @@ class SqliteStore:
     def cases(self, ids: Iterable[str]) -> dict[str, CaseRow]:
         """The cases among ``ids`` that exist."""
         return {row[0]: CaseRow(*row) for row in self._all("read_cases", _json(list(ids)).decode())}
+
+    def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
+        """A page of all cases by id."""
+        return [CaseRow(*row) for row in self._all("read_cases_after", case_id, items_max)]
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""

@@ -6,9 +6,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from darwaza.entry import console
 from darwaza.entry.api import (
+    alias,
     credit,
     crossing,
     diversion,
@@ -19,11 +21,13 @@ from darwaza.entry.api import (
     indicator,
     link,
     market,
+    message,
     paper,
     payment,
     probe,
     recourse,
     report,
+    route,
     transit,
 )
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
@@ -45,11 +49,14 @@ ENDPOINTS: Sequence[Endpoint] = (
     *payment.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
+    *alias.ENDPOINTS,
+    *message.ENDPOINTS,
     *recourse.ENDPOINTS,
     *report.ENDPOINTS,
     *evidence.ENDPOINTS,
     *link.ENDPOINTS,
     *probe.ENDPOINTS,
+    *route.ENDPOINTS,
 )
 
 
@@ -59,6 +66,15 @@ async def _not_found(request: Request, _fault: Exception) -> Response:
 
 async def _wrong_method(request: Request, _fault: Exception) -> Response:
     return respond(MalformedError(f"{request.method} does not work here", code="method_not_allowed"))
+
+
+def _console(server: Server) -> ASGIApp | None:
+    """The web pages, where their libraries are installed."""
+    if not console.installed():
+        return None
+    from darwaza.entry.console.app import Console  # noqa: PLC0415 - an optional extra
+
+    return Console(server, ENDPOINTS)
 
 
 class App:
@@ -83,11 +99,15 @@ class App:
             return Response(text, media_type=JSON)
 
         routes.append(Route("/openapi.json", openapi))
+        self._console = _console(server)
         self._rest = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         if scope["type"] == "http":
+            if self._console is not None and (scope["path"] == "/" or scope["path"].startswith("/console")):
+                await self._console(scope, receive, send)
+                return
             handler = self._table.get((scope["method"], scope["path"]))
             if handler is not None:
                 response = await handler(Request(scope, receive, send))

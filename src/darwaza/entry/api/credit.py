@@ -5,7 +5,7 @@ A bank hears of a credit in three ways, whichever it likes: it asks (here), it l
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -16,10 +16,11 @@ from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, submit
 from darwaza.entry.view.payment import Money, money
+from darwaza.entry.word import Word, said
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
-from darwaza.kernel.message import UuidText, decode_header
+from darwaza.kernel.message import decode_header
 from darwaza.ports.store import CaseRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE, read_order
@@ -52,20 +53,6 @@ class Credit(msgspec.Struct, omit_defaults=True):
     urgent: bool
     answer_by: str
     document: str = ""
-
-
-class Word(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """The bank's word on one credit: without a reason it accepts.
-
-    Attributes:
-        id: of the case.
-        reason: ExternalStatusReason1Code why it does not.
-        detail: one sentence.
-    """
-
-    id: UuidText
-    reason: payments.ReasonText | None = None
-    detail: Annotated[str, Meta(max_length=105)] = ""
 
 
 class Words(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -111,7 +98,7 @@ async def answer_many(call: Call) -> Counter:
     """Answer many credits and get the next ones, in one request."""
     body: Words = call.body
     server, answers = call.server, []
-    waiting = [server.loop.submit(command(call, *_said(word), word.id, key="")) for word in body.words]
+    waiting = [server.loop.submit(command(call, *said(word), word.id, key="")) for word in body.words]
     for word, future in zip(body.words, waiting, strict=True):
         answer = _repeated(call, word.id, word.reason, ordered(await future))
         if isinstance(answer, Ordered):
@@ -121,12 +108,6 @@ async def answer_many(call: Call) -> Counter:
             answers.append(Ordered(id=word.id, code=answer.code, detail=answer.detail))
     found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
     return Counter(answers, found)
-
-
-def _said(word: Word) -> tuple[str, Any]:
-    if word.reason is None:
-        return "confirm", payments.Confirm()
-    return "reject", payments.Reject(word.reason, word.detail)
 
 
 async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:

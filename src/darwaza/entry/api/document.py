@@ -315,6 +315,8 @@ async def content(call: Call) -> Response:
     if view.manifest is None or view.missing:
         raise MalformedError("the document is not all here yet", code="not_found")
     bodies = _bodies(call, row.id)
+    if any(not call.server.store.body(*place) for place in bodies.values()):
+        raise MalformedError("the content is not kept any more; the receipts are", code="body_forgotten")
     headers = {"content-disposition": _disposition(view.manifest.filename), "x-content-type-options": "nosniff"}
     if view.manifest.chunks is None:
         _, inline = documents.read_offer(call.server.store.body(*bodies["offer"]) or b"")

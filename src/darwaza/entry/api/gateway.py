@@ -29,7 +29,7 @@ class Health(msgspec.Struct):
     """Whether the gateway takes work.
 
     Attributes:
-        status: ``ok``.
+        status: ``ok``, or ``receiving`` when the corridor document has expired and nothing may be sent.
         member: it serves.
         version: of the program.
         queued: inputs waiting for the engine.
@@ -44,7 +44,9 @@ class Health(msgspec.Struct):
 async def health(call: Call) -> Health:
     """Tell that the gateway takes work."""
     server = call.server
-    return Health("ok", server.gateway.config.member, __version__, server.loop.queued)
+    site = server.gateway.engine.site
+    status = "ok" if site.trust.may_send(site.clock.now()) else "receiving"
+    return Health(status, server.gateway.config.member, __version__, server.loop.queued)
 
 
 async def metrics(call: Call) -> Response:

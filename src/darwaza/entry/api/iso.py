@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from starlette.responses import Response
 
@@ -14,7 +14,8 @@ from darwaza.kernel.machine import Refusal
 from darwaza.kernel.wire import CODE_HEADER
 from darwaza.services.payments.code import reason_of
 from darwaza.services.payments.message import XML_MEDIA_TYPE
-from darwaza.services.payments.status import REJECTED, STATUS_MESSAGE
+from darwaza.services.payments.record import Payment
+from darwaza.services.payments.status import REJECTED, STATUS_MESSAGE, write_status
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.pacs002 import StatusHeader, StatusReport, TransactionStatus
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -23,6 +24,18 @@ from darwaza.standards.iso20022.payment import OriginalMessage, Reason
 from darwaza.standards.iso20022.rejection import reject
 
 DETAIL_CHARS_MAX = 105
+
+
+@runtime_checkable
+class Repeated(Protocol):
+    """The part of ``payment.Ordered`` that is looked at here."""
+
+    id: str
+    state: str
+    repeated: bool
+
+
+FAILED = frozenset({"rejected", "refused"})
 
 
 def wants_xml(call: Call) -> bool:
@@ -34,6 +47,23 @@ def unreadable(call: Call, data: bytes, fault: MessageError) -> Response:
     """Answer a message that cannot be read: admi.002."""
     body = write(reject(data, fault, at=call.server.gateway.clock.now().replace(microsecond=0)))
     return Response(body, status_of(fault).value, {CODE_HEADER: fault.code}, XML_MEDIA_TYPE)
+
+
+def refused(call: Call, data: bytes, why: DarwazaError | Refusal) -> Response:
+    """Answer a message that is refused and is no order: admi.002 with the code."""
+    fault = MessageError(why.detail, code=why.code, pointer=why.pointer)
+    answer = unreadable(call, data, fault)
+    answer.status_code = status_of(why).value
+    return answer
+
+
+def status_report(call: Call, case_id: str, state: str, payment: Payment) -> bytes:
+    """What has become of a payment: pacs.002."""
+    now = call.server.gateway.clock.now()
+    given, failed = STATUS.get(state, "PDNG"), state in FAILED
+    return write_status(
+        payment, case_id, given, now, reason=payment.reason if failed else "", detail=payment.detail if failed else ""
+    )
 
 
 def answer_order(call: Call, document: bytes, answer: Any) -> Response:
@@ -51,10 +81,19 @@ def answer_order(call: Call, document: bytes, answer: Any) -> Response:
     if not isinstance(transfer, CreditTransfer):
         wrong = MessageError(f"{transfer.message} is no order", code="message_unsuitable")
         return unreadable(call, document, wrong)
+    if isinstance(answer, Repeated) and answer.repeated:
+        return Response(_now(call, answer), HTTPStatus.OK.value, media_type=XML_MEDIA_TYPE)
     body = _report(call, transfer, [answer] * len(transfer.transactions))
     if isinstance(answer, DarwazaError | Refusal):
         return Response(body, status_of(answer).value, {CODE_HEADER: answer.code}, XML_MEDIA_TYPE)
     return Response(body, HTTPStatus.CREATED.value, media_type=XML_MEDIA_TYPE)
+
+
+def _now(call: Call, answer: Repeated) -> bytes:
+    """What a payment that is sent again has become."""
+    engine = call.server.gateway.engine
+    payment: Payment = engine.site.decode_case(engine.store.cases([answer.id])[answer.id]).data
+    return status_report(call, answer.id, answer.state, payment)
 
 
 def answer_bulk(call: Call, document: bytes, answers: Sequence[Any]) -> Response:

@@ -21,7 +21,7 @@ from darwaza.entry.api.iso import answer_bulk, answer_order, wants_xml
 from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
-from darwaza.kernel.machine import Refusal
+from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.kernel.message import MemberText, UuidText
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.payments import message as payments
@@ -41,6 +41,7 @@ OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
 _UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
+_QUOTE = re.compile(rb"<(?:[\w.-]{1,32}:)?QtId>\s*([0-9a-f-]{36})\s*</", re.ASCII)
 _OLDER = OLDER.encode()
 _HEAD_BYTES = 1_024
 
@@ -179,7 +180,7 @@ def view(call: Call, row: CaseRow, *, full: bool = True) -> PaymentView:
     """Describe a payment as the caller may see it."""
     gateway = call.server.gateway
     compliance = COMPLIANCE_ROLE in call.party.roles
-    return view_payment(gateway.engine, row, gateway.directory.currencies, full=full, compliance=compliance)
+    return view_payment(gateway.engine, row, gateway.directory, full=full, compliance=compliance)
 
 
 # --- quotes ---
@@ -217,18 +218,39 @@ async def cancel(call: Call) -> Ordered | DarwazaError | Refusal:
 async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
     """Take one pacs.008; ``Prefer: wait=20`` waits for the payment's end."""
     document: bytes = call.body
-    try:
-        document = newest(document)
-        outcome: Outcome = await call.server.submit(_order_command(call, document, call.query), len(document))
-    except MessageError as fault:
-        outcome = fault
-    answer = ordered(outcome, _uetr(document))
+    answer = await order_one(call, document)
     wait_s = preferred_wait_s(call)
     if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
         answer.state = await _end_of(call, answer.id, wait_s)
-    if not wants_xml(call):
-        return answer
-    return answer_order(call, document, answer)
+    return answer_order(call, document, answer) if wants_xml(call) else answer
+
+
+async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Refusal:
+    """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become."""
+    try:
+        document = newest(document)
+        given = _order_command(call, document, call.query)
+        outcome: Outcome = await call.server.submit(given, len(document))
+    except MessageError as fault:
+        return fault
+    answer = ordered(outcome, _uetr(document))
+    if isinstance(answer, Ordered) and answer.repeated:
+        answer.state = call.server.store.cases([answer.id])[answer.id].state
+    elif isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
+        return _unusable(call, given.case_id, answer)
+    return answer
+
+
+def _unusable(call: Call, case_id: str, refusal: Refusal) -> Refusal:
+    """Why a quote cannot be paid under, in words of payments."""
+    row = call.server.store.cases([case_id]).get(case_id)
+    if row is None or row.service != SERVICE:
+        return refusal
+    if row.state == "expired":
+        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired")
+    if row.state == "quoted":
+        return Refusal.of(PaymentRefusal.QUOTE_OTHER, "no offer of the quote was accepted")
+    return Refusal.of(PaymentRefusal.QUOTE_OTHER, "the quote was used for another payment")
 
 
 async def _end_of(call: Call, case_id: str, wait_s: float) -> str:
@@ -271,39 +293,53 @@ def _order_command(call: Call, document: bytes, query: OrderQuery) -> Submit:
 
 
 def _place(call: Call, document: bytes) -> OrderQuery:
-    """Read in a document where it belongs.
+    """Find in a document where it belongs; the rules hold what is found against all that the document says.
 
     Raises:
-        MalformedError, TooLargeError: it cannot be read.
+        MalformedError, TooLargeError: it names no quote and cannot be read.
     """
+    named = _QUOTE.search(document)
+    if named is not None:
+        return OrderQuery(quote=_case_of(named[1].decode("ascii")))
     transfer = read(document)
     if not isinstance(transfer, CreditTransfer):
         raise MalformedError(f"{transfer.message} is no order", code="message_unsuitable", pointer="/")
-    transaction = transfer.transactions[0]
-    rate = transaction.agreed_rate
-    if rate is not None and rate.quote_id is not None:
-        return OrderQuery(quote=f"{rate.quote_id[:14]}7{rate.quote_id[15:]}")
-    bank = call.server.gateway.directory.bank(transaction.creditor_agent.bic)
+    bank = call.server.gateway.directory.bank(transfer.transactions[0].creditor_agent.bic)
     return OrderQuery(to="" if bank is None else bank.member)
+
+
+def _case_of(quote_id: str) -> str:
+    """Id of a quote's case; its id in ISO 20022 messages has another UUID version (``message.quote_id``)."""
+    return f"{quote_id[:14]}7{quote_id[15:]}"
 
 
 async def order_many(call: Call) -> list[Ordered] | Response | DarwazaError:
     """Take one pacs.008 with many payments; each is answered for itself, and one that is wrong stops no other."""
     try:
-        parts = split(newest(call.body))
+        answers = await order_all(call, call.body)
     except MessageError as fault:
         return answer_order(call, call.body, fault) if wants_xml(call) else fault
+    return answer_bulk(call, call.body, answers) if wants_xml(call) else answers
+
+
+async def order_all(call: Call, document: bytes) -> list[Ordered]:
+    """Give the engine every payment of one pacs.008.
+
+    Raises:
+        MalformedError, TooLargeError: the whole cannot be read.
+    """
+    parts = split(newest(document))
     waiting = []
-    for _, document in parts:
-        given = _order_command(call, document, call.query)
-        waiting.append(call.server.loop.submit(given, len(document)))
+    for _, part in parts:
+        given = _order_command(call, part, call.query)
+        waiting.append(call.server.loop.submit(given, len(part)))
     answers = []
     for (uetr, _), future in zip(parts, waiting, strict=True):
         answer = ordered(await future, uetr)
         if not isinstance(answer, Ordered):
             answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail)
         answers.append(answer)
-    return answer_bulk(call, call.body, answers) if wants_xml(call) else answers
+    return answers
 
 
 # --- reading ---

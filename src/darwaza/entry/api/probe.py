@@ -32,7 +32,7 @@ async def probe(call: Call) -> Response:
     """Answer a probe and take the news in it."""
     loop = call.server.loop
     raw = loop.watch.answer(asking_member(call), call.body)
-    loop.news.set()
+    loop.news.ring()
     return Response(raw, media_type=PROBE_MEDIA_TYPE)
 
 

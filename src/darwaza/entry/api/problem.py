@@ -50,6 +50,7 @@ CODE_STATUS = {
     "token_unknown": HTTPStatus.UNAUTHORIZED,
     "request_unsigned": HTTPStatus.UNAUTHORIZED,
     "not_found": HTTPStatus.NOT_FOUND,
+    "body_forgotten": HTTPStatus.GONE,
     "log_unknown": HTTPStatus.NOT_FOUND,
     "head_too_large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,

@@ -4,6 +4,7 @@ Everything is computed from what is committed when it is asked for, page by page
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -26,7 +27,7 @@ from darwaza.ledger.money import to_text
 from darwaza.ledger.statement import Statement
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import netting
-from darwaza.services.payments.indicator import Indicators, indicators
+from darwaza.services.payments.indicator import Indicators, Tallies
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.netting import CYCLE_S, DONE, Leg
 from darwaza.services.payments.record import Payment
@@ -251,17 +252,21 @@ async def _payments(
             await asyncio.sleep(0)
 
 
-async def _legs(call: Call, cycle: int) -> list[Leg]:
+async def _legs(call: Call, cycle: int) -> tuple[list[Leg], int]:
+    """What a cycle is made of, summed by debtor, creditor and currency, and how many payments and returns that is."""
     directory = call.server.gateway.directory
     since = datetime.fromtimestamp(cycle * CYCLE_S, UTC)
     until, banks = since + timedelta(seconds=CYCLE_S), _banks(call)
-    found: list[Leg] = []
-    async for state, payment in _payments(call, banks, since - ORDERED_WITHIN, until, tuple(DONE)):
-        found += [leg for leg in netting.legs(directory, [(state, payment)]) if leg.cycle == cycle]
-    older = (since - RETURNED_WITHIN, since - ORDERED_WITHIN)
-    async for state, payment in _payments(call, banks, *older, ("returned", "given-back")):
-        found += [leg for leg in netting.legs(directory, [(state, payment)]) if leg.cycle == cycle]
-    return found
+    sums: Counter[tuple[str, str, str]] = Counter()
+    count = 0
+    recent, older = (since - ORDERED_WITHIN, until), (since - RETURNED_WITHIN, since - ORDERED_WITHIN)
+    for times, states in ((recent, tuple(DONE)), (older, ("returned", "given-back"))):
+        async for state, payment in _payments(call, banks, *times, states):
+            for leg in netting.legs(directory, [(state, payment)]):
+                if leg.cycle == cycle:
+                    sums[leg.debtor, leg.creditor, leg.currency] += leg.amount_minor
+                    count += 1
+    return [Leg(*key, amount_minor, cycle) for key, amount_minor in sums.items()], count
 
 
 def _asked_cycle(call: Call) -> int:
@@ -291,7 +296,7 @@ async def settlements(call: Call) -> CycleView:
 
 async def _cycle(call: Call, cycle: int, *, instruct: bool) -> CycleView:
     gateway = call.server.gateway
-    legs = await _legs(call, cycle)
+    legs, count = await _legs(call, cycle)
     net = netting.multilateral(legs, cycle)
     since = datetime.fromtimestamp(cycle * CYCLE_S, UTC)
     until = since + timedelta(seconds=CYCLE_S)
@@ -309,7 +314,7 @@ async def _cycle(call: Call, cycle: int, *, instruct: bool) -> CycleView:
         cycle=cycle,
         since=instant.to_text(since),
         until=instant.to_text(until),
-        payments=len(legs),
+        payments=count,
         bilateral=[show(one, instructed=instruct) for one in netting.bilateral(legs, cycle)],
         multilateral=by_member,
         settlement=[show(one, instructed=False) for one in netting.settle(net)],
@@ -330,8 +335,10 @@ async def figures(call: Call) -> list[IndicatorView]:
         raise MalformedError(
             f"a time of at most {WINDOW_MAX.days} days, with offsets from UTC", code="query_malformed", pointer="/since"
         )
-    held = [found async for found in _payments(call, _all_banks(call), since.astimezone(UTC), before.astimezone(UTC))]
-    return [IndicatorView(one, one.meets_targets) for one in indicators(held)]
+    tallies = Tallies(call.server.gateway.directory)
+    async for state, payment in _payments(call, _all_banks(call), since.astimezone(UTC), before.astimezone(UTC)):
+        tallies.add(state, payment)
+    return [IndicatorView(one, one.meets_targets) for one in tallies.figures()]
 
 
 def _get(path: str, handler: object, summary: str, query: type[msgspec.Struct], answer: object) -> Endpoint:

@@ -239,6 +239,7 @@ _SUMMARIES = {
     "suspend": "Stop the clocks by hand; the gateway does it by itself when a crossing closes",
     "extend": "Move the deadlines by hand; the gateway does it by itself when a crossing's customs grants more time",
     "resume": "Let the clocks run again by hand",
+    "charge": "Say what must be paid before the goods are handed over: duty, fee or premium",
     "release": "Hand over the goods at destination as soon as all required facts hold",
 }
 

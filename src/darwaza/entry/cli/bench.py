@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 
 from darwaza.entry.bench import link as link_bench
+from darwaza.entry.bench import route as route_bench
 from darwaza.entry.bench import transit as transit_bench
 from darwaza.entry.cli.output import console, errors, json_option, reports_errors, show
 from darwaza.entry.cli.study import answering, progress_bars
@@ -40,6 +41,31 @@ def link(messages: int, prefill: int, seconds: float, *, as_json: bool) -> None:
         table.add_row("evidence of a message", f"{figures.proof_ms} ms")
         for name, micros in figures.cpu_us_per_message.items():
             table.add_row(f"CPU {name}", f"{micros} µs a message")
+        console.print(table)
+
+    show(figures, as_json=as_json, human=human)
+
+
+@bench.command(epilog="Example: darwaza bench route --json")
+@click.option("--seconds", default=18.0, show_default=True, help="Length of the run; a relay is killed on the way.")
+@click.option("--messages", default=10_000, show_default=True, help="Messages to hand through one relay.")
+@json_option
+@reports_errors
+def route(seconds: float, messages: int, *, as_json: bool) -> None:
+    """Eight gateways, one of which is killed while it relays: latency, throughput, switching, nothing lost."""
+    figures = route_bench.measure(
+        seconds=seconds, messages=messages, report=lambda line: errors.print(f"[dim]{line} …[/]")
+    )
+
+    def human() -> None:
+        table = Table(show_header=False, box=None)
+        table.add_row("path before, after", f"{'-'.join(figures.path)}, {'-'.join(figures.path_after)}")
+        table.add_row("link and relay", f"p50 {figures.relay_ms_p50} ms")
+        table.add_row("delivered end to end", f"p50 {figures.p50_ms} ms")
+        table.add_row("one relay", f"{figures.relay_messages_per_s:,} /s")
+        table.add_row("longest delay after the kill", f"{figures.switch_s} s")
+        table.add_row("lost, doubled", f"{figures.lost}, {figures.doubled} of {figures.sent:,}")
+        table.add_row("path among 1,000 links", f"{figures.choose_ms} ms")
         console.print(table)
 
     show(figures, as_json=as_json, human=human)

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
-from darwaza.bootstrap import CONFIG_FILE, KEY_FOLDER
+from darwaza.bootstrap import KEY_FOLDER
 from darwaza.client import Client
-from darwaza.config import GatewayConfig
+from darwaza.config import CONFIG_FILE, GatewayConfig
 from darwaza.errors import OperatorError
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,8 +10,8 @@ import msgspec
 
 from darwaza.adapters.keyfile.keys import KeyFiles
 from darwaza.adapters.system.clock import SystemClock
-from darwaza.bootstrap import ANCHOR_FILE, CONFIG_FILE, CORRIDOR_FOLDER, KEY_FOLDER, create_store, read_history
-from darwaza.config import GatewayConfig
+from darwaza.bootstrap import ANCHOR_FILE, CORRIDOR_FOLDER, KEY_FOLDER, read_history
+from darwaza.config import CONFIG_FILE, GatewayConfig
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
 from darwaza.errors import OperatorError, PeerError
@@ -23,6 +23,7 @@ from darwaza.kernel.key import PrivateKey
 from darwaza.kernel.member import Card
 from darwaza.kernel.naming import KeyRole
 from darwaza.kernel.note import Note, format_note, parse
+from darwaza.storage import create_store
 
 LIFETIME_DAYS = 365
 RECEIPT_DEADLINE_S = 3_600

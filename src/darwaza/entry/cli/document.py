@@ -1,14 +1,14 @@
 """darwaza documents: send, list, show, get, accept, refuse."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from darwaza.client import Client
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file
+from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file, transfer_bar
 
 
 @click.group()
@@ -53,14 +53,7 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
     """Send FILE."""
     with (
         _client(options) as client,
-        Progress(
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=as_json or not console.is_terminal,
-        ) as progress,
+        transfer_bar(quiet=as_json) as progress,
     ):
         task = progress.add_task("sending", total=file.stat().st_size)
         sent = client.send_document(
@@ -121,8 +114,10 @@ def show_command(document: str, *, as_json: bool, **options: Any) -> None:
 @reports_errors
 def get(document: str, output: Path, *, as_json: bool, **options: Any) -> None:
     """Download DOCUMENT and hold it against the digest that was signed."""
-    with _client(options) as client:
-        client.download(document, output)
+    with _client(options) as client, transfer_bar(quiet=as_json) as progress:
+        task = progress.add_task("fetching", total=None)
+        show_done = partial(progress.update, task)
+        client.download(document, output, progress=lambda done, total: show_done(completed=done, total=total))
     show_file(output, as_json=as_json)
 
 

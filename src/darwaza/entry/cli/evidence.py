@@ -8,6 +8,7 @@ import click
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show, show_file
+from darwaza.kernel import policy
 from darwaza.kernel.examination import verify as examine
 from darwaza.kernel.reference import Reference
 from darwaza.kernel.verdict import Outcome, Result, Verdict
@@ -72,17 +73,25 @@ def receipt(message: str, output: Path, *, as_json: bool, **options: Any) -> Non
     help="The corridor document; give every version you have.",
 )
 @click.option("--anchor", help="Digest of a version that you know by other means; the check then rests on it alone.")
+@click.option("--avoid", multiple=True, metavar="CODE", help="A member that must not have carried the message.")
+@click.option("--policy", "text", default="", help="A path policy that the message's path must satisfy.")
 @json_option
 @reports_errors
-def verify_command(file: Path, documents: tuple[Path, ...], anchor: str | None, *, as_json: bool) -> None:
+def verify_command(
+    file: Path, documents: tuple[Path, ...], anchor: str | None, avoid: tuple[str, ...], text: str, *, as_json: bool
+) -> None:
     """Check an evidence file, or the proof of a fork, with no network: valid, invalid, or cannot tell.
+
+    Of a message that was relayed it says which members carried it, and whether the corridor's policy, and one given
+    with --avoid or --policy, allowed that.
 
     \b
     Exit codes: 0 valid, 1 invalid, 2 cannot tell.
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
     now = SystemClock().now()
     reference = Reference.read([path.read_bytes() for path in documents], anchor, now)
-    verdict = examine(file.read_bytes(), reference, now)
+    asked = policy.parse("\n".join((text, f"avoid {' '.join(avoid)}" if avoid else "")))
+    verdict = examine(file.read_bytes(), reference, now, asked)
     show(verdict, as_json=as_json, human=lambda: _print(verdict))
     raise SystemExit(EXITS[verdict.result])
 

@@ -1,4 +1,4 @@
-"""darwaza init, serve, party, key, backup, fsck."""
+"""darwaza init, serve, party, key, backup, migrate, forget, fsck."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,12 +9,14 @@ from rich.progress import Progress
 from darwaza.adapters.keyfile.keys import NAMES, write_secret
 from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
 from darwaza.adapters.system.clock import SystemEntropy
-from darwaza.bootstrap import PARTY_FILE, TLS_ROLE, Gateway, backup_store, examine_store, found_gateway, renew_keys
+from darwaza.bootstrap import PARTY_FILE, TLS_ROLE, Gateway, examine_store, found_gateway, renew_keys
 from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file
 from darwaza.entry.journal import set_up
+from darwaza.entry.retention import forget_bodies
 from darwaza.entry.serve import serve
+from darwaza.storage import backup_store, migrate_store
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
@@ -33,13 +35,20 @@ folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_
 @click.option(
     "--listen", default="", help="Address and port to listen on; the first URL's port on all addresses if not given."
 )
+@click.option(
+    "--store", default="", help="Keep the store on PostgreSQL: postgresql://user@host/name; a file if not given."
+)
 @json_option
 @reports_errors
-def init(folder: Path, member: str, name: str, urls: tuple[str, ...], listen: str, *, as_json: bool) -> None:
+def init(
+    folder: Path, member: str, name: str, urls: tuple[str, ...], listen: str, store: str, *, as_json: bool
+) -> None:
     """Make the FOLDER of a new gateway: keys, certificate, configuration, and its card for the corridor document."""
     parts = urlsplit(urls[0])
     host, _, port = listen.rpartition(":") if listen else ("0.0.0.0", ":", str(parts.port or 443))  # noqa: S104
-    card = found_gateway(folder, member=member, name=name, urls=urls, host=host or "127.0.0.1", port=int(port))
+    card = found_gateway(
+        folder, member=member, name=name, urls=urls, host=host or "127.0.0.1", port=int(port), store=store
+    )
     token = _add_party(folder, OPERATOR_TOKEN, frozenset({OPERATOR, AUDITOR}), "runs this gateway", REQUESTS_PER_S_MAX)
     _keep_token(folder, OPERATOR_TOKEN, token)
 
@@ -69,12 +78,13 @@ def party() -> None:
     """Who is served by a gateway: agencies, banks, carriers, operators, auditors."""
 
 
-def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int) -> str:
+def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int, webhook: str = "") -> str:
     parties = PartyFile(folder / PARTY_FILE)
     token, digest = new_token(SystemEntropy())
     held = {one.name: one for one in parties.all()}.get(name)
     tokens = (*held.tokens, digest) if held else (digest,)
-    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about))
+    webhook = webhook or (held.webhook if held else "")
+    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about, webhook))
     return token
 
 
@@ -92,16 +102,17 @@ def _keep_token(folder: Path, name: str, token: str) -> Path:
 @click.option("--role", "roles", multiple=True, help="What it may do; may be given several times.")
 @click.option("--about", default="", help="For people.")
 @click.option("--rate", default=REQUESTS_PER_S_MAX, show_default=True, help="Requests a second.")
+@click.option("--webhook", default="", help="Address its notices are posted to: https://…")
 @click.option(
     "--keep", is_flag=True, help="Also keep the token in the gateway's folder, for --as NAME on this machine."
 )
 @json_option
 @reports_errors
 def add_party(
-    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, *, keep: bool, as_json: bool
+    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, webhook: str, *, keep: bool, as_json: bool
 ) -> None:
     """Add a party, or give one another token. The token is shown once; only its digest is stored."""
-    token = _add_party(folder, name, frozenset(roles), about, rate)
+    token = _add_party(folder, name, frozenset(roles), about, rate, webhook)
     if keep:
         _keep_token(folder, name, token)
     show({"name": name, "token": token}, as_json=as_json, human=lambda: console.print(f"{name}: {token}"))
@@ -138,7 +149,7 @@ def revoke(folder: Path, name: str, *, as_json: bool) -> None:
     held = {one.name: one for one in parties.all()}.get(name)
     if held is None:
         raise click.UsageError(f"there is no party {name!r}")
-    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about))
+    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about, held.webhook))
     revoked = {"name": name, "revoked": len(held.tokens)}
     show(revoked, as_json=as_json, human=lambda: console.print(f"{name}: {len(held.tokens)} token(s) taken back"))
 
@@ -183,6 +194,44 @@ def backup(folder: Path, output: Path, *, as_json: bool) -> None:
     """Copy the store of a gateway, running or not."""
     backup_store(folder, output)
     show_file(output, as_json=as_json)
+
+
+@click.command(name="migrate", epilog="Example: darwaza migrate pk")
+@folder_argument
+@json_option
+@reports_errors
+def migrate_command(folder: Path, *, as_json: bool) -> None:
+    """Bring the store of a stopped gateway to the schema of this program. Make a backup before.
+
+    A gateway whose store has another schema refuses to start and says so. The step is one transaction.
+    """
+    before, after = migrate_store(folder)
+    text = "nothing to do" if before == after else f"migrated from {before}"
+    result = {"before": before, "after": after}
+    show(result, as_json=as_json, human=lambda: console.print(f"{folder}: schema {after}, {text}"))
+
+
+@click.command(epilog="Example: darwaza forget pk --days 3650 --dry-run")
+@folder_argument
+@click.option("--days", type=click.IntRange(1, 36_500), required=True, help="Leave alone what changed in this time.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@json_option
+@reports_errors
+def forget(folder: Path, days: int, *, dry_run: bool, as_json: bool) -> None:
+    """Forget the bodies of cases that ended long ago, in the store of a stopped gateway.
+
+    Headers, logs, receipts and proofs stay. A running gateway does the same by itself with keep_bodies_days.
+    """
+    gateway = Gateway(folder)
+    try:
+        with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
+            task = progress.add_task("looking", total=None)
+            done = forget_bodies(gateway, days, dry_run=dry_run, progress=lambda _: progress.advance(task))
+    finally:
+        gateway.close()
+    word = "could be forgotten" if dry_run else "forgotten"
+    result = {"bodies": done.bodies, "bytes": done.bytes, "dry_run": dry_run}
+    show(result, as_json=as_json, human=lambda: console.print(f"{done.bodies:,} bodies, {done.bytes:,} bytes {word}"))
 
 
 @click.command(epilog="Example: darwaza fsck pk")

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
+from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, transfer_bar
 from darwaza.kernel import carrier
 
 
@@ -65,8 +65,12 @@ def export(
     as_json: bool,
 ) -> None:
     """Write what PEER has not acknowledged, and acknowledgements of what it sent, to a file for a stick."""
-    with Connection(folder, url, party, token_file, certificate).client() as client:
-        size = client.export_carrier(peer, output)
+    with (
+        Connection(folder, url, party, token_file, certificate).client() as client,
+        transfer_bar(quiet=as_json) as progress,
+    ):
+        task = progress.add_task("exporting", total=None)
+        size = client.export_carrier(peer, output, progress=lambda done, _: progress.update(task, completed=done))
     show(
         {"file": str(output), "bytes": size}, as_json=as_json, human=lambda: console.print(f"{output}: {size:,} bytes")
     )

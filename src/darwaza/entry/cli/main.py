@@ -3,15 +3,17 @@
 import click
 
 from darwaza import __version__
+from darwaza.entry.cli.account import account
 from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.crossing import crossing
 from darwaza.entry.cli.document import documents
 from darwaza.entry.cli.evidence import evidence
-from darwaza.entry.cli.gateway import backup, fsck, init, key, party, serve_command
+from darwaza.entry.cli.gateway import backup, forget, fsck, init, key, migrate_command, party, serve_command
 from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
-from darwaza.entry.cli.money import payments
+from darwaza.entry.cli.payments import payments
+from darwaza.entry.cli.route import drill, route
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 
@@ -31,11 +33,16 @@ for command in (
     init,
     serve_command,
     party,
+    account,
     key,
     backup,
+    migrate_command,
+    forget,
     fsck,
     corridor,
     link,
+    route,
+    drill,
     documents,
     transit,
     crossing,

@@ -10,8 +10,6 @@ from darwaza.adapters.system.clock import SystemClock
 from darwaza.entry.cli.output import console, show, show_file
 from darwaza.entry.cli.payment import Desk, amount, as_party, each, payments, percent, print_done, print_payment
 
-__all__ = ["payments"]
-
 # --- rates ---
 
 
@@ -245,23 +243,23 @@ def print_statement(found: dict[str, Any]) -> None:
 
 @payments.command(epilog="Example: darwaza payments positions --gateway pk --as sbp")
 @click.option("--cycle", type=int, help="Number of the settlement cycle; the last ended one if not given.")
-@click.option("--settle", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the pacs.009 here.")
+@click.option("--settle", "target", type=click.Path(path_type=Path, file_okay=False), help="Write the pacs.009 here.")
 @as_party
-def positions(cycle: int | None, folder: Path | None, *, as_json: bool, **options: Any) -> None:
+def positions(cycle: int | None, target: Path | None, *, as_json: bool, **options: Any) -> None:
     """Print net positions of a settlement cycle, and write the instructions that settle them."""
     with Desk(options) as desk:
-        found = desk.positions(cycle) if folder is None else desk.settlements(cycle)
+        found = desk.positions(cycle) if target is None else desk.settlements(cycle)
 
     def human() -> None:
         console.print(f"cycle {found['cycle']}, {found['since']} to {found['until']}: {found['payments']} payments")
         for one in found["bilateral"]:
             console.print(f"   {one['debtor']} owes {one['creditor']} {amount(one['net'])}")
 
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    if target is not None:
+        target.mkdir(parents=True, exist_ok=True)
         for one in found["bilateral"]:
             name = f"{found['cycle']}-{one['debtor']}-{one['creditor']}-{one['net']['currency']}.pacs009.xml"
-            (folder / name).write_text(one["instruction"], "utf-8")
+            (target / name).write_text(one["instruction"], "utf-8")
     show(found, as_json=as_json, human=human)
 
 

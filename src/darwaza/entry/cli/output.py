@@ -19,6 +19,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from darwaza.errors import DarwazaError, FatalError, OperatorError, TransientError
 
@@ -50,6 +51,12 @@ def show(value: Any, *, as_json: bool, human: Callable[[], None]) -> None:
 def duration(seconds: int) -> str:
     """Word a number of seconds in hours and minutes."""
     return f"{seconds // 3600}:{seconds % 3600 // 60:02} h"
+
+
+def transfer_bar(*, quiet: bool) -> Progress:
+    """A bar for bytes on their way; none with ``--json`` or away from a terminal."""
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
 
 
 def show_file(path: Path, *, as_json: bool) -> None:

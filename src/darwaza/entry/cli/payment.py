@@ -89,9 +89,10 @@ def print_offer(offer: dict[str, Any]) -> None:
     cost = offer.get("cost")
     if cost:
         margin = f", margin {amount(cost['margin'])}" if "margin" in cost else ""
-        subsidy = f", of which {amount(cost['subsidy'])} is paid for the payer" if "subsidy" in cost else ""
-        total = f"{amount(cost['total'])} = {percent(cost['total_ppm'])}"
-        console.print(f"   {'':20} fees {amount(cost['fees'])}{margin}; in all {total}{subsidy}")
+        payer = f"{amount(cost['payer'])} = {percent(cost['payer_ppm'])}"
+        console.print(f"   {'':20} fees {amount(cost['fees'])}{margin}: costs the payer {payer}")
+        if "subsidy" in cost:
+            console.print(f"   {'':20} a state pays {amount(cost['subsidy'])} more: {amount(cost['total'])} in all")
 
 
 def print_done(done: dict[str, Any]) -> None:

@@ -3,9 +3,12 @@
 import msgspec
 
 from darwaza.engine.engine import Engine
+from darwaza.engine.forwarding import own_message
+from darwaza.engine.routed import is_delivered
 from darwaza.kernel import instant
 from darwaza.kernel.message import decode_header
-from darwaza.ports.store import CaseRow
+from darwaza.kernel.trail import RELAY_KIND
+from darwaza.ports.store import CaseRow, LeafRow
 from darwaza.services.documents.message import Document, Manifest
 
 ACCEPTED = "accepted"
@@ -99,12 +102,22 @@ def view_document(engine: Engine, row: CaseRow) -> DocumentView:
 
 
 def view_messages(engine: Engine, case_id: str) -> list[MessageView]:
-    """Describe the messages of a case."""
-    views = []
+    """Describe the messages of a case; one that went over several paths or came in an envelope stands there once."""
+    views: dict[str, MessageView] = {}
     for log_id, index, raw in engine.store.case_leaves(case_id):
         header, log = decode_header(raw), engine.logs[log_id].row
         delivered = index < log.cosigned_size
-        views.append(
-            MessageView(header.id, header.kind, header.origin, header.created_at, index, log.origin, delivered)
-        )
-    return views
+        if header.kind == RELAY_KIND and log.reader != engine.site.member:
+            continue  # handed on for others
+        if header.kind == RELAY_KIND:
+            body = engine.store.body(log_id, index) or b""
+            header, _ = own_message(LeafRow(log_id, index, "", case_id, raw, body))
+        elif header.path is not None and log.author == engine.site.member:
+            delivered = is_delivered(engine, LeafRow(log_id, index, "", case_id, raw, b""))
+        if header.id in views:
+            views[header.id].delivered |= delivered
+        else:
+            views[header.id] = MessageView(
+                header.id, header.kind, header.origin, header.created_at, index, log.origin, delivered
+            )
+    return list(views.values())

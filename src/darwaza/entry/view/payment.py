@@ -1,6 +1,5 @@
 """Quotes and payments as banks see them: amounts as decimals, with what a payment costs its payer in all."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -16,6 +15,7 @@ from darwaza.ledger.rate import PPM, effective_rate, offered, rate_to_text
 from darwaza.ports.store import CaseRow
 from darwaza.services.payments.indicator import cost_minor
 from darwaza.services.payments.message import quote_id
+from darwaza.services.payments.plan import Corridor, Directory
 from darwaza.services.payments.record import Offer, Payment
 from darwaza.standards.iso20022 import codes
 
@@ -54,19 +54,23 @@ class Money(msgspec.Struct, frozen=True):
 
 
 class CostView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a payment costs its payer, in the source currency.
+    """What a payment costs in all, in the source currency.
 
     Attributes:
         fees: both institutions' fees, the payee's side at the offered rate.
         margin: what the rate gives the FX provider over the mid rate; absent where the market has no mid rate.
-        total: both.
-        total_ppm: total in parts per million of what the payer is debited.
+        payer: both: what it costs the payer.
+        payer_ppm: that in parts per million of what the payer is debited.
+        subsidy: what a state pays besides, so that the payer does not; absent where nothing.
+        total: what it costs payer and state together.
     """
 
     fees: Money
+    payer: Money
+    payer_ppm: int
     total: Money
-    total_ppm: int
     margin: Money | None = None
+    subsidy: Money | None = None
 
 
 class OfferView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -174,22 +178,23 @@ def money(minor: int, asset: Asset) -> Money:
 
 
 def view_payment(
-    engine: Engine, row: CaseRow, currencies: Mapping[str, Asset], *, full: bool = True, compliance: bool = False
+    engine: Engine, row: CaseRow, directory: Directory, *, full: bool = True, compliance: bool = False
 ) -> PaymentView:
     """Describe a payment's case as committed.
 
     Args:
         engine: the gateway's.
         row: of a case that holds a payment.
-        currencies: by member.
+        directory: who takes part, and on what terms.
         full: with messages and all offers.
         compliance: with what screening found.
     """
     payment: Payment = engine.site.decode_case(row).data
-    source = currencies.get(member_of(payment.payer_bank), _UNKNOWN)
-    destination = currencies.get(member_of(payment.payee_bank), _UNKNOWN)
-    # Only the payer's gateway knows the margin.
-    chosen, costed = payment.chosen, payment.quoted_at is not None
+    members = member_of(payment.payer_bank), member_of(payment.payee_bank)
+    source, destination = (directory.currencies.get(member, _UNKNOWN) for member in members)
+    # Only the payer's gateway knows the margin, and so the cost.
+    corridor = None if payment.quoted_at is None else directory.corridor(*members)
+    chosen = payment.chosen
     refunded = payment.returned_at is not None and payment.refund_minor
     return PaymentView(
         id=row.id,
@@ -201,8 +206,8 @@ def view_payment(
         opened_at=row.opened_at,
         changed_at=row.changed_at,
         quote_until=_text(payment.quote_until),
-        offers=[view_offer(one, source, destination, costed=costed) for one in payment.offers] if full else [],
-        chosen=None if chosen is None else view_offer(chosen, source, destination, costed=costed),
+        offers=[view_offer(one, source, destination, corridor) for one in payment.offers] if full else [],
+        chosen=None if chosen is None else view_offer(chosen, source, destination, corridor),
         uetr=payment.uetr,
         message_id=payment.message_id,
         end_to_end=payment.end_to_end,
@@ -226,8 +231,8 @@ _UNKNOWN = Asset("XXX", 2)
 """Stands for the currency of a member that the plan names no more."""
 
 
-def view_offer(offer: Offer, source: Asset, destination: Asset, *, costed: bool) -> OfferView:
-    """Describe an offer."""
+def view_offer(offer: Offer, source: Asset, destination: Asset, corridor: Corridor | None) -> OfferView:
+    """Describe an offer; with its cost where the corridor is told."""
     exchange = offer.exchange
     effective = offered(effective_rate(exchange.debit_minor, exchange.credit_minor, source, destination))
     return OfferView(
@@ -240,18 +245,20 @@ def view_offer(offer: Offer, source: Asset, destination: Asset, *, costed: bool)
         destination=money(exchange.destination_minor, destination),
         destination_fee=money(exchange.destination_fee_minor, destination),
         credit=money(exchange.credit_minor, destination),
-        cost=_cost(offer, source) if costed else None,
+        cost=None if corridor is None else _cost(offer, source, corridor),
         margin_ppm=offer.margin_ppm,
     )
 
 
-def _cost(offer: Offer, source: Asset) -> CostView:
-    total = cost_minor(offer)
+def _cost(offer: Offer, source: Asset, corridor: Corridor) -> CostView:
+    payer, subsidy = cost_minor(offer), corridor.subsidy_of(offer.exchange.source_minor)
     return CostView(
-        fees=money(total - offer.spread_minor, source),
-        total=money(total, source),
-        total_ppm=-(-total * PPM // offer.exchange.debit_minor),
+        fees=money(payer - offer.spread_minor, source),
+        payer=money(payer, source),
+        payer_ppm=-(-payer * PPM // offer.exchange.debit_minor),
+        total=money(payer + subsidy, source),
         margin=None if offer.margin_ppm is None else money(offer.spread_minor, source),
+        subsidy=money(subsidy, source) if subsidy else None,
     )
 
 

@@ -10,6 +10,7 @@ from darwaza.ports.store import CaseRow
 from darwaza.services.transit import clock, seal
 from darwaza.services.transit.indicator import BorderTime, border_times
 from darwaza.services.transit.leg import Discrepancy, Progress, progress
+from darwaza.services.transit.message import Charge
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.seal import Custody
 from darwaza.services.transit.view import Entry, heads_to, timeline
@@ -106,6 +107,7 @@ class MovementDetail(MovementView, omit_defaults=True, kw_only=True):
         guarantee_until: until when the guarantee carries liabilities; None while the clocks stand.
         border_times: of every crossing both sides have recorded.
         faults: why somebody last said no.
+        charges: due before the goods are handed over.
         release: "", ``awaiting`` or ``released``.
     """
 
@@ -121,6 +123,7 @@ class MovementDetail(MovementView, omit_defaults=True, kw_only=True):
     guarantee_until: datetime | None = None
     border_times: tuple[BorderTime, ...] = ()
     faults: tuple[Fault, ...] = ()
+    charges: tuple[Charge, ...] = ()
     release: str = ""
 
 
@@ -166,6 +169,7 @@ def view_detail(engine: Engine, row: CaseRow) -> MovementDetail:
     movement = read_movement(engine, row)
     summary = _summary(row, movement)
     detail = MovementDetail(**summary, declaration=movement.declaration, faults=movement.faults)
+    detail.charges = () if movement.declaration is None else movement.due()
     detail.release = movement.release
     detail.suspensions = [
         SuspensionView(item.closure, item.crossing, item.since, item.until) for item in movement.suspensions

@@ -78,4 +78,9 @@ TABLE = {
     ("handed-over", restored(EXPIRED)): Transition(rule.restore_end("expired"), ("handed-over",)),
 }
 
-SERVICE = Service(name="documents", data_type=Document, table=TABLE)
+SERVICE = Service(
+    name="documents",
+    data_type=Document,
+    table=TABLE,
+    ended=frozenset({"handed-over", "refused", "expired"}),
+)

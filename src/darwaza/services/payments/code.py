@@ -27,6 +27,8 @@ class PaymentRefusal(RefusalCode):
     NO_OFFER = ("no_offer", True)
     TOO_LATE = ("too_late", False)
     REASON_WRONG = ("reason_wrong", False)
+    ALIAS_MALFORMED = ("alias_malformed", False)
+    ALIAS_TAKEN = ("alias_taken", False)
     SAME_OFFICER = ("same_officer", False)
 
 
@@ -35,6 +37,8 @@ REASONS: Final = {
     "message_unsuitable": "FF01",
     "duplicate_payment": "DUPL",
     "transfer_id_conflict": "DUPL",
+    "key_reused": "DUPL",
+    "not_found": "AB04",
     "quote_other": "AB04",
     "quote_expired": "AB04",
     "hold_expired": "AB04",

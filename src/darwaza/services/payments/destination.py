@@ -13,10 +13,21 @@ import msgspec
 
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
-from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.machine import (
+    Case,
+    Command,
+    Context,
+    Decision,
+    Draft,
+    Elapsed,
+    FactStated,
+    Notice,
+    Received,
+    Refusal,
+)
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
-from darwaza.services.payments import check, status
+from darwaza.services.payments import charge, check, status
 from darwaza.services.payments.code import (
     NO_ANSWER_CREDITOR_AGENT,
     NO_ANSWER_GATEWAY,
@@ -33,6 +44,8 @@ from darwaza.services.payments.source import COMPLIANCE_ROLE, offer_of
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
 replace = msgspec.structs.replace
+DECISION_WITHIN = timedelta(days=1)
+"""No order may hold an FX provider's money longer than this for its payee's bank to answer."""
 LISTEN_AGAIN = timedelta(seconds=5)
 """How often it is looked whether the payer's gateway has gone past the deadline."""
 
@@ -76,6 +89,8 @@ class DestinationRules:
             return problem
         if context.now > answer_by:
             return Refusal.of(PaymentRefusal.TOO_LATE, "it came after the time to answer")
+        if not context.now <= decide_by <= context.now + DECISION_WITHIN or answer_by > decide_by:
+            return Refusal.of(PaymentRefusal.TIME_WRONG, "its times lie too far ahead", "/decide_by")
         transaction = ordered.transaction
         hits = self._screen(names_of(transaction))
         payment = Payment(
@@ -88,9 +103,11 @@ class DestinationRules:
             urgent=ordered.urgent,
             answer_by=answer_by,
             decide_by=decide_by,
+            claim=charge.claim_of(transaction),
             hits=hits or (),
             document=document if hits is None else b"",
         )
+        ucr = None if payment.claim is None else payment.claim.ucr
         own = self._directory.currencies[context.member]
         # Under the UETR, so that this gateway too takes each only once and finds the payment by it.
         hold = Hold(
@@ -100,7 +117,8 @@ class DestinationRules:
             int(terms.destination),
         )
         decided = self._screened(payment, hits, context)
-        return replace(decided, transfers=(hold,), parties=(message.origin, message.destination, *decided.parties))
+        parties = (message.origin, message.destination, *decided.parties)
+        return replace(decided, transfers=(hold,), parties=parties, ucr=ucr)
 
     def take_vetted(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """A screener that took its time has answered."""
@@ -121,7 +139,8 @@ class DestinationRules:
 
     def _ask(self, payment: Payment) -> Decision[Any]:
         chosen = payment.chosen
-        asked = {"uetr": payment.uetr, "credit_minor": 0 if chosen is None else chosen.exchange.credit_minor}
+        minor = 0 if chosen is None else chosen.exchange.credit_minor
+        asked = {"uetr": payment.uetr, "credit": self._directory.money(member_of(payment.payee_bank), minor)}
         notice = Notice(payment.payee_bank, "payment.asked", asked)
         return Decision("asked", payment, remind_at=_past(payment.answer_by), notices=(notice,))
 
@@ -228,13 +247,20 @@ class DestinationRules:
         if problem:
             return Refusal.of(PaymentRefusal.MALFORMED, problem)
         told = self._status(payment, case.id, _STATUS_OF[case.state], context)
-        return Decision(case.state, payment, messages=(told,), remind_at=self._wake(case, context))
+        woken, awaits = self._wake(case, context), _awaited(case.state, payment)
+        return Decision(case.state, payment, messages=(told,), remind_at=woken, awaits=awaits)
 
     def keep(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """A word on what has ended changes nothing."""
         if message.origin != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
-        return Decision(case.state, case.data, remind_at=self._wake(case, context))
+        woken, awaits = self._wake(case, context), _awaited(case.state, case.data)
+        return Decision(case.state, case.data, remind_at=woken, awaits=awaits)
+
+    def charge_due(self, case: PaymentCase, _: FactStated, context: Context) -> Outcome:
+        """Something became due on the consignment that this payment, credited before, may have paid."""
+        facts = charge.paid(case.data, context, self._directory.currencies[context.member].code)
+        return Decision(case.state, case.data, facts=facts, awaits=charge.awaited(case.data))
 
     def _wake(self, case: PaymentCase, context: Context) -> Any:
         if case.state in ("checking", "screened", "asked"):
@@ -255,11 +281,14 @@ class DestinationRules:
         )
         if exchange.destination_fee_minor:
             transfers += (Move(f"{case_id}/fee", way, fees(payee, own), exchange.destination_fee_minor),)
-        told = {"uetr": payment.uetr, "credit_minor": exchange.credit_minor}
+        told = {"uetr": payment.uetr, "credit": self._directory.money(member_of(payee), exchange.credit_minor)}
+        # What awaits the charge is decided in this transaction: it is paid and released, or neither.
         return Decision(
             "credited",
             replace(payment, ended_at=context.now),
             transfers=transfers,
+            facts=charge.paid(payment, context, own.code),
+            awaits=charge.awaited(payment),
             notices=(Notice(payee, "payment.credited", told),),
         )
 
@@ -298,6 +327,10 @@ def _exchange(payment: Payment) -> Any:
     if payment.chosen is None:
         raise ValueError("a payment at the payee's gateway has terms")
     return payment.chosen.exchange
+
+
+def _awaited(state: str, payment: Payment) -> tuple[str, ...]:
+    return charge.awaited(payment) if state == "credited" else ()
 
 
 def _past(moment: Any) -> Any:

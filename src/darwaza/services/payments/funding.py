@@ -79,7 +79,9 @@ class FundingRules:
             transfers=(move,),
             messages=(draft,) if given_back else (),
             parties=(home, user),
-            notices=() if given_back else (Notice(user, "payments.funds-allocated", {"amount_minor": amount}),),
+            notices=()
+            if given_back
+            else (Notice(user, "payments.funds-allocated", self._directory.money(member, amount)),),
         )
 
     def take_released(self, _: None, message: Received, context: Context) -> Outcome:
@@ -94,7 +96,7 @@ class FundingRules:
         asset = self._directory.currencies[context.member]
         home, user = message.destination, message.origin
         move = Move(f"{context.case_id}/released", set_aside(user, asset), liquidity(home, asset), amount)
-        notice = Notice(home, "payments.funds-released", {"amount_minor": amount})
+        notice = Notice(home, "payments.funds-released", self._directory.money(context.member, amount))
         funding = Funding(home, user, amount, given_back=True)
         return Decision(MOVED, funding, transfers=(move,), parties=(home, user), notices=(notice,))
 

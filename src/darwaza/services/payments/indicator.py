@@ -5,6 +5,7 @@ a mean cost of at most 1 % and no corridor above 3 % for retail payments, three 
 hour.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
@@ -15,6 +16,7 @@ import msgspec
 from darwaza.kernel.message import member_of
 from darwaza.ledger.rate import PPM
 from darwaza.services.payments.netting import DONE
+from darwaza.services.payments.plan import Corridor, Directory
 from darwaza.services.payments.record import Offer, Payment
 
 WITHIN: Final = timedelta(hours=1)
@@ -37,7 +39,8 @@ class Indicators(msgspec.Struct, frozen=True):
         within_share_ppm: credited within ``WITHIN``, of those credited.
         median_ms: from order to end, of those credited; 0 for none.
         slowest_ms: the same, the longest.
-        mean_cost_ppm: total cost of what payers gave, weighted by amount, rounded up.
+        mean_cost_ppm: what it cost payers, of what they gave, weighted by amount, rounded up.
+        subsidy_minor: what states paid for those credited, in the source currency; not part of the cost.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Indicators(msgspec.Struct, frozen=True):
     median_ms: int
     slowest_ms: int
     mean_cost_ppm: int
+    subsidy_minor: int = 0
 
     @property
     def meets_targets(self) -> bool:
@@ -65,42 +69,83 @@ def cost_minor(offer: Offer) -> int:
     return exchange.source_fee_minor + offer.spread_minor + fee
 
 
-def indicators(payments: Iterable[tuple[str, Payment]]) -> list[Indicators]:
+class Tally:
+    """Adds up a corridor payment by payment, keeping eight bytes of each."""
+
+    def __init__(self, corridor: Corridor | None) -> None:
+        self._corridor = corridor
+        self._ordered = self._returned = self._given = self._cost = self._subsidy = 0
+        self._failed: Counter[str] = Counter()
+        self._times_ms = array("q")
+
+    def add(self, state: str, payment: Payment) -> None:
+        """Count a payment that was ordered."""
+        self._ordered += 1
+        self._returned += state == "returned"
+        if state == "rejected":
+            self._failed[payment.reason] += 1
+        if state not in DONE:
+            return
+        self._times_ms.append(_duration(payment) // timedelta(milliseconds=1))
+        if payment.chosen is not None:
+            exchange = payment.chosen.exchange
+            self._given += exchange.debit_minor
+            self._cost += cost_minor(payment.chosen)
+            self._subsidy += 0 if self._corridor is None else self._corridor.subsidy_of(exchange.source_minor)
+
+    def figures(self, source: str, destination: str) -> Indicators:
+        """What it comes to."""
+        times, given = sorted(self._times_ms), self._given
+        within = sum(time <= WITHIN // timedelta(milliseconds=1) for time in times)
+        return Indicators(
+            source=source,
+            destination=destination,
+            ordered=self._ordered,
+            credited=len(times),
+            returned=self._returned,
+            failed=dict(sorted(self._failed.items())),
+            open=self._ordered - len(times) - self._failed.total(),
+            within_share_ppm=PPM * within // len(times) if times else 0,
+            median_ms=times[(len(times) - 1) // 2] if times else 0,
+            slowest_ms=times[-1] if times else 0,
+            mean_cost_ppm=-(-self._cost * PPM // given) if given else 0,
+            subsidy_minor=self._subsidy,
+        )
+
+
+class Tallies:
     """Figures of every corridor, from the payments of the payer's gateway, each with its state."""
-    by_corridor: dict[tuple[str, str], list[tuple[str, Payment]]] = {}
+
+    def __init__(self, directory: Directory | None = None) -> None:
+        """Begin; ``directory`` says what is subsidised, None for nothing."""
+        self._directory = directory
+        self._by_corridor: dict[tuple[str, str], Tally] = {}
+
+    def add(self, state: str, payment: Payment) -> None:
+        """Count a payment; one that was never ordered does not count."""
+        if payment.sent_at is None:
+            return
+        key = member_of(payment.payer_bank), member_of(payment.payee_bank)
+        tally = self._by_corridor.get(key)
+        if tally is None:
+            terms = None if self._directory is None else self._directory.corridor(*key)
+            tally = self._by_corridor[key] = Tally(terms)
+        tally.add(state, payment)
+
+    def figures(self) -> list[Indicators]:
+        """Figures by corridor."""
+        return [tally.figures(*key) for key, tally in sorted(self._by_corridor.items())]
+
+
+def indicators(payments: Iterable[tuple[str, Payment]], directory: Directory | None = None) -> list[Indicators]:
+    """See ``Tallies``."""
+    tallies = Tallies(directory)
     for state, payment in payments:
-        if payment.sent_at is not None:
-            key = (member_of(payment.payer_bank), member_of(payment.payee_bank))
-            by_corridor.setdefault(key, []).append((state, payment))
-    return [_corridor(key, found) for key, found in sorted(by_corridor.items())]
-
-
-def _corridor(key: tuple[str, str], payments: list[tuple[str, Payment]]) -> Indicators:
-    credited = [payment for state, payment in payments if state in DONE]
-    failed = Counter(payment.reason for state, payment in payments if state == "rejected")
-    times = sorted(_duration(payment) for payment in credited)
-    offers = [payment.chosen for payment in credited if payment.chosen is not None]
-    given = sum(offer.exchange.debit_minor for offer in offers)
-    return Indicators(
-        source=key[0],
-        destination=key[1],
-        ordered=len(payments),
-        credited=len(credited),
-        returned=sum(state == "returned" for state, _ in payments),
-        failed=dict(sorted(failed.items())),
-        open=len(payments) - len(credited) - failed.total(),
-        within_share_ppm=PPM * sum(time <= WITHIN for time in times) // len(times) if times else 0,
-        median_ms=_milliseconds(times[(len(times) - 1) // 2]) if times else 0,
-        slowest_ms=_milliseconds(times[-1]) if times else 0,
-        mean_cost_ppm=-(-sum(map(cost_minor, offers)) * PPM // given) if given else 0,
-    )
+        tallies.add(state, payment)
+    return tallies.figures()
 
 
 def _duration(payment: Payment) -> timedelta:
     if payment.sent_at is None or payment.ended_at is None:
         return timedelta()
     return payment.ended_at - payment.sent_at
-
-
-def _milliseconds(time: timedelta) -> int:
-    return time // timedelta(milliseconds=1)

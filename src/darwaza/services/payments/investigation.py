@@ -26,6 +26,7 @@ RECALL_MESSAGE: Final = "camt.056.001.11"
 RESOLUTION_MESSAGE: Final = "camt.029.001.13"
 RETURN_MESSAGE: Final = "pacs.004.001.14"
 REFUSED_RECALL: Final = "RJCR"
+PENDING_RECALL: Final = "PDCR"
 
 Kind = TypeVar("Kind", bound=Message)
 
@@ -66,25 +67,30 @@ def read_recall(body: bytes, uetr: str) -> str:
 
 def write_resolution(payment: Payment, case_id: str, reason: str, now: datetime) -> bytes:
     """Write a camt.029 that refuses a recall."""
-    resolution = Resolution(
-        message=RESOLUTION_MESSAGE,
-        assignment=_assignment(message_id(case_id, "N"), payment.payee_bank, payment.payer_bank, now),
-        confirmation=REFUSED_RECALL,
-        outcomes=(
-            CancellationOutcome(
-                transactions=(
-                    TransactionCancellationStatus(
-                        original=original_of(payment),
-                        end_to_end=payment.end_to_end,
-                        uetr=payment.uetr,
-                        status=REFUSED_RECALL,
-                        reasons=(_reason(reason),),
-                    ),
-                )
-            ),
-        ),
+    assignment = _assignment(message_id(case_id, "N"), payment.payee_bank, payment.payer_bank, now)
+    return write(_resolution(payment, assignment, REFUSED_RECALL, (_reason(reason),)))
+
+
+def write_pending(payment: Payment, case_id: str, assigner: str, now: datetime) -> bytes:
+    """Write the camt.029 that tells the payer's bank its recall is on its way; ``assigner`` is its gateway."""
+    assignment = _assignment(message_id(case_id, "RP"), assigner, payment.payer_bank, now)
+    return write(_resolution(payment, assignment, PENDING_RECALL, ()))
+
+
+def _resolution(payment: Payment, assignment: Assignment, status: str, reasons: tuple[Reason, ...]) -> Resolution:
+    one = TransactionCancellationStatus(
+        original=original_of(payment),
+        end_to_end=payment.end_to_end,
+        uetr=payment.uetr,
+        status=status,
+        reasons=reasons,
     )
-    return write(resolution)
+    return Resolution(
+        message=RESOLUTION_MESSAGE,
+        assignment=assignment,
+        confirmation=status,
+        outcomes=(CancellationOutcome(transactions=(one,)),),
+    )
 
 
 def read_resolution(body: bytes, uetr: str) -> str:

@@ -1,15 +1,15 @@
 """The table of payments. docs/reference/payments.md shows it as diagrams made from this table.
 
-Three kinds of case share it: markets, movements of FX providers' funds, and payments, which begin as quotes. A payment
-is one case at two gateways, each with the states of its side.
+Six kinds of case share it: markets, movements of FX providers' funds, payments, which begin as quotes, aliases,
+verifications of accounts, and requests to be paid. A payment is one case at two gateways, each with the states of its
+side.
 """
 
-import re
-from typing import Any
-
-from darwaza.kernel.machine import ELAPSED, NEW, Case, Service, Transition, restored
+from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.kernel.message import REFUSED
+from darwaza.services.payments.alias import FREE, REGISTERED, AliasRules
 from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.foresight import foresee
 from darwaza.services.payments.funding import MOVED, FundingRules
 from darwaza.services.payments.market import OPEN, MarketRules
 from darwaza.services.payments.message import (
@@ -19,18 +19,25 @@ from darwaza.services.payments.message import (
     ORDER,
     RECALL,
     RELEASED,
+    REQUEST_DECIDED,
+    REQUESTED,
     RESOLVED,
     RETURNED,
     STATUS,
-    Pay,
-    Remit,
+    VERIFIED,
+    VERIFY,
 )
 from darwaza.services.payments.plan import Directory, Plan
 from darwaza.services.payments.quote import QuoteRules
-from darwaza.services.payments.record import Payment, Record
+from darwaza.services.payments.record import Record
+from darwaza.services.payments.request import RequestRules
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.source import SourceRules
+from darwaza.services.payments.verification import VerificationRules
+from darwaza.standards.charge import CHARGES, due_fact
+
+Table = dict[tuple[str, str], Transition]
 
 NAME = "payments"
 REFUSED_KIND = NAME + REFUSED
@@ -50,42 +57,26 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
     Raises:
         ValueError: the plan contradicts itself.
     """
-    directory = Directory(plan)
-    table = (
-        _market(MarketRules(directory))
-        | _funding(FundingRules(directory))
-        | _quote(QuoteRules(directory))
-        | _source(SourceRules(directory, screen))
-        | _destination(DestinationRules(directory, screen))
-        | _reversal(ReversalRules(directory))
-    )
+    table: Table = {}
+    for part in tables(plan, screen).values():
+        table |= part
     return Service(name=NAME, data_type=Record, table=table, foresee=foresee)
 
 
-_UETR = re.compile(rb"<(?:[\w.-]{1,40}:)?UETR>\s*([0-9a-f-]{36})\s*<")
-_ENDS = {
-    "confirm": ("fxed", "credit", "fee"),
-    DECIDED: ("fxed", "credit", "fee", "unfx"),
-    STATUS: ("debit", "exchange", "spread", "fee", "fxed", "undebit", "unfx"),
-}
-
-
-def foresee(case_id: str, case: Case[Any] | None, kind: str, body: Any) -> tuple[str, ...]:
-    """What the usual inputs of a payment will name of the ledger; see ``Service``."""
-    if kind == ORDER and case is None:
-        return (f"{case_id}/fx",)
-    if isinstance(body, Pay | Remit):
-        found = _UETR.search(body.document)
-        return () if found is None else (found[1].decode("ascii"),)
-    data = None if case is None else case.data
-    if not isinstance(data, Payment):
-        return ()
-    # At the payer's gateway the payer's hold has the payment's own reference as its id.
-    own = (data.uetr,) if data.sent_at is not None else ()
-    return (*own, f"{case_id}/fx", *[f"{case_id}/{name}" for name in _ENDS.get(kind, ())])
-
-
-Table = dict[tuple[str, str], Transition]
+def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
+    """The parts of the service's table by what they are about; see ``service``."""
+    directory = Directory(plan)
+    return {
+        "market": _market(MarketRules(directory)),
+        "funding": _funding(FundingRules(directory)),
+        "quote": _quote(QuoteRules(directory)),
+        "source": _source(SourceRules(directory, screen)),
+        "destination": _destination(DestinationRules(directory, screen)),
+        "reversal": _reversal(ReversalRules(directory)),
+        "alias": _alias(AliasRules(directory)),
+        "verification": _verification(VerificationRules(directory)),
+        "request": _request(RequestRules(directory)),
+    }
 
 
 def _market(rule: MarketRules) -> Table:
@@ -153,6 +144,9 @@ def _destination(rule: DestinationRules) -> Table:
         ("asked", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
     }
+    table |= {
+        ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
+    }
     for state in ("checking", "screened", "asked", "accepted"):
         table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))
         table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "credited", "refused"))
@@ -181,3 +175,47 @@ def _reversal(rule: ReversalRules) -> Table:
         table[state, "return"] = Transition(rule.give_back, ("given-back",))
         table[state, restored(RETURNED)] = Transition(rule.restore_returned, ("given-back",))
     return table
+
+
+def _alias(rule: AliasRules) -> Table:
+    return {
+        (NEW, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (REGISTERED, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (FREE, "register-alias"): Transition(rule.register, (REGISTERED,)),
+        (REGISTERED, "remove-alias"): Transition(rule.remove, (FREE,)),
+    }
+
+
+def _verification(rule: VerificationRules) -> Table:
+    ends = ("verified", "unverified")
+    return {
+        (NEW, "verify"): Transition(rule.ask, ("verifying",)),
+        ("verifying", VERIFIED): Transition(rule.take_answer, ends),
+        ("verifying", REFUSED_KIND): Transition(rule.take_refused, ends),
+        ("verifying", ELAPSED): Transition(rule.wait_over, ends),
+        ("unverified", VERIFIED): Transition(rule.take_answer, ends),
+        (NEW, VERIFY): Transition(rule.take_question, ("verification-asked", "verification-answered")),
+        ("verification-asked", "answer-verification"): Transition(rule.bank_answers, ("verification-answered",)),
+        ("verification-asked", ELAPSED): Transition(rule.bank_silent, ("verification-answered",)),
+        (NEW, restored(VERIFY)): Transition(rule.restore_question, ("verifying",)),
+        ("verification-asked", restored(VERIFIED)): Transition(rule.restore_answer, ("verification-answered",)),
+    }
+
+
+def _request(rule: RequestRules) -> Table:
+    ends = ("request-accepted", "request-refused")
+    return {
+        (NEW, "request-payment"): Transition(rule.ask, ("requested",)),
+        ("requested", REQUEST_DECIDED): Transition(rule.take_decision, ends),
+        ("requested", REFUSED_KIND): Transition(rule.take_refused, ends),
+        ("requested", ELAPSED): Transition(rule.wait_over, ends),
+        ("request-refused", REQUEST_DECIDED): Transition(rule.take_decision, ends),
+        (NEW, REQUESTED): Transition(rule.take_request, ("request-open",)),
+        ("request-open", "accept-request"): Transition(rule.accept, ("request-agreed",)),
+        ("request-open", "refuse-request"): Transition(rule.refuse, ("request-declined",)),
+        ("request-open", ELAPSED): Transition(rule.silent, ("request-declined",)),
+        (NEW, restored(REQUESTED)): Transition(rule.restore_request, ("requested",)),
+        ("request-open", restored(REQUEST_DECIDED)): Transition(
+            rule.restore_decision, ("request-agreed", "request-declined")
+        ),
+    }

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from darwaza.errors import MalformedError
-from darwaza.kernel.message import AddressText, InstantText
+from darwaza.kernel.message import AddressText, InstantText, Refused
 from darwaza.services.payments.record import Board, Fixed
 
 ALLOCATED = "payments.allocated"
@@ -23,6 +23,10 @@ INQUIRY = "payments.inquiry"
 RECALL = "payments.recall"
 RESOLVED = "payments.resolved"
 RETURNED = "payments.returned"
+VERIFY = "payments.verify"
+VERIFIED = "payments.verified"
+REQUESTED = "payments.requested"
+REQUEST_DECIDED = "payments.request-decided"
 
 ORDER_MEDIA_TYPE = "application/vnd.darwaza.payment"
 XML_MEDIA_TYPE = "application/xml"
@@ -216,6 +220,80 @@ class KeepIt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: ReasonText
 
 
+AliasKind = Literal["MBNO", "EMAL", "SHID", "EWAL", "ACCT"]
+"""Mobile number, e-mail, merchant number, wallet (ExternalProxyAccountType1Code), or an account's own number."""
+AliasValue = Annotated[str, Meta(min_length=1, max_length=256)]
+AccountText = Annotated[str, Meta(min_length=1, max_length=34)]
+NameText = Annotated[str, Meta(min_length=1, max_length=140)]
+
+
+class RegisterAlias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``register-alias`` of a bank: what stands for one of its accounts.
+
+    Attributes:
+        kind: see ``AliasKind``.
+        value: phone numbers as ITU-T E.164 with a plus sign.
+        account: IBAN or other number.
+        name: of the holder, as the bank has verified it.
+    """
+
+    kind: AliasKind
+    value: AliasValue
+    account: AccountText
+    name: NameText
+
+
+class RemoveAlias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``remove-alias`` of the bank that registered it."""
+
+
+class Verify(msgspec.Struct, frozen=True):
+    """Command ``verify`` of a bank: whose is this?
+
+    Attributes:
+        document: acmt.023.001.04 with one question. Its assignee is the payee's bank by BIC, for an account, or the
+            payee's member by its code as other identification, for an alias.
+    """
+
+    document: bytes
+
+
+class AnswerVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``answer-verification`` of the payee's bank: with a name it confirms the account.
+
+    Attributes:
+        name: of the holder, or "".
+        reason: ExternalVerificationReason1Code when there is no name.
+    """
+
+    name: Annotated[str, Meta(max_length=140)] = ""
+    reason: Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")] = "NR01"
+
+
+class RequestPayment(msgspec.Struct, frozen=True):
+    """Command ``request-payment`` of the payee's bank.
+
+    Attributes:
+        document: pain.013.001.11 with one payment.
+    """
+
+    document: bytes
+
+
+class AcceptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``accept-request`` of the payer's bank: the payer will pay."""
+
+
+class RefuseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``refuse-request`` of the payer's bank.
+
+    Attributes:
+        reason: ExternalStatusReason1Code.
+    """
+
+    reason: ReasonText
+
+
 # --- messages ---
 
 
@@ -254,6 +332,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 _encode = msgspec.json.Encoder().encode
 _decode_terms = msgspec.json.Decoder(Terms).decode
 _decode_funds = msgspec.json.Decoder(Funds).decode
+_decode_refused = msgspec.json.Decoder(Refused).decode
 
 
 def write_order(terms: Terms, document: bytes) -> bytes:
@@ -294,6 +373,18 @@ def read_funds(body: bytes) -> int:
         return int(_decode_funds(body).amount_minor)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise MalformedError(f"the amount cannot be read: {fault}", code="payment_malformed") from fault
+
+
+def read_refused(body: bytes) -> Refused:
+    """Read what another gateway says of a message it cannot act on.
+
+    Raises:
+        MalformedError: ``payment_malformed``.
+    """
+    try:
+        return _decode_refused(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise MalformedError(f"the refusal cannot be read: {fault}", code="payment_malformed") from fault
 
 
 def quote_id(case_id: str) -> str:

@@ -27,6 +27,7 @@ import msgspec
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.exchange import Fee
+from darwaza.ledger.money import to_text
 from darwaza.ledger.order import OpenAccount
 
 ParticipantRole = Literal["psp", "fxp", "operator"]
@@ -43,7 +44,8 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         limit_minor: most a PSP may send in one payment, in its currency's minor units; None for no limit of its own.
         fee: what a PSP takes off a payment that it receives.
         floor_minor: how far a PSP's position may fall; 0 for no credit.
-        low_minor: below this available position its owner is told; None for never.
+        low_minor: below this available position, or, of an FXP's home, below this money left to spend at another
+            gateway, its owner and the operator are told; None for never.
     """
 
     address: str
@@ -79,6 +81,8 @@ class Corridor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         answer_s: how long the payee's bank has to answer.
         grace_s: how much longer the payer's gateway waits for its answer to arrive.
         quote_s: how long a quote is held.
+        subsidy_minor: what a state pays for each payment so that its payer does not, in the source currency.
+        subsidy_from_minor: source amount from which it does.
     """
 
     source: str
@@ -89,6 +93,12 @@ class Corridor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     answer_s: int = 20
     grace_s: int = 5
     quote_s: int = 600
+    subsidy_minor: int = 0
+    subsidy_from_minor: int = 0
+
+    def subsidy_of(self, source_minor: int) -> int:
+        """What a state pays for a payment of this source amount."""
+        return self.subsidy_minor if source_minor >= self.subsidy_from_minor else 0
 
     @property
     def answer_time(self) -> timedelta:
@@ -156,6 +166,11 @@ class Directory:
     def operators(self, member: str) -> tuple[str, ...]:
         """Addresses of a member's settlement operators, who also watch over its screening."""
         return tuple(one.address for one in self.plan.participants if one.role == "operator" and one.member == member)
+
+    def money(self, member: str, minor: int) -> dict[str, str]:
+        """An amount in a member's currency as parties are told it: decimal and code."""
+        asset = self.currencies[member]
+        return {"amount": to_text(minor, asset), "currency": asset.code}
 
     def neighbours(self, member: str) -> list[str]:
         """Members with a corridor to or from this one."""

@@ -22,14 +22,17 @@
     limit = "20000000.00"
     identify_from = "280000.00"       # FATF Recommendation 16: about USD 1,000
     purposes = ["SUPP", "GDDS", "FAMI"]
+    subsidy = "1500.00"               # what a state pays so that the payer does not …
+    subsidy_from = "56000.00"         # … from this amount on
     answer_s = 20
 
 Every amount is in the currency of its participant's member, of a corridor in that of its source.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from darwaza.errors import MalformedError, OperatorError
 from darwaza.kernel.machine import Refusal
@@ -40,6 +43,8 @@ from darwaza.ledger.money import to_minor
 from darwaza.services.payments.plan import Corridor, Directory, Participant, ParticipantRole, Plan
 from darwaza.standards.iso20022.identifier import check_bic
 
+TIME_S_MAX = 1_000
+"""Each time of a corridor; so a payment's answer is due within the hour of its quote, in which cycles look for it."""
 NO_PLAN = Plan(currencies={}, participants=(), corridors=())
 """The plan of a gateway that takes no part in payments: every payment is refused."""
 
@@ -73,10 +78,12 @@ class CorridorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     destination: MemberText
     limit: str
     identify_from: str
-    purposes: frozenset[str] = frozenset()
-    answer_s: int = 20
-    grace_s: int = 5
-    quote_s: int = 600
+    purposes: frozenset[Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]] = frozenset()
+    answer_s: Annotated[int, Meta(ge=1, le=TIME_S_MAX)] = 20
+    grace_s: Annotated[int, Meta(ge=1, le=TIME_S_MAX)] = 5
+    quote_s: Annotated[int, Meta(ge=1, le=TIME_S_MAX)] = 600
+    subsidy: str = "0"
+    subsidy_from: str = "0"
 
 
 class PlanEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,8 +141,8 @@ def _participant(entry: ParticipantEntry, currencies: dict[str, Asset]) -> Parti
 def _corridor(entry: CorridorEntry, currencies: dict[str, Asset]) -> Corridor:
     asset = _asset(entry.source, currencies)
     _asset(entry.destination, currencies)
-    if entry.source == entry.destination or min(entry.answer_s, entry.grace_s, entry.quote_s) < 1:
-        raise ValueError(f"the corridor {entry.source}-{entry.destination} leads nowhere or has no time")
+    if entry.source == entry.destination:
+        raise ValueError(f"the corridor {entry.source}-{entry.destination} leads nowhere")
     return Corridor(
         source=entry.source,
         destination=entry.destination,
@@ -145,6 +152,8 @@ def _corridor(entry: CorridorEntry, currencies: dict[str, Asset]) -> Corridor:
         answer_s=entry.answer_s,
         grace_s=entry.grace_s,
         quote_s=entry.quote_s,
+        subsidy_minor=_minor(entry.subsidy, asset),
+        subsidy_from_minor=_minor(entry.subsidy_from, asset),
     )
 
 

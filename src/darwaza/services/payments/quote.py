@@ -10,6 +10,7 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Elapsed, Re
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Hold, Void
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.liquidity import abroad_notices
 from darwaza.services.payments.market import Wanted, offers
 from darwaza.services.payments.message import Ask, Choose, quote_id
 from darwaza.services.payments.plan import Directory, abroad, mirror
@@ -84,9 +85,11 @@ class QuoteRules:
             chosen.exchange.destination_minor,
             payment.quote_until,
         )
+        there, taken = member_of(payment.payee_bank), chosen.exchange.destination_minor
         return Decision(
             "reserved",
             replace(payment, chosen=chosen),
+            notices=abroad_notices(self._directory, context.ledger, chosen.provider, there, taken),
             transfers=(hold,),
             remind_at=payment.quote_until,
             parties=(chosen.provider,),

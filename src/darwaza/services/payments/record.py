@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from darwaza.ledger.exchange import Exchange
+from darwaza.standards.charge import Claim
 
 
 class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +124,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_def
         market: id of the market's case; "" at the payee's gateway.
         recall_reason: why the payer's bank asked for it back, or "".
         recall_answer: why the payee's bank kept it, or "".
+        claim: the charge on a consignment it says it pays, at the payee's gateway; None without one.
         refund_minor: what the payer's bank got back on a return.
         returned_at: when the return was made, as its message says at both ends; None without one.
         ended_at: when it was final; None before.
@@ -150,11 +152,90 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_def
     market: str = ""
     recall_reason: str = ""
     recall_answer: str = ""
+    claim: Claim | None = None
     refund_minor: int = 0
     returned_at: datetime | None = None
     ended_at: datetime | None = None
 
 
-Record = Market | Funding | Payment
+class Alias(msgspec.Struct, frozen=True, tag="alias"):
+    """What stands for an account: a phone number, an e-mail address, a merchant number, or the account's own number.
+
+    Attributes:
+        kind: ExternalProxyAccountType1Code, or ``ACCT`` for an account number.
+        value: in its one form (``alias.normal``).
+        bank: address of the bank that keeps the account.
+        account: IBAN or other number.
+        name: of the holder, verified by the bank.
+    """
+
+    kind: str
+    value: str
+    bank: str
+    account: str
+    name: str
+
+
+class Verification(msgspec.Struct, frozen=True, tag="verification", kw_only=True):
+    """A question whose an account or alias is, at either gateway.
+
+    Attributes:
+        asker: address of the bank that asks.
+        asked: address of the bank, or of the gateway, that is asked.
+        kind: see ``Alias``.
+        value: as asked for.
+        message_id: of the acmt.023.
+        question_id: of the question in it.
+        answer_by: until then the payee's bank may answer; None when the gateway answers itself.
+        verified: whether there is such an account.
+        bank: that keeps it.
+        account: its number.
+        name: verified: for the bank that asks, to screen.
+        shown: masked: for the payer.
+        reason: ExternalVerificationReason1Code why not, or "".
+    """
+
+    asker: str
+    asked: str
+    kind: str
+    value: str
+    message_id: str
+    question_id: str
+    answer_by: datetime | None = None
+    verified: bool = False
+    bank: str = ""
+    account: str = ""
+    name: str = ""
+    shown: str = ""
+    reason: str = ""
+
+
+class Request(msgspec.Struct, frozen=True, tag="request", kw_only=True):
+    """A payee's request to be paid, at either gateway.
+
+    Attributes:
+        payee_bank: address of the bank that asks.
+        payer_bank: address of the bank that is asked.
+        message_id: of the pain.013.
+        group_id: of its group of payments.
+        end_to_end: the payee's reference, which the payment is to carry.
+        document: the pain.013 as it came.
+        later: whether the payer may take its time; else it decides at once.
+        expires_at: until then the payer may decide.
+        reason: ExternalStatusReason1Code of a refusal, or "".
+    """
+
+    payee_bank: str
+    payer_bank: str
+    message_id: str
+    group_id: str
+    end_to_end: str
+    document: bytes
+    later: bool
+    expires_at: datetime
+    reason: str = ""
+
+
+Record = Market | Funding | Payment | Alias | Verification | Request
 
 Fixed = Literal["source", "destination"]

@@ -17,8 +17,9 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Move
 from darwaza.ledger.rate import Rate, rate_from_text, to_destination
-from darwaza.services.payments import investigation
+from darwaza.services.payments import charge, investigation
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.liquidity import position_notices
 from darwaza.services.payments.message import (
     RECALL,
     RESOLVED,
@@ -102,7 +103,11 @@ class ReversalRules:
         other, provider = self._directory.currencies[there], payment.chosen.provider
         account = context.ledger.account(liquidity(provider, own))
         if account is None or account.balance.available < payment.refund_minor:
-            short = Notice(provider, "payment.return-waits", {"refund_minor": payment.refund_minor})
+            short = Notice(
+                provider,
+                "payment.return-waits",
+                {"refund": self._directory.money(context.member, payment.refund_minor)},
+            )
             return Decision("returning", payment, remind_at=context.now + FUNDS_AGAIN, notices=(short,))
         transfers = (
             Move(
@@ -119,7 +124,8 @@ class ReversalRules:
                 payment.end_to_end,
             ),
         )
-        told = {"uetr": payment.uetr, "reason": payment.reason, "refund_minor": payment.refund_minor}
+        refund = self._directory.money(context.member, payment.refund_minor)
+        told = {"uetr": payment.uetr, "reason": payment.reason, "refund": refund}
         notice = Notice(payment.payer_bank, "payment.returned", told)
         return Decision("returned", payment, transfers=transfers, notices=(notice,))
 
@@ -184,7 +190,9 @@ class ReversalRules:
         body = investigation.write_return(payment, case_id, reason, amount, own, made_at)
         draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
-        return Decision("given-back", back, transfers=(move,), messages=(draft,))
+        facts = charge.given_back(payment, context)
+        low = position_notices(self._directory, context.ledger, payment.payee_bank, amount)
+        return Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low)
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""

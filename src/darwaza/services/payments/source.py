@@ -14,11 +14,12 @@ import msgspec
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
-from darwaza.kernel.message import GATEWAY_PARTY, Refused, member_of
+from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import check, status
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, REGULATORY, PaymentRefusal, reason_of
+from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.message import (
     DECIDED,
     INQUIRY,
@@ -33,6 +34,7 @@ from darwaza.services.payments.message import (
     Terms,
     Vetted,
     read_order,
+    read_refused,
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
@@ -48,7 +50,6 @@ COMPLIANCE_ROLE = "compliance"
 INQUIRY_FIRST = timedelta(seconds=5)
 INQUIRY_LAST = timedelta(seconds=60)
 """Waits between inquiries double from the first to the last."""
-_decode_refused = msgspec.json.Decoder(Refused).decode
 
 
 class SourceRules:
@@ -194,14 +195,23 @@ class SourceRules:
         draft = Draft(ORDER, sent.payer_bank, sent.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
         quoted = payment.quote_until is not None
         unquote = (Void(f"{context.case_id}/unquote", f"{context.case_id}/quote"),) if quoted else ()
+        debit = payment.chosen.exchange.debit_minor
+        low = position_notices(self._directory, context.ledger, sent.payer_bank, debit)
+        if not quoted:
+            low += self._low_abroad(sent, payment.chosen, context)
         return Decision(
             "sent",
             sent,
             messages=(draft,),
+            notices=low,
             transfers=(*unquote, *self._holds(sent, payment.chosen, context)),
             remind_at=_past(sent),
             parties=(sent.payer_bank, sent.payee_bank, payment.chosen.provider),
         )
+
+    def _low_abroad(self, payment: Payment, chosen: Offer, context: Context) -> tuple[Notice, ...]:
+        there, taken = member_of(payment.payee_bank), chosen.exchange.destination_minor
+        return abroad_notices(self._directory, context.ledger, chosen.provider, there, taken)
 
     def _holds(self, payment: Payment, chosen: Offer, context: Context) -> tuple[TransferOrder, ...]:
         """The payer's bank's money and the provider's. Neither hold expires by itself: the case ends both."""
@@ -243,9 +253,9 @@ class SourceRules:
         if member_of(message.origin) != member_of(case.data.payee_bank):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway refuses")
         try:
-            body = _decode_refused(message.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, str(fault))
+            body = read_refused(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != ORDER:
             return Decision(case.state, case.data, remind_at=_next_wake(case, context))
         reason = reason_of(body.code)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from darwaza.kernel.machine import Command, Context, Decision, Draft, Elapsed, FactStated, Notice, Received, Refusal
+from darwaza.kernel.machine import Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.ledger.order import Order
 from darwaza.services.transit import booking, clock
 from darwaza.services.transit.binding import HEARD
@@ -25,7 +25,7 @@ from darwaza.services.transit.guard import (
     read,
     stamp_wrong,
 )
-from darwaza.services.transit.leg import DISCHARGED, LEG_TABLE, TERMINATED, Progress, progress
+from darwaza.services.transit.leg import LEG_TABLE, Progress, progress
 from darwaza.services.transit.message import (
     Cancellation,
     Carried,
@@ -34,14 +34,13 @@ from darwaza.services.transit.message import (
     Extend,
     Incident,
     OwnEvent,
-    Release,
     Resume,
     SealChange,
     Suspend,
     TrackerChange,
 )
 from darwaza.services.transit.movement import Movement, MovementCase, with_event
-from darwaza.services.transit.outcome import chain_notice, circular, conclude, draft, everyone, fact_released
+from darwaza.services.transit.outcome import chain_notice, circular, conclude, draft, everyone
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.internal import I8, I9, I10, I11, I12, I13, I14, I16, I17, I18, Answer
 
@@ -160,23 +159,6 @@ def elapsed(case: MovementCase, given: Elapsed, context: Context) -> Decision[Mo
     return conclude(data, context, case=case, notices=notices)
 
 
-def release(case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
-    """The goods are handed over at destination, now or as soon as the last required fact holds."""
-    body: Release = command.body
-    wrong = need_office(command, body.stamp, context) or _at_destination(case.data, body)
-    if wrong is not None:
-        return wrong
-    return _release(case, body.stamp.office, context)
-
-
-def fact_stated(case: MovementCase, given: FactStated, context: Context) -> Decision[Movement] | Refusal:
-    """A fact the release waits for was stated in this very transaction."""
-    del given
-    if case.data.release != "awaiting":
-        return _unchanged(case, context)
-    return _release(case, case.data.known().legs[-1].exit_office, context)
-
-
 def hear_answer(case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
     """The guarantor, or a member that was briefed, answers: faults are kept and customs is told."""
     kinds: dict[str, type[Answer]] = {
@@ -280,31 +262,10 @@ def _tell_holder(data: Movement, kind: str, detail: object, context: Context) ->
     return (Notice(party, kind, {"of": detail}),) if party[:2] == context.member else ()
 
 
-def _release(case: MovementCase, office: str, context: Context) -> Decision[Movement]:
-    """Release if every required fact holds; else wait for them. Payment and release commit together, or neither."""
-    missing = [name for name in case.data.known().release_requires if context.fact(name) is None]
-    if missing:
-        data = msgspec.structs.replace(case.data, release="awaiting")
-        return conclude(data, context, case=case, answer={"awaiting": missing})
-    data = msgspec.structs.replace(case.data, release="released")
-    told = _tell_holder(data, "goods.released", office, context)
-    return conclude(data, context, case=case, facts=(fact_released(office),), notices=told)
-
-
 def _names(movement: str, context: Context) -> Refusal | None:
     """Refuse an event of another movement."""
     if movement != context.case_id:
         return Refusal.of(No.OTHER_CASE, "the event names another movement", "/movement")
-    return None
-
-
-def _at_destination(data: Movement, body: Release) -> Refusal | None:
-    """Refuse a release elsewhere, before the end, or twice."""
-    last = progress(data).legs[-1]
-    if body.stamp.office != last.leg.exit_office or last.status not in {TERMINATED, DISCHARGED}:
-        return Refusal.of(
-            No.NOT_AT_DESTINATION, "goods are released at destination, after the last leg", "/stamp/office"
-        )
     return None
 
 

@@ -12,6 +12,7 @@ from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.crossing import Register, office_member
 from darwaza.services.transit.hs import HsEdition
 from darwaza.services.transit.regime import Regime, Regimes
+from darwaza.standards.charge import CHARGES, paid_fact
 from darwaza.standards.etir.value import Declaration, GuaranteeTerms, Leg
 
 
@@ -28,7 +29,7 @@ class Reference(msgspec.Struct, frozen=True):
     regimes: Regimes
     register: Register
     hs: tuple[HsEdition, ...]
-    release_facts: tuple[str, ...] = ("duty paid", "fee paid", "premium paid")
+    release_facts: tuple[str, ...] = tuple(map(paid_fact, CHARGES))
 
     def hs_edition(self, at: datetime) -> HsEdition | None:
         """Return the edition in force on the UTC day of an instant."""

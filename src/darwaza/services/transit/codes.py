@@ -60,6 +60,7 @@ class TransitRefusal(RefusalCode):
     UNDER_WAY = ("under_way", False)
     CLOSURE_UNKNOWN = ("closure_unknown", False)
     EXTENSION_WRONG = ("extension_wrong", False)
+    ALREADY_RELEASED = ("already_released", False)
     NOT_AT_DESTINATION = ("not_at_destination", False)
 
 

@@ -21,7 +21,7 @@ the acceptance are what ``leg.progress`` computes; the engine checks that a rule
 from collections.abc import Mapping
 
 from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
-from darwaza.services.transit import acts
+from darwaza.services.transit import acts, handover
 from darwaza.services.transit.binding import ASKING, HEARD, RESERVED, Binding
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.closure import crossing_service
@@ -148,6 +148,11 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         for event in _EVENTS
         for kind in (event, restored(event))
     }
+    early |= {
+        (state, kind): Transition(handover.hear_charge, (HEARD,) if state == NEW else (state,))
+        for state in (NEW, HEARD, LODGED, DECLINED, RESERVED)
+        for kind in ("transit.charge", restored("transit.charge"))
+    }
     # Own answers that come back after a lost disk say nothing the questions and events do not say.
     echoes = {
         (state, restored(kind)): Transition(lodging.hear_nothing_new, (state,))
@@ -175,6 +180,8 @@ def _after(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
             (state, restored("transit.i7")): Transition(binding.hear_i7, AFTER),
             (state, restored("transit.i15")): Transition(binding.hear_i15, AFTER),
             (state, restored("transit.i2")): Transition(binding.restore_i2, (state,)),
+            (state, "transit.charge"): Transition(handover.hear_charge, AFTER),
+            (state, restored("transit.charge")): Transition(handover.hear_charge, AFTER),
             (state, "carry-in"): Transition(acts.carry_in, AFTER),
             (state, "resume"): Transition(acts.resume, AFTER),
             (state, ELAPSED): Transition(acts.elapsed, AFTER),
@@ -191,7 +198,9 @@ def _after(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
             (state, "transit.i2"): Transition(binding.hear_i2, AFTER),
             (state, restored("transit.i1")): Transition(binding.restore_asking, (state,)),
         }
+    for state in (ACCEPTED, MOVING, HELD, ENDED, DISCHARGED):
+        cells[state, "charge"] = Transition(handover.charge, AFTER)
     for state in (ENDED, DISCHARGED):
-        cells |= {(state, "fact " + name): Transition(acts.fact_stated, AFTER) for name in release_facts}
-        cells[state, "release"] = Transition(acts.release, AFTER)
+        cells |= {(state, "fact " + name): Transition(handover.fact_stated, AFTER) for name in release_facts}
+        cells[state, "release"] = Transition(handover.release, AFTER)
     return cells

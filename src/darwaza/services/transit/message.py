@@ -13,13 +13,16 @@ from typing import Annotated
 from msgspec import Meta
 
 from darwaza.services.transit.codes import ACTIVITIES
+from darwaza.standards.charge import CHARGES, Due
 from darwaza.standards.etir.external import E9, E10, E11, E12, E13, E14
 from darwaza.standards.etir.internal import I1, I2, I7, I8, I9, I10, I11, I12, I13, I14, I15, I16, I17, I18, Seals
 from darwaza.standards.etir.value import (
     LEGS_MAX,
+    Amount,
     Body,
     Control,
     CrossingId,
+    Currency,
     Instant,
     Key,
     OptionalText,
@@ -219,6 +222,35 @@ class Carried(Body, frozen=True):
     events: Annotated[tuple[Event, ...], Meta(min_length=1, max_length=200)]
 
 
+class Charge(Body, frozen=True):
+    """Command ``charge`` and message ``transit.charge``: what must be paid before the goods are handed over.
+
+    A later charge of the same kind replaces the earlier one; an amount of 0 waives it. Stated by the member of
+    destination, told to the holder's gateway only.
+
+    Attributes:
+        movement: UUID.
+        stamp: of the office of destination's member that assessed it.
+        charge: duty, fee or premium.
+        amount_minor: minor units.
+        currency: ISO 4217.
+        account: IBAN or other number of the account it is paid to.
+        reference: under which it is paid; the payment's remittance says ``/UCR/<ucr>/REF/<reference>``.
+    """
+
+    movement: Uuid
+    stamp: Stamp
+    charge: Annotated[str, Meta(pattern="^(" + "|".join(CHARGES) + r")\Z")]
+    amount_minor: Amount
+    currency: Currency
+    account: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Za-z0-9./-]{0,33}\Z")]
+    reference: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,34}\Z")]
+
+    def due(self) -> Due:
+        """Return the value of the fact that says it is due."""
+        return Due(self.amount_minor, self.currency, self.account, self.reference)
+
+
 class Release(Body, frozen=True):
     """Command ``release``: hand over the goods at destination as soon as all required facts hold."""
 
@@ -247,6 +279,7 @@ KINDS: dict[str, type[Body]] = {
     "transit.i17": I17,
     "transit.i18": I18,
     "transit.event": EventMessage,
+    "transit.charge": Charge,
 }
 """Message kind to the type of its body."""
 
@@ -268,6 +301,7 @@ COMMANDS: dict[str, type[Body]] = {
     "resume": Resume,
     "extend": Extend,
     "carry-in": Carried,
+    "charge": Charge,
     "release": Release,
 }
 """Command kind to the type of its body; ``declare`` and ``amend`` take a ``Declaration``."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from darwaza.kernel.machine import Case
-from darwaza.services.transit.message import Event
+from darwaza.services.transit.message import Charge, Event
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.internal import I2, I7, Share
 from darwaza.standards.etir.value import Declaration, GuaranteeTerms
@@ -84,6 +84,7 @@ class Movement(msgspec.Struct, frozen=True):
         shares: liability per member as asked for; at the guarantor only.
         suspensions: times in which the clocks stand or stood.
         overdue: indexes of the legs whose deadline was found missed.
+        charges: that a member said are due, the latest of each kind; at destination and with the holder.
         release: "", ``awaiting`` or ``released``.
         faults: why the guarantor last said no.
         closed_reason: why it was withdrawn.
@@ -102,6 +103,7 @@ class Movement(msgspec.Struct, frozen=True):
     shares: tuple[Share, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
     overdue: tuple[int, ...] = ()
+    charges: tuple[Charge, ...] = ()
     release: str = ""
     faults: tuple[Fault, ...] = ()
     closed_reason: str = ""
@@ -117,6 +119,11 @@ class Movement(msgspec.Struct, frozen=True):
         if self.recorded is not None:
             return self.recorded.declaration.guarantee
         return self.asked or (None if self.lodged is None else self.lodged.guarantee)
+
+    def due(self) -> tuple[Charge, ...]:
+        """Return the charges that count: those of the member of destination."""
+        destination = self.known().legs[-1].member
+        return tuple(item for item in self.charges if item.stamp.office[:2] == destination)
 
     def event(self, event_id: str) -> Event | None:
         """Return the event of an id, or None."""
@@ -152,6 +159,16 @@ def with_event(movement: Movement, event: Event) -> Movement:
     """Return the movement with one more event; the event must be new to it."""
     events = sorted((*movement.events, event), key=lambda item: (item.stamp.at, item.stamp.event))
     return msgspec.structs.replace(movement, events=tuple(events))
+
+
+def with_charge(movement: Movement, charge: Charge) -> Movement:
+    """Return the movement with one more charge; of each member and kind the latest counts."""
+    latest = {(item.stamp.office[:2], item.charge): item for item in movement.charges}
+    key = (charge.stamp.office[:2], charge.charge)
+    known = latest.get(key)
+    if known is None or (known.stamp.at, known.stamp.event) < (charge.stamp.at, charge.stamp.event):
+        latest[key] = charge
+    return msgspec.structs.replace(movement, charges=tuple(latest[key] for key in sorted(latest)))
 
 
 def version_of(recorded: I7) -> Version:

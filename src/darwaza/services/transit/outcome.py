@@ -15,6 +15,7 @@ from darwaza.services.transit.codes import FACT_ENDED, FACT_GUARANTEE, FACT_RELE
 from darwaza.services.transit.leg import DISCHARGED, Progress, progress
 from darwaza.services.transit.message import KINDS, EventMessage
 from darwaza.services.transit.movement import Hold, Movement, MovementCase, concerned
+from darwaza.standards.charge import due_fact, paid_fact
 from darwaza.standards.etir.external import E7
 from darwaza.standards.etir.internal import I9, I11, I13, I15, I17, Share
 from darwaza.standards.etir.value import Body
@@ -85,6 +86,8 @@ def conclude(
     # An accepted case's state is what its events came to, so it need not be computed again.
     was = None if case is None or case.data.recorded is None else case.state
     stated = [*facts, *_facts(movement, now, was)]
+    if was is None and declaration.legs[-1].member == context.member:
+        stated += due_facts(movement)
     told = [*notices, *chain]
     if was is None or (case is not None and case.data.recorded != movement.recorded):
         # Offices learn of a movement before the truck arrives; the gateway looks whether a closure stops its clocks.
@@ -99,7 +102,7 @@ def conclude(
         messages=tuple(messages),
         transfers=(*transfers, *orders),
         facts=tuple(stated),
-        awaits=declaration.release_requires if movement.release == "awaiting" else (),
+        awaits=required(movement) if movement.release == "awaiting" else (),
         remind_at=clock.next_deadline(movement, now),
         notices=tuple(told),
         parties=_newcomers(movement, case, context.member),
@@ -149,6 +152,17 @@ def _facts(movement: Movement, now: Progress, was: str | None) -> list[Fact]:
     if was != now.state and now.state in {"ended", "discharged"} and was not in {"ended", "discharged"}:
         found.append(Fact(FACT_ENDED, {"discrepancies": len(now.discrepancies)}))
     return found
+
+
+def due_facts(movement: Movement) -> tuple[Fact, ...]:
+    """State what is due on the consignment, for the payments of it."""
+    return tuple(Fact(due_fact(item.charge), msgspec.to_builtins(item.due())) for item in movement.due())
+
+
+def required(movement: Movement) -> tuple[str, ...]:
+    """Return the names of the facts a release requires: those the declaration names, and the payment of each charge."""
+    charged = [paid_fact(item.charge) for item in movement.due()]
+    return tuple(dict.fromkeys((*movement.known().release_requires, *charged)))
 
 
 def fact_released(office: str) -> Fact:

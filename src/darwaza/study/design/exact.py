@@ -117,8 +117,10 @@ def solve(
         start=start,
     )
     if not outcome.found and not outcome.infeasible:
+        line = scenario.lines.get("study.time_limit_s", 0)
         raise SolverTimeoutError(
-            f"plan {alternative.id}: no design was found in {scenario.time_limit_s:g} s; raise study.time_limit_s"
+            f"{scenario.file}:{line}: plan {alternative.id}: no design was found in {scenario.time_limit_s:g} s; "
+            "raise study.time_limit_s"
         )
     if not outcome.found:
         return None

@@ -29,6 +29,8 @@ FREE_KINDS = ("grant", "equity")
 SCULPTED = "sculpted"
 BISECTIONS = 80
 RATIO_MAX = 1e6
+"""Service of the strongest year over the loan; no loan asks for more."""
+CASH_MIN_USD = 1e-3
 
 Shapes = Mapping[str, Array]
 """Tranche id -> share of the balance at first repayment that is due in each year; sums to 1."""
@@ -147,8 +149,9 @@ def sculpt(cash: Array, rate: float) -> Array:
         Shares, one per year, none negative, summing to 1; equal ones when there is no cash at all.
     """
     left = np.maximum(0.0, cash)
-    if left.sum() <= 0:
+    if left.max() < CASH_MIN_USD:
         return np.full(len(left), 1.0 / len(left))
+    left = left / left.max()
 
     def repaid(ratio: float) -> tuple[Array, float]:
         balance, parts = 1.0, np.zeros(len(left))
@@ -157,13 +160,12 @@ def sculpt(cash: Array, rate: float) -> Array:
             balance -= parts[year]
         return parts, balance
 
-    low, high = 0.0, RATIO_MAX / float(left.sum())
+    low, high = 0.0, RATIO_MAX
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if repaid(middle)[1] > 0 else (low, middle)
     found, _ = repaid(high)
-    found[-1] += 1.0 - found.sum()
-    return found
+    return np.asarray(found / found.sum())
 
 
 def sculpted_shapes(scenario: Scenario, available: Array, debts: Mapping[str, Debt], capex: Array) -> dict[str, Array]:

@@ -44,7 +44,8 @@ class Finance:
         tranches: tranche id -> schedule.
         need: (runs,) financing need, interest during building included.
         idc: (runs,) interest, commitment and up-front fees until opening.
-        dscr: (runs, years), NaN without debt service.
+        dscr: (runs, years), NaN without debt service and in years in which the corridor is not open throughout: lenders
+            test from completion; what a delay costs before that is in ``support``.
         dscr_min, llcr: (runs,).
         firr, equity_irr: (runs,); of the project before financing after tax, and of the owners.
         fnpv: (runs,) at the WACC.
@@ -200,7 +201,7 @@ def _analyse(scenario: Scenario, time: Timeline, drivers: Drivers, tariff: float
     equity_in = sum((debts[t.id].drawn for t in terms.tranches if t.kind == "equity"), start=np.zeros_like(revenue))
     wacc = weighted_cost(scenario, shares)
     with np.errstate(divide="ignore", invalid="ignore"):
-        dscr = np.where(service > 1.0, available / service, np.nan)
+        dscr = np.where((service > 1.0) & (open_share >= 1.0), available / service, np.nan)
     alive = np.isfinite(dscr)
     owed_at = scenario.opening_year - scenario.base_year - 1
     owed = sum((d.owed[:, owed_at] for d in debts.values()), start=np.zeros(drivers.runs))

@@ -84,6 +84,7 @@ CSV_TABLES = (
     "tranches",
     "tornado",
     "sensitivity",
+    "influence",
     "assumptions",
     "sources",
     "preparation",

@@ -7,51 +7,82 @@ import io
 import re
 from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from matplotlib.figure import Figure
 
+from darwaza.study.report import map_chart
+from darwaza.study.report.detail import details
 from darwaza.study.report.page import Page, pages
-from darwaza.study.report.style import chance, hours, look, musd, percent
+from darwaza.study.report.style import FAINT, GRID, INK, MUTED, PAPER, look
+from darwaza.study.report.summary import answers
+from darwaza.study.report.summary import cautions as cautions_of
 from darwaza.study.result import Result
 
-WIDTH_INCHES = 10.0
-TABLE_ROWS_MAX = 2_000
-ALL = 0.999
-"""A share from which on it counts as everything."""
+FONT = "'DejaVu Sans', Verdana, sans-serif"
+"""Of charts that stand alone; in the page they take the page's font."""
+
+_THEMED = {
+    INK: "ink",
+    MUTED: "muted",
+    FAINT: "faint",
+    PAPER: "paper",
+    GRID: "grid",
+    map_chart.GROUND: "ground",
+    map_chart.RENTED: "rented",
+    map_chart.QUIET: "quiet",
+}
+"""Colours of the charts that follow the reader's light or dark setting."""
 
 _CSS = """
-:root{--ink:#1d2b36;--muted:#5f6f7b;--faint:#dfe5e9;--accent:#2563a8;--paper:#fff}
+:root{color-scheme:light dark;--ink:#1d2b36;--muted:#5f6f7b;--faint:#c9d1d7;--grid:#e8ecef;--accent:#2563a8;
+--paper:#fff;--back:#eef2f5;--ground:#f4f7fa;--rented:#a9b6c0;--quiet:#8a9aa6;--bad:#b4541a;--code:#f2f5f7;
+--sans:system-ui,-apple-system,"Segoe UI","Noto Sans","DejaVu Sans",sans-serif}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf2;--muted:#a3b2be;--faint:#44525e;--grid:#2c3742;
+--accent:#7db4ee;--paper:#161e26;--back:#0e141a;--ground:#1b2530;--rented:#5c6c79;--quiet:#748593;--bad:#f0a36b;
+--code:#222d38}}
 *{box-sizing:border-box}
-body{margin:0;background:#eef2f5;color:var(--ink);
-font:16px/1.55 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif}
-main{max-width:1080px;margin:0 auto;background:var(--paper);padding:0 44px 64px}
-header{padding:48px 0 8px}
-h1{font-size:34px;line-height:1.15;margin:0 0 8px;letter-spacing:-.01em}
+body{margin:0;background:var(--back);color:var(--ink);font:16px/1.5 var(--sans)}
+main{max-width:1180px;margin:0 auto;background:var(--paper);padding:0 44px 64px}
+header{padding:26px 0 14px}
+h1{font-size:27px;line-height:1.2;margin:0;letter-spacing:-.01em}
 h2{font-size:15px;margin:0;color:var(--accent);font-weight:600}
-.answer{font-size:21px;line-height:1.4;margin:2px 0 14px;font-weight:600;max-width:54em}
-.lead{color:var(--muted);margin:0 0 20px}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:20px 0 8px}
-.card{border:1px solid var(--faint);border-top:4px solid var(--accent);padding:12px 14px}
-.card b{display:block;font-size:27px;line-height:1.2}
-.card.bad{border-top-color:#d9772b}
-.card span{color:var(--muted);font-size:14px}
+.lead{color:var(--muted);margin:4px 0 0;font-size:15px}
+#map{display:grid;grid-template-columns:minmax(0,57fr) minmax(0,43fr);gap:10px 28px;padding:0;margin:0;border:0}
+#map>div{grid-column:1/-1}
+dl{margin:0;display:grid;align-content:space-between;gap:10px}
+dl div{border-left:4px solid var(--accent);padding:0 0 0 12px}
+dl div.bad{border-color:var(--bad)}
+dt{font-size:13px;color:var(--muted);line-height:1.3}
+dd{margin:0;font-size:14px;line-height:1.4}
+dd b{display:block;font-size:17px;line-height:1.3}
+.caution{border:1px solid var(--faint);border-radius:4px;padding:8px 14px;font-size:14px}
+.caution b{color:var(--bad)}
+.answer{font-size:20px;line-height:1.4;margin:2px 0 14px;font-weight:600;max-width:54em}
 section{padding:36px 0 8px;border-top:1px solid var(--faint);margin-top:28px;break-inside:avoid}
 figure{margin:0}figure svg{width:100%;height:auto;display:block}
-figcaption{color:var(--muted);font-size:13.5px;margin-top:6px}
-nav{columns:2;column-gap:32px;font-size:15px;margin:16px 0}
+figcaption{color:var(--muted);font-size:13px;margin-top:6px}
+nav{columns:3;column-gap:32px;font-size:15px;margin:24px 0 0;padding-top:16px;border-top:1px solid var(--faint)}
 nav a{display:block;color:var(--ink);padding:2px 0;text-decoration:none}
 nav a:hover,nav a:focus{text-decoration:underline}a{color:var(--accent)}
 details{margin:12px 0}summary{cursor:pointer;color:var(--accent)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:13px;width:100%;margin:8px 0}
 th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--faint);vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.judgement{color:#a2521a}.weak{color:#8a6d00}
-code{font-size:12.5px;background:#f2f5f7;padding:1px 4px}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.judgement,.weak{color:var(--bad)}
+code{font-size:12.5px;background:var(--code);padding:1px 4px;overflow-wrap:anywhere}
 ul.plain{padding-left:20px}
-@media print{body{background:#fff}main{max-width:none;padding:0}details>*{display:block}section{break-before:auto}}
-@media(max-width:640px){main{padding:0 18px 40px}h1{font-size:26px}.answer{font-size:18px}nav{columns:1}}
+@media print{:root{--ink:#1d2b36;--muted:#5f6f7b;--faint:#c9d1d7;--grid:#e8ecef;--accent:#2563a8;--paper:#fff;
+--back:#fff;--ground:#f4f7fa;--rented:#a9b6c0;--quiet:#8a9aa6;--bad:#b4541a;--code:#f2f5f7}
+@page{size:A4 landscape;margin:12mm}main{max-width:none;padding:0}header{padding:0 0 8px}
+nav,details:not([open]){display:none}
+h1{font-size:22px}#map{break-inside:auto;grid-template-columns:minmax(0,52fr) minmax(0,48fr)}
+dl{gap:5px}dd{font-size:11.5px;line-height:1.3}dd b{font-size:13.5px}dt{font-size:11px}
+.caution{font-size:11px;padding:4px 10px}
+section{margin:0;padding:0;border:0;break-before:page}#map,#sources,#limits{break-before:auto}
+section+section{padding-top:12px}h2,.answer{break-after:avoid}tr{break-inside:avoid}}
+@media screen and (max-width:820px){main{padding:0 18px 40px}h1{font-size:23px}.answer{font-size:17px}
+nav{columns:1}#map{grid-template-columns:minmax(0,1fr)}}
 """
 
 
@@ -69,8 +100,9 @@ def render(result: Result, drawn: Mapping[str, str]) -> str:
         drawn: its ``charts``.
     """
     items = pages(result)
-    body = [_header(result), _contents(items)]
-    body.extend(_section(result, page, drawn[page.id]) for page in items)
+    first, *others = items
+    body = [_opening(result, first, themed(drawn[first.id])), _contents(items)]
+    body.extend(_section(result, page, themed(drawn[page.id])) for page in others)
     body += [_assumptions(result), _sources(result), _limits(result)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -83,7 +115,7 @@ def render(result: Result, drawn: Mapping[str, str]) -> str:
 
 def chart_svg(result: Result, page: Page) -> str:
     """One chart as an ``svg`` element, ids made unique by the page's name."""
-    figure = Figure(figsize=(WIDTH_INCHES, page.height))
+    figure = Figure(figsize=(page.width, page.height))
     page.draw(figure, result)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -91,318 +123,62 @@ def chart_svg(result: Result, page: Page) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{page.id}-", text)
+    text = text.replace("'DejaVu Sans'", FONT)
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(page.question + " " + page.answer)}" ', 1)
 
 
+def themed(chart: str) -> str:
+    """The chart with the page's font, and with ink and paper that follow the reader's light or dark setting."""
+    for colour, name in _THEMED.items():
+        chart = chart.replace(colour, f"var(--{name})")
+    return chart.replace(FONT, "var(--sans)")
+
+
+def _trail(result: Result, page: Page) -> str:
+    """How to follow the page's numbers to their sources."""
+    names = [name for name in page.figures if result.figure(name)]
+    if not names:
+        return ""
+    lines = "<br>".join(f"<code>darwaza study explain {escape(name)}</code>" for name in names)
+    return f"<details><summary>Where these numbers come from</summary>{lines}</details>"
+
+
 def _section(result: Result, page: Page, chart: str) -> str:
-    explain = ", ".join(f"<code>{escape(name)}</code>" for name in page.figures if result.figure(name))
-    trail = f"<br>Where the numbers come from: <code>darwaza study explain</code> {explain}" if explain else ""
     return (
         f'<section id="{page.id}"><h2>{escape(page.question)}</h2><p class="answer">{escape(page.answer)}</p>'
-        f"<figure>{chart}<figcaption>{escape(page.note)}{trail}</figcaption></figure>"
-        f"{''.join(_details(result, name) for name in (page.id, page.id + ' more'))}</section>"
+        f"<figure>{chart}<figcaption>{escape(page.note)}</figcaption></figure>"
+        f"{''.join(details(result, name) for name in (page.id, page.id + ' more'))}{_trail(result, page)}</section>"
     )
 
 
-def _header(result: Result) -> str:
-    eco, fin, spread = (result.tables[name] for name in ("economics", "finance", "spread"))
-    plan = next(row for row in result.tables["plans"] if row["id"] == result.plan)
-    good = (eco["eirr"] or -1) >= eco["discount"]
-    pays = (fin["firr"] if fin["firr"] is not None else -1) >= fin["wacc"]
-    cards = [
-        (musd(plan["capex"]), "to build the first stage", True),
-        (percent(eco["eirr"]), f"economic return (asked: {percent(eco['discount'], 0)})", good),
-        (percent(fin["firr"]), f"financial return (money costs {percent(fin['wacc'])})", pays),
-        (chance(spread["enpv_positive"]), "chance that the region gains", spread["enpv_positive"] >= 0.5),  # noqa: PLR2004 - even odds
-        (
-            f"{plan['protected_share']:.0%}",
-            "of protected traffic survives any one failure",
-            plan["protected_share"] > ALL,
-        ),
-    ]
-    boxes = "".join(
-        f'<div class="card{"" if fine else " bad"}"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
-        for value, text, fine in cards
+def _opening(result: Result, page: Page, chart: str) -> str:
+    """The first screen: title, map, the six answers, what to keep in mind."""
+    items = "".join(
+        f'<div class="{"good" if item.good else "bad"}"><dt>{item.word}?</dt>'
+        f"<dd><b>{escape(item.headline)}.</b> {escape(item.text)}</dd></div>"
+        for item in answers(result)
     )
+    cautions = " ".join(escape(text) for text in cautions_of(result))
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     return (
-        f'<header><h1>{escape(result.title)}</h1><p class="lead">Feasibility, design and financing, computed from '
-        "one scenario file whose every number has a source and a range. Scenario "
-        f"<code>{result.digest[:16]}</code>, seed {result.seed}: the same two give this report again, byte for "
-        f'byte.</p><div class="cards">{boxes}</div></header>'
-        f"<details><summary>Read this before quoting a number ({len(result.notes)} notes on this run)</summary>"
-        f'<ul class="plain">{notes}</ul></details>'
+        f'<header><h1>{escape(result.title)}</h1><p class="lead">Feasibility, design and financing from one scenario '
+        "file in which every number has a source and a range.</p></header>"
+        f'<section id="map"><figure>{chart}<figcaption>{escape(page.note)}</figcaption></figure><dl>{items}</dl>'
+        f'<div class="caution"><b>Before you quote this.</b> {cautions} <a href="#limits">All limits</a></div>'
+        "</section>"
+        f"<details><summary>{len(result.notes)} notes on this run; scenario <code>{result.digest[:16]}</code>, seed "
+        f'{result.seed}</summary><ul class="plain">{notes}<li>The same scenario and seed give this report again, byte '
+        "for byte.</li></ul></details>"
     )
 
 
 def _contents(items: list[Page]) -> str:
-    links = "".join(f'<a href="#{page.id}">{escape(page.question)}</a>' for page in items)
+    links = "".join(f'<a href="#{page.id}">{escape(page.question)}</a>' for page in items[1:])
     extra = (
         '<a href="#assumptions">What is assumed?</a><a href="#sources">Who says so?</a>'
         '<a href="#limits">What can the model not say?</a>'
     )
     return f'<nav aria-label="Contents">{links}{extra}</nav>'
-
-
-def table(head: list[str], rows: list[list[Any]], *, numeric: frozenset[int] = frozenset()) -> str:
-    """An HTML table; ``numeric`` columns are set right."""
-
-    def cell(tag: str, at: int, value: Any) -> str:
-        mark = ' class="n"' if at in numeric else ""
-        return f"<{tag}{mark}>{escape('-' if value is None else str(value))}</{tag}>"
-
-    top = "".join(cell("th", i, value) for i, value in enumerate(head))
-    lines = [
-        "<tr>" + "".join(cell("td", i, value) for i, value in enumerate(row)) + "</tr>" for row in rows[:TABLE_ROWS_MAX]
-    ]
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-
-
-def _details(result: Result, page: str) -> str:
-    maker = _TABLES.get(page)
-    if maker is None:
-        return ""
-    title, head, rows, numeric = maker(result)
-    return f"<details><summary>{escape(title)}</summary>{table(head, rows, numeric=frozenset(numeric))}</details>"
-
-
-def _times_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [r["member"], r["region"], r["today"], r["corridor"], r["gateway"], " > ".join(r["corridor_route"])]
-        for r in result.tables["latency"]
-    ]
-    return (
-        "Round trips in milliseconds",
-        ["member", "to", "today", "with links", f"by {result.tables['gateway']}", "fastest route"],
-        rows,
-        range(2, 5),
-    )
-
-
-def _plans_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [
-            r["name"],
-            musd(r["capex"]),
-            musd(r["capex_all"]),
-            musd(r["present_cost"]),
-            f"{r['gap']:.2%}" + ("" if r["finished"] else " (time ran out)"),
-            f"{r['protected_share']:.1%}",
-            ", ".join(r["built"]) or "nothing",
-        ]
-        for r in result.tables["plans"]
-    ]
-    head = ["plan", "first stage", "all stages", "present cost to users", "gap to bound", "protected", "links"]
-    return "All plans", head, rows, range(1, 6)
-
-
-def _building_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = []
-    for r in result.tables["links"]:
-        optical = r["optical"]
-        if optical is None:
-            continue
-        reach = ", ".join(f"{rate}G in {count}" for rate, count in optical["reach"].items())
-        rows.append(
-            [
-                r["id"],
-                r["terrain"],
-                r["km"],
-                optical["spans"],
-                optical["span_km"],
-                optical["sections"],
-                optical["gsnr_db"],
-                optical["margin_db"],
-                reach,
-                r["built_from"] or "not built",
-            ]
-        )
-    head = [
-        "link",
-        "terrain",
-        "km",
-        "spans",
-        "span km",
-        "sections",
-        "GSNR dB",
-        "margin dB",
-        "sections per rate",
-        "built",
-    ]
-    return "Optical feasibility of every candidate (GNPy)", head, rows, range(2, 8)
-
-
-def _gains_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    groups = list(dict.fromkeys(row["group"] for row in result.tables["distribution"]))
-    countries = list(dict.fromkeys(row["country"] for row in result.tables["distribution"]))
-    cells = {(r["country"], r["group"]): r["present_usd"] for r in result.tables["distribution"]}
-    rows: list[list[Any]] = [
-        [c, *(musd(cells.get((c, g), 0.0), 1) for g in groups), musd(sum(cells.get((c, g), 0.0) for g in groups), 1)]
-        for c in countries
-    ]
-    rows.append(
-        [
-            "all",
-            *(musd(sum(cells.get((c, g), 0.0) for c in countries), 1) for g in groups),
-            musd(sum(cells.values()), 1),
-        ]
-    )
-    return (
-        "Distribution by country and group, present value",
-        ["country", *groups, "net"],
-        rows,
-        range(1, len(groups) + 2),
-    )
-
-
-def _cash_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    fin = result.tables["finance"]
-    names = [
-        "revenue",
-        "opex",
-        "fees",
-        "backhaul",
-        "tax",
-        "later_capex",
-        "available",
-        "debt_service",
-        "reserve",
-        "support",
-        "dividends",
-    ]
-    rows = [
-        [
-            year,
-            *(f"{(fin[name][i] or 0) / 1e6:.2f}" for name in names),
-            "-" if fin["dscr"][i] is None else f"{fin['dscr'][i]:.2f}",
-        ]
-        for i, year in enumerate(fin["years"])
-    ]
-    return "Yearly cash flow, million USD", ["year", *(n.replace("_", " ") for n in names), "DSCR"], rows, range(1, 13)
-
-
-def _worth_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    eco = result.tables["economics"]
-    names = list(eco["benefits"])
-    rows = [
-        [
-            year,
-            *(f"{eco['benefits'][n][i] / 1e6:.2f}" for n in names),
-            f"{eco['costs'][i] / 1e6:.2f}",
-            f"{eco['net'][i] / 1e6:.2f}",
-            f"{eco['trade'][i] / 1e6:.2f}",
-        ]
-        for i, year in enumerate(eco["years"])
-    ]
-    return (
-        "Yearly benefits and costs, million USD",
-        ["year", *names, "cost", "net", "trade"],
-        rows,
-        range(1, len(names) + 4),
-    )
-
-
-def _availability_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [
-            r["plan"],
-            r["member"],
-            f"{r['availability']:.4%}",
-            f"{r['lost_hours']:.2f}",
-            "-" if r["reserved_hours"] is None else f"{r['reserved_hours']:.2f}",
-            f"{r['sampled_share']:.4%} ± {r['sampled_error']:.4%}",
-            "; ".join(f"{c['cause']} {c['hours'] * 60:.0f} min" for c in r["causes"][:4]),
-        ]
-        for r in result.tables["resilience"]
-    ]
-    head = [
-        "plan",
-        "member",
-        "availability",
-        "hours lost",
-        "protected: hours cut",
-        "carried on reserved capacity (Monte Carlo)",
-        "main causes",
-    ]
-    return "Every plan and member", head, rows, range(2, 6)
-
-
-def _fees_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    countries = sorted({c for row in result.tables["transit_fees"] for c in row["by_country"]})
-    rows = [
-        [
-            f"{r['fee']:.0%}",
-            percent(r["firr"]),
-            musd(r["fnpv"], 1),
-            musd(r["fees_usd"], 1),
-            *(musd(r["by_country"].get(c, 0.0), 1) for c in countries),
-        ]
-        for r in result.tables["transit_fees"]
-    ]
-    head = ["transit fee", "FIRR", "FNPV", "fees, present value", *countries]
-    return (
-        "Setting the transit fee: what the company loses and each country crossed receives",
-        head,
-        rows,
-        range(5 + len(countries)),
-    )
-
-
-def _anchors_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [
-        [
-            r["name"],
-            r["member"],
-            f"{r['gbps']:.0f}",
-            f"{r['price'] / 12_000:.2f}",
-            f"{r['take_or_pay']:.0%}",
-            f"{r['years']:.0f}",
-            musd(r["firm_usd_a_year"], 2),
-        ]
-        for r in result.tables["anchors"]
-    ]
-    head = ["buyer", "member", "Gbit/s", "USD/(Mbit/s)/month", "take or pay", "years", "firm a year"]
-    return "Anchor contracts", head, rows, range(2, 7)
-
-
-def _trade_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    rows = [[r["name"], r["member"], *(musd(v, 2) for v in r["usd_a_year"])] for r in result.tables["trade"]]
-    return (
-        "Trade results a year at full operation, shown apart",
-        ["result", "member", "low", "base", "high"],
-        rows,
-        range(2, 5),
-    )
-
-
-def _region_table(result: Result) -> tuple[str, list[str], list[list[Any]], range]:
-    regions = [region["id"] for region in result.tables["regions"]]
-    rows = [
-        [r["plan"], r["member"], *(hours(r["reserved_by_region"].get(name)) for name in regions)]
-        for r in result.tables["resilience"]
-    ]
-    names = [region["name"] for region in result.tables["regions"]]
-    return (
-        "Protected traffic: hours cut a year by destination, exact",
-        ["plan", "member", *names],
-        rows,
-        range(2, 2 + len(regions)),
-    )
-
-
-_TABLES = {
-    "availability more": _region_table,
-    "cash more": _fees_table,
-    "demand": _anchors_table,
-    "worth more": _trade_table,
-    "times": _times_table,
-    "plans": _plans_table,
-    "building": _building_table,
-    "availability": _availability_table,
-    "worth": _worth_table,
-    "gains": _gains_table,
-    "cash": _cash_table,
-}
 
 
 def _assumptions(result: Result) -> str:

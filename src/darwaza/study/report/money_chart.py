@@ -24,7 +24,10 @@ from darwaza.study.report.style import (
     label,
     musd,
     percent,
+    span,
+    two_lines,
 )
+from darwaza.study.report.summary import value_name
 from darwaza.study.result import Result
 
 GROUP_NAMES = {
@@ -41,6 +44,10 @@ BENEFIT_NAMES = {
     "outages": "outages\navoided",
     "transit": "through\ntraffic",
 }
+
+
+GIFT_SHOWN = 0.005
+COVER_SHOWN = 5.0
 
 
 def worth(figure: Any, result: Result) -> None:
@@ -150,7 +157,8 @@ def debt(figure: Any, result: Result) -> None:
     tranches = result.tables["tranches"]
     for at, tranche in enumerate(tranches):
         left.barh(at, tranche["usd"] / 1e6, color=SERIES[at], height=0.62)
-        gift = "" if tranche["grant_element"] is None else f", gift {tranche['grant_element']:.0%}"
+        element = tranche["grant_element"] or 0.0
+        gift = f", gift {element:.0%}" if element >= GIFT_SHOWN else ""
         label(left, tranche["usd"] / 1e6, at, f"{musd(tranche['usd'])} ({tranche['share']:.0%}{gift})")
     left.set_yticks(range(len(tranches)), [t["name"] for t in tranches])
     left.invert_yaxis()
@@ -158,15 +166,17 @@ def debt(figure: Any, result: Result) -> None:
     left.set_title("Where the money comes from, million USD")
     left.tick_params(length=0)
     table = result.tables["finance"]
+    floor = table["dscr_covenant"]
     pairs = [(y, d) for y, d in zip(table["years"], table["dscr"], strict=True) if d is not None]
     if pairs:
         years, cover = zip(*pairs, strict=True)
-        shown = np.clip(np.array(cover), -0.5, 5)
-        right.bar(years, shown, color=[GAIN if c >= 1.3 else GOLD if c >= 1 else LOSS for c in cover], width=0.7)  # noqa: PLR2004 - usual covenant
-    right.axhline(1.3, color=INK, lw=1, ls="--")
+        shown = np.clip(np.array(cover), -0.5, COVER_SHOWN)
+        colours = [GAIN if c >= floor else GOLD if c >= 1 else LOSS for c in cover]
+        right.bar(years, shown, color=colours, width=0.7)
+    right.axhline(floor, color=ORANGE, lw=1.4, ls="--")
     right.axhline(1.0, color=RED, lw=1, ls=":")
-    right.text(table["years"][-1] + 0.5, 1.33, "covenant", fontsize=8, ha="right", va="bottom")
-    right.set_title("Cash available over debt service (DSCR)")
+    right.set_title(f"Cash over debt service; dashed: {floor:g}, which lenders ask")
+    right.text(table["years"][-1] + 0.5, -0.62, f"bars end at {COVER_SHOWN:g}", fontsize=8, ha="right", color=MUTED)
     right.tick_params(length=0)
 
 
@@ -193,6 +203,41 @@ def tornado(figure: Any, result: Result) -> None:
     )
 
 
+INFLUENCES_SHOWN = 12
+
+
+def influence(figure: Any, result: Result) -> None:
+    """The assumptions that move the result most, told apart by how far they can be trusted."""
+    known = {row["path"]: row for row in result.tables["assumptions"]}
+    rows = result.tables["influence"][:INFLUENCES_SHOWN]
+    axes = figure.add_axes((0.34, 0.12, 0.63, 0.8))
+    base = result.tables["economics"]["enpv"] / 1e6
+    for at, row in enumerate(rows):
+        ends = row["enpv_low"] / 1e6, row["enpv_high"] / 1e6
+        judged = known[row["path"]]["confidence"] == "judgement"
+        axes.barh(at, max(ends) - min(ends), left=min(ends), color=ORANGE if judged else BLUE, height=0.6)
+        for end, name in zip(ends, ("low", "high"), strict=True):
+            label(axes, end, at, name, side="right" if end == max(ends) else "left", fontsize=7.5, color=MUTED)
+    pairs = []
+    for row in rows:
+        value = known[row["path"]]
+        pairs.append(
+            (
+                value_name(result, row["path"]),
+                f"{span(value['low'], value['high'], value['unit'])}, {value['confidence']}",
+            )
+        )
+    two_lines(axes, pairs)
+    axes.axvline(base, color=INK, lw=1.2)
+    axes.axvline(0, color=RED, lw=1, ls=":")
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.margins(x=0.08)
+    axes.tick_params(length=0)
+    axes.set_xlabel(f"net present value to the economy, million USD (base ${base:,.0f}m)")
+    handles = [Line2D([], [], color=BLUE, lw=6), Line2D([], [], color=ORANGE, lw=6)]
+    figure.legend(handles, ["published, derived or weak source", "judgement"], loc="upper right", ncols=2)
+
+
 def uncertainty(figure: Any, result: Result) -> None:
     """Ten thousand futures: how often the economy gains and the company earns its cost of money."""
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.14})
@@ -210,7 +255,7 @@ def uncertainty(figure: Any, result: Result) -> None:
         axes.axvline(0, color=INK, lw=1)
         middle = spread[key]["p50"] / 1e6
         axes.axvline(middle, color=INK, lw=1, ls="--")
-        axes.text(middle, counts.max() * 1.03, f"median {musd(middle * 1e6)}", ha="center", fontsize=8.5)
+        label(axes, middle, counts.max() * 1.04, f"median {musd(middle * 1e6)}")
         axes.set_title(f"{title}: positive in {chance(share)}", pad=16)
         axes.set_yticks([])
         axes.set_xlabel("million USD")
@@ -275,7 +320,7 @@ def preparation(figure: Any, result: Result) -> None:
             fontsize=8,
         )
         start += base * 0.55
-    axes.set_yticks(range(len(rows)), [f"{row['name']}\n{row['lead']}" for row in rows], fontsize=8)
+    two_lines(axes, [(row["name"], row["lead"]) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("months from the decision (steps overlap; pale: the longest seen elsewhere)")
     axes.tick_params(length=0)

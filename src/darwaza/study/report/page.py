@@ -8,12 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from darwaza.study.report import money_chart, network_chart
-from darwaza.study.report.style import chance, gbps, hours, musd, percent
+from darwaza.study.report import map_chart, money_chart, network_chart
+from darwaza.study.report.style import PRICE_PER_MBPS_MONTH, chance, gbps, hours, musd, percent
+from darwaza.study.report.summary import (
+    cause_name,
+    link_name,
+    name_of,
+    plan_of,
+    totals,
+    value_name,
+    where,
+)
 from darwaza.study.result import Result
 
-PRICE_PER_MBPS_MONTH = 12_000.0
-"""USD/(Gbit/s)/year in one USD/(Mbit/s)/month."""
+SUPPORT_SHOWN_USD = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +33,10 @@ class Page:
         question: as a reader would ask it.
         answer: one or two sentences with the numbers.
         draw: draws the chart into a figure.
-        height: of the chart in inches at a width of 10.
+        height: of the chart in inches.
         note: how to read the chart; "" when plain.
         figures: ids of figures the answer rests on, for ``explain``.
+        width: of the chart in inches.
     """
 
     id: str
@@ -37,26 +46,12 @@ class Page:
     height: float
     note: str
     figures: tuple[str, ...]
-
-
-def _name(result: Result, member: str) -> str:
-    return next((str(m["name"]) for m in result.tables["members"] if m["id"] == member), member)
-
-
-def _plan(result: Result) -> dict[str, Any]:
-    return next(row for row in result.tables["plans"] if row["id"] == result.plan)
+    width: float = 10.0
 
 
 def _map(result: Result) -> str:
-    plan, built = _plan(result), [row for row in result.tables["links"] if row["built_from"]]
-    carried = result.figure("design.carried")
-    text = (
-        f"'{plan['name']}' builds {len(built)} links, {plan['km']:,} km, for {musd(plan['capex'])} at first. New "
-        f"links carry {gbps(carried.value or 0) if carried else '-'} in the opening year."
-    )
-    if plan["required"]:
-        text += " No single cut, pass, landing or border, and no one foreign country, stops its protected traffic."
-    return text
+    found = where(result)
+    return f"{found.headline}. {found.text}"
 
 
 def _row(result: Result, member: str, region: str) -> dict[str, Any] | None:
@@ -64,21 +59,22 @@ def _row(result: Result, member: str, region: str) -> dict[str, Any] | None:
 
 
 def _times(result: Result) -> str:
-    parts = []
     pick = next((m["id"] for m in result.tables["members"] if m["id"] == "UZ"), result.tables["members"][0]["id"])
-    home = _name(result, pick)
+    farther, nearer = [], []
     for region in result.tables["regions"]:
         row = _row(result, pick, region["id"])
         if row is None or row["today"] is None or row["corridor"] is None:
             continue
         if row["gateway"] is not None and row["gateway"] > row["today"] + 1:
-            parts.append(
-                f"{region['name']} is farther through {result.tables['gateway']} ({row['gateway']:.0f} ms) than "
-                f"today ({row['today']:.0f} ms)"
-            )
+            farther.append(f"{region['name']} ({row['today']:.0f} to {row['gateway']:.0f} ms)")
         elif row["corridor"] < row["today"] - 1:
-            parts.append(f"{region['name']} comes nearer ({row['today']:.0f} to {row['corridor']:.0f} ms)")
-    return f"Not to everywhere. From {home}: " + "; ".join(parts) + "."
+            nearer.append(f"{region['name']} ({row['today']:.0f} to {row['corridor']:.0f} ms)")
+    text = f"Seen from {name_of(result, pick)}: "
+    if nearer:
+        text += f"nearer are {', '.join(nearer)}"
+    if farther:
+        text += f"{'; ' if nearer else ''}farther through {result.tables['gateway']} are {', '.join(farther)}"
+    return ("Not to everywhere. " if farther else "") + text + "."
 
 
 def _demand(result: Result) -> str:
@@ -96,7 +92,7 @@ def _demand(result: Result) -> str:
 
 def _plans(result: Result) -> str:
     rows = result.tables["plans"]
-    today, best = rows[0], _plan(result)
+    today, best = rows[0], plan_of(result)
     return (
         f"Today {today['protected_share']:.0%} of what members want protected can be. '{best['name']}' protects "
         f"{best['protected_share']:.0%} and is within {best['gap']:.1%} of the cheapest way over the routes "
@@ -111,8 +107,9 @@ def _building(result: Result) -> str:
     top = rows[0]
     total = sum(row["build_usd"] for row in rows)
     return (
-        f"The dearest link is {top['id']} ({musd(top['build_usd'], 1)} of {musd(total)}, {top['km']:,} km of "
-        f"{top['terrain']})."
+        f"Lines cost {musd(total)}; the dearest is {link_name(result, top)} ({musd(top['build_usd'], 1)}, "
+        f"{top['km']:,} km of {top['terrain']}). Buying capacity year by year instead of stage by stage saves "
+        f"{musd(plan_of(result)['yearly_saving'], 1)}."
     )
 
 
@@ -125,19 +122,20 @@ def _availability(result: Result) -> str:
     )
     before, after = rows[today, best]["reserved_hours"], rows[result.plan, best]["reserved_hours"]
     return (
-        f"Protected traffic of {_name(result, best)} is cut {hours(before)} a year today and {hours(after)} with "
-        "the plan. " + _remaining(rows[result.plan, best], best)
+        f"Protected traffic of {name_of(result, best)} is cut {hours(before)} a year today and {hours(after)} with "
+        "the plan. " + _remaining(result, rows[result.plan, best], best)
     )
 
 
-def _remaining(row: dict[str, Any], member: str) -> str:
+def _remaining(result: Result, row: dict[str, Any], member: str) -> str:
     """What the largest part of the traffic still lost is due to."""
     if not row["causes"] or row["lost_hours"] <= 0:
         return ""
     top = row["causes"][0]
+    cause = cause_name(result, top["cause"])
     share = top["hours"] / row["lost_hours"]
-    own = " (a cut ordered at home, which no cable can help)" if top["cause"] == member else ""
-    return f"Of all its traffic still lost after rerouting, {share:.0%} is due to '{top['cause']}'{own}."
+    own = " (ordered at home, which no cable can help)" if top["cause"] == member else ""
+    return f"Of all its traffic still lost after rerouting, {share:.0%} is due to '{cause}'{own}."
 
 
 def _events(result: Result) -> str:
@@ -152,7 +150,7 @@ def _events(result: Result) -> str:
         return "In none of these events would the plan have carried more than today's network."
     helped = sum(1 for p in pairs if shares[(result.plan, *p)] - shares[(today, *p)] > 0.005)  # noqa: PLR2004 - as above
     return (
-        f"It helps {helped} times out of {len(pairs)}. Most in '{name}': {_name(result, member)} keeps {after:.0%} "
+        f"It helps {helped} times out of {len(pairs)}. Most in '{name}': {name_of(result, member)} keeps {after:.0%} "
         f"of its traffic rather than {before:.0%}. A country that cuts itself off stays cut off."
     )
 
@@ -168,17 +166,20 @@ def _worth(result: Result) -> str:
 
 
 def _gains(result: Result) -> str:
-    totals: dict[str, float] = {}
-    for row in result.tables["distribution"]:
-        totals[row["country"]] = totals.get(row["country"], 0.0) + row["present_usd"]
-    ranked = sorted((c for c in totals if c != "abroad"), key=lambda c: -totals[c])
-    losers = [c for c in ranked if totals[c] < 0]
-    text = f"{_name(result, ranked[0])} gains most ({musd(totals[ranked[0]])})."
+    net = totals(result)
+    ranked = sorted((c for c in net if c != "abroad"), key=lambda c: -net[c])
+    losers = [c for c in ranked if net[c] < 0]
+    text = f"{name_of(result, ranked[0])} gains most ({musd(net[ranked[0]])})."
     if losers:
         worst = losers[-1]
+        many = (
+            f"{len(losers)} of {len(ranked)} would lose, {name_of(result, worst)} most"
+            if len(losers) > 1
+            else (f"Only {name_of(result, worst)} would lose")
+        )
         text += (
-            f" {len(losers)} of {len(ranked)} would lose, {_name(result, worst)} most ({musd(totals[worst])}), "
-            "because its carriers earn less from transit: without a share of the gains it has no reason to join."
+            f" {many} ({musd(-net[worst])}), because its carriers earn less from transit: without a share of the "
+            "gains it has no reason to join."
         )
     return text
 
@@ -204,12 +205,17 @@ def _cash(result: Result) -> str:
 def _debt(result: Result) -> str:
     fin = result.tables["finance"]
     pairs = [(year, cover) for year, cover in zip(fin["years"], fin["dscr"], strict=True) if cover is not None]
-    weak = [year for year, cover in pairs if cover < 1.3]  # noqa: PLR2004 - usual covenant
+    floor = fin["dscr_covenant"]
+    weak = [year for year, cover in pairs if cover < floor]
     support = sum(value or 0 for value in fin["support"])
     text = f"{musd(fin['need'])} are needed; interest and fees while building are {musd(fin['idc'], 1)}. "
     if weak:
-        text += f"Cover is under 1.3 in {', '.join(map(str, weak))}; owners add {musd(support, 1)}. "
-    return text + f"Loan life cover is {fin['llcr'] or 0:.2f}."
+        text += f"Cover is under the {floor:g} lenders ask in {', '.join(map(str, weak))}. "
+    elif pairs:
+        text += f"Cover never falls under {min(cover for _, cover in pairs):.2f}; lenders ask {floor:g}. "
+    if support >= SUPPORT_SHOWN_USD:
+        text += f"Owners add {musd(support, 1)} in years without income. "
+    return text + f"Loan life cover is {fin['llcr'] or 0:.2f}; lenders ask {fin['llcr_covenant']:g}."
 
 
 def _tornado(result: Result) -> str:
@@ -221,6 +227,21 @@ def _tornado(result: Result) -> str:
         if negative
         else " No single risk turns the gain into a loss."
     )
+
+
+def _influence(result: Result) -> str:
+    rows = result.tables["influence"]
+    if not rows:
+        return "No value with a range acts on money directly."
+    trust = {row["path"]: row["confidence"] for row in result.tables["assumptions"]}
+    top = rows[: money_chart.INFLUENCES_SHOWN]
+    guessed = sum(1 for row in top if trust[row["path"]] == "judgement")
+    negative = sum(1 for row in rows if min(row["enpv_low"], row["enpv_high"]) < 0)
+    text = (
+        f"Of the {len(top)} assumptions that move it most, {guessed} are judgements: replace those first. "
+        f"Strongest is '{value_name(result, top[0]['path'])}'. "
+    )
+    return text + (f"{negative} alone can turn the gain into a loss." if negative else "None alone makes it a loss.")
 
 
 def _uncertainty(result: Result) -> str:
@@ -236,7 +257,7 @@ def _switching(result: Result) -> str:
     values = result.tables["switching"]
     parts = []
     if values["capex"] is not None:
-        parts.append(f"building cost may rise by {values['capex']:.0%}")
+        parts.append(f"building may be {1 + values['capex']:.1f} times as dear")
     if values["benefit"] is not None:
         parts.append(f"benefits may be {-values['benefit']:.0%} smaller")
     return (
@@ -267,6 +288,7 @@ class Question:
     height: float
     note: str
     figures: tuple[str, ...]
+    width: float = 10.0
 
 
 QUESTIONS = (
@@ -274,10 +296,11 @@ QUESTIONS = (
         "map",
         "Where would it run?",
         _map,
-        network_chart.route_map,
-        6.5,
+        map_chart.route_map,
+        7.05,
         "Lines join sites directly; they are not surveyed courses. No borders are drawn.",
         ("design.capex", "design.carried"),
+        7.6,
     ),
     Question(
         "times",
@@ -387,6 +410,16 @@ QUESTIONS = (
         ("economics.enpv",),
     ),
     Question(
+        "influence",
+        "Which assumptions carry the result?",
+        _influence,
+        money_chart.influence,
+        5.2,
+        "Each number alone from its low to its high, design and routes kept. Numbers that would change what is built "
+        "are left out here; compare two scenarios for those.",
+        ("economics.enpv",),
+    ),
+    Question(
         "uncertainty",
         "How sure is that?",
         _uncertainty,
@@ -419,4 +452,4 @@ QUESTIONS = (
 
 def pages(result: Result) -> list[Page]:
     """All pages with their answers."""
-    return [Page(q.id, q.question, q.answer(result), q.draw, q.height, q.note, q.figures) for q in QUESTIONS]
+    return [Page(q.id, q.question, q.answer(result), q.draw, q.height, q.note, q.figures, q.width) for q in QUESTIONS]

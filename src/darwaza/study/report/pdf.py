@@ -6,13 +6,16 @@ from typing import Any
 
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from darwaza.study.report.page import Page, pages
-from darwaza.study.report.style import BLUE, INK, MUTED, chance, look, musd, percent
+from darwaza.study.report.style import BAD, BLUE, INK, MUTED, look
+from darwaza.study.report.summary import answers, cautions
 from darwaza.study.result import Result
 
 A4_LANDSCAPE = (11.69, 8.27)
 ANSWER_COLUMNS, NOTE_COLUMNS, ROWS_A_PAGE = 92, 150, 30
+HEAD_COLUMNS, TEXT_COLUMNS, CONTENT_COLUMNS = 56, 78, 3
 
 
 def write(result: Result, path: Path) -> None:
@@ -36,27 +39,35 @@ def _footer(figure: Figure, result: Result, number: int) -> None:
 
 
 def _cover(result: Result, items: list[Page]) -> Figure:
+    """The six answers, what to keep in mind, and the list of pages."""
     figure = Figure(figsize=A4_LANDSCAPE)
-    eco, fin, spread = (result.tables[name] for name in ("economics", "finance", "spread"))
-    plan = next(row for row in result.tables["plans"] if row["id"] == result.plan)
-    figure.text(0.05, 0.9, textwrap.fill(result.title, 60), fontsize=24, fontweight="bold", va="top")
-    figure.text(0.05, 0.75, "Feasibility, design and financing from one sourced scenario", fontsize=13, color=MUTED)
-    cards = [
-        (musd(plan["capex"]), "to build the first stage"),
-        (percent(eco["eirr"]), f"economic return\n(asked: {percent(eco['discount'], 0)})"),
-        (percent(fin["firr"]), f"financial return\n(money costs {percent(fin['wacc'])})"),
-        (chance(spread["enpv_positive"]), "chance that the region gains"),
-    ]
-    for at, (value, text) in enumerate(cards):
-        left = 0.05 + at * 0.23
-        figure.text(left, 0.62, value, fontsize=30, fontweight="bold", color=BLUE)
-        figure.text(left, 0.595, text, fontsize=10.5, color=INK, va="top")
-    figure.text(0.05, 0.47, "In this report", fontsize=11, fontweight="bold")
-    half = (len(items) + 1) // 2
-    for column, part in enumerate((items[:half], items[half:])):
-        for row, page in enumerate(part):
-            number = column * half + row + 2
-            figure.text(0.05 + column * 0.42, 0.43 - row * 0.042, f"{number:>2}   {page.question}", fontsize=10.5)
+    figure.text(0.05, 0.945, result.title, fontsize=20, fontweight="bold", va="top")
+    figure.text(
+        0.05,
+        0.893,
+        "Feasibility, design and financing from one scenario file in which every number has a source and a range.",
+        fontsize=10.5,
+        color=MUTED,
+        va="top",
+    )
+    for at, item in enumerate(answers(result)):
+        left, top = 0.05 + 0.47 * (at % 2), 0.835 - 0.168 * (at // 2)
+        colour = BLUE if item.good else BAD
+        figure.add_artist(Line2D([left, left], [top - 0.137, top], color=colour, lw=3))
+        figure.text(left + 0.012, top, f"{item.word}?", fontsize=9, color=MUTED, va="top")
+        head = textwrap.fill(item.headline, HEAD_COLUMNS)
+        figure.text(left + 0.012, top - 0.022, head, fontsize=12, fontweight="bold", va="top", linespacing=1.2)
+        down = top - 0.052 - 0.026 * head.count("\n")
+        figure.text(left + 0.012, down, textwrap.fill(item.text, TEXT_COLUMNS), fontsize=9, va="top", linespacing=1.3)
+    figure.text(0.05, 0.315, "Before you quote this", fontsize=10.5, fontweight="bold", color=BAD)
+    figure.text(
+        0.05, 0.302, textwrap.fill(" ".join(cautions(result)), NOTE_COLUMNS), fontsize=9, va="top", linespacing=1.3
+    )
+    figure.text(0.05, 0.215, "In this report", fontsize=10.5, fontweight="bold")
+    rows = -(-len(items) // CONTENT_COLUMNS)
+    for number, page in enumerate(items):
+        column, row = divmod(number, rows)
+        figure.text(0.05 + column * 0.31, 0.19 - row * 0.0265, f"{number + 2:>2}   {page.question}", fontsize=9)
     _footer(figure, result, 1)
     return figure
 

@@ -4,13 +4,15 @@ Colours are told apart by the colour-blind (dark to light within a hue, blue aga
 print in grey. Charts never need colour alone: values and names stand beside the marks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
 
-INK, MUTED, FAINT, PAPER = "#1d2b36", "#5f6f7b", "#c9d1d7", "#ffffff"
+ON_LIGHT = "#1d2b37"
+"""Ink on cells that stay light in the dark setting."""
+INK, MUTED, FAINT, GRID, PAPER = "#1d2b36", "#5f6f7b", "#c9d1d7", "#e8ecef", "#ffffff"
 BLUE, ORANGE, TEAL, RED, GOLD, VIOLET, GREEN, SKY = (
     "#2563a8",
     "#d9772b",
@@ -23,6 +25,7 @@ BLUE, ORANGE, TEAL, RED, GOLD, VIOLET, GREEN, SKY = (
 )
 SERIES = (BLUE, ORANGE, TEAL, GOLD, VIOLET, RED, GREEN, SKY, INK)
 GAIN, LOSS = BLUE, ORANGE
+BAD = "#b4541a"
 
 SETTINGS: Any = {
     "font.family": "DejaVu Sans",
@@ -35,7 +38,7 @@ SETTINGS: Any = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.grid": False,
-    "grid.color": "#e8ecef",
+    "grid.color": GRID,
     "text.color": INK,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
@@ -67,6 +70,27 @@ def label(axes: Any, x: float, y: float, text: str, *, side: str = "right", **lo
     axes.annotate(
         text, (x, y), xytext=shift, textcoords="offset points", ha=align, va=vertical, **({"fontsize": 8.5} | look_of)
     )
+
+
+def two_lines(axes: Any, pairs: Sequence[tuple[str, str]]) -> None:
+    """Label rows 0, 1, ... of a chart left of its axis: a name and, smaller, what kind of thing it is.
+
+    Two texts, not one with a line break: where another font stands in, the lines of one text lose their alignment.
+    """
+    axes.set_yticks(range(len(pairs)), [""] * len(pairs))
+    for at, (name, kind) in enumerate(pairs):
+        for text, up, size, colour in ((name, 1.5, 9.0, INK), (kind, -1.5, 7.8, MUTED)):
+            axes.annotate(
+                text,
+                (0, at),
+                xycoords=("axes fraction", "data"),
+                xytext=(-6, up),
+                textcoords="offset points",
+                ha="right",
+                va="bottom" if up > 0 else "top",
+                fontsize=size,
+                color=colour,
+            )
 
 
 BILLION_FROM = 999.5e6
@@ -107,3 +131,22 @@ def hours(value: float | None) -> str:
     if value < 1:
         return f"{value * 60:.0f} min"
     return f"{value:.0f} h" if value >= 9.5 else f"{value:.1f} h"  # noqa: PLR2004 - one digit below ten
+
+
+PRICE_PER_MBPS_MONTH = 12_000.0
+"""USD/(Gbit/s)/year in one USD/(Mbit/s)/month."""
+
+
+def span(low: float, high: float, unit: str) -> str:
+    """A range in the units its readers use: prices a Mbit/s and month, shares in percent, money in thousands."""
+    if unit == "1" and 0 <= low <= high <= 1:
+        return f"{low:.0%} to {high:.0%}"
+    factor, sign, tail = {
+        "USD/(Gbit/s)/year": (1 / PRICE_PER_MBPS_MONTH, "$", " a Mbit/s a month"),
+        "1": (1.0, "", ""),
+        "1/year": (100.0, "", "% a year"),
+        "USD/km": (1e-3, "$", "k/km"),
+        "USD": (1e-3, "$", "k"),
+        "USD/year": (1e-6, "$", "m a year"),
+    }.get(unit, (1.0, "", f" {unit}"))
+    return f"{sign}{low * factor:,.3g} to {sign}{high * factor:,.3g}{tail}"

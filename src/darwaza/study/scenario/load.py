@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from darwaza.errors import TooLargeError
+from darwaza.study.geotiff import SUFFIXES, read_geotiff
 from darwaza.study.scenario import model
 from darwaza.study.scenario.check import check
 from darwaza.study.scenario.reader import Notes, Problem, Reader, ScenarioError, locate
@@ -48,7 +49,9 @@ def load(path: Path) -> model.Scenario:
         return scenario
     raster = path.parent / scenario.elevation
     digest = hashlib.sha256(raw + raster.read_bytes()).hexdigest()
-    return with_courses(replace(scenario, digest=digest), read_raster(raster, degrees=True))
+    geotiff = raster.suffix.lower() in SUFFIXES
+    grid = read_geotiff(raster) if geotiff else read_raster(raster, degrees=True)
+    return with_courses(replace(scenario, digest=digest), grid)
 
 
 def parse(raw: bytes, *, file: str) -> model.Scenario:

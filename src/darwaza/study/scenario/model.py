@@ -427,7 +427,7 @@ class Scenario:
         last_year: of the analysis.
         stages: years in which capacity is decided, first is the opening.
         avoid: countries no route of the study may cross.
-        elevation: path of an ESRI ASCII grid in degrees, beside the scenario; "" for none.
+        elevation: path of an ESRI ASCII grid or a GeoTIFF in degrees, beside the scenario; "" for none.
         limits: what the model cannot say, in sentences.
         values: every value by its path.
         lines: 1-based line of every key by its path; of the table where the key itself was left out.

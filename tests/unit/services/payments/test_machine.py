@@ -9,12 +9,18 @@ from darwaza.kernel.machine import ELAPSED, NEW, NOT_IN_TABLE, Case, Command, El
 from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
-from darwaza.services.payments.record import Board, Funding, Market, Payment, Tier
+from darwaza.services.payments.record import Alias, Board, Funding, Market, Payment, Request, Tier, Verification
 from darwaza.testing.world import START
 
 TABLE = payments.service(PLAN).table
 STATES = sorted({state for state, _ in TABLE} | {end for cell in TABLE.values() for end in cell.next})
 INPUTS = sorted({kind for _, kind in TABLE})
+
+
+OTHER_ENDS = (
+    *("market-open", "moved", "alias", "alias-free", "verified", "unverified", "verification-answered"),
+    *("request-accepted", "request-refused", "request-agreed", "request-declined"),
+)
 
 
 class Blank:
@@ -42,6 +48,21 @@ def case_in(state):
         data = Market("PK", "KZ", "PK/sbp")
     elif state == "moved":
         data = Funding("KZ/fx-slow", "PK/fx-slow", 1, given_back=False)
+    elif state.startswith("alias"):
+        data = Alias("MBNO", "+77010000000", HALYK, "KZ86125KZT5004100100", "Dana")
+    elif state.startswith("verif") or state == "unverified":
+        data = Verification(asker=HBL, asked=HALYK, kind="ACCT", value="1", message_id="M", question_id="1", bank=HALYK)
+    elif state.startswith("request"):
+        data = Request(
+            payee_bank=HALYK,
+            payer_bank=HBL,
+            message_id="M",
+            group_id="G",
+            end_to_end="E",
+            document=b"",
+            later=False,
+            expires_at=START,
+        )
     else:
         data = Payment(payer_bank=HBL, payee_bank=HALYK, uetr="u", answer_by=START, decide_by=START)
     return Case(Blank.case_id, state, data, None, START, START)
@@ -79,7 +100,7 @@ class TestTable:
 
     def test_every_state_but_the_ends_has_a_way_out(self):
         """No payment can come to rest in a state that is not an end."""
-        ends = {*SOURCE_ENDS, *DESTINATION_ENDS, "market-open", "moved"}
+        ends = {*SOURCE_ENDS, *DESTINATION_ENDS, *OTHER_ENDS}
         waiting = set(STATES) - ends - {NEW, "recalling"}  # which waits for the other side's timer
         assert {state for state, kind in TABLE if kind == ELAPSED} == waiting
         for state in waiting:

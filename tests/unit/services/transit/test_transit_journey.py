@@ -79,7 +79,7 @@ class TestKarachi:
         ucr = world.pk.cases["transit", movement].ucr
         assert {name for case, name in world.pk.facts if case == ucr} >= {"guarantee accepted", "transit ended"}
         waiting = world.pk.do("release", movement, Release(stamp(world, "PKKHI")))
-        assert waiting.answer == {"awaiting": ["duty paid"]}
+        assert waiting.answer == {"release": "awaiting", "awaiting": ["duty paid"]}
         assert waiting.awaits == ("duty paid",)
         assert not waiting.facts
         paid = Fact("duty paid", {"payment": "p1"})

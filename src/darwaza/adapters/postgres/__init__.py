@@ -1,0 +1,1 @@
+"""The store on PostgreSQL, for gateways past one machine; needs ``darwaza[postgres]``."""

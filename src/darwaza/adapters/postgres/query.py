@@ -1,0 +1,19 @@
+"""Reads ``queries.sql``: one statement a name, so that SQL stands in SQL files only."""
+
+from functools import cache
+from importlib.resources import files
+
+
+def schema() -> str:
+    """The whole schema as a script."""
+    return (files(__package__) / "schema.sql").read_text("utf-8")
+
+
+@cache
+def queries() -> dict[str, str]:
+    """Statements by name, without their comments."""
+    found: dict[str, str] = {}
+    for part in (files(__package__) / "queries.sql").read_text("utf-8").split("-- name: ")[1:]:
+        name, _, rest = part.partition("\n")
+        found[name.strip()] = "\n".join(line for line in rest.splitlines() if not line.startswith("--")).strip()
+    return found

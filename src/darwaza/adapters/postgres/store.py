@@ -1,0 +1,350 @@
+"""The store of ``darwaza.ports.store`` on PostgreSQL: one session, one writer, one transaction a batch.
+
+A commit is one transaction of pipelined ``executemany`` calls with ``synchronous_commit=on``: the server syncs its
+write-ahead log before ``COMMIT`` returns. If the connection is lost in between, nobody knows; the store is then over,
+the process stops and a new one reads what is there. docs/internals/postgres.md tells the rest.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any, NoReturn
+
+import psycopg
+
+from darwaza.adapters.postgres.connection import FAULTS, Connection, meaning, open_connection, take_lease
+from darwaza.adapters.postgres.listing import case_list
+from darwaza.adapters.postgres.query import queries, schema
+from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
+from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
+from darwaza.ports.store import (
+    AccountRow,
+    AnswerRow,
+    BalanceRow,
+    CaseFilter,
+    CaseRow,
+    Changes,
+    CheckpointRow,
+    FactRow,
+    ForkRow,
+    LeafRow,
+    LogRow,
+    NoticeRow,
+    PartyRow,
+    QuarantineRow,
+    RefusedOrderRow,
+    TransferRow,
+    WitnessRow,
+)
+
+SCHEMA_VERSION = 1
+SCAN_ROWS = 1_000
+
+
+class PostgresStore:
+    """See ``darwaza.ports.store.Store``.
+
+    Attributes:
+        url: of the database, ``postgresql://…``; the first schema of its search path is the store.
+        version: of its schema.
+    """
+
+    version = SCHEMA_VERSION
+
+    def __init__(self, url: str) -> None:
+        """Open an existing store.
+
+        Args:
+            url: see the class.
+
+        Raises:
+            OperatorError: ``store_missing``, ``store_in_use``, ``store_schema``, ``store_unusable``.
+        """
+        self.url = url
+        self._sql = {name: text.encode() for name, text in queries().items()}
+        self._over = ""
+        self._scans = 0
+        self._db = open_connection(url)
+        try:
+            self._check_schema()
+            take_lease(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+
+    @classmethod
+    def create(cls, url: str) -> "PostgresStore":
+        """Make a new store and open it.
+
+        Raises:
+            OperatorError: ``store_exists``, ``store_unusable``.
+        """
+        with closing(open_connection(url)) as db:
+            try:
+                if _one(db, queries()["find_schema"].encode()):
+                    raise OperatorError("there is a store already", code="store_exists")
+                with db.transaction():
+                    db.execute(schema().encode())
+            except psycopg.Error as fault:
+                raise OperatorError(f"the store cannot be made: {fault}", code="store_unusable") from fault
+        return cls(url)
+
+    def _check_schema(self) -> None:
+        try:
+            if not _one(self._db, self._sql["find_schema"]):
+                raise OperatorError("there is no store; make one with: darwaza corridor admit", code="store_missing")
+            version = _one(self._db, self._sql["read_version"])
+        except psycopg.Error as fault:
+            raise OperatorError(f"the store cannot be read: {fault}", code="store_unusable") from fault
+        if version != SCHEMA_VERSION:
+            detail = f"the store has schema {version}, this program wants {SCHEMA_VERSION}"
+            raise OperatorError(detail, code="store_schema")
+
+    # --- writing ---
+
+    def commit(self, changes: Changes) -> None:
+        """Write everything in one transaction and return when it is on the server's disk."""
+        db = self._usable()
+        try:
+            with db.transaction():
+                self._write(db, changes)
+            # Lost before this line, the batch is there as a whole or not at all, and nobody has been told.
+        except FAULTS as fault:
+            self._undo(fault)
+        except BaseException:
+            self._over = "a commit was interrupted"
+            raise
+
+    def _write(self, db: Connection, changes: Changes) -> None:
+        with db.cursor() as cursor:
+            for log_id, size in changes.truncate:
+                for name, values in truncation(log_id, size):
+                    cursor.execute(self._sql[name], values)
+            for name, rows_of in WRITERS:
+                rows = rows_of(changes)
+                if rows:
+                    cursor.executemany(self._sql[name], rows)
+
+    def _undo(self, fault: Exception) -> NoReturn:
+        """Say what is true now; ``transaction`` has rolled back unless the connection is lost."""
+        undone = not self._db.closed and self._db.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        error = meaning(fault, undone=undone)
+        if not isinstance(error, PushbackError | InvariantError):
+            self._over = "a write failed"
+        raise error from fault
+
+    # --- reading ---
+
+    def _usable(self) -> Connection:
+        if self._over:
+            raise FatalError(f"the store may not be used any more: {self._over}")
+        return self._db
+
+    def _all(self, name: str, *values: Any) -> list[Any]:
+        return self._rows(self._sql[name], values)
+
+    def _rows(self, text: bytes, values: Sequence[Any]) -> list[Any]:
+        try:
+            return self._usable().cursor(binary=True).execute(text, values).fetchall()
+        except psycopg.Error as fault:
+            self._unreadable(fault)
+
+    def _one(self, name: str, *values: Any) -> Any:
+        rows = self._all(name, *values)
+        return rows[0] if rows else None
+
+    def _each(self, name: str, *values: Any) -> Generator[Any, None, None]:
+        """Rows of a long statement, fetched piece by piece; the statement ends when the generator does."""
+        self._scans += 1
+        try:
+            with self._usable().cursor(f"scan_{self._scans}", withhold=True, binary=True) as cursor:
+                cursor.itersize = SCAN_ROWS
+                cursor.execute(self._sql[name].rstrip(b";"), values)
+                yield from cursor
+        except psycopg.Error as fault:
+            self._unreadable(fault)
+
+    def _unreadable(self, fault: psycopg.Error) -> NoReturn:
+        self._over = "a read failed"
+        raise FatalError(f"the store cannot be read: {fault}") from fault
+
+    def logs(self) -> list[LogRow]:
+        """All logs."""
+        return [LogRow(*row) for row in self._all("read_logs")]
+
+    def tile(self, log_id: int, level: int, number: int) -> bytes:
+        """Hashes of a tile; empty when there is none."""
+        row = self._one("read_tile", log_id, level, number)
+        return row[0] if row else b""
+
+    def leaves(self, log_id: int, start: int, end: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
+        """Headers and bodies of a stretch of a log."""
+        return self._all("read_leaves", log_id, start, end, bytes_max)
+
+    def leaf(self, message_key: str) -> LeafRow | None:
+        """Find a message by its key."""
+        row = self._one("read_leaf", message_key)
+        return LeafRow(*row) if row else None
+
+    def case_leaves(self, case_id: str) -> list[tuple[int, int, bytes]]:
+        """Places and headers of all messages of a case."""
+        return self._all("read_case_leaves", case_id)
+
+    def body(self, log_id: int, index: int) -> bytes | None:
+        """A message's body."""
+        row = self._one("read_body", log_id, index)
+        return row[0] if row else None
+
+    def known(self, message_keys: Iterable[str]) -> set[str]:
+        """Those of the keys that are stored."""
+        return {row[0] for row in self._all("read_known", list(message_keys))}
+
+    def checkpoint_from(self, log_id: int, size: int) -> CheckpointRow | None:
+        """The smallest stored checkpoint of at least that size."""
+        row = self._one("read_checkpoint_from", log_id, size)
+        return CheckpointRow(*row) if row else None
+
+    def cases(self, ids: Iterable[str]) -> dict[str, CaseRow]:
+        """The cases among ``ids`` that exist."""
+        return {row[0]: CaseRow(*row) for row in self._all("read_cases", list(ids))}
+
+    def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
+        """A page of all cases by id."""
+        return [CaseRow(*row) for row in self._all("read_cases_after", case_id, items_max)]
+
+    def concerns(self, row: PartyRow) -> bool:
+        """Whether a case concerns an address."""
+        return self._one("read_party", *row) is not None
+
+    def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
+        """Newest first by (opened_at, id)."""
+        text, values = case_list(wanted)
+        return [CaseRow(*row) for row in self._rows(text.encode(), values)]
+
+    def due(self, now: str, items_max: int) -> list[str]:
+        """Ids of cases whose reminder has come."""
+        return [row[0] for row in self._all("read_due", now, items_max)]
+
+    def answers(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AnswerRow]:
+        """Stored answers by (party, key)."""
+        by_party: dict[str, list[str]] = {}
+        for party, key in keys:
+            by_party.setdefault(party, []).append(key)
+        rows = [row for party, wanted in by_party.items() for row in self._all("read_answers", party, wanted)]
+        return {(row[0], row[1]): AnswerRow(*row) for row in rows}
+
+    def facts(self, ucr: str) -> dict[str, FactRow]:
+        """Facts of a consignment by name."""
+        return {row[1]: FactRow(*row) for row in self._all("read_facts", ucr)}
+
+    def awaiting(self, ucr: str, name: str) -> list[str]:
+        """Ids of cases that await a fact."""
+        return [row[0] for row in self._all("read_awaiting", ucr, name)]
+
+    def given_back(self, cause_id: str) -> list[str]:
+        """Keys of own messages given back that this message caused."""
+        return [row[0] for row in self._all("read_given_back", cause_id)]
+
+    def given_back_count(self) -> int:
+        """How many of those still wait."""
+        count: int = self._one("count_given_back")[0]
+        return count
+
+    def quarantined(self, items_max: int) -> list[QuarantineRow]:
+        """Newest first."""
+        return [QuarantineRow(*row) for row in self._all("read_quarantine", items_max)]
+
+    def notices(self, party: str, after: int, items_max: int) -> list[NoticeRow]:
+        """A party's notices past a sequence."""
+        return [NoticeRow(*row) for row in self._all("read_notices", party, after, items_max)]
+
+    def notice_sequence(self) -> int:
+        """The last sequence used."""
+        last: int = self._one("read_notice_sequence")[0]
+        return last
+
+    def forks(self) -> list[ForkRow]:
+        """All fork proofs."""
+        return [ForkRow(*row) for row in self._all("read_forks")]
+
+    def witnessed(self, origin: str) -> WitnessRow | None:
+        """What this gateway last co-signed as a witness of that log."""
+        row = self._one("read_witnessed", origin)
+        return WitnessRow(*row) if row else None
+
+    def documents(self) -> list[tuple[int, bytes]]:
+        """All admitted corridor documents."""
+        return self._all("read_documents")
+
+    def meta(self, name: str) -> bytes | None:
+        """A small named value."""
+        row = self._one("read_meta", name)
+        return row[0] if row else None
+
+    # --- reading the ledger ---
+
+    def accounts(self, ids: Iterable[str]) -> list[tuple[AccountRow, BalanceRow]]:
+        """The accounts among ``ids`` that exist."""
+        return [account_row(row) for row in self._all("read_accounts", list(ids))]
+
+    def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
+        """All accounts of an owner."""
+        return [account_row(row) for row in self._all("read_owned_accounts", owner)]
+
+    def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers among ``ids`` that exist."""
+        return [TransferRow(*row) for row in self._all("read_transfers", list(ids))]
+
+    def refused_orders(self, ids: Iterable[str]) -> list[RefusedOrderRow]:
+        """Those of the order ids that stay refused."""
+        return [RefusedOrderRow(*row) for row in self._all("read_refused_orders", list(ids))]
+
+    def ends(self, hold_ids: Iterable[str]) -> list[TransferRow]:
+        """The transfers that ended these holds."""
+        return [TransferRow(*row) for row in self._all("read_ends", list(hold_ids))]
+
+    def holds_due(self, now: str, items_max: int) -> list[str]:
+        """Ids of standing holds whose time is over."""
+        return [row[0] for row in self._all("read_holds_due", now, items_max)]
+
+    def last_transfer(self) -> TransferRow | None:
+        """The newest transfer."""
+        row = self._one("read_last_transfer")
+        return TransferRow(*row) if row else None
+
+    def history(self, account_id: str, before: int | None, items_max: int) -> list[TransferRow]:
+        """An account's transfers, newest first, along the account's chain: one statement walks it."""
+        return [TransferRow(*row) for row in self._all("read_history", account_id, before, items_max)]
+
+    def scan_accounts(self) -> Iterator[tuple[AccountRow, BalanceRow]]:
+        """All accounts."""
+        return map(account_row, self._each("scan_accounts"))
+
+    def scan_transfers(self) -> Iterator[TransferRow]:
+        """All transfers."""
+        return (TransferRow(*row) for row in self._each("scan_transfers"))
+
+    # --- whole tables ---
+
+    def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
+        """All leaves of a log in order."""
+        return (LeafRow(*row) for row in self._each("scan_leaves", log_id))
+
+    def scan_cases(self) -> Iterator[CaseRow]:
+        """All cases."""
+        return (CaseRow(*row) for row in self._each("scan_cases"))
+
+    # --- housekeeping ---
+
+    def maintain(self) -> None:
+        """The server keeps house by itself (autovacuum, checkpoints)."""
+        self._usable()
+
+    def close(self) -> None:
+        """Release the store: the lease goes with the session."""
+        self._over = self._over or "it was closed"
+        self._db.close()
+
+
+def _one(db: Connection, text: bytes) -> Any:
+    row = db.execute(text).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,115 @@
+"""The items of an evidence file that show which way a routed message went.
+
+At its origin they come from the newest report of a member of the path; at its destination from the envelope it came in.
+"""
+
+import msgspec
+
+from darwaza.engine.engine import Engine
+from darwaza.engine.forwarding import own_message
+from darwaza.engine.reporting import with_lines
+from darwaza.engine.voyage import DELIVERED, ROUTE, Voyage
+from darwaza.errors import DarwazaError
+from darwaza.kernel import report
+from darwaza.kernel.corridor import Corridor
+from darwaza.kernel.evidence import HOP, MESSAGE, DocumentRef, Item
+from darwaza.kernel.exhibit import signed_by
+from darwaza.kernel.history import keys_of
+from darwaza.kernel.merkle import leaf_hash
+from darwaza.kernel.message import decode_header
+from darwaza.kernel.proof import format_proof
+from darwaza.kernel.relay import decode_envelope
+from darwaza.kernel.seal import Binding
+from darwaza.kernel.tile import inclusion_proof
+from darwaza.kernel.trail import RELAY_KIND, Hop
+from darwaza.ports.store import LeafRow
+
+
+def items(engine: Engine, leaf: LeafRow, *, with_body: bool) -> list[Item]:
+    """What a message's path adds to its evidence.
+
+    Returns:
+        At the destination the message itself and its further links; at the origin the further links alone, to stand
+        behind the message as it was ``sent``; nothing for a message between neighbours, or while nobody has told.
+    """
+    header = decode_header(leaf.header)
+    if header.kind == RELAY_KIND:
+        envelope = decode_envelope(leaf.body)
+        hops = (*envelope.hops, _arrival(engine, leaf))
+        body = envelope.body if with_body else None
+        return [_item(engine, hop, HOP if at else MESSAGE, None if at else body) for at, hop in enumerate(hops)]
+    return [_item(engine, hop, HOP, None) for hop in _told(engine, leaf)[1]]
+
+
+def sent(engine: Engine, leaf: LeafRow) -> LeafRow:
+    """The copy of an own message that its newest report tells of: it may have gone over several paths."""
+    header = _told(engine, leaf)[0]
+    found = [
+        LeafRow(log_id, index, leaf.message_key, leaf.case_id, raw, b"")
+        for log_id, index, raw in engine.store.case_leaves(leaf.case_id)
+        if raw == header
+    ]
+    return found[0] if found else leaf
+
+
+def is_delivered(engine: Engine, leaf: LeafRow) -> bool:
+    """Whether the destination of an own message has signed for it: the neighbour, or whoever it was routed to."""
+    header = decode_header(leaf.header)
+    straight = header.path is None and leaf.leaf_index < engine.logs[leaf.log_id].row.cosigned_size
+    if straight:
+        return True
+    row = engine.store.cases([header.id]).get(header.id)
+    return row is not None and row.service == ROUTE and row.state == DELIVERED
+
+
+def _arrival(engine: Engine, leaf: LeafRow) -> Hop:
+    """The last link, with this member's own signature."""
+    row = engine.logs[leaf.log_id].row
+    held = engine.store.checkpoint_from(leaf.log_id, leaf.leaf_index + 1)
+    note, size = (row.checkpoint, row.size) if held is None else (held.note, held.size)
+    hashes = inclusion_proof(leaf.leaf_index, size, lambda *at: engine.store.tile(leaf.log_id, *at))
+    names = (row.origin, engine.site.trust.cosigner_name(engine.site.member))
+    return Hop(leaf.header, leaf.leaf_index, b"".join(hashes), with_lines(note, names))
+
+
+def _told(engine: Engine, leaf: LeafRow) -> tuple[bytes, tuple[Hop, ...]]:
+    """The header that the newest report of an own message is about, and the links it proves."""
+    message_id = decode_header(leaf.header).id
+    row = engine.store.cases([message_id]).get(message_id)
+    if row is None or row.service != ROUTE:
+        return leaf.header, ()
+    voyage = msgspec.msgpack.decode(row.data, type=Voyage)
+    stored = None if voyage.report is None else engine.store.leaf(voyage.report[0])
+    if voyage.report is None or stored is None:
+        return leaf.header, ()
+    try:
+        header, body = own_message(stored)
+        item = report.decode(engine.site.unseal_key.unseal(body, Binding.of(header))).items[voyage.report[1]]
+    except DarwazaError:
+        return leaf.header, ()  # sealed to a key that has been replaced since
+    about = next((raw for raw in voyage.tries if leaf_hash(raw) == item.leaf), leaf.header)
+    return about, item.hops
+
+
+def _item(engine: Engine, hop: Hop, role: str, body: bytes | None) -> Item:
+    origin = hop.checkpoint.partition(b"\n")[0].decode()
+    document = _document(engine, hop, origin)
+    return Item(
+        body=body,
+        corridor=DocumentRef(document.digest, document.name, document.version),
+        header=hop.header.decode(),
+        proof=format_proof(hop.proof).decode(),
+        role=role,
+    )
+
+
+def _document(engine: Engine, hop: Hop, origin: str) -> Corridor:
+    """The newest version whose key signed a link."""
+    note = hop.proof.note
+    for document in reversed(engine.site.trust.documents):
+        try:
+            if signed_by(note, keys_of(document, origin).log):
+                return document
+        except DarwazaError:
+            continue
+    return engine.site.trust.current

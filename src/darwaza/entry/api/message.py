@@ -1,0 +1,208 @@
+"""One door for banks that speak nothing but ISO 20022: any message goes in, and one of ISO 20022 comes out.
+
+| in | what it does | out |
+|---|---|---|
+| pacs.008 | orders one payment or many | pacs.002 |
+| pacs.028 | asks what has become of a payment | pacs.002 |
+| camt.056 | recalls a payment | camt.029, pending |
+| camt.029 | keeps a payment that was recalled | pacs.002 |
+| pacs.004 | gives a payment back | pacs.002 |
+| acmt.023 | asks whose an account or alias is | acmt.024 |
+| pain.013 | asks to be paid | pain.014, pending |
+| pain.014 | answers a request to be paid | pain.014 |
+
+What cannot be read, or is none of these, is answered with admi.002, a payment that is refused with pacs.002, anything
+else that is refused with admi.002 and its code.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from darwaza import config
+from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_document, ask
+from darwaza.entry.api.endpoint import Call, Endpoint
+from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_report, unreadable
+from darwaza.entry.api.payment import (
+    SERVICE,
+    TAG,
+    Ordered,
+    OrderQuery,
+    by_uetr,
+    order_all,
+    order_one,
+    own_case,
+    submit,
+)
+from darwaza.errors import DarwazaError, MalformedError, MessageError
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.message import GATEWAY_PARTY
+from darwaza.ports.store import CaseFilter
+from darwaza.services.payments import investigation
+from darwaza.services.payments import message as payments
+from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.record import Payment, Request
+from darwaza.services.payments.request import ACCEPTED, REJECTED, write_decision
+from darwaza.standards.iso20022.acmt023 import VerificationRequest
+from darwaza.standards.iso20022.camt029 import Resolution
+from darwaza.standards.iso20022.camt056 import CancellationRequest
+from darwaza.standards.iso20022.message import read
+from darwaza.standards.iso20022.pacs004 import PaymentReturn
+from darwaza.standards.iso20022.pacs008 import CreditTransfer
+from darwaza.standards.iso20022.pacs028 import StatusRequest
+from darwaza.standards.iso20022.pain013 import RequestToPay, RequestToPayStatus
+
+PENDING: Final = "PDNG"
+Refused = DarwazaError | Refusal
+
+
+async def take(call: Call) -> Response:
+    """Take a message in and answer it."""
+    document: bytes = call.body
+    try:
+        value = read(document)
+        handler = _HANDLERS.get(type(value))
+        if handler is None:
+            raise MalformedError(f"{value.message} is for gateways to send", code="message_unsuitable", pointer="/")
+        return await handler(call, document, value)
+    except MessageError as fault:
+        return unreadable(call, document, fault)
+
+
+async def _order(call: Call, document: bytes, value: CreditTransfer) -> Response:
+    call.query = OrderQuery()
+    if len(value.transactions) == 1:
+        return answer_order(call, document, await order_one(call, document))
+    return answer_bulk(call, document, await order_all(call, document))
+
+
+async def _inquire(call: Call, _: bytes, value: StatusRequest) -> Response:
+    return _status(call, _only([one.uetr for one in value.transactions]))
+
+
+async def _recall(call: Call, document: bytes, value: CancellationRequest) -> Response:
+    transactions = [one for item in value.underlying for one in item.transactions]
+    uetr = _only([one.uetr for one in transactions])
+    asked = payments.AskBack(investigation.read_recall(document, uetr))
+    case_id = by_uetr(call, uetr)
+    done = await submit(call, "recall", asked, case_id)
+    if not isinstance(done, Ordered):
+        return refused(call, document, done)
+    now = call.server.gateway.clock.now()
+    gateway = f"{call.server.gateway.config.member}/{GATEWAY_PARTY}"
+    body = investigation.write_pending(_payment(call, case_id), case_id, gateway, now)
+    return Response(body, media_type=XML_MEDIA_TYPE)
+
+
+async def _keep(call: Call, document: bytes, value: Resolution) -> Response:
+    uetr = _only([one.uetr for item in value.outcomes for one in item.transactions])
+    reason = investigation.read_resolution(document, uetr)
+    done = await submit(call, "refuse-recall", payments.KeepIt(reason), by_uetr(call, uetr))
+    return _status(call, uetr) if isinstance(done, Ordered) else refused(call, document, done)
+
+
+async def _give_back(call: Call, document: bytes, value: PaymentReturn) -> Response:
+    uetr = _only([one.uetr for one in value.transactions])
+    reason, amount_minor, _ = investigation.read_return(document, uetr)
+    case_id = by_uetr(call, uetr)
+    chosen = _payment(call, case_id).chosen
+    if chosen is not None and amount_minor != chosen.exchange.destination_minor:
+        raise MalformedError("a return is of the whole payment", code="amount_other", pointer="/Document/PmtRtr")
+    done = await submit(call, "return", payments.GiveBack(reason), case_id)
+    return _status(call, uetr) if isinstance(done, Ordered) else refused(call, document, done)
+
+
+async def _verify(call: Call, document: bytes, _: VerificationRequest) -> Response:
+    found = await ask(call, document)
+    if not isinstance(found, VerificationView):
+        return refused(call, document, found)
+    return Response(answer_document(call, found), media_type=XML_MEDIA_TYPE)
+
+
+async def _request(call: Call, document: bytes, _: RequestToPay) -> Response:
+    done = await submit(call, "request-payment", payments.RequestPayment(document), None)
+    if not isinstance(done, Ordered):
+        return refused(call, document, done)
+    return _decision(call, done.id, PENDING, "")
+
+
+async def _decide(call: Call, document: bytes, value: RequestToPayStatus) -> Response:
+    given = [one for group in value.requests for one in group.payments]
+    if len(given) != 1 or given[0].status not in (ACCEPTED, REJECTED):
+        raise MalformedError("one answer at a time: yes or no", code="message_unsuitable", pointer="/Document")
+    first = given[0].reasons[0].reason if given[0].reasons else None
+    reason = "" if first is None else first.code or ""
+    case_id = _request_id(call, value.original.message_id)
+    if given[0].status == ACCEPTED:
+        done = await submit(call, "accept-request", payments.AcceptRequest(), case_id)
+    else:
+        body = msgspec.convert({"reason": reason or "NARR"}, payments.RefuseRequest)
+        done = await submit(call, "refuse-request", body, case_id)
+    if not isinstance(done, Ordered):
+        return refused(call, document, done)
+    return _decision(call, case_id, given[0].status or "", reason)
+
+
+def _decision(call: Call, case_id: str, given: str, reason: str) -> Response:
+    row = own_case(call, case_id, Request)
+    gateway = call.server.gateway
+    held: Request = gateway.engine.site.decode_case(row).data
+    return Response(write_decision(held, case_id, given, reason, gateway.clock.now()), media_type=XML_MEDIA_TYPE)
+
+
+def _request_id(call: Call, message_id: str) -> str:
+    """Find the request an answer is about among the newest of the caller's."""
+    wanted = CaseFilter(
+        party=call.party.address, service=SERVICE, states=REQUEST_STATES, items_max=config.BULK_ITEMS_MAX
+    )
+    for row in call.server.store.find_cases(wanted):
+        held: Request = call.server.gateway.engine.site.decode_case(row).data
+        if held.message_id == message_id:
+            return row.id
+    raise MalformedError("there is no such request to be paid", code="not_found")
+
+
+def _payment(call: Call, case_id: str) -> Payment:
+    held: Payment = call.server.gateway.engine.site.decode_case(own_case(call, case_id)).data
+    return held
+
+
+def _status(call: Call, uetr: str) -> Response:
+    row = own_case(call, by_uetr(call, uetr))
+    payment: Payment = call.server.gateway.engine.site.decode_case(row).data
+    return Response(status_report(call, row.id, row.state, payment), media_type=XML_MEDIA_TYPE)
+
+
+def _only(uetrs: list[str | None]) -> str:
+    if len(uetrs) != 1 or not uetrs[0]:
+        raise MalformedError(
+            "it is about one payment, named by its UETR", code="message_unsuitable", pointer="/Document"
+        )
+    return uetrs[0]
+
+
+_HANDLERS: Final[dict[type, Callable[[Call, bytes, Any], Awaitable[Response]]]] = {
+    CreditTransfer: _order,
+    StatusRequest: _inquire,
+    CancellationRequest: _recall,
+    Resolution: _keep,
+    PaymentReturn: _give_back,
+    VerificationRequest: _verify,
+    RequestToPay: _request,
+    RequestToPayStatus: _decide,
+}
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/v1/payments/messages",
+        handler=take,
+        summary="Any ISO 20022 message a bank sends; the answer is one too",
+        tag=TAG,
+        body=bytes,
+        body_bytes_max=config.REQUEST_BYTES_MAX,
+        media_type=XML_MEDIA_TYPE,
+    ),
+)

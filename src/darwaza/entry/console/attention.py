@@ -1,0 +1,127 @@
+"""What needs somebody's attention, the most urgent first: what is lost by waiting comes before what is only untidy."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+
+from darwaza.entry.console.visit import Visit
+from darwaza.entry.console.word import N_
+from darwaza.entry.view.link import LinkView
+from darwaza.ports.store import CaseFilter
+from darwaza.services.transit.closure import CrossingStatus
+
+SPOILS_SOON = timedelta(days=2)
+EXPIRES_SOON = timedelta(days=30)
+SHOWN_MAX = 30
+QUARANTINE_MAX = 200
+
+
+class Matter(msgspec.Struct, frozen=True):
+    """Something to look at.
+
+    Attributes:
+        rank: the smaller, the more urgent.
+        tone: ``bad`` or ``warn``.
+        text: untranslated, with ``%(name)s``.
+        values: for the text.
+        path: where to look.
+    """
+
+    rank: int
+    tone: str
+    text: str
+    values: dict[str, str]
+    path: str
+
+
+def matters(visit: Visit, links: list[LinkView], closed: list[CrossingStatus]) -> list[Matter]:
+    """What needs attention, by what whoever is signed in may see."""
+    found = [
+        *_links(visit, links),
+        *_crossings(visit, closed),
+        *_movements(visit),
+        *_keeping(visit),
+        *_documents(visit),
+    ]
+    return sorted(found, key=lambda item: item.rank)[:SHOWN_MAX]
+
+
+def _links(visit: Visit, links: list[LinkView]) -> Iterator[Matter]:
+    country = visit.reader.country
+    path = "/console/operator" if "operator" in visit.desk.roles else "/console/overview"
+    for link in links:
+        values = {"country": country(link.peer), "count": visit.reader.number(link.queue)}
+        if link.state == "halted":
+            yield Matter(0, "bad", N_("The link to %(country)s has stopped: somebody must decide"), values, path)
+        elif link.state == "down" and link.queue:
+            text = N_("The link to %(country)s is down, %(count)s messages wait")
+            yield Matter(4, "bad", text, values, path)
+        elif link.state == "down":
+            yield Matter(7, "warn", N_("The link to %(country)s is down"), values, path)
+
+
+def _crossings(visit: Visit, closed: list[CrossingStatus]) -> Iterator[Matter]:
+    now = visit.server.gateway.clock.now()
+    for status in closed:
+        waiting = visit.lobby.index.before(status.crossing)
+        crossing = visit.register.crossings.get(status.crossing)
+        name = status.crossing if crossing is None else crossing.sides[0].name
+        soon = [item for item in waiting if item.spoils_at is not None and item.spoils_at - now < SPOILS_SOON]
+        values = {
+            "crossing": name,
+            "count": visit.reader.number(len(waiting)),
+            "spoil": visit.reader.number(len(soon)),
+        }
+        path = f"/console/crossings/{status.crossing}"
+        if soon:
+            text = N_("%(crossing)s is closed; the goods of %(spoil)s trucks spoil within two days")
+            yield Matter(1, "bad", text, values, path)
+        else:
+            yield Matter(2, "bad", N_("%(crossing)s is closed, %(count)s trucks wait"), values, path)
+
+
+def _movements(visit: Visit) -> Iterator[Matter]:
+    if not {"customs", "supervisor"} & visit.desk.roles:
+        return
+    now = visit.server.gateway.clock.now()
+    bound = visit.lobby.index.bound.values()
+    late = [item for item in bound if item.due_at is not None and item.due_at < now and item.under_way]
+    refused = [item for item in bound if item.state == "held"]
+    wrong = [item for item in bound if item.wrong]
+    for rank, items, text in (
+        (3, refused, N_("%(count)s trucks were refused entry")),
+        (5, late, N_("%(count)s trucks are past their deadline")),
+        (6, wrong, N_("The records of %(count)s movements do not agree")),
+    ):
+        if items:
+            path = f"/console/movements/{items[0].id}" if len(items) == 1 else "/console/office"
+            yield Matter(rank, "warn", text, {"count": visit.reader.number(len(items))}, path)
+
+
+def _keeping(visit: Visit) -> Iterator[Matter]:
+    if not {"operator", "auditor"} & visit.desk.roles:
+        return
+    engine, now = visit.server.gateway.engine, visit.server.gateway.clock.now()
+    path = "/console/operator" if "operator" in visit.desk.roles else "/console/auditor"
+    forks = len(engine.store.forks())
+    if forks:
+        text = N_("%(count)s proofs that a log has two histories")
+        yield Matter(0, "bad", text, {"count": visit.reader.number(forks)}, path)
+    quarantined = len(engine.store.quarantined(QUARANTINE_MAX))
+    if quarantined:
+        text = N_("%(count)s messages in quarantine")
+        yield Matter(5, "warn", text, {"count": visit.reader.number(quarantined)}, path)
+    document = engine.site.trust.current
+    if document.not_after - now < EXPIRES_SOON:
+        text = N_("The corridor document expires on %(day)s")
+        yield Matter(2, "bad", text, {"day": visit.reader.day(document.not_after)}, path)
+
+
+def _documents(visit: Visit) -> Iterator[Matter]:
+    wanted = CaseFilter(party=visit.desk.guest.address, service="documents", states=("arrived",), items_max=50)
+    arrived = visit.server.store.find_cases(wanted)
+    if arrived:
+        text = N_("%(count)s documents wait to be taken over")
+        path = "/console/documents?state=arrived"
+        yield Matter(8, "warn", text, {"count": visit.reader.number(len(arrived))}, path)

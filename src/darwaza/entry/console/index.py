@@ -1,0 +1,199 @@
+"""Movements that are on their way, by what people look them up with: office, crossing, plate, seal, guarantee, UCR.
+
+The store finds a case by its id, its parties and its UCR. An officer has a plate. So the console keeps one small entry
+a running movement in memory; it reads all of them once, in slices, and afterwards those that commits have changed. It
+is derived and can be thrown away at any time.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from darwaza import config
+from darwaza.engine.engine import Engine
+from darwaza.entry.clerk import RUNNING
+from darwaza.ports.store import CaseFilter, CaseRow, Changes
+from darwaza.services.transit import clock, seal
+from darwaza.services.transit.diversion import spoils_at
+from darwaza.services.transit.leg import PLANNED, REFUSED, STARTED, Progress, progress
+from darwaza.services.transit.movement import Movement
+from darwaza.services.transit.outcome import customs_of
+from darwaza.services.transit.view import heads_to
+
+SERVICE = "transit"
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A movement on its way.
+
+    Attributes:
+        id: UUID.
+        state: of its case.
+        ucr: consignment.
+        holder: name.
+        plates: of its vehicles now.
+        seals: that are on and whole.
+        offices: that still have something to do for it.
+        crossings: it still has before it.
+        leg: index of the leg it is on or waits to start.
+        place: member it is in or enters next.
+        under_way: whether that leg has been started.
+        due_at: when that leg must have ended, clocks taken into account.
+        spoils_at: when its first goods spoil.
+        stopped: whether a closure has stopped its clocks.
+        inspect: offices that hold it for inspection.
+        wrong: how many of its records do not agree.
+        changed_at: when this gateway last heard of it.
+    """
+
+    id: str
+    state: str
+    ucr: str
+    holder: str
+    plates: tuple[str, ...]
+    seals: tuple[str, ...]
+    offices: frozenset[str]
+    crossings: frozenset[str]
+    leg: int
+    place: str
+    under_way: bool
+    due_at: datetime | None
+    spoils_at: datetime | None
+    stopped: bool
+    inspect: tuple[str, ...]
+    wrong: int
+    changed_at: str
+
+
+class Index:
+    """See the module.
+
+    Attributes:
+        ready: whether everything has been read once.
+        bound: by movement.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.ready = False
+        self.bound: dict[str, Bound] = {}
+        self._engine = engine
+        self._customs = customs_of(engine.site.member)
+        self._changed: set[str] = set()
+        self._names: dict[str, set[str]] = defaultdict(set)
+        self._busy = asyncio.Lock()
+        self._wanted = False
+        engine.site.watchers.append(self._watch)
+
+    def _watch(self, changes: Changes) -> None:
+        if self._wanted:
+            self._changed.update(case_id for case_id, row in changes.cases.items() if row.service == SERVICE)
+
+    async def refresh(self) -> None:
+        """Bring everything up to the last commit, slice by slice."""
+        self._wanted = True
+        async with self._busy:
+            if not self.ready:
+                for page in self._read_all():
+                    self._take(page)
+                    await asyncio.sleep(0)
+                self.ready = True
+            while self._changed:
+                ids = [self._changed.pop() for _ in range(min(len(self._changed), config.INDEX_SLICE_CASES))]
+                self._take(list(self._engine.store.cases(ids).values()))
+                await asyncio.sleep(0)
+
+    def heading(self, office: str) -> list[Bound]:
+        """Movements an office still has something to do for: here first, then in order of arrival."""
+        found = [item for item in self.bound.values() if office in item.offices]
+        return sorted(found, key=lambda item: (not self._here(item, office), item.due_at is None, item.due_at, item.id))
+
+    @staticmethod
+    def _here(item: Bound, office: str) -> bool:
+        return item.place == office[:2]
+
+    def before(self, crossing: str) -> list[Bound]:
+        """Movements that still have a crossing before them, those that spoil first foremost."""
+        found = [item for item in self.bound.values() if crossing in item.crossings]
+        return sorted(found, key=lambda item: (item.spoils_at is None, item.spoils_at, item.id))
+
+    def look_up(self, text: str) -> list[Bound]:
+        """Movements with a plate, seal, UCR, guarantee or id that is the text, or begins with it."""
+        wanted = plain(text)
+        if not wanted:
+            return []
+        exact = self._names.get(wanted, set())
+        ids = exact or {found for name, ids in self._names.items() if name.startswith(wanted) for found in ids}
+        return [self.bound[item] for item in sorted(ids)][: config.PAGE_ITEMS_MAX]
+
+    def _read_all(self) -> Iterator[list[CaseRow]]:
+        after: tuple[str, str] | None = None
+        while True:
+            wanted = CaseFilter(
+                party=self._customs, service=SERVICE, states=RUNNING, after=after, items_max=config.INDEX_SLICE_CASES
+            )
+            rows = self._engine.store.find_cases(wanted)
+            yield rows
+            if len(rows) < config.INDEX_SLICE_CASES:
+                return
+            after = (rows[-1].opened_at, rows[-1].id)
+
+    def _take(self, rows: list[CaseRow]) -> None:
+        for row in rows:
+            former = self.bound.pop(row.id, None)
+            if former is not None:
+                for name in _names_of(former):
+                    self._names[name].discard(row.id)
+                    if not self._names[name]:
+                        del self._names[name]
+            if row.state not in RUNNING:
+                continue
+            movement: Movement = self._engine.site.decode_case(row).data
+            if movement.declaration is None or movement.recorded is None:
+                continue
+            self.bound[row.id] = item = _entry(row, movement)
+            for name in _names_of(item):
+                self._names[name].add(row.id)
+
+
+def plain(text: str) -> str:
+    """Write a plate, seal or code the one way it is compared: upper case, without spaces and hyphens."""
+    return "".join(one for one in text.upper() if one.isalnum())
+
+
+def _names_of(item: Bound) -> set[str]:
+    return {plain(name) for name in (item.id, item.ucr, *item.plates, *item.seals)}
+
+
+def _entry(row: CaseRow, movement: Movement) -> Bound:
+    now, declaration = progress(movement), movement.known()
+    last = min(now.current, len(now.legs) - 1)
+    offices = {office for leg in declaration.legs for office in (leg.entry_office, leg.exit_office)}
+    crossings = {leg.crossing for leg in declaration.legs if leg.crossing}
+    return Bound(
+        id=row.id,
+        state=row.state,
+        ucr=declaration.ucr,
+        holder=declaration.holder.name,
+        plates=tuple(vehicle.registration for vehicle in now.vehicles),
+        seals=seal.on_now(now.seals),
+        offices=frozenset(office for office in offices if heads_to(movement, office)),
+        crossings=frozenset(crossing for crossing in crossings if clock.heads_for(now, crossing)),
+        leg=last,
+        place=now.legs[last].leg.member,
+        under_way=now.legs[last].status == STARTED,
+        due_at=_due(movement, now, last),
+        spoils_at=spoils_at(movement, now),
+        stopped=clock.stopped(movement),
+        inspect=tuple(item.stamp.office for item in now.inspections if item.required == "yes" and item.control is None),
+        wrong=len(now.discrepancies),
+        changed_at=row.changed_at,
+    )
+
+
+def _due(movement: Movement, now: Progress, index: int) -> datetime | None:
+    if now.legs[index].status in {PLANNED, REFUSED}:
+        return now.legs[index].leg.deadline_at
+    return clock.leg_deadline(movement, now, index)

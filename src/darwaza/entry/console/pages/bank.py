@@ -1,0 +1,178 @@
+"""The bank desk: quotes side by side with their full cost, paying, credits to answer, statements, screening."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from darwaza.entry.console.desk import DeclinedError
+from darwaza.entry.console.listing import csv_file
+from darwaza.entry.console.order import Form, write_order
+from darwaza.entry.console.page import Page, get, post
+from darwaza.entry.console.visit import Visit
+from darwaza.entry.console.word import N_
+from darwaza.entry.view.consignment import grade_of
+from darwaza.entry.view.payment import PaymentView
+from darwaza.errors import MessageError
+
+BANK = "bank|compliance"
+NAME_MAX = 140
+REASONS = ("AC04", "AC06", "AM05", "BE01", "MD07", "RR04", "MS03")
+"""Reasons a clerk may give for refusing a credit (ISO 20022, ExternalStatusReason1Code)."""
+LATE = frozenset({"quoting", "quoted", "reserved", "lapsed"})
+
+
+async def show(visit: Visit, problem: dict[str, str] | None = None, status: int = 200) -> Response:
+    """What a bank clerk starts with."""
+    desk, directory = visit.desk, visit.server.gateway.directory
+    query = {"state": visit.query("state"), "page": visit.query("page"), "limit": 25}
+    page = await desk.ask("/v1/payments", query=query)
+    held = await desk.ask("/v1/payments/held") if "compliance" in desk.roles else []
+    others = set(visit.server.gateway.engine.site.trust.current.codes) - {visit.member}
+    banks = [one for one in directory.plan.participants if one.role == "psp" and one.member in others]
+    reachable = [one for one in banks if directory.corridor(visit.member, one.member) is not None]
+    return visit.page(
+        "bank.html",
+        title=N_("Bank"),
+        status=status,
+        payments=page.payments,
+        following=page.next,
+        credits=await desk.ask("/v1/payments/credits"),
+        accounts=await desk.ask("/v1/payments/accounts"),
+        held=held,
+        banks=reachable,
+        asks=bool(reachable) and directory.participant(desk.guest.address, "psp") is not None,
+        given={name: visit.field(name) for name in ("payee_bank", "amount", "fixed", "fee")},
+        own=desk.guest.address,
+        query=query,
+        problem=problem,
+    )
+
+
+async def quote(visit: Visit) -> Response:
+    """Ask all providers what a payment costs."""
+    fields = ("payee_bank", "amount", "fixed", "fee")
+    body = {name: visit.field(name).replace(",", "") for name in fields if visit.field(name)}
+    try:
+        asked: PaymentView = await visit.desk.act("/v1/payments/quotes", body, key=visit.field("once"))
+    except DeclinedError as no:
+        return await show(visit, visit.explain(no), no.problem.status)
+    return visit.go(f"/console/payments/{asked.id}")
+
+
+async def show_payment(visit: Visit, problem: dict[str, str] | None = None, status: int = 200) -> Response:
+    """One quote or payment."""
+    view: PaymentView = await visit.desk.ask("/v1/payments/{id}", id=visit.name("id"))
+    engine, own = visit.server.gateway.engine, visit.desk.guest.address
+    grades = {}
+    for message in view.messages:
+        log = engine.find_log(message.log)
+        if log is not None:
+            grades[message.id] = grade_of(engine, log.row.id, message.index, message.id)
+    directory = visit.server.gateway.directory
+    corridor = directory.corridor(view.payer_bank.partition("/")[0], view.payee_bank.partition("/")[0])
+    offers = view.offers or ([view.chosen] if view.chosen else [])
+    return visit.page(
+        "payment.html",
+        title=N_("Payment"),
+        status=status,
+        view=view,
+        offers=offers,
+        grades=grades,
+        ours=view.payer_bank == own,
+        theirs=view.payee_bank == own,
+        purposes=sorted(corridor.purposes) if corridor else [],
+        reasons=REASONS,
+        given={name: visit.field(name) for name in Form.__struct_fields__},
+        problem=problem,
+    )
+
+
+async def choose(visit: Visit) -> Response:
+    """Take one offer."""
+    return await _do(visit, "/v1/payments/quotes/{id}/accept", {"provider": visit.field("provider")}, "chosen")
+
+
+async def pay(visit: Visit) -> Response:
+    """Order the payment; shows first what leaves and what arrives."""
+    view: PaymentView = await visit.desk.ask("/v1/payments/{id}", id=visit.name("id"))
+    typed = {name: visit.field(name)[:NAME_MAX] for name in Form.__struct_fields__ if name != "urgent"}
+    if not visit.confirmed:
+        fields = typed | {"urgent": visit.field("urgent"), "once": visit.field("once")}
+        return visit.page("payment-confirm.html", title=N_("Pay?"), view=view, fields=fields)
+    form = Form(**typed, urgent=visit.field("urgent") == "yes")
+    gateway = visit.server.gateway
+    try:
+        document = write_order(form, view, gateway.directory, gateway.clock.now(), visit.field("once"))
+    except MessageError as fault:
+        wrong = {"text": fault.detail, "detail": "", "code": fault.code, "pointer": fault.pointer}
+        return await show_payment(visit, wrong, 400)
+    query = {"quote": view.id}
+    try:
+        done = await visit.desk.act("/v1/payments", document, query=query, key=visit.field("once"))
+    except DeclinedError as no:
+        if no.problem.code in {"key_reused", "not_in_state"} and view.uetr:
+            return visit.go(f"/console/payments/{view.id}", said="already")
+        return await show_payment(visit, visit.explain(no), no.problem.status)
+    return visit.go(f"/console/payments/{view.id}", said="already" if done.repeated else "paid")
+
+
+async def confirm(visit: Visit) -> Response:
+    """Accept a credit."""
+    return await _do(visit, "/v1/payments/{id}/confirm", None, "confirmed")
+
+
+async def reject(visit: Visit) -> Response:
+    """Refuse a credit; shows first what that does."""
+    if not visit.confirmed:
+        return await _ask_first(visit, "reject", {"reason": visit.field("reason"), "detail": visit.field("detail")})
+    body = {"reason": visit.field("reason"), "detail": visit.field("detail")[:105]}
+    return await _do(visit, "/v1/payments/{id}/reject", body, "rejected")
+
+
+async def release(visit: Visit) -> Response:
+    """One officer's word that a finding is no match; a second officer's lets the payment go on."""
+    return await _do(visit, "/v1/payments/{id}/release", {"officer": visit.desk.account.login}, "looked-at")
+
+
+async def block(visit: Visit) -> Response:
+    """A finding is a match: the payment ends."""
+    if not visit.confirmed:
+        return await _ask_first(visit, "block", {})
+    return await _do(visit, "/v1/payments/{id}/block", {"officer": visit.desk.account.login}, "blocked")
+
+
+async def _ask_first(visit: Visit, kind: str, fields: dict[str, str]) -> Response:
+    view = await visit.desk.ask("/v1/payments/{id}", id=visit.name("id"))
+    return visit.page("payment-end.html", title=N_("Please confirm"), view=view, kind=kind, fields=fields)
+
+
+async def _do(visit: Visit, path: str, body: Any, said: str) -> Response:
+    payment = visit.name("id")
+    try:
+        done = await visit.desk.act(path, body, id=payment)
+    except DeclinedError as no:
+        return await show_payment(visit, visit.explain(no), no.problem.status)
+    return visit.go(f"/console/payments/{payment}", said="already" if done.repeated else said)
+
+
+async def statement(visit: Visit) -> Response:
+    """A statement of one account, on the page or as a file."""
+    found = await visit.desk.ask("/v1/payments/statement", query={"account": visit.query("account")})
+    names = ("sequence", "at", "phase", "amount", "booked", "available", "reference", "payment")
+    if visit.query("form") == "csv":
+        return csv_file("statement", [{name: getattr(line, name) for name in names} for line in found.lines])
+    return visit.page("statement.html", title=N_("Statement"), found=found, account=visit.query("account"))
+
+
+PAGES: tuple[Page, ...] = (
+    get("/console/bank", show, BANK),
+    post("/console/bank/quote", quote, BANK),
+    get("/console/bank/statement", statement, BANK),
+    get("/console/payments/{id}", show_payment),
+    post("/console/payments/{id}/choose", choose, BANK),
+    post("/console/payments/{id}/pay", pay, BANK),
+    post("/console/payments/{id}/confirm", confirm, BANK),
+    post("/console/payments/{id}/reject", reject, BANK),
+    post("/console/payments/{id}/release", release, "compliance"),
+    post("/console/payments/{id}/block", block, "compliance"),
+)

@@ -1,0 +1,82 @@
+"""The overview: the corridor on a map, live, and beside it what needs attention."""
+
+from collections import Counter
+
+from starlette.responses import Response
+
+from darwaza.bootstrap import profile_folder
+from darwaza.entry.clerk import pages
+from darwaza.entry.console.attention import matters
+from darwaza.entry.console.chart import Chart, draw, read_profile
+from darwaza.entry.console.page import Page, get
+from darwaza.entry.console.visit import Visit
+from darwaza.entry.console.word import N_
+from darwaza.entry.view.link import LinkView, view_links
+from darwaza.services.transit.closure import CrossingStatus
+from darwaza.services.transit.outcome import customs_of
+
+_charts: dict[str, Chart] = {}
+
+
+def chart_of(visit: Visit) -> Chart:
+    """The picture of the corridor document in force; drawn once a version."""
+    gateway = visit.server.gateway
+    document = gateway.engine.site.trust.current
+    chart = _charts.get(document.digest)
+    if chart is None:
+        known = read_profile(profile_folder(gateway.folder, gateway.config.profile) / "corridor.toml")
+        _charts.clear()
+        chart = _charts[document.digest] = draw(document, gateway.reference.register, known)
+    return chart
+
+
+def closed_crossings(visit: Visit) -> list[CrossingStatus]:
+    """Crossings that are closed now, as this gateway has heard."""
+    engine = visit.server.gateway.engine
+    rows = [row for page in pages(engine, customs_of(visit.member), "crossing", ("closed",)) for row in page]
+    return [engine.site.decode_case(row).data for row in rows]
+
+
+async def show(visit: Visit) -> Response:
+    """The corridor now."""
+    await visit.lobby.index.refresh()
+    engine, bound = visit.server.gateway.engine, visit.lobby.index.bound
+    links = view_links(engine, visit.server.loop.courier)
+    closed = closed_crossings(visit)
+    heading: Counter[str] = Counter(code for item in bound.values() for code in item.crossings)
+    return visit.page(
+        "overview.html",
+        title=N_("Overview"),
+        chart=chart_of(visit),
+        links={tuple(sorted((visit.member, link.peer))): link for link in links},
+        last=_last_signed(visit, links),
+        closed={status.crossing for status in closed},
+        heading=heading,
+        busiest=[(code, count) for code, count in heading.most_common(8) if code in visit.register.crossings],
+        matters=matters(visit, links, closed),
+        figures={
+            "under_way": sum(item.under_way for item in bound.values()),
+            "waiting": sum(not item.under_way for item in bound.values()),
+            "stopped": sum(item.stopped for item in bound.values()),
+            "queue": sum(link.queue for link in links),
+            "delivered": sum(lane.delivered for link in links for lane in link.lanes),
+        },
+    )
+
+
+def _last_signed(visit: Visit, links: list[LinkView]) -> dict[str, str]:
+    """When each neighbour last answered with its signature, seconds ago; nothing where it has not since the start."""
+    courier, now_s = visit.server.loop.courier, visit.server.gateway.clock.monotonic_s()
+    found: dict[str, str] = {}
+    for link in links:
+        heard = [
+            lane.heard_at_s
+            for origin, lane in courier.lanes.items()
+            if f"-to-{link.peer}/" in origin and lane.heard_at_s is not None
+        ]
+        if heard:
+            found[link.peer] = visit.reader.number(round(now_s - max(heard)))
+    return found
+
+
+PAGES: tuple[Page, ...] = (get("/console/overview", show),)

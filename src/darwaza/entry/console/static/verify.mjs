@@ -1,0 +1,388 @@
+// Verifies evidence files and fork proofs with nothing but WebCrypto, in a browser or in Node: written from
+// spec/evidence.md, in another language than the gateway, so each is a check of the other. It lacks ML-DSA-44, and takes
+// the corridor documents as admitted: spec/corridor.md has vectors of its own.
+
+const SKEW_S = 300n, NUMBER_MAX = 2n ** 63n - 1n;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+class Fault extends Error {
+  constructor(code) { super(code); this.code = code; }
+}
+function need(condition, code) { if (!condition) throw new Fault(code); }
+
+// --- bytes ---
+
+export function join_(...parts) {
+  const all = parts.map((part) => (typeof part === "string" ? encoder.encode(part) : Uint8Array.from(part)));
+  const whole = new Uint8Array(all.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of all) { whole.set(part, at); at += part.length; }
+  return whole;
+}
+export const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", join_(...parts)));
+export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+export const same = (one, other) => hex(one) === hex(other);
+
+export function base64(text, length) {
+  let binary;
+  try { binary = atob(text); } catch { throw new Fault("base64_wrong"); }
+  need(btoa(binary) === text && (length === undefined || binary.length === length), "base64_wrong");
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+function decimal(text) {
+  need(/^(0|[1-9][0-9]{0,18})$/.test(text) && BigInt(text) <= NUMBER_MAX, "number_wrong");
+  return BigInt(text);
+}
+
+// --- shapes ---
+
+const string = (pattern, most = Infinity) => (value) => typeof value === "string" && value.length <= most && pattern.test(value);
+const integer = (least, most) => (value) => Number.isInteger(value) && value >= least && value <= most;
+const any = string(/[^]*/), digest = string(/^[0-9a-f]{64}$/), code = string(/^[A-Z0-9]{2,8}$/);
+const uuid = string(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+const address = string(/^[A-Z0-9]{2,8}\/[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/);
+const instant = (value) => typeof value === "string" && /^[0-9]{4}(-[0-9]{2}){2}T([0-9]{2}:){2}[0-9]{2}\.[0-9]{3}Z$/.test(value)
+  && !Number.isNaN(Date.parse(value)) && new Date(value).toISOString() === value;
+
+// Fields in canonical order; a field whose name ends in "?" may be left out.
+const HEADER = {
+  blind: string(/^[0-9a-f]{32}$/), body_bytes: integer(0, 1048576), body_digest: digest, case_id: uuid, "cause_id?": uuid,
+  created_at: instant, destination: address, "expires_at?": instant, id: uuid, kind: string(/^[a-z]+\.[a-z0-9-]+$/, 64),
+  media_type: string(/^[!-~]+\/[ -~]+$/, 127), origin: address,
+  "path?": (value) => Array.isArray(value) && value.length >= 2 && value.length <= 16 && value.every(code),
+  "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
+};
+const DOCUMENT = { digest, name: string(/^[^]+$/, 128), version: integer(1, 2147483647) };
+const ITEM = {
+  "body?": string(/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/), corridor: (value) => fits(value, DOCUMENT), header: string(/^[^]{2,}$/, 4096),
+  proof: string(/^[^]+$/), role: string(/^[a-z]{1,16}$/),
+};
+const EVIDENCE = {
+  format: any,
+  items: (value) => Array.isArray(value) && value.length >= 1 && value.length <= 64 && value.every((item) => fits(item, ITEM)),
+};
+const FORK = { format: any, given: any, given_leaf: string(/^([0-9a-f]{64})?$/), held: any, held_leaf: string(/^([0-9a-f]{64})?$/), origin: any };
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+function fits(value, shape) {
+  if (!isObject(value)) return false;
+  const names = Object.keys(shape).map((name) => name.replace("?", ""));
+  return Object.keys(value).every((name) => names.includes(name))
+    && Object.entries(shape).every(([name, check]) => {
+      const given = value[name.replace("?", "")];
+      return given === undefined || (given === null && name.endsWith("?")) ? name.endsWith("?") : check(given);
+    });
+}
+// For strings, small integers, arrays and objects JSON.stringify writes RFC 8785 once the names are in order.
+export function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (!isObject(value)) return JSON.stringify(value);
+  const fields = Object.keys(value).filter((name) => value[name] !== null).sort();
+  return `{${fields.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
+}
+
+// --- notes, checkpoints, proofs ---
+
+export function parseNote(text) {
+  need(!/[\x00-\x09\x0b-\x1f]/.test(text), "note_malformed");
+  const at = text.lastIndexOf("\n\n");
+  need(at >= 0 && text.endsWith("\n") && text.length > at + 2, "note_malformed");
+  const lines = text.slice(at + 2, -1).split("\n").map((line) => {
+    const match = /^\u2014 ([^\s+]+) (.*)$/.exec(line);
+    need(match, "note_malformed");
+    const data = base64(match[2]);
+    need(data.length > 4, "note_malformed");
+    return { name: match[1], id: hex(data.slice(0, 4)), value: data.slice(4) };
+  });
+  return { text: text.slice(0, at + 1), lines };
+}
+export function parseCheckpoint(text) {
+  const parts = text.split("\n");
+  need(parts.length === 4 && parts[3] === "" && parts[0] !== "", "checkpoint_malformed");
+  return { origin: parts[0], size: decimal(parts[1]), root: base64(parts[2], 32) };
+}
+function parseProof(text) {
+  const at = text.indexOf("\n\n");
+  need(at >= 0 && /^[\x00-\x7f]*$/.test(text.slice(0, at)), "proof_malformed");
+  const [first, second, ...rest] = text.slice(0, at).split("\n");
+  need(first === "c2sp.org/tlog-proof@v1" && second?.startsWith("index "), "proof_malformed");
+  const index = decimal(second.slice(6)), hashes = rest.map((line) => base64(line, 32));
+  need(hashes.length <= 63, "proof_malformed");
+  const note = parseNote(text.slice(at + 2));
+  return { index, hashes, note, point: parseCheckpoint(note.text) };
+}
+export async function included(leaf, { index, hashes, point }) {
+  if (index >= point.size) return false;
+  let at = index, last = point.size - 1n, node = leaf;
+  for (const sibling of hashes) {
+    if (last === 0n) return false;
+    if (at & 1n || at === last) {
+      node = await sha256([1], sibling, node);
+      while (at && !(at & 1n)) { at >>= 1n; last >>= 1n; }
+    } else node = await sha256([1], node, sibling);
+    at >>= 1n; last >>= 1n;
+  }
+  return last === 0n && same(node, point.root);
+}
+
+// --- keys ---
+
+export async function key(name, type, raw) {
+  return { name, type, raw, id: hex((await sha256(name, "\n", [type], raw)).slice(0, 4)) };
+}
+const linesOf = (note, { name, id }) => note.lines.filter((line) => line.name === name && line.id === id);
+const seconds = (line) => line.value.slice(0, 8).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+const signedAt = (note, who) => linesOf(note, who).map(seconds).reduce((one, other) => (one < other ? one : other));
+
+// Whether the key signed: true, or false when a line says so and lies; null when no line says so.
+export async function signedBy(note, who) {
+  const lines = linesOf(note, who);
+  const imported = await crypto.subtle.importKey("raw", who.raw, { name: "Ed25519" }, false, ["verify"]);
+  for (const line of lines) {
+    const timed = who.type === 4, time = timed ? seconds(line) : 0n;
+    const message = timed ? join_(`cosignature/v1\ntime ${time}\n`, note.text) : encoder.encode(note.text);
+    const value = timed ? line.value.slice(8) : line.value;
+    if (time > NUMBER_MAX || !(await crypto.subtle.verify({ name: "Ed25519" }, imported, value, message))) return false;
+  }
+  return lines.length ? true : null;
+}
+
+const LANE = /^([a-z0-9][a-z0-9./-]*)\/([A-Z0-9]{2,8})-to-([A-Z0-9]{2,8})\/(0|[1-9][0-9]?)$/;
+function parseLane(origin) {
+  const match = LANE.exec(origin);
+  need(match && match[2] !== match[3] && Number(match[4]) < 16, "origin_malformed");
+  return { corridor: match[1], author: match[2], reader: match[3], number: Number(match[4]) };
+}
+export const cardOf = (document, member) => document.members.find((card) => card.code === member);
+async function keysOf(document, origin, lane) {
+  const ends = [lane.author, lane.reader].sort().join();
+  const link = document.links.find((one) => one.members.join() === ends);
+  if (!link || lane.number >= link.lanes) return null;
+  const cosigner = (card) => key(`${document.name}/${card.code}`, 4, base64(card.keys.witness));
+  const third = document.members.filter((card) => card.roles.includes("witness") && !ends.split(",").includes(card.code));
+  const author = cardOf(document, lane.author), second = author.keys.log_mldsa44;
+  return {
+    log: await key(origin, 1, base64(author.keys.log)),
+    mldsa44: second === undefined ? null : await key(origin, 6, base64(second)),
+    reader: await cosigner(cardOf(document, lane.reader)),
+    witnesses: await Promise.all(third.map(async (card) => ({ ...(await cosigner(card)), member: card.code }))),
+  };
+}
+
+// --- the examination ---
+
+class Ended extends Error {}
+
+class Examination {
+  constructor(documents, now) {
+    this.documents = documents; this.now = now; this.fail = null; this.doubt = null;
+    this.checks = []; this.findings = []; this.subject = "file"; this.at = "file";
+  }
+  note(outcome, code = "", values = {}) { this.checks.push({ subject: this.subject, name: this.at, outcome, code, values }); }
+  holds(name, values) { this.at = name; this.note("holds", "", values); }
+  fails(fault) { this.note("fails", fault); this.fail ??= fault; throw new Ended(); }
+  unknown(fault) { this.note("unknown", fault); this.doubt ??= fault; }
+  ends(fault) { this.unknown(fault); throw new Ended(); }
+  async step(work) {
+    try { return await work(); } catch (fault) { if (fault instanceof Fault) this.fails(fault.code); throw fault; }
+  }
+  async ending(work) {
+    try { await work(); } catch (fault) { if (!(fault instanceof Ended)) throw fault; }
+  }
+
+  async file(bytes) {
+    let value, text;
+    try { text = decoder.decode(bytes); value = JSON.parse(text); } catch { this.fails("evidence_malformed"); }
+    if (!isObject(value) || typeof value.format !== "string" || !value.format) this.fails("evidence_malformed");
+    this.format = value.format;
+    if (value.format === "darwaza/evidence/v1") {
+      const roles = fits(value, EVIDENCE) ? value.items.map((item) => item.role) : [];
+      if (roles.indexOf("message") !== 0 || roles.lastIndexOf("message") !== 0) this.fails("evidence_malformed");
+      const only = value.items.every(({ body }) => typeof body !== "string" || btoa(atob(body)) === body);
+      if (canonical(value) !== text || !only) this.fails("evidence_not_canonical");
+      this.holds("file", { count: value.items.length });
+      this.seen = new Set();
+      let related = 0;
+      for (const item of value.items) {
+        this.subject = item.role === "message" ? "message" : `related ${++related}`;
+        await this.ending(() => this.item(item));
+      }
+    } else if (value.format === "darwaza/fork/v1") {
+      const kinds = fits(value, FORK) && canonical(value) === text && !value.held_leaf === !value.given_leaf;
+      if (!kinds) this.fails("fork_proof_malformed");
+      await this.fork(value);
+    } else this.ends("format_unknown");
+  }
+
+  header(text) {
+    let value = null;
+    try { value = JSON.parse(text); } catch { /* not right */ }
+    if (!fits(value, HEADER)) {
+      if (isObject(value) && Number.isInteger(value.version) && value.version > 1) this.ends("header_version_unknown");
+      this.fails("header_malformed");
+    }
+    if (canonical(value) !== text) this.fails("header_not_canonical");
+    return value;
+  }
+
+  async item(item) {
+    this.at = "role";
+    if (item.role !== "message" && item.role !== "related") this.ends("role_unknown");
+    this.at = "header";
+    if (encoder.encode(item.header).length > 4096) this.fails("header_too_large");
+    const header = this.header(item.header);
+    this.note("holds", "", header);
+    this.at = "body";
+    if (item.body !== undefined) {
+      const body = base64(item.body);
+      if (body.length !== header.body_bytes || hex(await sha256(body)) !== header.body_digest) this.fails("body_differs");
+      this.note("holds", "", header);
+    } else this.note("noted", "body_absent");
+    this.at = "place";
+    const proof = await this.step(() => parseProof(item.proof)), { note, point } = proof;
+    if (!(await included(await sha256([0], item.header), proof))) this.fails("inclusion_false");
+    this.note("holds", "", { index: proof.index, size: point.size, log: point.origin });
+    this.at = "lane";
+    const lane = await this.step(() => parseLane(point.origin));
+    const ends = [header.origin, header.destination].map((one) => one.split("/")[0]), path = header.path ?? ends;
+    if (path[0] !== ends[0] || path.at(-1) !== ends[1]) this.fails("lane_differs");
+    if (lane.corridor !== item.corridor.name || lane.author !== path[0] || lane.reader !== path[1]) this.fails("lane_differs");
+    this.note("holds", "", lane);
+    this.at = "case";
+    this.relate(item, header, `${ends[0]} ${header.id}`);
+    if (item.role === "related") this.note("holds", "", header);
+    this.at = "document";
+    const document = this.document(item.corridor);
+    const keys = await keysOf(document, point.origin, lane);
+    if (keys === null) this.fails("origin_unknown");
+    this.note("holds", "", document);
+    const proven = await this.signatures(document, keys, lane, note);
+    this.at = "route";
+    if (path.at(-1) !== lane.reader) this.unknown("hops_missing");
+    const { body: _, ...rest } = header;
+    this.findings.push({ subject: this.subject, ...rest, log: point.origin, author: lane.author, reader: lane.reader, index: proof.index, size: point.size, document_version: document.version, ...proven });
+  }
+
+  relate(item, header, id) {
+    if (item.role === "related") {
+      if (this.seen.has(id)) this.fails("item_repeated");
+      if (header.case_id !== (this.caseId ?? header.case_id)) { this.seen.add(id); this.fails("case_differs"); }
+    } else this.caseId = header.case_id;
+    this.seen.add(id);
+  }
+
+  document(named) {
+    if (this.documents[0]?.name !== named.name) this.ends("corridor_unknown");
+    const document = this.documents.find((one) => one.version === named.version);
+    if (!document) this.ends("version_unknown");
+    if (document.digest !== named.digest) this.fails("document_differs");
+    return document;
+  }
+
+  async signatures(document, keys, lane, note) {
+    this.at = "origin";
+    const author = await signedBy(note, keys.log), later = this.now + SKEW_S;
+    if (author === false) this.fails("signature_false");
+    const second = keys.mldsa44 !== null && linesOf(note, keys.mldsa44).length > 0;
+    if (author === null) this.unknown("signature_missing");
+    else if (document.mldsa44_required) this.unknown(second ? "algorithm_unsupported" : "signature_weak");
+    else this.note("holds", "", lane);
+    this.at = "receipt";
+    const reader = await signedBy(note, keys.reader);
+    let received_at = null;
+    if (reader === false) this.fails("signature_false");
+    if (reader === null) this.unknown("receipt_missing");
+    else {
+      const at = signedAt(note, keys.reader);
+      received_at = at;
+      if (at > later) this.unknown("receipt_in_future");
+      else if (at < created(document) - SKEW_S) this.unknown("receipt_before_document");
+      else if (this.retired(document, lane.author, "log", at) || this.retired(document, lane.reader, "witness", at)) this.unknown("key_retired");
+      else this.note("holds", "", { ...lane, at });
+    }
+    this.at = "witnesses";
+    const witnesses = [];
+    for (const witness of keys.witnesses) {
+      const signed = await signedBy(note, witness);
+      if (signed === false) this.fails("signature_false");
+      if (signed === null) continue;
+      const at = signedAt(note, witness);
+      if (at > later) this.note("noted", "witness_in_future", witness);
+      else if (this.retired(document, witness.member, "witness", at)) this.note("noted", "witness_key_retired", witness);
+      else witnesses.push({ member: witness.member, at });
+    }
+    const known = [keys.log, keys.reader, ...keys.witnesses, ...(keys.mldsa44 ? [keys.mldsa44] : [])];
+    if (!note.lines.every((line) => known.some((one) => one.name === line.name && one.id === line.id))) this.unknown("signature_unknown");
+    if (witnesses.length) this.note("holds", "", { members: witnesses.map((one) => one.member) });
+    else this.note("noted", "not_witnessed");
+    const enough = witnesses.length && witnesses.length >= document.witness_quorum;
+    const grade = received_at === null ? "unacknowledged" : enough ? "witnessed" : "bilateral";
+    return { received_at, witnesses, witnesses_possible: keys.witnesses.length, grade };
+  }
+
+  retired(document, member, role, at) {
+    return this.documents.some((later) => later.version > document.version && at > created(later) + SKEW_S
+      && cardOf(later, member)?.keys[role] !== cardOf(document, member).keys[role]);
+  }
+
+  async fork(value) {
+    const read = (name) => this.step(() => {
+      if (value[`${name}_leaf`]) return parseProof(value[name]);
+      const note = parseNote(value[name]);
+      return { note, point: parseCheckpoint(note.text) };
+    });
+    const held = await read("held"), given = await read("given");
+    if (held.point.origin !== value.origin || given.point.origin !== value.origin) this.fails("fork_proof_malformed");
+    this.holds("file", { count: 2 });
+    this.at = "lane";
+    const lane = await this.step(() => parseLane(value.origin));
+    this.note("holds", "", lane);
+    this.at = "document";
+    if (lane.corridor !== this.documents[0]?.name) this.ends("corridor_unknown");
+    const keys = (await Promise.all(this.documents.map((one) => keysOf(one, value.origin, lane)))).filter(Boolean);
+    if (!keys.length) this.ends("origin_unknown");
+    this.note("holds", "", this.documents.at(-1));
+    for (const [name, statement, leaf] of [["held", held, value.held_leaf], ["given", given, value.given_leaf]]) {
+      this.subject = name; this.at = "place";
+      if (leaf && !(await included(unhex(leaf), statement))) this.fails("inclusion_false");
+      if (leaf) this.note("holds", "", { index: statement.index, size: statement.point.size, log: value.origin });
+      this.at = "origin";
+      const logs = [...new Map(keys.map((one) => [one.log.id, one.log])).values()];
+      const signed = await Promise.all(logs.map((log) => signedBy(statement.note, log)));
+      if (signed.includes(false)) this.fails("signature_false");
+      const signers = signed.filter(Boolean).length;
+      if (!signers) this.unknown("signature_missing");
+      else if (statement.note.lines.length > signers) this.unknown("signature_unknown");
+      else this.note("holds", "", lane);
+    }
+    this.subject = "file"; this.at = "contradiction";
+    const contradict = value.held_leaf
+      ? held.index === given.index && value.held_leaf !== value.given_leaf
+      : held.point.size === given.point.size && !same(held.point.root, given.point.root);
+    if (!contradict) this.fails("contradiction_missing");
+    this.note("holds", "", lane);
+  }
+}
+
+export const created = (document) => BigInt(Date.parse(document.created_at) / 1000);
+
+export async function readDocument(bytes) {
+  const { text } = parseNote(decoder.decode(bytes));
+  return { ...JSON.parse(text), digest: hex(await sha256(text)) };
+}
+
+// Examine a file against corridor documents (oldest first): {result, code, checks, findings}.
+export async function examine(bytes, documents, now) {
+  const one = new Examination(documents, BigInt(Math.floor(Date.parse(now) / 1000)));
+  await one.ending(() => one.file(bytes));
+  const code = one.fail ?? one.doubt ?? "";
+  const result = one.fail !== null ? "invalid" : one.doubt !== null ? "cannot_tell" : "valid";
+  return { result, code, format: one.format ?? "", checks: one.checks, findings: one.findings };
+}
+
+export async function verify(bytes, documents, now) {
+  const { result, code } = await examine(bytes, documents, now);
+  return [result, code];
+}

@@ -1,0 +1,45 @@
+"""Tells owners of money, and the operator, when it runs low: once each time it falls below the mark in the plan.
+
+Nothing is refused for it. A bank's position and an FX provider's money set aside abroad have marks; what is held counts
+as gone.
+"""
+
+from typing import Final
+
+from darwaza.kernel.machine import LedgerView, Notice
+from darwaza.kernel.message import member_of
+from darwaza.ledger.money import to_text
+from darwaza.services.payments.plan import Directory, abroad, position
+
+LOW: Final = "liquidity.low"
+
+
+def position_notices(directory: Directory, ledger: LedgerView, bank: str, taken_minor: int) -> tuple[Notice, ...]:
+    """Who hears that a bank's position falls below its mark when so much is taken."""
+    participant = directory.participant(bank, "psp")
+    if participant is None or participant.low_minor is None:
+        return ()
+    account = position(bank, directory.currencies[participant.member])
+    return _notices(directory, ledger, bank, account, taken_minor, participant.low_minor)
+
+
+def abroad_notices(
+    directory: Directory, ledger: LedgerView, provider: str, there: str, taken_minor: int
+) -> tuple[Notice, ...]:
+    """Who hears that what may be spent of an FX provider's money at another gateway falls below its mark there."""
+    home = directory.participant(f"{there}/{provider.partition('/')[2]}", "fxp")
+    if home is None or home.low_minor is None:
+        return ()
+    account = abroad(provider, there, directory.currencies[there])
+    return _notices(directory, ledger, provider, account, taken_minor, home.low_minor)
+
+
+def _notices(
+    directory: Directory, ledger: LedgerView, owner: str, account_id: str, taken_minor: int, low_minor: int
+) -> tuple[Notice, ...]:
+    account = ledger.account(account_id)
+    if account is None or not account.balance.available - taken_minor < low_minor <= account.balance.available:
+        return ()
+    left = to_text(account.balance.available - taken_minor, account.asset)
+    told = {"account": account_id, "available": left, "mark": to_text(low_minor, account.asset)}
+    return tuple(Notice(party, LOW, told) for party in (owner, *directory.operators(member_of(owner))))

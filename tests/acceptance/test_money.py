@@ -1,0 +1,103 @@
+"""Real gateways, each a process of its own: the demo's chapter on money, and every step of it by the command line."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from darwaza.bootstrap import PLAN_FILE
+from darwaza.entry import remittance
+from darwaza.entry.bankers import Bankers
+from darwaza.entry.cli.main import main
+from darwaza.entry.demo import Demo
+from darwaza.entry.local import LocalCorridor
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_the_chapter_on_money_holds(tmp_path):
+    """Rates, two currencies, a refusal, a recall, a killed gateway, statements that add up, evidence offline."""
+    demo = Demo(tmp_path)
+    Bankers(demo, tmp_path / "money").run()
+
+
+@pytest.fixture(scope="module")
+def corridor(tmp_path_factory):
+    names = {"KZ": "Kazakhstan", "PK": "Pakistan"}
+    made = LocalCorridor(tmp_path_factory.mktemp("corridor"), names, links=[("KZ", "PK")])
+    for code in names:
+        (made.path(code) / PLAN_FILE).write_text(remittance.PLAN)
+        for name, roles in remittance.PARTIES[code].items():
+            made.add_party(code, name, *roles)
+    made.start()
+    yield made
+    made.close()
+
+
+def run(corridor, who, *words, code=0):
+    """Run a command as a party; returns what it prints as JSON."""
+    member, _, party = who.partition("/")
+    options = ["--gateway", str(corridor.path(member)), "--as", party, "--json"]
+    done = CliRunner().invoke(main, ["payments", *map(str, words), *options])
+    assert done.exit_code == code, (words, done.output, done.exception)
+    return json.loads(done.output if code == 0 else done.stderr)
+
+
+def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path):
+    """Everything the guide says, done as it says."""
+    bank, other, operator, fx = "PK/indus-bank", "KZ/alatau-bank", "PK/sbp", "PK/caravan-fx"
+    run(corridor, operator, "deposit", bank, "9000000.00", "--reference", "SBP-1")
+    run(corridor, "KZ/nbk", "deposit", "KZ/caravan-fx", "60000000.00", "--reference", "NBK-1")
+    run(corridor, operator, "open-market", "KZ", "--mid", "1.80")
+    run(corridor, "KZ/caravan-fx", "allocate", "PK", "50000000.00")
+    run(corridor, fx, "post-rate", "KZ", "1.75", "--tier", "1000000.00:2000", "--for", f"{bank}:1000")
+    assert run(corridor, operator, "markets")[0]["boards"][fx]["tiers"][0]["from_amount"] == "1000000.00"
+    corridor.wait_until_delivered("KZ", "PK")
+    run(corridor, other, "register-alias", "MBNO", "+77010000001", "KZ86125KZT5004100100", "Dana Akhmetova")
+    found = run(corridor, bank, "verify", "+7 701 000 00 01", "--kind", "MBNO", "--to", "KZ")
+    assert (found["name"], found["shown"]) == ("Dana Akhmetova", "D*** A********")
+    quote = run(corridor, bank, "quote", other, "100100.00", "--fee", "100.00")
+    assert run(corridor, bank, "accept-quote", quote["id"], fx)["state"] == "reserved"
+    file = tmp_path / "payment.xml"
+    file.write_bytes(remittance.payment(run(corridor, bank, "show", quote["id"]), datetime.now(UTC)))
+    assert run(corridor, bank, "pay", file)["status"] == "ACSP"
+    (waiting,) = run(corridor, other, "credits", "--wait", "20")
+    run(corridor, other, "document", waiting["id"], "-o", tmp_path / "came.xml")
+    assert (tmp_path / "came.xml").read_bytes() == file.read_bytes()
+    run(corridor, other, "confirm", waiting["id"])
+    assert run(corridor, bank, "pay", file, "--wait", "20")["status"] == "ACSC"
+    said = run(corridor, bank, "statement", "position:PK/indus-bank:PKR")
+    assert said["closing"]["amount"] == "8899900.00"
+    ended = run(corridor, operator, "positions", "--settle", tmp_path / "settle")
+    assert ended["payments"] in (0, 1)  # of the last ended cycle, which may have ended meanwhile
+    assert len(list((tmp_path / "settle").iterdir())) == len(ended["bilateral"])
+    assert run(corridor, operator, "indicators")[0]["figures"]["credited"] == 1
+    assert run(corridor, bank, "recall", quote["id"], "--reason", "DUPL")["state"] == "recalling"
+    refused = run(corridor, bank, "recall", quote["id"], "--reason", "DUPL", code=1)
+    assert refused["code"] == "not_in_state"
+    evidence, note = tmp_path / "evidence.json", tmp_path / "corridor.note"
+    note.write_bytes(corridor.document)
+    run(corridor, bank, "evidence", quote["id"], "-o", evidence)
+    words = [
+        "payments",
+        "verify-evidence",
+        str(evidence),
+        "--corridor",
+        str(note),
+        "--anchor",
+        corridor.anchor,
+        "--json",
+    ]
+    proven = json.loads(CliRunner().invoke(main, words).output)
+    assert (proven["result"], proven["payment"]["end"]) == ("valid", "settled")
+
+
+def test_people_are_told_in_words(corridor):
+    """Without --json the same commands print amounts, costs and reasons."""
+    options = ["--gateway", str(corridor.path("PK")), "--as", "indus-bank"]
+    for words in (["quote", "KZ/alatau-bank", "100100.00"], ["list"], ["accounts"], ["indicators"], ["requests"]):
+        done = CliRunner().invoke(main, ["payments", *words, *options])
+        assert done.exit_code == 0, done.output
+    wrong = CliRunner().invoke(main, ["payments", "quote", "KZ/alatau-bank", "1.001", *options])
+    assert (wrong.exit_code, "amount_too_precise" in wrong.stderr) == (1, True)

@@ -1,0 +1,192 @@
+"""The console in a real browser: each role's story, both directions and sizes, without scripts, through a restart."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from darwaza.entry.showcase import PASSWORD
+
+FIRST_PAGE_BYTES_MAX = 150_000
+SEEN = (
+    ("PK/", "/console/sign-in"),
+    ("PK/", "/console/story"),
+    ("PK/", "/console/verify"),
+    ("PK/asma", "/console/office"),
+    ("PK/asma", "/console/scan"),
+    ("PK/asma", "movement"),
+    ("PK/nadia", "/console/overview"),
+    ("PK/nadia", "/console/crossings"),
+    ("PK/nadia", "/console/crossings/AF-PK/TORKHAM"),
+    ("PK/nadia", "/console/consignments"),
+    ("PK/nadia", "consignment"),
+    ("PK/nadia", "/console/documents"),
+    ("PK/bilal", "/console/bank"),
+    ("PK/hina", "/console/operator"),
+    ("PK/omar", "/console/auditor"),
+    ("UZ/rustam", "trip"),
+)
+ENTRIES = {
+    "movement": ("/console/office", "#list tbody a"),
+    "consignment": ("/console/consignments", "#list tbody a"),
+    "trip": ("/console/trips", "#list a"),
+}
+
+
+def entry(visit, who, name, **options):
+    """Open a page, or the first entry of a list."""
+    if name not in ENTRIES:
+        return visit(who, name, **options)
+    path, first = ENTRIES[name]
+    seen = visit(who, path, **options)
+    seen.page.locator(first).first.click()
+    seen.page.wait_for_load_state()
+    return seen
+
+
+@pytest.mark.timeout(600)
+def test_no_page_has_a_serious_fault_of_accessibility(visit):
+    """axe-core finds nothing serious on any page: light and dark, from left and right, on a phone and at a desk."""
+    axe, found = Axe(), {}
+    looks = [
+        {"dark": False, "language": "en-GB", "phone": False},
+        {"dark": True, "language": "ur-PK", "phone": True},
+    ]
+    for number, (who, path) in enumerate(SEEN):
+        seen = entry(visit, who, path, **looks[number % 2])
+        for violation in axe.run(seen.page).response["violations"]:
+            if violation["impact"] in {"serious", "critical"}:
+                found[who, path, violation["id"]] = [node["html"][:160] for node in violation["nodes"][:3]]
+        assert seen.faults == [], (who, path)
+        wide = seen.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 1, (who, path, "the page is wider than the screen")
+        seen.context.close()
+    assert found == {}
+
+
+def test_urdu_pages_run_from_the_right(visit):
+    """The direction, the words and the country's name are the reader's."""
+    seen = visit("PK/asma", "/console/office", language="ur-PK", phone=True)
+    assert seen.page.get_attribute("html", "dir") == "rtl"
+    assert "پاکستان" in seen.page.inner_text("header")
+    brand, who = seen.page.locator(".brand").bounding_box(), seen.page.locator(".who").bounding_box()
+    assert brand["x"] > who["x"]
+
+
+def test_the_first_page_is_small(visit):
+    """Everything a first visit loads, compressed or not, is under 150 kB."""
+    seen = visit("PK/", "/console/sign-in")
+    sizes = seen.page.evaluate("performance.getEntries().map((one) => one.decodedBodySize ?? 0)")
+    total = sum(sizes)
+    assert 0 < total <= FIRST_PAGE_BYTES_MAX
+
+
+def test_five_clicks_tell_the_story(visit):
+    """From the first page, each button signs in as somebody and shows their work."""
+    told = ("Needs attention", "What heads here", "heads? for it", "What does it cost", "What there is")
+    seen = visit("PK/", "/")
+    for number, words in enumerate(told):
+        seen.page.goto("/console/story")
+        seen.page.locator(".story button").nth(number).click()
+        seen.page.wait_for_load_state()
+        assert re.search(words, seen.page.inner_text("main")), words
+    assert seen.faults == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_officer_clears_a_truck(visit, traffic, corridor, scripts):
+    """With scripts by keys alone, without them by the same forms."""
+    with corridor.client("PK", "customs") as client:
+        waiting = [
+            one["id"]
+            for one in client.movements()
+            if [leg["status"] for leg in client.movement(one["id"])["legs"]] == ["terminated", "terminated", "planned"]
+        ]
+    if not waiting:
+        for _ in traffic.drive(traffic.lodge(), 4):
+            pass
+        waiting = traffic.movements[-1:]
+    seen = visit("PK/asma", f"/console/movements/{waiting[0]}", scripts=scripts, phone=not scripts)
+    page = seen.page
+    page.locator("form[action$='/start'] input[name=plate]").fill("")
+    page.locator("form[action$='/start'] button").click()
+    page.wait_for_load_state()
+    assert "The leg is started." in page.inner_text("main")
+    page.goto("/console/office")
+    if scripts:
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.name") == "q"
+        page.keyboard.type("no such plate")
+        page.keyboard.press("Enter")
+        page.wait_for_load_state()
+        assert "Nothing on the way has that plate" in page.inner_text("main")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_clerk_compares_pays_and_is_paid(visit, traffic, scripts):
+    """Quote, take, pay at one bank; the credit accepted at the other; final at both."""
+    seen = visit("PK/bilal", "/console/bank", scripts=scripts)
+    page = seen.page
+    page.locator("select[name=payee_bank]").select_option("UZ/chorsu-bank")
+    page.fill("[name=amount]", "88000.00")
+    page.locator("form[action$='/quote'] button").click()
+    page.wait_for_load_state()
+    page.locator("form[action$='/choose'] button").first.click()
+    page.wait_for_load_state()
+    for name, value in (
+        ("payer", "Muhammad Aslam"),
+        ("payer_town", "Karachi"),
+        ("payer_account", "PK36SCBL0000001123456702"),
+        ("payee", "Toshkent Meva OOO"),
+        ("payee_town", "Toshkent"),
+        ("payee_account", "20208000900123456001"),
+    ):
+        page.fill(f"[name={name}]", value)
+    page.locator("form[action$='/pay'] button").click()
+    page.wait_for_load_state()
+    assert "What will happen" in page.inner_text("main")
+    page.locator("form[action$='/pay'] button").click()
+    page.wait_for_load_state()
+    assert "The payment is ordered." in page.inner_text("main"), page.inner_text("main")
+    address = page.url.split("?")[0].rpartition("/console")[2]
+    other = visit("UZ/malika", "/console/bank", scripts=scripts)
+    deadline = 60
+    while other.page.locator("#credits tbody a").count() == 0 and deadline:
+        other.page.reload()
+        deadline -= 1
+    other.page.goto("/console" + address)
+    other.page.locator("form[action$='/confirm'] button").click()
+    other.page.wait_for_load_state()
+    for _ in range(60):
+        page.reload()
+        if "settled" in page.inner_text("main .head") or "credited" in page.inner_text("main .head"):
+            break
+    assert re.search("settled|credited", page.inner_text("main .head"))
+
+
+@pytest.mark.timeout(300)
+def test_an_open_page_outlives_its_gateway(visit, corridor):
+    """A gateway is killed under an open page: the page says so, and goes on by itself, still signed in."""
+    seen = visit("AF/af-customs", "/console/overview")
+    page = seen.page
+    page.wait_for_function("performance.getEntriesByType('resource').length > 2")
+    corridor.kill("AF")
+    page.wait_for_selector("#lost:not([hidden])")
+    corridor.start("AF")
+    page.wait_for_selector("#lost", state="hidden")
+    page.goto("/console/crossings")
+    assert "Hairatan" in page.inner_text("main")
+
+
+def test_a_page_without_scripts_signs_in_and_out(visit):
+    """The door needs no scripts."""
+    seen = visit("PK/nadia", "/console/overview", scripts=False)
+    assert "Needs attention" in seen.page.inner_text("main")
+    seen.page.locator("form[action$='/sign-out'] button").click()
+    seen.page.wait_for_load_state()
+    assert "You are signed out." in seen.page.inner_text("main")
+    seen.page.fill("[name=login]", "nadia")
+    seen.page.fill("[name=password]", PASSWORD + "!")
+    seen.page.click("button.main")
+    seen.page.wait_for_load_state()
+    assert "The login or the password is wrong." in seen.page.inner_text("main")

@@ -1,0 +1,73 @@
+"""The verifying page, saved to a disk and opened with no network, answers as the gateway's own verifier does."""
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
+RUN = """async ([raw, documents, now]) => {
+    const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    darwaza.forget();
+    await darwaza.take(documents.map((one) => new TextDecoder().decode(bytes(one))));
+    const answer = await darwaza.check(bytes(raw), "vector", now);
+    const place = document.getElementById("answer");
+    return [answer.result, answer.code, place.dataset.result, place.dataset.code, place.querySelectorAll("tr").length];
+}"""
+
+
+def encoded(path):
+    return b64encode(path.read_bytes()).decode()
+
+
+@pytest.fixture(scope="module")
+def saved(chromium, corridor, tmp_path_factory):
+    """The page as a file, in a browser that reaches nothing."""
+    context = chromium.new_context(ignore_https_errors=True)
+    answer = context.request.get(f"https://127.0.0.1:{corridor.port('PK')}/console/verify?download=yes&language=en")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    path = tmp_path_factory.mktemp("disk") / "verify.html"
+    path.write_bytes(answer.body())
+    context.close()
+    context = chromium.new_context(offline=True)
+    page = context.new_page()
+    faults = []
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    page.goto(path.as_uri())
+    page.wait_for_selector("body[data-ready=yes]")
+    yield page
+    assert faults == []
+    context.close()
+
+
+@pytest.mark.parametrize("folder", ["evidence", "fork"])
+def test_it_gives_every_vector_its_answer(saved, folder):
+    """In Chromium, with no network: the same result and the same code for every file, and reasons with each."""
+    for case in json.loads((VECTORS / folder / "cases.json").read_bytes()):
+        base = VECTORS / folder
+        documents = [encoded(base / name) for name in case["documents"]]
+        result, code, shown, shown_code, rows = saved.evaluate(
+            RUN, [encoded(base / case["file"]), documents, case["now"]]
+        )
+        assert [result, code] == [case["result"], case["code"]], case["file"]
+        assert (shown, shown_code) == (result, code)
+        assert rows >= 1
+
+
+def test_a_papers_codes_verify_on_the_page(saved, corridor, traffic):
+    """All codes but one: valid; a letter changed: not."""
+    with corridor.client("UZ", "customs") as client:
+        codes = client.paper(traffic.movements[-1], "UZTAS", "codes").decode().splitlines()
+    documents = [b64encode(corridor.document).decode()]
+    text = "\n".join(codes[1:])
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    raw = b64encode(text.encode()).decode()
+    assert saved.evaluate(RUN, [raw, documents, now])[:2] == ["valid", ""]
+    broken = text.replace("7", "8", 1)
+    result, code, *_ = saved.evaluate(RUN, [b64encode(broken.encode()).decode(), documents, now])
+    assert result in {"invalid", "cannot_tell"}
+    assert code
+    assert saved.evaluate(RUN, [raw, documents, "2031-01-01T00:00:00Z"])[0] != "valid"

@@ -1,0 +1,155 @@
+"""What only the PostgreSQL store does: the lease, a lost server, and a gateway that lives on it."""
+
+import contextlib
+import re
+import time
+
+import psycopg
+import pytest
+from tests.contract.rows import case, dump, everything, filled
+
+from darwaza.adapters.postgres.query import queries
+from darwaza.adapters.postgres.store import PostgresStore
+from darwaza.bootstrap import examine_store
+from darwaza.config import CONFIG_FILE
+from darwaza.entry.local import LocalCorridor
+from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
+from darwaza.ports.store import Changes
+from darwaza.storage import STORE_FILE, backup_store, create_store, migrate_store
+
+pytestmark = pytest.mark.timeout(240)
+WAIT_S = 60.0
+
+
+def refused(code, act):
+    with pytest.raises(OperatorError) as caught:
+        act()
+    assert caught.value.code == code
+
+
+@pytest.fixture
+def store(postgres_url):
+    made = PostgresStore.create(postgres_url)
+    made.commit(everything())
+    yield made
+    made.close()
+
+
+def backend(store):
+    return store._db.info.backend_pid
+
+
+def test_one_writer_at_a_time(store):
+    """A second process is refused; when the first one's session ends, however it ends, the next may come."""
+    refused("store_in_use", lambda: PostgresStore(store.url))
+    with psycopg.connect(store.url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", (backend(store),))
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        with contextlib.suppress(OperatorError):
+            again = PostgresStore(store.url)
+            break
+        time.sleep(0.05)
+    # Whoever has lost the lease cannot write: it was the session's own.
+    with pytest.raises(FatalError):
+        store.commit(filled(2, 2))
+    assert len(again.logs()) == 1
+    again.close()
+
+
+def test_stores_of_other_gateways_are_no_hindrance(store, server):
+    """A lease is that of one schema: several gateways share a server."""
+    url = server.url("another")
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("CREATE SCHEMA another")
+    other = PostgresStore.create(url)
+    assert other.logs() == []
+    other.close()
+
+
+def test_a_lost_server_ends_the_store_and_nothing_committed_is_lost(store, server):
+    """The server is stopped as by a power cut: the store is over, and what was committed is there afterwards."""
+    before = dump(store)
+    server.stop()
+    try:
+        with pytest.raises(FatalError):
+            store.commit(filled(2, 2))
+        with pytest.raises(FatalError):
+            store.logs()
+    finally:
+        server.start()
+    again = PostgresStore(store.url)
+    assert dump(again) == before
+    again.commit(filled(2, 2))
+    again.close()
+
+
+def test_a_table_somebody_holds_pushes_back(store):
+    """An operator's shell that locks a table is waited for, then the batch is pushed back and can be tried again."""
+    store._db.execute("SET lock_timeout = '50ms'")
+    with psycopg.connect(store.url) as other:
+        other.execute('LOCK TABLE "case" IN ACCESS EXCLUSIVE MODE')
+        with pytest.raises(PushbackError) as busy:
+            store.commit(Changes(cases={"new": case("new", 9)}))
+        assert busy.value.code == "store_busy"
+    store.commit(Changes(cases={"new": case("new", 9)}))
+    assert "new" in store.cases(["new"])
+
+
+def test_text_with_a_zero_is_refused_and_changes_nothing(store):
+    """PostgreSQL keeps no NUL in text; headers and addresses never hold one."""
+    with pytest.raises(InvariantError):
+        store.commit(Changes(cases={"a\x00": case("a\x00", 9)}))
+    store.commit(Changes(cases={"a": case("a", 9)}))
+
+
+def test_what_is_not_there_or_not_ours_is_refused(store, postgres_url, server):
+    """A missing server, a missing store, one that exists, one of another version."""
+    refused("store_exists", lambda: PostgresStore.create(store.url))
+    refused("store_unusable", lambda: PostgresStore("postgresql://x@/x?host=/nowhere"))
+    refused("store_missing", lambda: PostgresStore(server.url("nothing")))
+    with psycopg.connect(store.url, autocommit=True) as db:
+        db.execute("UPDATE schema_version SET version = 99")
+    store.close()
+    refused("store_schema", lambda: PostgresStore(store.url))
+
+
+def test_every_statement_names_a_purpose():
+    """As in the other adapter's file: a name, a sentence, one statement."""
+    assert all(re.match(r"[a-z_]+$", name) and text.count(";") == 1 for name, text in queries().items())
+
+
+def test_a_gateway_lives_on_it(server, postgres_url, tmp_path):
+    """Real processes: documents go out and come in, SIGKILL loses nothing, fsck finds nothing."""
+    corridor = LocalCorridor(tmp_path / "gateways", {"PK": "Pakistan", "UZ": "Uzbekistan"}, links=[("PK", "UZ")])
+    folder = corridor.path("PK")
+    settings = folder / CONFIG_FILE
+    settings.write_text(settings.read_text().replace('store = ""', f'store = "{postgres_url}"'))
+    (folder / STORE_FILE).unlink()
+    create_store(folder)
+    for code in ("PK", "UZ"):
+        corridor.add_party(code, "desk", "agency")
+    paper = tmp_path / "paper.txt"
+    paper.write_text("paper")
+    try:
+        corridor.start()
+        with corridor.client("PK", "desk") as client:
+            sent = [client.send_document(paper, to="UZ/desk", key=f"k{number}")["id"] for number in range(20)]
+        corridor.kill("PK")
+        corridor.start("PK")
+        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        with corridor.client("PK", "desk") as client, corridor.client("UZ", "desk") as reader:
+            assert client.send_document(paper, to="UZ/desk", key="k7")["id"] == sent[7]
+            there = [one["id"] for one in reader.documents(limit=200)]
+            assert sorted(there) == sorted(sent)
+            reader.accept(sent[0])
+            end = time.monotonic() + WAIT_S
+            while client.document(sent[0])["stage"] != "handed-over":
+                assert time.monotonic() < end
+                time.sleep(0.05)
+    finally:
+        corridor.close()
+    assert migrate_store(folder) == (1, 1)
+    refused("backup_elsewhere", lambda: backup_store(folder, tmp_path / "copy"))
+    for code in ("PK", "UZ"):
+        assert examine_store(corridor.path(code), lambda _done, _total: None) == []

@@ -1,0 +1,128 @@
+"""A busy gateway pushes back; it never grows without bound, and it answers whoever it took."""
+
+import asyncio
+
+import pytest
+
+from darwaza import config
+from darwaza.adapters.memory.store import MemoryStore
+from darwaza.engine.intake import Accepted, Submit
+from darwaza.engine.loop import Loop
+from darwaza.engine.watch import Watch
+from darwaza.errors import DarwazaError, FatalError, PeerError, PushbackError
+from darwaza.services.documents import SERVICE
+from darwaza.services.documents.message import Offer
+from darwaza.testing.world import World
+
+
+class Unreachable:
+    """A transport to nowhere."""
+
+    async def run(self, errand):
+        raise PeerError("there is no network")
+
+
+def offer(number):
+    body = Offer("UZ/customs", "Invoice", "a.xml", "application/xml", b"%d" % number)
+    return Submit("PK/fbr", frozenset(), "documents", "offer", f"k{number}", b"%032d" % number, body)
+
+
+def with_loop(act, store=None):
+    """Run something inside an event loop in which PK's engine waits for inputs."""
+
+    async def run():
+        engine = World(("PK", "UZ")).engine("PK", [SERVICE], store or MemoryStore())
+        return await act(Loop(engine, Unreachable(), Watch(engine.site)))
+
+    return asyncio.run(run())
+
+
+def test_a_full_queue_pushes_back_and_what_it_took_is_answered(monkeypatch):
+    """Past the limit nothing is queued and the caller learns when to come again."""
+    monkeypatch.setattr(config, "ENGINE_QUEUE_MAX", 10)
+
+    async def act(loop):
+        taken = [loop.submit(offer(number)) for number in range(10)]
+        for number in range(10, 20):
+            with pytest.raises(PushbackError) as full:
+                loop.submit(offer(number))
+            assert full.value.retry_after_s > 0
+        assert loop.queued == 10
+        outcomes = await asyncio.gather(*taken)
+        assert all(isinstance(one, Accepted) for one in outcomes)
+        assert loop.queued == 0
+        # There is room again, and a pushed-back command is taken as new.
+        assert not (await loop.submit(offer(15))).repeated
+
+    with_loop(act)
+
+
+def test_bytes_in_the_queue_are_bounded_and_given_back(monkeypatch):
+    """Large bodies count by their length; a single one of any size is taken when nothing waits."""
+    monkeypatch.setattr(config, "ENGINE_QUEUE_BYTES_MAX", 1_000)
+
+    async def act(loop):
+        first = loop.submit(offer(1), 5_000)
+        with pytest.raises(PushbackError):
+            loop.submit(offer(2), 1)
+        await first
+        second = loop.submit(offer(2), 900)
+        with pytest.raises(PushbackError):
+            loop.submit(offer(3), 101)
+        third = loop.submit(offer(3), 100)
+        await asyncio.gather(second, third)
+        assert loop._queue_bytes == 0
+
+    with_loop(act)
+
+
+def test_a_lone_input_does_not_wait_for_company():
+    """Five milliseconds are promised; the limit that makes it so is smaller."""
+
+    async def act(loop):
+        began_s = asyncio.get_running_loop().time()
+        await loop.submit(offer(1))
+        return asyncio.get_running_loop().time() - began_s
+
+    assert config.BATCH_WAIT_S_MAX <= 0.005
+    assert min(with_loop(act) for _ in range(5)) < 0.05
+
+
+def test_company_shares_a_transaction():
+    """What waits together is committed together."""
+
+    async def act(loop):
+        await asyncio.gather(*(loop.submit(offer(number)) for number in range(100)))
+        return loop.batches
+
+    assert with_loop(act) == 1
+
+
+def test_a_store_that_pushes_back_is_the_callers_answer():
+    """Nothing is stored, the gateway goes on."""
+    store = MemoryStore()
+
+    async def act(loop):
+        store.fail_next(PushbackError("the disk is full", retry_after_s=5, code="disk_full"))
+        outcome = await loop.submit(offer(1))
+        assert isinstance(outcome, DarwazaError)
+        assert outcome.code == "disk_full"
+        assert not (await loop.submit(offer(1))).repeated
+
+    with_loop(act, store)
+
+
+def test_a_store_that_does_not_know_ends_the_loop_and_tells_nobody():
+    """Whoever waited is left without an answer: the store will say what is true after the restart."""
+    store = MemoryStore()
+
+    async def act(loop):
+        running = asyncio.create_task(loop.run())
+        await asyncio.sleep(0)
+        store.fail_next(FatalError("fsync failed"), applied=True)
+        with pytest.raises(asyncio.CancelledError):
+            await loop.submit(offer(1))
+        with pytest.raises(FatalError):
+            await running
+
+    with_loop(act, store)

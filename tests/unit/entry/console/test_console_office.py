@@ -1,0 +1,342 @@
+"""The officer's, the supervisor's, the carrier's and the parties' work, without scripts."""
+
+import uuid
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import html
+from tests.unit.entry.console.people import Browser, add_account
+from tests.unit.entry.freight_corridor import PARTIES, Corridor
+
+from darwaza.entry import freight
+from darwaza.entry.console.audit import AUDIT_FILE, Trail
+from darwaza.services.transit.guarantee import Register
+from darwaza.services.transit.message import Accept
+from darwaza.standards.etir.internal import I9, I11
+from darwaza.standards.etir.value import Actor, SealMark
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+
+
+class World(Corridor):
+    """Three gateways with people at their browsers."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        for code, parties in PARTIES.items():
+            for name in parties:
+                add_account(self.gateways[code], name, name, f"{name} {EVIL[:30]}")
+        self.register = self.gateways["PK"].reference.register
+
+    def at(self, who):
+        code, _, login = who.partition("/")
+        return Browser(self.gateways[code], login)
+
+    def stamp(self, office):
+        return freight.stamp(self.register, office, self.clock.now())
+
+    def truck(self, reference, *, holder="Silk Road Trans", goods="Dried apricots"):
+        """A truck that has been accepted at Tashkent."""
+        now, movement = self.clock.now(), str(uuid.uuid4())
+        terms = freight.carnet(reference, now)
+        self.do(freight.CHAIN, "/v1/guarantees", Register(terms, freight.HOLDER_PARTY))
+        declared = freight.declaration(movement, terms, now)
+        items = tuple(msgspec.structs.replace(item, description=goods) for item in declared.goods)
+        declared = msgspec.structs.replace(
+            declared, holder=Actor(freight.HOLDER_ID, holder, "UZ"), goods=items, ucr="6UZ" + reference
+        )
+        self.do(freight.HOLDER_PARTY, "/v1/transit", declared)
+        self.do(
+            "UZ/tashkent", f"/v1/transit/{movement}/accept", Accept(self.stamp("UZTAS"), (SealMark("S" + reference),))
+        )
+        return movement
+
+    def drive(self, movement, legs):
+        """Drive it over so many legs."""
+        ways = (("UZ/tashkent", "UZTAS", "UZ/termez", "UZTER"), ("AF/hairatan", "AFHRT", "AF/torkham", "AFRKH"))
+        for leg, (first, start, last, end) in enumerate(ways[:legs]):
+            operation = f"op-{leg}-{movement[:8]}"
+            self.do(first, f"/v1/transit/{movement}/start", I9(movement, leg, operation, leg + 1, self.stamp(start)))
+            self.do(last, f"/v1/transit/{movement}/terminate", I11(movement, leg, operation, self.stamp(end)))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    made = World(tmp_path_factory.mktemp("office"))
+    yield made
+    made.close()
+
+
+def test_an_officer_finds_and_starts_a_truck(world):
+    """By its plate, as it is written on the road; and the same form sent twice starts it once."""
+    movement = world.truck("CC1")
+    world.drive(movement, 2)
+    officer = world.at("PK/torkham")
+    officer.get("/console/office")
+    assert movement in html.tostring(officer.page).decode()
+    officer.get("/console/office?q=" + "s cc-1")
+    assert officer.follow().status_code == 200
+    assert "Start the leg" in officer.text()
+    form = officer.form(f"{movement}/start")
+    officer.submit(f"{movement}/start", plate="01A 123-BC", seals="scc1")
+    assert officer.follow().status_code == 200
+    assert "The leg is started." in officer.text()
+    again = officer.send("POST", f"/console/movements/{movement}/start", form)
+    assert again.status_code in {303, 409}
+    world.run()
+    assert [leg["status"] for leg in world.view("UZ", movement)["legs"]] == ["terminated", "terminated", "started"]
+    trail = Trail(world.gateways["PK"].folder / AUDIT_FILE, world.clock).newest(5)
+    assert any(entry.act == "POST /v1/transit/{id}/start" and entry.outcome == "done" for entry in trail)
+
+
+def test_what_differs_is_shown_before_anything_is_recorded(world):
+    """Another seal than declared: first the difference, then the act with its remark."""
+    movement = world.truck("CC2")
+    world.drive(movement, 2)
+    officer = world.at("PK/torkham")
+    officer.get(f"/console/movements/{movement}")
+    officer.submit(f"{movement}/start", seals="OTHER9")
+    assert officer.answer.status_code == 200
+    assert "OTHER9" in officer.text()
+    assert "SCC2" in officer.text()
+    assert world.view("PK", movement)["legs"][2]["status"] == "planned"
+    officer.submit(f"{movement}/start")
+    officer.follow()
+    assert world.view("PK", movement)["legs"][2]["status"] == "started"
+
+
+def test_a_refusal_says_what_will_happen_first(world):
+    """Refusing entry takes a reason and a second yes."""
+    movement = world.truck("CC3")
+    world.drive(movement, 2)
+    officer = world.at("PK/torkham")
+    officer.get(f"/console/movements/{movement}")
+    officer.submit(f"{movement}/refuse", text="no visa")
+    assert "What will happen" in officer.text()
+    assert world.view("PK", movement)["state"] == "moving"
+    officer.submit(f"{movement}/refuse")
+    officer.follow()
+    world.run()
+    assert world.view("UZ", movement)["state"] == "held"
+    assert "no visa" in officer.text()
+
+
+def test_a_hold_is_set_and_lifted(world):
+    """Inspection: the office holds, finds, and lets go."""
+    movement = world.truck("CC4")
+    world.drive(movement, 2)
+    officer = world.at("PK/torkham")
+    officer.get(f"/console/movements/{movement}")
+    officer.submit(f"{movement}/hold", text="smell")
+    officer.submit(f"{movement}/hold")
+    officer.follow()
+    assert "held at Torkham" in officer.text()
+    world.clock.advance(60)
+    officer.submit(f"{movement}/clear", text="only garlic")
+    officer.follow()
+    assert "held at Torkham" not in officer.text()
+    assert "only garlic" in officer.text()
+
+
+def test_a_closure_shows_its_consequences_and_is_told_everywhere(world):
+    """Close with a reason, see who waits, reopen."""
+    movement = world.truck("CC5")
+    world.drive(movement, 1)
+    supervisor = world.at("PK/customs")
+    supervisor.get("/console/crossings/AF-PK/TORKHAM")
+    supervisor.submit("/crossings/close", reason="rockfall", until="2030-01-01T08:00")
+    assert supervisor.answer.status_code == 200
+    assert "Afghanistan, Pakistan, and Uzbekistan" in supervisor.text()
+    assert not world.view("PK", movement).get("stopped")
+    supervisor.submit("/crossings/close")
+    supervisor.follow()
+    world.run()
+    assert world.view("UZ", movement)["stopped"]
+    assert "rockfall" in supervisor.text()
+    carrier = world.at("UZ/silk-road-trans")
+    carrier.get(f"/console/trips/{movement}")
+    assert "your clocks stand still" in carrier.text()
+    supervisor.get("/console/overview")
+    assert "Torkham is closed" in supervisor.text()
+    supervisor.get("/console/crossings/AF-PK/TORKHAM")
+    supervisor.submit("/crossings/reopen")
+    supervisor.follow()
+    world.run()
+    assert not world.view("UZ", movement).get("stopped")
+
+
+def test_a_carrier_shows_codes_that_an_officer_scans(world):
+    """The carrier's page has the picture of each code; the officer pastes their texts and gets the verdict."""
+    movement = world.truck("CC6")
+    carrier = world.at("UZ/silk-road-trans")
+    carrier.get("/console/trips")
+    carrier.get(f"/console/trips/{movement}")
+    pictures = carrier.page.xpath("//div[@class='codes']//img/@src")
+    assert len(pictures) >= 2
+    assert carrier.get(pictures[0]).content.startswith(b"\x89PNG")
+    texts = world.call("UZ/customs", "GET", f"/v1/transit/{movement}/paper?office=UZTAS&form=codes").text
+    officer = world.at("AF/hairatan")
+    officer.get("/console/scan")
+    officer.submit("/console/scan", codes="\r\n".join(texts.split("\n")[1:]))
+    assert "Valid" in officer.text()
+    officer.submit("/console/scan", codes="DWZ1:NONSENSE")
+    assert "part_malformed" in officer.text()
+
+
+def test_another_partys_things_are_not_found(world):
+    """An id is no key: what is somebody else's looks like what does not exist."""
+    movement = world.truck("CC7")
+    stranger = world.at("UZ/other-trans")
+    for path in (
+        f"/console/movements/{movement}",
+        f"/console/trips/{movement}",
+        "/console/consignments/6UZCC7",
+        f"/console/movements/{movement}/paper.pdf?office=UZTAS",
+        f"/console/documents/{movement}",
+        f"/console/evidence/{movement}",
+        f"/console/movements/{uuid.uuid4()}",
+    ):
+        assert stranger.get(path).status_code == 404, path
+        assert "not_found" in stranger.text()
+    other = world.at("PK/chaman")
+    assert other.get(f"/console/movements/{movement}").status_code == 404
+    assert other.get("/console/office?office=PKTOR").status_code == 403
+
+
+def test_documents_are_sent_taken_over_and_refused(world):
+    """A large one goes in parts; what came is taken over or refused with a reason."""
+    sender, recipient = world.at("UZ/silk-road-trans"), world.at("PK/customs")
+    for size, name in ((900, "small.xml"), (2_500_000, "large.bin")):
+        sender.get("/console/documents/send")
+        fields = sender.form("/documents/send") | {"to": "PK/customs", "title": EVIL, "ucr": "6UZDOC"}
+        fields.pop("file", None)
+        content = b"<?xml version='1.0'?><a>" + EVIL.encode() + b"x" * size
+        files = {"file": (name + EVIL.replace("/", ""), content, "text/xml")}
+        sender.send("POST", "/console/documents/send", fields, files=files)
+        sender.follow()
+        assert "accepted" in sender.text()
+    world.run()
+    recipient.get("/console/documents?state=arrived")
+    links = recipient.page.xpath("//section[@id='list']//td[1]/a/@href")
+    assert len(links) == 2
+    for link, act, told in ((links[0], "accept", "taken over"), (links[1], "refuse", "refused")):
+        recipient.get(link)
+        assert not recipient.page.xpath("//img[@src='x'] | //script[not(@src)]")
+        content = recipient.get(link + "/content")
+        assert content.headers["content-disposition"].startswith("attachment")
+        assert "sandbox" in content.headers["content-security-policy"]
+        recipient.get(link)
+        recipient.submit(f"/{act}", **({"reason": EVIL} if act == "refuse" else {}))
+        if act == "refuse":
+            recipient.submit("/refuse")
+        recipient.follow()
+        assert told in recipient.text()
+
+
+def test_scripts_in_names_and_remarks_stay_text(world):
+    """Whatever a holder, a remark or a goods item says, it is shown and never run."""
+    movement = world.truck("CC8", holder=EVIL, goods=EVIL)
+    world.drive(movement, 2)
+    officer = world.at("PK/torkham")
+    officer.get(f"/console/movements/{movement}")
+    officer.submit(f"{movement}/refuse", text=EVIL)
+    officer.submit(f"{movement}/refuse")
+    for who, path in (
+        ("PK/torkham", f"/console/movements/{movement}"),
+        ("PK/torkham", "/console/office"),
+        ("PK/customs", "/console/consignments/6UZCC8"),
+        ("PK/customs", "/console/consignments"),
+        ("UZ/silk-road-trans", f"/console/trips/{movement}"),
+    ):
+        visitor = world.at(who)
+        visitor.get(path)
+        assert visitor.answer.status_code == 200
+        assert not visitor.page.xpath("//img[@src='x'] | //script[not(@src)] | //*[@onerror]"), path
+        assert "49" not in visitor.text().split("alert(2)")[-1][:5]
+
+
+def test_lists_are_files_too_and_no_formula_runs(world):
+    """The same list as CSV; what a spreadsheet would run is text."""
+    world.truck("CC9", holder="=HYPERLINK(1)")
+    officer = world.at("UZ/tashkent")
+    officer.get("/console/office?form=csv")
+    assert officer.answer.headers["content-type"].startswith("text/csv")
+    assert "'=HYPERLINK(1)" in officer.answer.text
+    officer.get("/console/office?sort=-holder&filter=HYPER")
+    assert "1 entry" in officer.text()
+
+
+def test_a_consignment_has_one_timeline_with_grades(world):
+    """Everything with the UCR, in its own country's time, with its evidence to take along."""
+    movement = world.truck("CC10")
+    world.drive(movement, 1)
+    supervisor = world.at("UZ/customs")
+    supervisor.get("/console/consignments?ucr=6UZCC10")
+    supervisor.follow()
+    text = supervisor.text()
+    for part in ("Declaration accepted", "Leg started", "Leg terminated", "UTC+05:00", "signed by both sides"):
+        assert part in text
+    evidence = supervisor.page.xpath("//a[starts-with(@href, '/console/evidence/')]/@href")
+    assert b"darwaza/evidence/v1" in supervisor.get(evidence[0]).content
+
+
+FORMS = (
+    ("PK/torkham", "/console/movements/{movement}/start"),
+    ("PK/torkham", "/console/movements/{movement}/nothing"),
+    ("PK/customs", "/console/crossings/close"),
+    ("PK/customs", "/console/crossings/reopen"),
+    ("PK/customs", "/console/crossings/divert"),
+    ("PK/torkham", "/console/scan"),
+    ("PK/customs", "/console/documents/{movement}/refuse"),
+    ("PK/customs", "/console/documents/send"),
+    ("PK/operator", "/console/operator/resume"),
+    ("PK/operator", "/console/operator/examine"),
+    ("PK/operator", "/console/auditor/evidence"),
+    ("", "/console/sign-in"),
+    ("", "/console/language"),
+)
+NAMES = ("office", "leg", "plate", "seals", "text", "crossing", "reason", "until", "closure", "codes", "to", "title",
+         "origin", "name", "message", "login", "password", "language", "back", "once", "confirmed")  # fmt: skip
+ODD = (
+    EVIL,
+    "PKTOR",
+    "AF-PK/TORKHAM",
+    "0",
+    "-1",
+    "9" * 20,
+    "\x00",
+    "\N{COLLISION SYMBOL}" * 50,
+    "../../x",
+    "yes",
+    "2026-13-45T99:99",
+    "' OR 1=1 --",
+    "a" * 5_000,
+)
+TRICKY = st.one_of(st.text(max_size=40), st.sampled_from(ODD))
+
+
+@pytest.fixture(scope="module")
+def fuzzed(world):
+    add_account(world.gateways["PK"], "operator", "operator")
+    movement = world.truck("CC11")
+    world.drive(movement, 2)
+    return movement
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(form=st.sampled_from(FORMS), fields=st.dictionaries(st.sampled_from(NAMES), TRICKY, max_size=6))
+def test_no_field_of_any_form_breaks_a_page(world, fuzzed, form, fields):
+    """Whatever a form carries, the answer is a page of this site and never an error of the program."""
+    who, path = form
+    visitor = world.at(who) if who else Browser(world.gateways["PK"])
+    csrf = {}
+    if who:
+        visitor.get("/console/offline")
+        csrf = {"csrf": visitor.form("/sign-out")["csrf"]}
+    answer = visitor.send("POST", path.format(movement=fuzzed), fields | csrf)
+    assert answer.status_code < 500, (form, fields, visitor.text())
+    assert visitor.page is None or not visitor.page.xpath("//img[@src='x'] | //script[not(@src)] | //*[@onerror]")

@@ -1,0 +1,49 @@
+"""The plan file: what the guide shows can be loaded, and what is wrong is refused with its place."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from darwaza.entry import remittance
+from darwaza.errors import OperatorError
+from darwaza.services.payments.planfile import load_plan
+
+GUIDE = Path(__file__).resolve().parents[4] / "docs" / "guides" / "payments.md"
+
+
+def test_the_plan_in_the_guide_can_be_loaded():
+    """Amounts become minor units of the member's currency."""
+    (text,) = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    plan = load_plan(tomllib.loads(text))
+    bank = next(one for one in plan.participants if one.role == "psp")
+    assert (bank.limit_minor, bank.low_minor) == (50_000_000_00, 1_000_000_00)
+    assert plan.corridors[0].identify_from_minor == 280_000_00
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('limit = "50000000.00"', 'limit = "50000000.001"'),
+        ('limit = "50000000.00"', 'limit = "-1.00"'),
+        ('limit = "50000000.00"', "limit = 5.0"),
+        ('bic = "INDSPKKA"', 'bic = "INDSPK"'),
+        ('bic = "RAVIPKKA"', 'bic = "INDSPKKA"'),
+        ('bic = "INDSPKKA"', ""),
+        ('address = "PK/ravi-bank"', 'address = "PK/indus-bank"'),
+        ('address = "PK/ravi-bank"', 'address = "TM/ravi-bank"'),
+        ('PK = "PKR/2"', 'PK = "PKR"'),
+        ('role = "operator"', 'role = "king"'),
+        ('destination = "KZ"', 'destination = "PK"'),
+        ('"SUPP"', '"supplier"'),
+        ("share_ppm = 1000", "share_ppm = 1000000"),
+        ("share_ppm = 1000", "share = 1000"),
+    ],
+)
+def test_a_plan_that_contradicts_itself_is_refused(old, new):
+    """Nothing is guessed."""
+    assert old in remittance.PLAN
+    with pytest.raises(OperatorError) as caught:
+        load_plan(tomllib.loads(remittance.PLAN.replace(old, new)))
+    assert caught.value.code == "plan_wrong"
