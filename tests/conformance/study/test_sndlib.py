@@ -4,11 +4,13 @@ Known values: Raack, INOC 2007 (atlanta with routing cost both ways), MIPLIB dfn
 for the others.
 """
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +84,15 @@ def test_unfinished_instance_gives_a_true_bound(shared_data: Path, name: str, kn
     if known is not None:
         assert outcome.bound <= known * (1 + 1e-9)
         assert not outcome.found or outcome.objective >= known * (1 - 1e-9)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_newyork_comes_close_to_its_published_bounds(shared_data: Path) -> None:
+    """Raack gives 886,506 to 999,702: what is found lies above the first, what is proved below the second."""
+    outcome = solve.solve(solve.tuned(*read(shared_data, "newyork", BIDIRECTED), routing_sum=True), time_limit_s=240)
+    assert 886_506 <= outcome.objective <= 1.05 * 999_702
+    assert 0.75 * 886_506 <= outcome.bound <= 999_702
 
 
 def test_plain_and_tuned_agree(shared_data: Path) -> None:
@@ -191,3 +202,39 @@ def test_faults_of_a_file_are_named_with_their_line(old: str, new: str, wanted: 
     with pytest.raises(MalformedError, match=wanted) as caught:
         native.parse_network(TINY.replace(old, new, 1), name="tiny", where="tiny.txt")
     assert caught.value.detail.startswith("tiny.txt:")
+
+
+MODEL_TEXT = """?SNDlib native format; type: model; version: 1.0
+LINK_MODEL = UNDIRECTED
+DEMAND_MODEL = UNDIRECTED
+LINK_CAPACITY_MODEL = MODULAR_LINK_CAPACITIES
+FIXED_CHARGE_MODEL = NO
+ROUTING_MODEL = CONTINUOUS
+ADMISSIBLE_PATH_MODEL = ALL_PATHS
+HOP_LIMIT_MODEL = IGNORE_HOP_LIMITS
+SURVIVABILITY_MODEL = NO_SURVIVABILITY
+NODE_MODEL = NO_NODE_HARDWARE
+OBJECTIVE_MODEL = MINIMIZE_TOTAL_COST
+"""
+
+
+def test_bench_times_an_instance_it_has_never_seen(tmp_path: Path) -> None:
+    """Any folder of the format is timed with ours and the plainest program; one that is not there is named."""
+    from darwaza.entry.cli.bench import bench
+
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "tiny.txt").write_text(TINY, encoding="utf-8")
+    (tmp_path / "tiny" / f"{UNDIRECTED}.txt").write_text(MODEL_TEXT, encoding="utf-8")
+    arguments = ["study", "--instances", str(tmp_path), "--scenario", __file__, "--only"]
+    outcome = CliRunner().invoke(bench, [*arguments, "tiny", "--json"])
+    assert outcome.exit_code == 0, outcome.output
+    row = json.loads(outcome.stdout)["sndlib"]["tiny"]
+    assert row["objective"] == row["plain_objective"] == pytest.approx(20.5)
+    assert row["gap"] == row["plain_gap"] == 0
+    assert row["seconds"] > 0 < row["plain_seconds"]
+    outcome = CliRunner().invoke(bench, [*arguments, "tiny"])
+    assert "tiny" in outcome.output
+    assert "20.5" in outcome.output
+    outcome = CliRunner().invoke(bench, [*arguments, "nowhere"])
+    assert outcome.exit_code == 1
+    assert "nowhere.txt is not there" in outcome.output.replace("\n", "")
