@@ -7,6 +7,7 @@ COMMANDS = (
     ["darwaza.entry.cli.main", "bench", "link", "--json"],
     ["bench.ledger"],
     ["bench.store"],
+    ["bench.console"],
     ["darwaza.entry.cli.main", "bench", "transit", "--json"],
     ["darwaza.entry.cli.main", "bench", "study", "--json"],
 )

@@ -7,8 +7,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from darwaza.entry.local import LocalCorridor
 from darwaza.entry.showcase import PASSWORD, Traffic, carec
 
 FLAGS = [
@@ -19,6 +21,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+COLOURS = 96
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PAGES = (
     ("PK", "", "story", "/console/story"),
@@ -59,29 +62,74 @@ def shoot(browser: Browser, urls: dict[str, str], out: Path, only: str, looks: l
     """Take the pictures: every page in every look (size-theme-language)."""
     for look in looks:
         size, theme, language = look.split("-")
-        width, height = SIZES[size]
         for code, login, name, path in PAGES:
             if only and only not in name:
                 continue
-            context = browser.new_context(
-                ignore_https_errors=True,
-                viewport={"width": width, "height": height},
-                color_scheme=theme,
-                locale=language,
-                device_scale_factor=1,
-            )
-            page = context.new_page()
-            if login:
-                page.goto(urls[code] + "/console/sign-in")
-                page.fill("[name=login]", login)
-                page.fill("[name=password]", PASSWORD)
-                page.click("button.main")
+            page = opened(browser, urls[code], login, size, theme, language)
             page.goto(urls[code] + path)
             for step in name.split("+")[1:]:
                 page.locator(FOLLOW[step]).first.click()
                 page.wait_for_load_state()
             page.screenshot(path=out / f"{name}-{look}.png", full_page=True)
-            context.close()
+            page.context.close()
+
+
+def opened(browser: Browser, url: str, login: str, size: str, theme: str, language: str) -> Page:
+    """A browser of somebody's, signed in."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        ignore_https_errors=True,
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale=language,
+    )
+    page = context.new_page()
+    if login:
+        page.goto(url + "/console/sign-in")
+        page.fill("[name=login]", login)
+        page.fill("[name=password]", PASSWORD)
+        page.click("button.main")
+        page.wait_for_load_state()
+    return page
+
+
+def feature(browser: Browser, corridor: LocalCorridor, out: Path) -> None:
+    """Take the three pictures of the README, on a day when a crossing is closed and a neighbour is down."""
+    urls = {code: f"https://127.0.0.1:{corridor.port(code)}" for code in corridor.names}
+    corridor.kill("CN")
+    page = opened(browser, urls["PK"], "nadia", "desktop", "light", "en")
+    page.goto(urls["PK"] + "/console/crossings/AF-PK/TORKHAM")
+    page.locator("details.act summary").click()
+    page.fill("[name=reason]", "Rockfall above the river")
+    page.locator("form[action$='/close'] button").click()
+    page.locator("form[action$='/close'] button.bad").click()
+    page.goto(urls["PK"] + "/console/overview")
+    page.wait_for_function("document.querySelectorAll('#links .mark.bad').length > 0")
+    keep(page, out / "console-overview.png")
+    page = opened(browser, urls["PK"], "asma", "phone", "dark", "ur")
+    page.goto(urls["PK"] + "/console/office")
+    page.locator("#list tbody a").first.click()
+    page.wait_for_load_state()
+    keep(page, out / "console-office.png")
+    page = opened(browser, urls["PK"], "nadia", "desktop", "light", "en")
+    page.goto(urls["PK"] + "/console/consignments")
+    page.locator("#list tbody a").first.click()
+    page.wait_for_load_state()
+    with page.expect_download() as got:
+        page.locator("a[href^='/console/evidence/']").last.click()
+    page.goto(urls["PK"] + "/console/verify?language=en")
+    page.wait_for_selector("body[data-ready=yes]")
+    page.set_input_files("#files", got.value.path())
+    page.wait_for_selector("#answer[data-result]")
+    page.evaluate("scrollTo(0, 0)")
+    keep(page, out / "console-verify.png")
+
+
+def keep(page: Page, path: Path) -> None:
+    """Write what the window shows, in few enough colours to be small."""
+    page.screenshot(path=path)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:
@@ -89,7 +137,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("var/screenshots"))
     parser.add_argument("--url", action="append", default=[], help="CODE=URL of a running gateway")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="part of the name of the pages wanted")
+    parser.add_argument("--docs", type=Path, help="folder for the pictures of the README, and no others")
     parser.add_argument("--look", action="append", default=[])
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -100,14 +149,17 @@ def main() -> None:
         corridor = None
         urls = dict(one.split("=", 1) for one in given.url)
         if not urls:
-            corridor = carec(Path(folder), ("AF", "PK", "UZ"))
+            corridor = carec(Path(folder))
             traffic = Traffic(corridor)
             corridor.start()
             traffic.populate()
             urls = {code: f"https://127.0.0.1:{corridor.port(code)}" for code in corridor.names}
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:
-            shoot(browser, urls, given.out, given.only, looks)
+            if given.docs is not None and corridor is not None:
+                feature(browser, corridor, given.docs)
+            else:
+                shoot(browser, urls, given.out, given.only, looks)
         finally:
             browser.close()
             if corridor is not None:

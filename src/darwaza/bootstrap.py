@@ -11,6 +11,7 @@ A gateway's folder::
     routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
+    deposits.csv      money booked in and out, to be booked again after a loss (``services.payments.deposit``)
     lists/            names that payments are screened against (``services.payments.lists``); may be absent
     darwaza.db        everything the gateway knows, unless a PostgreSQL database holds it
 """
@@ -52,6 +53,7 @@ from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
 from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
 from darwaza.services import documents, payments
+from darwaza.services.payments.deposit import read_deposits
 from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
 from darwaza.services.payments.planfile import NO_PLAN, load_plan
@@ -76,6 +78,7 @@ ACCOUNT_FILE = "accounts.json"
 ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
 LIST_FOLDER = "lists"
+DEPOSIT_FILE = "deposits.csv"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
@@ -243,11 +246,22 @@ class Gateway:
             for order in wanted.values()
             if order.id in held and held[order.id].floor_minor != order.floor_minor
         ]
-        if not orders:
-            return
-        (outcome,) = self.engine.run([PlaceOrders(tuple(orders))])
-        if isinstance(outcome, Refusal | DarwazaError):
-            raise OperatorError(f"the accounts of payments cannot be opened: {outcome.detail}", code=outcome.code)
+        if orders:
+            (outcome,) = self.engine.run([PlaceOrders(tuple(orders))])
+            if isinstance(outcome, Refusal | DarwazaError):
+                raise OperatorError(f"the accounts of payments cannot be opened: {outcome.detail}", code=outcome.code)
+        self._book_deposits()
+
+    def _book_deposits(self) -> None:
+        """Book the list in the folder before any neighbour is heard; what is booked already changes nothing.
+
+        A withdrawal of money that a payment brought is refused here: the operator books it again when that is back.
+        """
+        path = self.folder / DEPOSIT_FILE
+        if path.exists():
+            text = path.read_text("utf-8")
+            orders = [(order,) for order in read_deposits(text, self.directory, self.config.member)]
+            self.engine.run([PlaceOrders(one) for one in orders])
 
     def _party_known(self, address: str) -> bool:
         member, _, name = address.partition("/")

@@ -288,6 +288,11 @@ class Payments:
         """Book money taken out (settlement operators); the reference makes it safe to repeat."""
         return self._do("/withdrawals", {"participant": participant, "amount": amount, "id": reference})
 
+    def deposits(self) -> list[Found]:
+        """What was booked in and out (settlement operators): keep it, no neighbour can give it back."""
+        found: list[Found] = self._get("/deposits")
+        return found
+
     # --- compliance ---
 
     def held(self) -> list[Found]:

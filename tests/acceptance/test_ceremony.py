@@ -1,6 +1,7 @@
 """Two countries found a corridor on the command line, run it, take in a third, and renew keys: real processes only."""
 
 import contextlib
+import io
 import json
 import os
 import socket
@@ -15,10 +16,11 @@ import pytest
 
 from darwaza.client import Client
 from darwaza.entry.cli.connection import Connection
+from darwaza.entry.cli.main import main as darwaza
 from darwaza.errors import TransientError
 
-pytestmark = pytest.mark.timeout(300)
-WAIT_S = 60.0
+pytestmark = pytest.mark.timeout(600)
+WAIT_S = 120.0
 COMMAND = [sys.executable, "-m", "darwaza.entry.cli.main"]
 
 
@@ -31,23 +33,30 @@ class Table:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, *words: str, code: int = 0) -> str:
-        """Run a command and hold its exit code; returns what it printed."""
+        """Run a command in a process of its own and hold its exit code; returns what it printed."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DARWAZA_")}
         done = subprocess.run(
-            [*COMMAND, *words],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
+            [*COMMAND, *words], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
         return done.stdout if code in {0, 1, 2} and done.stdout else done.stderr
 
+    def here(self, *words: str, code: int = 0) -> str:
+        """The same in this process, which saves the start of an interpreter for each of many commands."""
+        printed, said = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(said),
+            pytest.raises(SystemExit) as ended,
+        ):
+            darwaza(list(words), prog_name="darwaza")
+        assert ended.value.code == code, f"{words}\n{printed.getvalue()}\n{said.getvalue()}"
+        return printed.getvalue() or said.getvalue()
+
     def ask(self, *words: str, code: int = 0) -> Any:
         """The same with ``--json``."""
-        return json.loads(self.run(*words, "--json", code=code))
+        return json.loads(self.here(*words, "--json", code=code))
 
     def init(self, code: str, name: str) -> None:
         with socket.socket() as probe:
@@ -155,11 +164,11 @@ def found_corridor(table: Table) -> str:
     found = table.ask("corridor", "found", "--name", "test.example/c", "--link", "PK-UZ", *cards, "-o", "draft1")
     assert found["votes"] == ["PK", "UZ"]
     table.ask("corridor", "vote", "pk", "draft1", "-o", "PK.votes1")
-    problem = table.run("corridor", "assemble", "draft1", "PK.votes1", "-o", "no.note", "--json", code=1)
+    problem = table.here("corridor", "assemble", "draft1", "PK.votes1", "-o", "no.note", "--json", code=1)
     assert json.loads(problem)["code"] == "signature_missing"
     table.collect(1, ["PK", "UZ"])
-    table.run("corridor", "admit", "pk", "1.note", code=2)
-    problem = table.run("corridor", "admit", "pk", "1.note", "--anchor", "0" * 64, "--json", code=1)
+    table.here("corridor", "admit", "pk", "1.note", code=2)
+    problem = table.here("corridor", "admit", "pk", "1.note", "--anchor", "0" * 64, "--json", code=1)
     assert json.loads(problem)["code"] == "anchor_differs"
     assert not (table.folder / "pk" / "darwaza.db").exists()
     for code in ("pk", "uz"):
@@ -178,7 +187,7 @@ def begin_work(table: Table, anchor: str) -> str:
     table.run("serve", "pk", code=4)
     (table.folder / "paper.txt").write_text("under the first version")
     here, there = ("--gateway", "pk", "--as", "desk"), ("--gateway", "uz", "--as", "desk")
-    sent = table.ask("documents", "send", "paper.txt", *here, "--to", "UZ/desk", "--title", "a paper")
+    sent = json.loads(table.run("documents", "send", "paper.txt", *here, "--to", "UZ/desk", "--title", "a", "--json"))
     table.flows("PK", "UZ")
     assert [one["id"] for one in table.ask("documents", "list", *there)] == [sent["id"]]
     table.ask("documents", "get", sent["id"], *there, "-o", "copy.txt")
@@ -194,12 +203,12 @@ def begin_work(table: Table, anchor: str) -> str:
 def take_in_a_third(table: Table, anchor: str) -> None:
     """A sensitive change takes a quorum of the former votes, and the new member proves its keys."""
     third = ("--card", "kz/card.json", "--link", "KZ-PK", "--link", "KZ-UZ")
-    table.run("corridor", "propose", "--former", "1.note", "--vote", "PK", *third, "-o", "draft2")
+    table.here("corridor", "propose", "--former", "1.note", "--vote", "PK", *third, "-o", "draft2")
     table.ask("corridor", "vote", "pk", "draft2", "--former", "1.note", "-o", "PK.alone")
     table.ask("corridor", "vote", "kz", "draft2", "--former", "1.note", "-o", "KZ.alone")
     few = ("PK.alone", "KZ.alone", "--former", "1.note", "-o", "no.note", "--json")
-    assert json.loads(table.run("corridor", "assemble", "draft2", *few, code=1))["code"] == "quorum_missing"
-    table.run("corridor", "propose", "--former", "1.note", "--vote", "PK", "--vote", "UZ", *third, "-o", "draft2")
+    assert json.loads(table.here("corridor", "assemble", "draft2", *few, code=1))["code"] == "quorum_missing"
+    table.here("corridor", "propose", "--former", "1.note", "--vote", "PK", "--vote", "UZ", *third, "-o", "draft2")
     table.collect(2, ["PK", "UZ", "KZ"], "--former", "1.note")
     assert table.ask("corridor", "admit", "pk", "2.note")["running"] is True
     assert table.ask("corridor", "admit", "uz", "2.note")["running"] is True
@@ -214,7 +223,7 @@ def renew_keys(table: Table) -> str:
     """Pakistan renews its keys and certificate by its own vote; they count from the version that names them."""
     roles = ("--role", "log", "--role", "witness", "--role", "tls")
     table.ask("key", "renew", "pk", *roles)
-    assert json.loads(table.run("key", "renew", "pk", "--role", "log", "--json", code=4))["code"] == "keys_exist"
+    assert json.loads(table.here("key", "renew", "pk", "--role", "log", "--json", code=4))["code"] == "keys_exist"
     before = (table.folder / "pk/keys/log.key").read_text()
     table.amend(2, ["PK"], "--card", "pk/card.json")
     for code in ("pk", "uz", "kz"):
@@ -255,4 +264,4 @@ def check_evidence(table: Table, anchor: str, messages: tuple[str, ...]) -> None
     migrated = table.ask("migrate", "pk")
     assert migrated["before"] == migrated["after"]
     table.ask("backup", "pk", "-o", "pk-copy.db")
-    assert json.loads(table.run("backup", "pk", "-o", "pk-copy.db", "--json", code=4))["code"] == "store_exists"
+    assert json.loads(table.here("backup", "pk", "-o", "pk-copy.db", "--json", code=4))["code"] == "store_exists"

@@ -1,12 +1,13 @@
 """Real gateways, each a process of its own: the demo's chapter on money, and every step of it by the command line."""
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
 
-from darwaza.bootstrap import PLAN_FILE
+from darwaza.bootstrap import DEPOSIT_FILE, PLAN_FILE
 from darwaza.entry import remittance
 from darwaza.entry.bankers import Bankers
 from darwaza.entry.cli.main import main
@@ -44,6 +45,13 @@ def run(corridor, who, *words, code=0):
     return json.loads(done.output if code == 0 else done.stderr)
 
 
+def first_event(corridor, who, kind):
+    """Listen to a party's notices until one of a kind comes."""
+    code, _, party = who.partition("/")
+    with corridor.client(code, party) as client:
+        return next(notice for notice in client.events() if notice["kind"] == kind)
+
+
 def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path):
     """Everything the guide says, done as it says."""
     bank, other, operator, fx = "PK/indus-bank", "KZ/alatau-bank", "PK/sbp", "PK/caravan-fx"
@@ -63,6 +71,7 @@ def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path
     file.write_bytes(remittance.payment(run(corridor, bank, "show", quote["id"]), datetime.now(UTC)))
     assert run(corridor, bank, "pay", file)["status"] == "ACSP"
     (waiting,) = run(corridor, other, "credits", "--wait", "20")
+    assert first_event(corridor, other, "payment.asked")["detail"]["credit"] == waiting["credit"]
     run(corridor, other, "document", waiting["id"], "-o", tmp_path / "came.xml")
     assert (tmp_path / "came.xml").read_bytes() == file.read_bytes()
     run(corridor, other, "confirm", waiting["id"])
@@ -101,3 +110,31 @@ def test_people_are_told_in_words(corridor):
         assert done.exit_code == 0, done.output
     wrong = CliRunner().invoke(main, ["payments", "quote", "KZ/alatau-bank", "1.001", *options])
     assert (wrong.exit_code, "amount_too_precise" in wrong.stderr) == (1, True)
+
+
+def money(corridor):
+    """What the payer's bank and the FX provider have; its margin may stand in either of its two accounts at home."""
+    found = {one["id"]: one["posted"]["amount"] for one in run(corridor, "PK/indus-bank", "accounts")}
+    fx = {one["id"]: one["posted"]["amount"] for one in run(corridor, "PK/caravan-fx", "accounts")}
+    home = sum(int(fx.pop(f"{kind}:PK/caravan-fx:PKR").replace(".", "")) for kind in ("liquidity", "spread"))
+    return found | fx, home
+
+
+def test_a_lost_disk_is_rebuilt_from_the_neighbours_and_the_list_of_deposits(corridor, tmp_path):
+    """What was paid comes back from the neighbour, what was paid in from the operator's list; both books agree."""
+    bank, file = "PK/indus-bank", tmp_path / "deposits.csv"
+    run(corridor, "PK/sbp", "deposits", "-o", file)
+    assert "deposit,PK/indus-bank,9000000.00,SBP-1" in file.read_text()
+    before = money(corridor)
+    (paid,) = (one for one in run(corridor, bank, "list") if one.get("uetr"))
+    corridor.wait_until_delivered("PK", "KZ")
+    corridor.stop("PK")
+    corridor.lose_disk("PK")
+    (corridor.path("PK") / DEPOSIT_FILE).write_bytes(file.read_bytes())
+    corridor.start("PK")
+    until = time.monotonic() + 60
+    while (after := money(corridor)) != before:
+        assert time.monotonic() < until, (before, after)
+        time.sleep(0.1)
+    again = run(corridor, bank, "show", paid["uetr"], "--uetr")
+    assert (again["id"], again["state"]) == (paid["id"], paid["state"])

@@ -25,8 +25,8 @@ from darwaza.kernel.message import decode_header
 from darwaza.kernel.note import Verifier
 from darwaza.kernel.tile import root_at
 
-pytestmark = pytest.mark.timeout(240)
-WAIT_S = 60.0
+pytestmark = pytest.mark.timeout(600)
+WAIT_S = 120.0
 
 
 @pytest.fixture(scope="module")

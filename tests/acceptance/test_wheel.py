@@ -11,7 +11,7 @@ import pytest
 
 from darwaza.entry.local import LocalCorridor
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).resolve().parents[2]
 NOT_IN_THE_PACKAGE = {".pyc", ".part"}
 

@@ -20,7 +20,8 @@ FLAGS = [
 PATIENCE_MS = 60_000
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop stands in the way of other tests of the same process.
+@pytest.fixture(scope="module")
 def chromium():
     if CHROMIUM is None:
         if os.environ.get("CI"):

@@ -17,8 +17,8 @@ from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackEr
 from darwaza.ports.store import Changes
 from darwaza.storage import STORE_FILE, backup_store, create_store, migrate_store
 
-pytestmark = pytest.mark.timeout(240)
-WAIT_S = 60.0
+pytestmark = pytest.mark.timeout(600)
+WAIT_S = 120.0
 
 
 def refused(code, act):

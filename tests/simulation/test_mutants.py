@@ -8,6 +8,7 @@ import pytest
 from darwaza.engine import arrival, courier, recovery
 from darwaza.engine import unit as unit_module
 from darwaza.engine.engine import Engine
+from darwaza.engine.intake import Settle
 from darwaza.errors import DarwazaError, FatalError, SignatureError
 from darwaza.kernel.link import Fresh, Repeat, judge, read_checkpoint
 from darwaza.kernel.merkle import leaf_hash
@@ -65,7 +66,7 @@ def reuse_indexes_after_a_loss(patch):
             return recovery._heard(unit, unit.log(engine.find_log(given.origin).row.id), outcome.take_back_from)
         return outcome
 
-    patch(recovery, "settle", mutant)
+    patch(Engine, "_handlers", {**Engine._handlers, Settle: mutant})
 
 
 def expose_before_asking(patch):

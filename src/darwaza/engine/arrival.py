@@ -7,7 +7,7 @@ is answered with a refusal, or put into quarantine when nobody can be answered.
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darwaza.engine import recovery
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
@@ -18,7 +18,7 @@ from darwaza.errors import DarwazaError, MessageError, ServiceError
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
-from darwaza.kernel.machine import Draft, Refusal
+from darwaza.kernel.machine import Case, Draft, Refusal
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
     REFUSED,
@@ -96,7 +96,7 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     log = engine.log_of(unit, batch.origin)
     forwarding = Forwarding(engine, unit, log.row.author, log.row.id)
     routed = {
-        offset: forwarding.open(*entries[offset])
+        offset: forwarding.open(header, *entries[offset])
         for offset, header in enumerate(headers)
         if isinstance(header, Header) and is_routed(header)
     }
@@ -107,6 +107,11 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     }
     known = engine.store.known(keys.values())
     unit.load_cases([header.case_id for header in headers if isinstance(header, Header)])
+    unit.foresee(
+        (header.kind.partition(".")[0], header.case_id, header.kind, body)
+        for header, (_, body) in zip(headers, entries, strict=True)
+        if isinstance(header, Header)
+    )
     arrival = Arriving(engine, rules, unit, log.row.author, known, replaying=replaying)
     pending = []
     start = log.row.size
@@ -236,7 +241,7 @@ class Arriving:
         if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
             refusal = Refusal("expired", "it came after it had expired", "/expires_at")
             return self._refuse(header, refusal, sent_before)
-        found = self._unit.case(header.case_id)
+        found = self._case(header.case_id)
         if found is not None and found[0] != name:
             refusal = Refusal("case_conflict", "the case is of another service", "/case_id")
             return self._refuse(header, refusal, sent_before)
@@ -259,6 +264,17 @@ class Arriving:
         if self._replaying:
             recovery.retry(self._engine, self._rules, self._unit, header.case_id)
         return None
+
+    def _case(self, case_id: str) -> tuple[str, Case[Any]] | None:
+        """The case as the batch has it; after a loss, an own message that opened it may come back only now.
+
+        It may have waited for something else than its case, such as money that another case brings.
+        """
+        found = self._unit.case(case_id)
+        if found is None and self._replaying:
+            recovery.retry(self._engine, self._rules, self._unit, case_id)
+            found = self._unit.case(case_id)
+        return found
 
     def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], datetime | None]:
         """What this message made us send before a loss, and when: the rule is run again as of that moment.

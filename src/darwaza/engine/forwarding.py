@@ -9,13 +9,16 @@ message of a link that is otherwise right is put into quarantine with its eviden
 reported to its origin.
 """
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from darwaza.engine.reporting import Owed, author_lines, with_lines
+from darwaza.engine.voyage import carried_until
 from darwaza.errors import DarwazaError, MessageError
-from darwaza.kernel import report
+from darwaza.kernel import instant, letter, report
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import Header, body_digest, decode_header, encode_header, member_of, message_key
@@ -51,11 +54,11 @@ class Forwarding:
         self._onward: list[tuple[int, Passage]] = []
         self._told: list[tuple[int, Passage, Outcome, Refusal | None]] = []
 
-    def open(self, raw: bytes, body: bytes) -> Opened:
+    def open(self, header: Header, raw: bytes, body: bytes) -> Opened:
         """Check a routed message; what is wrong with it comes back as a value."""
         site = self._site
         try:
-            return receive(raw, body, author=self._author, here=site.member, logs=site.hop_logs)
+            return receive(raw, body, author=self._author, here=site.member, logs=site.hop_logs, carrier=header)
         except DarwazaError as fault:
             return fault
 
@@ -69,21 +72,22 @@ class Forwarding:
 
     def relay(self, passage: Passage, index: int) -> None:
         """Hand a message on, or note why not."""
-        refusal = self._refusal(passage)
-        if refusal is not None:
-            self._tell(index, passage, "undeliverable", refusal)
-            return
         again = passage_mark(passage)
         known = self._unit.given_back(again) if self._engine.restoring else []
         if known:
             for key in known:
                 self._unit.use_given_back(key)
             return
+        refusal = self._refusal(passage)
+        if refusal is not None:
+            self._tell(index, passage, "undeliverable", refusal)
+            return
         self._onward.append((index, passage))
 
     def _refusal(self, passage: Passage) -> Refusal | None:
         message = passage.message
-        if message.expires_at is not None and message.expires_at <= self._unit.now_text:
+        now, expires_at = self._unit.now_text, message.expires_at
+        if expires_at is not None and expires_at <= now and carried_until(expires_at) <= now:
             return Refusal("expired", "it came after it had expired")
         if passage.next not in self._site.lanes:
             return Refusal("link_unknown", f"no running link leads from {self._site.member} to {passage.next}")
@@ -104,7 +108,7 @@ class Forwarding:
             self._tell(index, passage, "undeliverable", refusal)
             return MessageError(refusal.detail, code=refusal.code)
         try:
-            plain = self._site.unseal_key.unseal(passage.body, Binding.of(message))
+            plain = self._site.opened(partial(letter.read, passage.body, Binding.of(message)))
             if message.kind == REPORT_KIND:
                 said = report.decode(plain)
                 self._unit.tracking.reported(member_of(message.origin), message_key(message), said)
@@ -113,7 +117,10 @@ class Forwarding:
             self._tell(index, passage, "undeliverable", Refusal(fault.code, fault.detail))
             return fault
         self._tell(index, passage, "delivered")
-        return arriving.deliver(message, plain)
+        self._unit.tracking.way_back = passage.path[::-1]
+        put_aside = arriving.deliver(message, plain)
+        self._unit.tracking.way_back = ()
+        return put_aside
 
     def again(self, passage: Passage, index: int) -> DarwazaError | None:
         """Take a further copy of a message that came before: it does nothing more, but its origin is told."""
@@ -124,7 +131,10 @@ class Forwarding:
         return None
 
     def _same(self, passage: Passage, held: LeafRow) -> bool:
-        first, body = own_message(held)
+        try:
+            first, body = own_message(held)
+        except DarwazaError:
+            return True  # its envelope is no longer kept: that it came is known, and it does nothing more
         if Binding.of(first) != Binding.of(passage.message):
             return False
         if first.body_digest == passage.message.body_digest:
@@ -136,7 +146,7 @@ class Forwarding:
         if header.path is None:
             return header.body_digest
         try:
-            return body_digest(self._site.unseal_key.unseal(body, Binding.of(header)))
+            return body_digest(self._site.opened(partial(letter.read, body, Binding.of(header))))
         except DarwazaError:
             return None
 
@@ -177,6 +187,8 @@ class Forwarding:
             return
         owed = Owed.of(passage, last, "relayed")
         owed.log_id, owed.header = log_id, raw
+        terms = self._site.trust.current.terms(passage.message.kind.partition(".")[0])
+        owed.due_at = instant.to_text(unit.now + timedelta(seconds=terms.receipt_deadline_s))
         unit.owe(owed, key)
 
 

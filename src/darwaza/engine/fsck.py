@@ -174,7 +174,8 @@ class _Examination:
         try:
             message, _ = own_message(leaf)
         except DarwazaError:
-            return message_key(header)
+            # An envelope whose body is no longer kept does not say what came in it.
+            return leaf.message_key if is_withheld(header, leaf.body) else message_key(header)
         return message_key(message if member_of(message.destination) == self._member else header)
 
     def _given_back(self, where: str, header: Header) -> Iterator[Finding]:

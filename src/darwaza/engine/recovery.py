@@ -12,6 +12,7 @@ it to be resent; then it is processed again, as of the moment they were sent, wi
 whose case has not come back yet wait for the next message of that case, which is taken as of their moment too.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,13 +22,14 @@ from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
-from darwaza.errors import ConflictError, ServiceError, SignatureError
-from darwaza.kernel import fork, instant
+from darwaza.errors import ConflictError, MalformedError, ServiceError, SignatureError
+from darwaza.kernel import fork, instant, letter
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, is_withheld, member_of, message_key
+from darwaza.kernel.seal import Binding
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.trail import ROUTE_KINDS
 from darwaza.ports.store import ForkRow
@@ -160,7 +162,9 @@ def _rebuild_cases(
 ) -> None:
     held = {entry.message_key for entry in tail.dropped}
     for header, entry in zip(headers, entries, strict=True):
-        if entry.message_key not in held:
+        if header.path is not None and not header.kind.startswith(ROUTE_KINDS):
+            unit.tracking.resume(header)
+        if entry.message_key and entry.message_key not in held:
             _restore(engine, rules, unit, header, entry.body)
 
 
@@ -182,11 +186,15 @@ def _tail(engine: "Engine", log: Log, given: list[Header]) -> _Tail:
     causes = {(header.cause_id, header.kind, header.destination) for header in given if header.cause_id is not None}
     kept: list[Pending] = []
     dropped: list[Pending] = []
-    for raw, body in engine.store.leaves(log.row.id, log.row.exposed_size, log.row.size, 1 << 40):
+    unexposed = engine.store.leaves(log.row.id, log.row.exposed_size, log.row.size, 1 << 40)
+    for index, (raw, body) in enumerate(unexposed, log.row.exposed_size):
         header = decode_header(raw)
-        entry = Pending(leaf_hash(raw), message_key(header), header.case_id, raw, body)
+        key = message_key(header)
+        held = engine.store.leaf(key)
+        first = held is not None and (held.log_id, held.leaf_index) == (log.row.id, index)
+        entry = Pending(leaf_hash(raw), key if first else "", header.case_id, raw, body)
         answered = (header.cause_id, header.kind, header.destination) in causes
-        replaced = entry.message_key in keys or answered or header.kind == GENESIS
+        replaced = key in keys or answered or header.kind == GENESIS
         (dropped if replaced else kept).append(entry)
     return _Tail(kept, dropped)
 
@@ -233,9 +241,11 @@ def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
         return False
     case = None if found is None else found[1]
     try:
+        if header.path is not None:
+            body = engine.site.opened(partial(letter.read_again, body, Binding.of(header)))
         own = received(header, restored(header.kind), body)
         outcome = rules.run(unit, service, header.case_id, case, own, None, now=own.created_at)
-    except ServiceError as fault:
+    except (ServiceError, SignatureError, MalformedError) as fault:
         unit.faults.append(fault.detail)
         return False
     return not isinstance(outcome, Refusal)

@@ -3,6 +3,8 @@
 At its origin they come from the newest report of a member of the path; at its destination from the envelope it came in.
 """
 
+from functools import partial
+
 import msgspec
 
 from darwaza.engine.engine import Engine
@@ -10,7 +12,7 @@ from darwaza.engine.forwarding import own_message
 from darwaza.engine.reporting import with_lines
 from darwaza.engine.voyage import DELIVERED, ROUTE, Voyage
 from darwaza.errors import DarwazaError
-from darwaza.kernel import report
+from darwaza.kernel import letter, report
 from darwaza.kernel.corridor import Corridor
 from darwaza.kernel.evidence import HOP, MESSAGE, DocumentRef, Item
 from darwaza.kernel.exhibit import signed_by
@@ -84,9 +86,10 @@ def _told(engine: Engine, leaf: LeafRow) -> tuple[bytes, tuple[Hop, ...]]:
         return leaf.header, ()
     try:
         header, body = own_message(stored)
-        item = report.decode(engine.site.unseal_key.unseal(body, Binding.of(header))).items[voyage.report[1]]
+        said = engine.site.opened(partial(letter.read, body, Binding.of(header)))
+        item = report.decode(said).items[voyage.report[1]]
     except DarwazaError:
-        return leaf.header, ()  # sealed to a key that has been replaced since
+        return leaf.header, ()  # sealed to a key that is not here any more
     about = next((raw for raw in voyage.tries if leaf_hash(raw) == item.leaf), leaf.header)
     return about, item.hops
 

@@ -10,7 +10,8 @@ while its logs are halted.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -22,13 +23,13 @@ from darwaza.engine.trust import Trust
 from darwaza.errors import MessageError
 from darwaza.kernel import instant, locality, path, policy
 from darwaza.kernel.health import Condition, Measure
+from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.linkstate import Ends, HomeStatement, LinkState, Statement, ends_of, subject
 from darwaza.kernel.locality import HomeRules
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.path import REPORT_CLASS, Explanation, Need, Rules
 from darwaza.kernel.policy import PathPolicy
 from darwaza.kernel.relay import ROUTED_BODY_BYTES_MAX
-from darwaza.kernel.seal import SEAL_OVERHEAD_BYTES
 from darwaza.kernel.topology import MapLink, Topology, build
 
 SUSPECT_FOR: Final = timedelta(seconds=60)
@@ -85,6 +86,7 @@ class Routing:
         self._map: Topology | None = None
         self._limits: list[int] = []
         self._choices: dict[Asked, tuple[str, ...] | Refusal] = {}
+        self._relays: dict[tuple[tuple[str, ...], str, int], Refusal | None] = {}
         self._policies: dict[str, PathPolicy] = {}
         self._reachable: frozenset[str] | None = None
 
@@ -158,6 +160,7 @@ class Routing:
     def _forget(self) -> None:
         self._map = None
         self._choices = {}
+        self._relays = {}
         self._reachable = None
 
     # --- the map ---
@@ -253,18 +256,45 @@ class Routing:
             The members, from this one to the destination, or why there is no path; nothing has changed then.
         """
         _ = self.topology
-        size = bisect_left(self._limits, body_bytes + SEAL_OVERHEAD_BYTES)
+        size = bisect_left(self._limits, body_bytes + LETTER_OVERHEAD_BYTES)
         asked = Asked(destination, message_class, sender, waits, size, avoid)
         found = self._choices.get(asked)
         if found is None:
             if len(self._choices) >= CHOICES_MAX:
                 self._choices.clear()
             found = self._choices[asked] = self._choose(asked, body_bytes)
-        if isinstance(found, tuple) and len(found) > 2 and body_bytes + SEAL_OVERHEAD_BYTES > ROUTED_BODY_BYTES_MAX:  # noqa: PLR2004
-            most = ROUTED_BODY_BYTES_MAX - SEAL_OVERHEAD_BYTES
+        if isinstance(found, tuple) and len(found) > 2 and body_bytes + LETTER_OVERHEAD_BYTES > ROUTED_BODY_BYTES_MAX:  # noqa: PLR2004
+            most = ROUTED_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES
             detail = f"a body of {body_bytes} bytes is too large to be relayed to {destination}; {most} are possible"
             return Refusal("body_too_large_to_relay", detail, "/body")
         return found
+
+    def choose_other(
+        self,
+        destination: str,
+        message_class: str,
+        tried: Sequence[tuple[str, ...]],
+        *,
+        sender: str = "",
+        avoid: tuple[str, ...] = (),
+        straight: bool = True,
+    ) -> tuple[str, ...] | Refusal:
+        """Choose a path for a message that vanished: the one whose members carried the fewest of its former copies.
+
+        A relay can prove that it handed on what the next one then cannot use: so it is members that are gone round,
+        and not only the link after which nothing was heard.
+        """
+        need = Need(self.member, destination, message_class)
+        try:
+            paths = path.find(self.topology, self.rules(message_class, sender, avoid), need)
+            if not straight:
+                paths = tuple(one for one in paths if len(one.members) > 2)  # noqa: PLR2004
+        except MessageError as fault:
+            return Refusal(fault.code, fault.detail, "/path_policy" + fault.pointer)
+        if not paths:
+            return self.choose(destination, message_class, 0, sender=sender, avoid=avoid)
+        carried = Counter(carrier for members in tried for carrier in members[1:-1])
+        return min(paths, key=lambda one: sum(carried[carrier] for carrier in one.members[1:-1])).members
 
     def may_wait(self, neighbour: str, message_class: str, body_bytes: int, sender: str = "") -> bool:
         """Whether a message may stand in the log to a neighbour until that link works again: nobody's rule forbids it.
@@ -324,6 +354,19 @@ class Routing:
         self, members: tuple[str, ...], message_class: str, body_bytes: int, stage: int
     ) -> Refusal | None:
         """Say why this member does not hand a message on, or None; see ``path.relay_objections``."""
+        _ = self.topology
+        small = body_bytes <= self._limits[0] if self._limits else False
+        key = (members, message_class, stage)
+        if small and key in self._relays:
+            return self._relays[key]
+        refusal = self._relay_refusal(members, message_class, body_bytes, stage)
+        if small and len(self._relays) < CHOICES_MAX:
+            self._relays[key] = refusal
+        return refusal
+
+    def _relay_refusal(
+        self, members: tuple[str, ...], message_class: str, body_bytes: int, stage: int
+    ) -> Refusal | None:
         need = Need(members[0], members[-1], message_class, body_bytes)
         standing = path.relay_objections(self.topology, self.rules(message_class), need, members, stage)
         first = next(standing, None)

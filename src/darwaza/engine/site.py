@@ -1,6 +1,7 @@
 """Where the engine runs: the member it serves, its keys, its services, and whom it trusts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ class Site:
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
         owed: what origins are to hear of their messages.
+        handed: what was handed on for others and told of, and may not be co-signed yet.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
         watchers: called with what each commit changed, after it; they neither raise nor take long.
@@ -88,6 +90,7 @@ class Site:
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.owed: list[Owed] = []
+        self.handed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
         self.watchers: list[Callable[[Changes], None]] = []
@@ -95,7 +98,7 @@ class Site:
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
         self._seal_keys: dict[bytes, SealKey] = {}
-        self._unseal: UnsealKey | None = None
+        self._unseal: tuple[UnsealKey, ...] = ()
         self._signers: dict[str, tuple[Signer, ...]] = {}
         self.follow(trust)
 
@@ -126,7 +129,7 @@ class Site:
         self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
-        self._unseal = None
+        self._unseal = ()
         self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
         self.routing.follow(trust)
 
@@ -156,6 +159,7 @@ class Site:
         if reported:
             told = set(map(id, reported))
             self.owed = [one for one in self.owed if id(one) not in told]
+            self.handed = [*self.handed, *(one for one in reported if one.due_at)][-OWED_MAX:]
         if owed:
             self.owed = [*self.owed, *owed][-OWED_MAX:]
 
@@ -170,10 +174,22 @@ class Site:
 
     @property
     def unseal_key(self) -> UnsealKey:
-        """Opens what is sealed to this member."""
-        if self._unseal is None:
-            self._unseal = self._keys.seal
-        return self._unseal
+        """The sealing key of now."""
+        if not self._unseal:
+            self._unseal = (self._keys.seal, *self._keys.former_seals)
+        return self._unseal[0]
+
+    def opened(self, opening: Callable[[UnsealKey], bytes]) -> bytes:
+        """Open something with the sealing key of now, or else with one that was renewed since it was sealed.
+
+        Raises:
+            MalformedError, SignatureError: as ``opening`` does with the last key.
+        """
+        keys = (self.unseal_key, *self._unseal[1:])
+        for key in keys[:-1]:
+            with suppress(SignatureError):
+                return opening(key)
+        return opening(keys[-1])
 
     def seal_key(self, member: str) -> SealKey:
         """The key that only a member opens.

@@ -10,15 +10,15 @@ breaks, what is under way is sent over the next path first.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
-from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage
+from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
-from darwaza.kernel import instant
+from darwaza.kernel import instant, letter
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
@@ -27,6 +27,7 @@ from darwaza.kernel.message import (
     body_digest,
     decode_header,
     encode_header,
+    is_withheld,
     member_of,
     message_key,
 )
@@ -59,6 +60,8 @@ class Tracking:
         changed: voyages as this batch leaves them; None for one that has ended.
         returned: messages that come back in this batch and have not been given to their service.
         tally: see ``Fleet.tally``.
+        way_back: how the message that is being handled came, from here to its origin: a gateway that has just started,
+            and whose map is still empty, can answer at least that way. Empty for others.
         detoured: by own log, the size up to which waiting messages have been sent another way.
     """
 
@@ -67,6 +70,7 @@ class Tracking:
         self.returned: list[Returned] = []
         self.detoured: dict[int, int] = {}
         self.tally: dict[str, int] = {}
+        self.way_back: tuple[str, ...] = ()
         self._site = site
         self._store = store
         self._unit = unit
@@ -80,13 +84,23 @@ class Tracking:
         return found if isinstance(found, Refusal) else None
 
     def _choice(self, draft: Draft) -> tuple[str, ...] | Refusal:
-        return self._site.routing.choose(
-            member_of(draft.destination),
+        member, back = member_of(draft.destination), self.way_back
+        found = self._site.routing.choose(
+            member,
             draft.kind.partition(".")[0],
             len(draft.body),
             sender=draft.path_policy,
             waits=draft.waits,
         )
+        if (
+            isinstance(found, Refusal)
+            and found.transient
+            and back
+            and back[-1] == member
+            and back[1] in self._site.lanes
+        ):
+            return back
+        return found
 
     # --- departing ---
 
@@ -149,13 +163,23 @@ class Tracking:
         self._newest[header.case_id, member_of(header.destination)] = header.id
         self._write(header.id, voyage, UNDER_WAY)
 
+    def resume(self, header: Header) -> None:
+        """Follow an own routed message that was given back: nobody here knows what became of it."""
+        raw = encode_header(header)
+        voyage = self._voyage(header.id)
+        if voyage is not None:
+            self._write(header.id, msgspec.structs.replace(voyage, tries=(*voyage.tries, raw)[-TRIES_MAX:]), UNDER_WAY)
+        elif header.id not in self._store.cases([header.id]):
+            self._follow(header, raw, "")
+
     def _sealed(self, header: Header, body: bytes, path: tuple[str, ...]) -> tuple[bytes, bytes]:
-        sealed = self._site.seal_key(member_of(header.destination)).seal(body, Binding.of(header))
+        to = self._site.seal_key(member_of(header.destination))
+        sealed = letter.write(body, Binding.of(header), to, self._site.unseal_key)
         return self._with_path(header, sealed, path), sealed
 
     def _with_path(self, header: Header, sealed: bytes, path: tuple[str, ...]) -> bytes:
         changes = {"body_bytes": len(sealed), "body_digest": body_digest(sealed), "path": path}
-        return encode_header(msgspec.structs.replace(header, blind=self._unit.random_hex(), **changes))
+        return encode_header(msgspec.structs.replace(header, **changes))
 
     def _queue(self, path: tuple[str, ...], raw: bytes, body: bytes, key: str, case_id: str, *, bulk: bool) -> None:
         log_id = self._site.lane(path[1], bulk=bulk or len(body) > ORDINARY_BODY_BYTES_MAX)
@@ -202,9 +226,11 @@ class Tracking:
         replace = msgspec.structs.replace
         if item.outcome == DELIVERED:
             self._write(message_id, replace(voyage, report=report), DELIVERED)
-        elif item.outcome == "relayed":
+        elif item.outcome in {"relayed", "attempted"}:
+            if item.outcome == "attempted":
+                self._count("attempted")
             stage = len(proven) - 2
-            if raw == voyage.tries[-1] and stage > voyage.passed:
+            if raw == voyage.tries[-1] and (stage > voyage.passed or item.outcome == "attempted"):
                 self._write(message_id, replace(voyage, passed=stage, report=report), UNDER_WAY)
         else:
             voyage = replace(voyage, refusals=voyage.refusals + 1, code=item.code, detail=item.detail, report=report)
@@ -225,6 +251,9 @@ class Tracking:
         if voyage is None:
             return
         row = self._first(message_id)
+        if row is None:
+            self._write(message_id, voyage, UNDER_WAY)  # its neighbour has not given it back yet
+            return
         log = self._unit.log(row.log_id)
         header = decode_header(row.header)
         if header.path is None and row.leaf_index < log.row.cosigned_size:
@@ -236,14 +265,11 @@ class Tracking:
             self._site.routing.suspect(path[silent], path[silent + 1])
         self._try_again(message_id, voyage, always=True)
 
-    def _first(self, message_id: str) -> LeafRow:
-        row = self._store.leaf(f"{self._site.member} {message_id}")
-        if row is None:
-            raise LookupError(f"the voyage {message_id} has no message")
-        return row
+    def _first(self, message_id: str) -> LeafRow | None:
+        return self._store.leaf(f"{self._site.member} {message_id}")
 
     def _is_over(self, voyage: Voyage) -> bool:
-        return voyage.expires_at is not None and voyage.expires_at <= self._unit.now_text
+        return voyage.expires_at is not None and carried_until(voyage.expires_at) <= self._unit.now_text
 
     def _try_again(self, message_id: str, voyage: Voyage, *, always: bool = False) -> None:
         """Send a message over the best path there is now.
@@ -251,20 +277,23 @@ class Tracking:
         Args:
             message_id: whose.
             voyage: as it is now.
-            always: also over the path it went last.
+            always: nothing was heard of it: go round whoever had it, but send it again in any case.
         """
         if self._is_over(voyage):
             self._end(message_id, voyage, EXPIRED)
             return
         row = self._first(message_id)
+        if row is None or is_withheld(decode_header(row.header), row.body):
+            self._write(message_id, voyage, UNDER_WAY)  # there is nothing left to send
+            return
         header = decode_header(row.header)
-        found = self._site.routing.choose(
-            member_of(voyage.destination),
-            voyage.message_class,
-            header.body_bytes if header.path is None else 0,
-            sender=voyage.policy,
-            avoid=voyage.avoid,
-        )
+        routing, member, name = self._site.routing, member_of(voyage.destination), voyage.message_class
+        size = header.body_bytes if header.path is None else 0
+        if always:
+            tried = [decode_header(raw).path or () for raw in voyage.tries]
+            found = routing.choose_other(member, name, tried, sender=voyage.policy, avoid=voyage.avoid)
+        else:
+            found = routing.choose(member, name, size, sender=voyage.policy, avoid=voyage.avoid)
         if isinstance(found, Refusal):
             self._end(message_id, voyage, found.code)
             return
@@ -282,8 +311,9 @@ class Tracking:
 
     def _end(self, message_id: str, voyage: Voyage, code: str) -> None:
         """Nobody carries it on. When every copy is accounted for it returns to its sender; else its fate is unknown."""
-        header = decode_header(self._first(message_id).header)
-        if voyage.refusals < len(voyage.tries) or header.path is None:
+        row = self._first(message_id)
+        header = None if row is None else decode_header(row.header)
+        if voyage.refusals < len(voyage.tries) or header is None or header.path is None:
             if self._is_over(voyage):
                 self._write(message_id, msgspec.structs.replace(voyage, code=EXPIRED), EXPIRED)
             else:
@@ -327,16 +357,36 @@ class Tracking:
         """Send everything that depends on broken links another way; returns how many messages moved."""
         site = self._site
         dark = [peer for peer in site.lanes if not site.routing.is_open((site.member, peer))]
-        return sum(self.detour(peer) for peer in dark) + self.move()
+        late = [peer for peer in site.lanes if peer not in dark and self._is_late(peer)]
+        around = sum(self.detour(peer, straight=False) for peer in late)
+        return sum(self.detour(peer) for peer in dark) + around + self.move()
 
-    def detour(self, neighbour: str) -> int:
+    def _is_late(self, neighbour: str) -> bool:
+        """Whether a neighbour has not co-signed something although the deadline of its class is over."""
+        for log_id in dict.fromkeys(self._site.lanes[neighbour]):
+            row = self._unit.log(log_id).row
+            start = max(row.cosigned_size, self._site.detoured.get(log_id, 0))
+            for raw, _ in self._store.leaves(log_id, start, min(start + 1, row.size), UNSEEN_BYTES_MAX):
+                header = decode_header(raw)
+                terms = self._site.trust.current.terms(header.kind.partition(".")[0])
+                due_at = instant.from_text(header.created_at) + timedelta(seconds=terms.receipt_deadline_s)
+                if due_at <= self._unit.now:
+                    return True
+        return False
+
+    def detour(self, neighbour: str, *, straight: bool = True) -> int:
         """Send what waits in the logs to a neighbour over another path; once for each message.
+
+        Args:
+            neighbour: its code.
+            straight: leave it where it is when the direct link is the best way; else go round that link all the same,
+                so that other members try what this one cannot make the neighbour sign for.
 
         Returns:
             How many messages took another way.
         """
         count = 0
-        found = self._site.routing.choose(neighbour, "", 0)
+        found = self._way_round(neighbour, "", 0, straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
             return 0
         for log_id in dict.fromkeys(self._site.lanes.get(neighbour, ())):
@@ -344,16 +394,29 @@ class Tracking:
             known = self.detoured.get(log_id, self._site.detoured.get(log_id, 0))
             start = max(row.cosigned_size, known)
             self.detoured[log_id] = row.size
-            for raw, body in self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX):
-                header = decode_header(raw)
+            waiting = [
+                (decode_header(raw), body)
+                for raw, body in self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX)
+            ]
+            followed = self._store.cases([header.id for header, _ in waiting])
+            for header, body in waiting:
                 mine = member_of(header.origin) == self._site.member and header.path is None
-                if mine and not header.kind.startswith((ROUTE_KINDS, LINK_KINDS)) and not self._voyage(header.id):
-                    count += self._detour_one(header, body)
+                known = header.id in followed or header.id in self.changed
+                if mine and not known and not header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
+                    count += self._detour_one(header, body, straight=straight)
         return count
 
-    def _detour_one(self, header: Header, body: bytes) -> bool:
+    def _way_round(
+        self, neighbour: str, message_class: str, body_bytes: int, *, straight: bool
+    ) -> tuple[str, ...] | Refusal:
+        routing = self._site.routing
+        if straight:
+            return routing.choose(neighbour, message_class, body_bytes)
+        return routing.choose_other(neighbour, message_class, (), straight=False)
+
+    def _detour_one(self, header: Header, body: bytes, *, straight: bool) -> bool:
         name = header.kind.partition(".")[0]
-        found = self._site.routing.choose(member_of(header.destination), name, len(body))
+        found = self._way_round(member_of(header.destination), name, len(body), straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004
             return False
         self._begin(header, body, found, "", policy="", bulk=False)
@@ -378,4 +441,6 @@ class Tracking:
     def _remind_at(self, voyage: Voyage) -> str:
         at: datetime = self._unit.now + voyage.patience
         text = instant.to_text(at)
-        return text if voyage.expires_at is None else min(text, max(voyage.expires_at, self._unit.now_text))
+        if voyage.expires_at is None:
+            return text
+        return min(text, max(carried_until(voyage.expires_at), self._unit.now_text))

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from darwaza.kernel import instant
 from darwaza.kernel.linkstate import Ends, ends_of
 from darwaza.kernel.machine import Refusal, Service, Transition
 from darwaza.kernel.merkle import leaf_hash
@@ -35,6 +36,15 @@ TRIES_MAX: Final = 32
 PATIENCE_FIRST: Final = timedelta(seconds=6)
 """So long nothing may be heard of a message before it is sent again; each time twice as long."""
 PATIENCE_LAST: Final = timedelta(seconds=600)
+
+
+EXPIRED_CARRIED: Final = timedelta(days=1)
+"""So long after its expiry a message is still carried: its destination refuses it, and its sender is certain (P6)."""
+
+
+def carried_until(expires_at: str) -> str:
+    """The instant up to which a message that expires is carried."""
+    return instant.to_text(instant.from_text(expires_at) + EXPIRED_CARRIED)
 
 
 class Voyage(msgspec.Struct, frozen=True, array_like=True):

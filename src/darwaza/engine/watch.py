@@ -49,6 +49,8 @@ TICK_US_MAX: Final = 750_000
 BUSY_US_MAX: Final = 20_000_000
 """So long a neighbour that takes connections may answer no probe before it counts as down."""
 HEALTH_RENEWED: Final = timedelta(seconds=60)
+HEALTH_CORRECTED: Final = timedelta(seconds=10)
+"""A latency that was told and is far from true any more is told anew so often at most."""
 KEPT: Final = "route.statements"
 """Name under which link states and home rules outlive a restart."""
 DRAINED: Final = "route.drained"
@@ -352,6 +354,8 @@ class Watch:
         now = self._site.clock.now()
         told = peer.told
         changed = told is None or told.condition != measure.condition.word
+        if told is not None and abs(told.latency_us - measure.latency_us) > 5_000 + told.latency_us // 2:
+            changed = changed or now >= told.issued_at + HEALTH_CORRECTED
         if changed or now >= told.issued_at + HEALTH_RENEWED:  # type: ignore[union-attr]  # changed without it
             at = self._now()
             peer.told = LinkHealth(

@@ -21,6 +21,7 @@ from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry import sample, showcase
 from darwaza.entry.bankers import Bankers
+from darwaza.entry.caravan import Caravan
 from darwaza.entry.cli.output import console
 from darwaza.entry.journey import Journey
 from darwaza.entry.local import LocalCorridor
@@ -33,6 +34,8 @@ UCR = "26PKDEMO-APRICOTS-0001"
 WAIT_S = 40.0
 POLL_S = 0.05
 BURST = 300
+TRUCK_PAPERS = Path("demo")
+"""Where the truck's accompanying document stays after the demo, as PDF and PNG; git ignores it."""
 
 
 class StepFailedError(Exception):
@@ -106,6 +109,7 @@ class Demo:
             self.audit(corridor)
             self.journey()
             self.money()
+            self.detour()
         except BaseException:
             corridor.close()
             raise
@@ -288,13 +292,16 @@ class Demo:
 
     def journey(self) -> None:
         """Drive a truck from Tashkent to Karachi, over three gateways of its own."""
-        papers = self.folder / "truck"
-        papers.mkdir()
-        Journey(self, self.folder / "freight", papers).run()
+        TRUCK_PAPERS.mkdir(parents=True, exist_ok=True)
+        Journey(self, self.folder / "freight", TRUCK_PAPERS).run()
 
     def money(self) -> None:
         """Pay across two borders, over three gateways of their own."""
         Bankers(self, self.folder / "money").run()
+
+    def detour(self) -> None:
+        """Send from Almaty to Karachi over whoever is there, over five gateways of their own."""
+        Caravan(self, self.folder / "caravan").run()
 
     def _paper(self, name: str, content: bytes) -> Path:
         path = self._papers / name

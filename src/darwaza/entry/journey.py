@@ -161,7 +161,7 @@ class Journey:
             for number in range(1, len(codes) + 1):
                 picture = client.paper(self._movement, "UZTER", "png", number)
                 (self._papers / f"code-{number}.png").write_bytes(picture)
-        self._say.tell(f"The accompanying document, {len(codes)} QR codes: {self._papers}")
+        self._say.tell(f"The accompanying document, {len(codes)} QR codes, stays in {self._papers}/: PDF and PNG.")
         return codes
 
     def _close_torkham(self) -> None:

@@ -51,6 +51,7 @@ class LocalCorridor:
         lanes: int = 2,
         name: str = "local.example/corridor",
         cables: bool = False,
+        path_policy: str = "",
     ) -> None:
         """Found the corridor: folders, keys, cards, and a document that all members voted.
 
@@ -62,6 +63,7 @@ class LocalCorridor:
             lanes: of each link.
             name: of the corridor.
             cables: whether gateways reach one another over cables that can be cut.
+            path_policy: of the corridor, for every class of messages.
         """
         self.folder = folder
         self.names = dict(names)
@@ -79,7 +81,7 @@ class LocalCorridor:
             links=tuple(sorted((Link.between(*pair, lanes) for pair in links), key=lambda link: link.members)),
             witness_quorum=witnesses,
             mldsa44_required=False,
-            classes=(Terms(DEFAULT_CLASS, "", 3_600),),
+            classes=(Terms(DEFAULT_CLASS, path_policy, 3_600),),
         )
         signers = [
             document_signer(line.signer, self._key(line.signer.member, str(line.signer.role)))

@@ -112,7 +112,9 @@ def decode_envelope(raw: bytes) -> Envelope:
         raise MalformedError(f"the envelope cannot be read: {fault}", code="relay_malformed") from fault
 
 
-def receive(arrived: bytes, body: bytes, *, author: str, here: str, logs: Logs) -> Passage:
+def receive(
+    arrived: bytes, body: bytes, *, author: str, here: str, logs: Logs, carrier: Header | None = None
+) -> Passage:
     """Check a routed message that came over a link, plain from its origin or in a relay's envelope.
 
     The link has checked that the author's log holds the header, and the body against it. The checks here, in this
@@ -126,6 +128,7 @@ def receive(arrived: bytes, body: bytes, *, author: str, here: str, logs: Logs) 
         author: member whose log it came in.
         here: this member.
         logs: whose signatures prove the links before.
+        carrier: ``arrived`` as ``message.decode_header`` gave it, when that is known already.
 
     Raises:
         TooLargeError: see ``decode_envelope``, ``message.decode_header``.
@@ -133,7 +136,7 @@ def receive(arrived: bytes, body: bytes, *, author: str, here: str, logs: Logs) 
             ``path_length_wrong`` when links are missing or too many; ``body_differs``.
         SignatureError: see ``trail.check_hops``.
     """
-    carrier = decode_header(arrived)
+    carrier = carrier or decode_header(arrived)
     if carrier.kind != RELAY_KIND:
         path = check_path(carrier)
         _check_length(path, stage_of(path, author, here), 0)

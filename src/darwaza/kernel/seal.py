@@ -21,7 +21,7 @@ On the wire: ``"HPKE" kem kdf aead`` (the suite_id of RFC 9180 section 5.1, 10 b
 encapsulated key, the ciphertext with its tag. spec/routing.md is the language-neutral text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256, shake_256
 from typing import Final, Literal
 
@@ -51,6 +51,7 @@ PARTY: Final[Layer] = 2
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _INFO = b"darwaza/seal/v1"
+_OWN = b"darwaza/letter/own/v1"
 _MLKEM_SEED_BYTES = 64
 
 
@@ -138,10 +139,12 @@ class UnsealKey:
 
     Attributes:
         public: the public key that belongs to it, ``member.SEAL_KEY_BYTES`` bytes.
+        own: 32 secret bytes under which a gateway keeps for itself the keys of what it sealed to others.
     """
 
     public: bytes
-    _key: MLKEM768X25519PrivateKey
+    own: bytes = field(repr=False)
+    _key: MLKEM768X25519PrivateKey = field(repr=False)
 
     @classmethod
     def of(cls, secret: bytes) -> "UnsealKey":
@@ -160,7 +163,7 @@ class UnsealKey:
         lattice = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_BYTES])
         curve = X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_BYTES:])
         public = lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
-        return cls(public, MLKEM768X25519PrivateKey(lattice, curve))
+        return cls(public, sha256(_OWN + secret).digest(), MLKEM768X25519PrivateKey(lattice, curve))
 
     def unseal(self, sealed: bytes, binding: Binding, layer: Layer = GATEWAY) -> bytes:
         """Open a sealed body.

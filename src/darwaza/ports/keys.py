@@ -26,8 +26,12 @@ class Keys(Protocol):
     def seal(self) -> UnsealKey:
         """Opens what other members seal to this one."""
 
+    @property
+    def former_seals(self) -> tuple[UnsealKey, ...]:
+        """Sealing keys that were renewed: for what was sealed before, and is on its way or in the log."""
+
     def holds(self, public: PublicKeys) -> bool:
-        """Whether the private halves of these log and witness keys are here, in use or made ready by a renewal."""
+        """Whether the private halves of these keys, but for the vote key's, are here, in use or ready to take over."""
 
     def follow(self, public: PublicKeys) -> None:
         """Use the keys whose public halves these are; renewed ones take the place of former ones for good.

@@ -64,6 +64,8 @@ class Sheet(msgspec.Struct, frozen=True):
         grids: tables, in order.
         pictures: in order, at most ``PICTURES_MAX``.
         footer: on every page, before its number.
+        titles: the title in other languages, under it.
+        forms: tables with room to write by hand, after the pictures.
     """
 
     title: str
@@ -72,6 +74,8 @@ class Sheet(msgspec.Struct, frozen=True):
     grids: tuple[Grid, ...]
     pictures: tuple[Picture, ...]
     footer: str
+    titles: tuple[str, ...] = ()
+    forms: tuple[Grid, ...] = ()
 
 
 class Printer(Protocol):

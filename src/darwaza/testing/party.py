@@ -71,7 +71,7 @@ class Parties:
     def send(self, code: str) -> None:
         """A party sends something to somebody its gateway has a link with."""
         rng = self._rng
-        peers = [one if two == code else two for one, two in self._simulation.links if code in {one, two}]
+        peers = self._simulation.peers_of(code)
         to = rng.choice(peers) + rng.choice(("/agency", "/agency", "/agency", "/agency", "/nobody"))
         now = self._simulation.nodes[code].clock.now()
         lasts_s = rng.choice((0.5, 2.0, 8.0))
@@ -184,7 +184,7 @@ class Parties:
             f"{code}: {row.id} is {row.state}"
             for code, node in self._simulation.nodes.items()
             for row in node.store.scan_cases()
-            if row.state not in FINAL and not self._is_cut_off(_decode(row.data))
+            if row.service == "documents" and row.state not in FINAL and not self._is_cut_off(_decode(row.data))
         ]
 
     def _is_cut_off(self, document: Document) -> bool:
@@ -201,6 +201,8 @@ class Parties:
         stores = {code: node.store for code, node in self._simulation.nodes.items()}
         for code, store in stores.items():
             for row in store.scan_cases():
+                if row.service != "documents":
+                    continue
                 document = _decode(row.data)
                 if self._is_cut_off(document):
                     continue

@@ -226,15 +226,15 @@ class Simulation:
         now_s: virtual time since the start.
         nodes: by member.
         mean: whether faults still happen.
+        liars: members whose gateways do not do what they should.
     """
+
+    liars: frozenset[str] = frozenset()
 
     def __init__(self, seed: int, *, calm: bool | None = None) -> None:
         self.seed = seed
         self.rng = rng = random.Random(seed)  # noqa: S311 - it must be predictable
-        codes = CODES[: rng.choice((3, 3, 3, 3, 3, 3, 4, 5))]
-        links = [(codes[0], codes[1]), *((codes[0], code) for code in codes[2:])]
-        if len(codes) == 3:  # noqa: PLR2004 - everybody witnesses everybody
-            links.append((codes[1], codes[2]))
+        codes, links = self.draw_corridor()
         self.world, self.trust = _world(codes, tuple(links))
         self.links = links
         self.now_s = 0.0
@@ -250,11 +250,27 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self.sticks: list[tuple[str, str, list[Item]]] = []
-        self.nodes = {code: Node(self, code) for code in codes}
+        self.nodes = {code: self.make_node(code) for code in codes}
         self.parties = Parties(self, rng)
         self._looked_s = 0.0
         self.mean_s = rng.uniform(2.5, 4.0)
         self._calm = calm
+
+    def draw_corridor(self) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+        """Members and links of this life."""
+        codes = CODES[: self.rng.choice((3, 3, 3, 3, 3, 3, 4, 5))]
+        links = [(codes[0], codes[1]), *((codes[0], code) for code in codes[2:])]
+        if len(codes) == 3:  # noqa: PLR2004 - everybody witnesses everybody
+            links.append((codes[1], codes[2]))
+        return codes, links
+
+    def make_node(self, code: str) -> Node:
+        """A member's gateway."""
+        return Node(self, code)
+
+    def peers_of(self, code: str) -> list[str]:
+        """Whom a member's parties send to."""
+        return [one if two == code else two for one, two in self.links if code in {one, two}]
 
     # --- time ---
 
@@ -337,7 +353,7 @@ class Simulation:
                 raise BrokenError(f"P3: {node.code} has stopped an honest link")
             if node.store.given_back_count():
                 raise BrokenError(f"{node.code}: own messages given back still wait for what caused them")
-            if node.store.quarantined(1):
+            if node.store.quarantined(1) and not self.liars:
                 raise BrokenError(f"{node.code} has put aside {node.store.quarantined(5)}")
         self.parties.check_agreed()
 

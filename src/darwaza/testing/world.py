@@ -70,6 +70,7 @@ class SeededKeys:
         self.witness: PrivateKey = Ed25519PrivateKey(seed("witness"))
         self.log_mldsa44: PrivateKey | None = MLDSA44PrivateKey(seed("log_mldsa44")) if post_quantum else None
         self.seal = UnsealKey.of(seed("seal"))
+        self.former_seals: tuple[UnsealKey, ...] = ()
 
     def holds(self, public: Keys) -> bool:
         """Whether these are the keys meant."""

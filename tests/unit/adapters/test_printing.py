@@ -15,7 +15,7 @@ zxingcpp = pytest.importorskip("zxingcpp")
 pdfium = pytest.importorskip("pypdfium2")
 image = pytest.importorskip("PIL.Image")
 
-from tests.unit.services.transit.world import World, accepted, reference  # noqa: E402
+from tests.unit.services.transit.world import World, accepted, drive, reference  # noqa: E402
 
 from darwaza.adapters.fpdf2.printing import Fpdf2Printer  # noqa: E402
 from darwaza.adapters.segno.barcode import VERSION_MAX, SegnoBarcodes  # noqa: E402
@@ -81,6 +81,24 @@ class TestPdf:
         text = "".join(page.get_textpage().get_text_bounded() for page in document)
         for word in (movement.known().ucr, "Torkham (PKTOR)", "+0430", "Sm1", "080620", "and 60 more items"):
             assert word in text
+
+    def test_room_for_a_hand(self):
+        """Where nothing scans, an office writes by hand: a row for each start and end that is still to come."""
+        world = World()
+        movement = accepted(world)
+        drive(world, movement, 0)
+        data = world.uz.movement(movement)
+        body = papers.write_paper(data, issuer="UZ", office="UZTER", issued_at=world.now)
+        sheet = sheet_of(data, body, reference().register, (BARCODES.png("A"), BARCODES.png("B")))
+        (form,) = sheet.forms
+        assert [row[0] for row in form.rows] == ["2 start", "2 end", "3 start", "3 end"]
+        assert "either code" in sheet.subtitle
+        pages = pdfium.PdfDocument(Fpdf2Printer().pdf(sheet))
+        texts = [page.get_textpage().get_text_bounded() for page in pages]
+        (written,) = [text for text in texts if form.heading in text]
+        assert "2 start" in written  # the heading stands on the page of its first row
+        assert f"page 1 of {len(texts)}" in texts[0]
+        assert all(title in texts[0] for title in sheet.titles[:1])
 
     def test_the_same_sheet_gives_the_same_bytes(self, printed):
         """Nothing in the document depends on when or where it was printed."""

@@ -164,12 +164,25 @@ def test_destination_keeps_no_body_its_origin_does_not_leave_there():
     chain.check()
 
 
-def test_expired_message_goes_no_further():
-    """A relay does not hand on what has expired, and the sender's fate of it is told as such."""
+def test_expired_message_is_refused_by_its_destination():
+    """A message that expired on the way is acted upon nowhere, and its sender hears so from its destination."""
     chain = Chain()
     expires_at = chain.world.clock.now() + timedelta(seconds=3)
     case_id, message_id = chain.offer("KZ/trader", "PK/agency", expires_at=expires_at)
     chain.world.clock.advance(4)
+    chain.carry()
+    assert chain.state("PK", case_id) is None
+    assert chain.state("KZ", message_id) == DELIVERED
+    assert chain.state("KZ", case_id) in {"refused", "expired"}
+    chain.check()
+
+
+def test_long_expired_message_goes_no_further():
+    """A relay does not hand on for ever what nobody will act upon."""
+    chain = Chain()
+    expires_at = chain.world.clock.now() + timedelta(seconds=3)
+    case_id, message_id = chain.offer("KZ/trader", "PK/agency", expires_at=expires_at)
+    chain.world.clock.advance(86_404)
     chain.carry()
     assert {header.kind for header in chain.headers("UZ", "AF")} == {"link.genesis"}
     assert chain.state("PK", case_id) is None
@@ -290,3 +303,61 @@ def test_evidence_follows_the_copy_that_arrived():
     chain.one("KZ", Reroute())
     chain.carry()
     assert judged(chain, "KZ", message_id, "avoid AF")[0].result == "valid"
+
+
+def test_origin_that_comes_back_empty_reads_its_own_letters():
+    """An origin that lost its disk gets its messages back from the relay, reads them, and learns their fate."""
+    chain = Chain()
+    case_id, message_id = chain.offer("KZ/trader", "PK/agency", MARK)
+    chain.carry()
+    chain.stores["KZ"] = MemoryStore()
+    chain.start("KZ", seed=1)
+    chain.restore("KZ")
+    assert chain.state("KZ", case_id) == "offered"
+    assert chain.state("KZ", message_id) == UNDER_WAY
+    chain.accept("PK/agency", case_id)
+    chain.wait(7)
+    chain.carry()
+    assert chain.state("KZ", message_id) == DELIVERED
+    assert chain.state("KZ", case_id) == "handed-over"
+    assert chain.engines["KZ"].store.given_back_count() == 0
+    chain.check()
+
+
+def test_withheld_receipt_is_tried_by_others():
+    """A neighbour signs for nothing past the deadline: others carry the message there, and sign that they tried."""
+    chain = Chain((("KZ", "UZ"), ("KZ", "CN"), ("CN", "UZ")), {})
+    chain.carry()
+    case_id, message_id = chain.offer("KZ/trader", "UZ/agency")
+    logs = chain.logs
+    chain.logs = lambda: (origin for origin in logs() if "-to-UZ" not in origin)
+    assert chain.one("KZ", Reroute()) == 0
+    chain.world.clock.advance(3_601)
+    assert chain.one("KZ", Reroute()) == 1
+    assert chain.path("KZ", message_id) == ("KZ", "CN", "UZ")
+    chain.carry()
+    assert "attempted" not in chain.engines["KZ"].site.fleet.tally
+    chain.world.clock.advance(3_601)
+    chain.carry()
+    chain.carry()
+    assert chain.engines["KZ"].site.fleet.tally["attempted"] == 1
+    verdict, _ = judged(chain, "KZ", message_id)
+    assert (verdict.result, verdict.code) == ("cannot_tell", "receipt_missing")
+    assert any("In it CN hands the message on to UZ" in check.text for check in verdict.checks)
+    chain.logs = logs
+    chain.carry()
+    assert chain.state("UZ", case_id) == "arrived"
+    chain.check()
+
+
+def test_gateway_with_an_empty_map_answers_the_way_the_question_came():
+    """A destination that knows of no link but its own still acts on what arrives, and its answer finds back."""
+    chain = Chain()
+    case_id, _ = chain.offer("KZ/trader", "PK/agency", expires_at=chain.world.clock.now() + timedelta(seconds=3))
+    chain.states = []
+    chain.start("PK", seed=1)
+    chain.world.clock.advance(4)
+    chain.carry()
+    assert chain.stores["PK"].quarantined(9) == []
+    assert chain.state("KZ", case_id) in {"refused", "expired"}
+    chain.check()

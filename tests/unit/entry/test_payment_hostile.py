@@ -51,3 +51,12 @@ def test_nonsense_is_refused_with_a_code_and_moves_nothing(corridor, endpoint, w
 def test_every_endpoint_needs_a_token(corridor):
     """Payments are nobody's but the parties'."""
     assert all(endpoint.role for endpoint in ENDPOINTS)
+
+
+def test_the_description_tells_who_answers_in_iso_20022(corridor):
+    """OpenAPI names both forms of what can be asked for in ISO 20022."""
+    paths = corridor.get(INDUS, "/openapi.json")["paths"]
+    done = paths["/v1/payments"]["post"]["responses"]
+    assert done["201"]["content"].keys() == {"application/json", "application/xml"}
+    assert done["default"]["content"].keys() == {"application/problem+json", "application/xml"}
+    assert "application/xml" in paths["/v1/payments/messages"]["post"]["responses"]["default"]["content"]

@@ -1,8 +1,6 @@
 """Lists from files, four eyes, and a screener outside that takes its time, over HTTP."""
 
 import asyncio
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -119,31 +117,6 @@ def test_a_slow_screener_stops_only_its_own_payment(tmp_path, monkeypatch):
         corridor.close()
 
 
-@pytest.fixture
-def service():
-    """A screening service on loopback; what it answers is set by the test."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["content-length"]))
-            status, body = self.server.says
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 @pytest.mark.parametrize(
     ("says", "expected"),
     [
@@ -155,12 +128,12 @@ def service():
         ((200, b'{"hits": ["' + b"x" * 70_000 + b'"]}'), "screener_answer"),
     ],
 )
-def test_what_a_screener_says_is_checked(service, says, expected):
+def test_what_a_screener_says_is_checked(loopback, says, expected):
     """Anything but a well-formed answer is no answer, and never a clearance."""
-    service.says = says
+    loopback.says = says
 
     async def ask():
-        screening = HttpScreening(f"http://127.0.0.1:{service.server_port}/")
+        screening = HttpScreening(f"http://127.0.0.1:{loopback.server_port}/")
         try:
             return await screening.screen(("A", "B"))
         finally:

@@ -1,6 +1,7 @@
 """The officer's, carrier's and guarantor's work from the command line, against real gateway processes."""
 
 import json
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -141,3 +142,30 @@ def test_trackers(corridor):
     assert pool == {"office": "UZTAS", "here": 2, "fitted": 0, "away": 0}
     assert "2 here" in people(corridor, "UZ/customs", "tracker", "list")
     assert run(corridor, "UZ/customs", "tracker", "retire", "UZTAS", "5", code=1)["code"] == "trackers_short"
+
+
+def test_questions_between_members(corridor):
+    """A question about a holder waits at the other gateway until its customs has looked it up."""
+    asked = run(corridor, "UZ/termez", "enquiry", "ask", "AF", "holder", "holder=AFG/001/1")
+
+    def waits():
+        return [one["id"] for one in run(corridor, "AF/customs", "enquiry", "list", "--state", "open")]
+
+    assert until(waits) == [asked["id"]]
+    assert "AFG/001/1" in people(corridor, "AF/customs", "enquiry", "list")
+    answered = run(corridor, "AF/customs", "enquiry", "answer", asked["id"], "name=Ariana Cargo", "authorised=true")
+    assert answered["state"] == "answered"
+
+    def reply():
+        return [one["reply"] for one in run(corridor, "UZ/termez", "enquiry", "list") if one.get("reply")]
+
+    assert until(reply) == [{"type": "I4", "holder": "AFG/001/1", "name": "Ariana Cargo", "authorised": True}]
+    assert "Ariana Cargo" in people(corridor, "UZ/termez", "enquiry", "list")
+
+
+def until(found, seconds=60):
+    """Ask until there is something."""
+    end = time.monotonic() + seconds
+    while not (something := found()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return something

@@ -148,3 +148,32 @@ def test_a_refused_or_unreachable_address_is_a_peer_error():
     with pytest.raises(PeerError) as caught:
         asyncio.run(post())
     assert caught.value.code == "webhook_unreachable"
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ((200, b'{"words": []}'), b'{"words": []}'),
+        ((204, b""), b""),
+        ((302, b""), "webhook_refused"),
+        ((500, b""), "webhook_refused"),
+        ((200, b"x" * 1_100_000), "webhook_refused"),
+    ],
+)
+def test_only_an_answer_of_the_200s_of_bearable_size_is_an_answer(loopback, says, expected):
+    """Redirects are not followed: where a party is called its operator has said."""
+    loopback.says = says
+
+    async def post():
+        hook = HttpWebhook()
+        try:
+            return await hook.post(f"http://127.0.0.1:{loopback.server_port}/", b"{}", {"webhook-id": "1"})
+        finally:
+            await hook.close()
+
+    if isinstance(expected, bytes):
+        assert asyncio.run(post()) == expected
+        return
+    with pytest.raises(PeerError) as caught:
+        asyncio.run(post())
+    assert caught.value.code == expected

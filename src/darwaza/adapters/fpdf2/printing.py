@@ -25,6 +25,10 @@ _SHADE = (235, 238, 242)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _PICTURE_MM = 84
 _MARGIN_MM = 15
+_KEEP_MM = 22
+"""A heading stays with the first rows of its table."""
+_HAND_MM = 9
+"""Tall enough for a hand."""
 
 
 class Fpdf2Printer:
@@ -32,7 +36,7 @@ class Fpdf2Printer:
 
     def pdf(self, sheet: Sheet) -> bytes:
         """See the port."""
-        rows = sum(len(grid.rows) for grid in sheet.grids)
+        rows = sum(len(grid.rows) for grid in (*sheet.grids, *sheet.forms))
         if rows > ROWS_MAX or len(sheet.pictures) > PICTURES_MAX:
             raise TooLargeError(f"{rows} rows and {len(sheet.pictures)} pictures are too many", code="sheet_too_large")
         document = _Document(sheet)
@@ -41,6 +45,8 @@ class Fpdf2Printer:
         for grid in sheet.grids:
             document.grid(grid)
         document.pictures(sheet.pictures)
+        for form in sheet.forms:
+            document.grid(form, _HAND_MM)
         return bytes(document.output())
 
 
@@ -54,7 +60,9 @@ class _Document(FPDF):
         self.set_title(sheet.title)
         self.set_margin(_MARGIN_MM)
         self.set_auto_page_break(auto=True, margin=_MARGIN_MM + 5)
-        self.add_font(_FONT, fname=str(fontpkg_noto_sans.ROOT / "files" / "NotoSans[wdth,wght].ttf"))
+        latin = str(fontpkg_noto_sans.ROOT / "files" / "NotoSans[wdth,wght].ttf")
+        self.add_font(_FONT, fname=latin)
+        self.add_font(_FONT, style="B", fname=latin, variations={"wght": 650.0})
         self.add_font(_FALLBACK, fname=str(fontpkg_noto_sans_arabic.ROOT / "files" / "NotoSansArabic[wdth,wght].ttf"))
         self.set_fallback_fonts([_FALLBACK])
         self.set_text_shaping(use_shaping_engine=True)
@@ -65,13 +73,21 @@ class _Document(FPDF):
         self.set_y(-_MARGIN_MM)
         self.set_font(_FONT, size=7)
         self.set_text_color(*_GREY)
-        self.cell(0, 4, f"{self._sheet.footer}   {self.page_no()}", align="C")
+        self.cell(0, 4, f"{self._sheet.footer}   page {self.page_no()} of {{nb}}", align="C")
 
     def head(self) -> None:
-        """Print title and subtitle."""
+        """Print the title, the same in other languages, a rule, and the subtitle."""
         self.set_text_color(*_INK)
-        self.set_font(_FONT, size=17)
+        self.set_font(_FONT, style="B", size=17)
         self.multi_cell(0, 9, self._sheet.title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        if self._sheet.titles:
+            self.set_font(_FONT, size=10)
+            self.multi_cell(0, 6, "   ·   ".join(self._sheet.titles), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.set_draw_color(*_INK)
+        self.set_line_width(0.6)
+        self.line(_MARGIN_MM, self.get_y() + 1, self.w - _MARGIN_MM, self.get_y() + 1)
+        self.set_line_width(0.2)
+        self.ln(3)
         self.set_font(_FONT, size=9)
         self.set_text_color(*_GREY)
         self.multi_cell(0, 5, self._sheet.subtitle, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -100,10 +116,12 @@ class _Document(FPDF):
                     row.cell("")
         self.ln(2)
 
-    def grid(self, grid: Grid) -> None:
-        """Print a table under its heading."""
-        self.set_font(_FONT, size=11)
+    def grid(self, grid: Grid, row_mm: float | None = None) -> None:
+        """Print a table under its heading; ``row_mm`` is the least height of a row."""
+        self.set_font(_FONT, style="B", size=11)
         self.set_text_color(*_INK)
+        if self.get_y() + _KEEP_MM + (row_mm or 0) > self.h - _MARGIN_MM - 5:
+            self.add_page()
         self.ln(2)
         self.cell(0, 7, grid.heading, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.set_font(_FONT, size=8)
@@ -117,7 +135,7 @@ class _Document(FPDF):
             text_align="LEFT",
         ) as table:
             for values in (grid.columns, *grid.rows):
-                row = table.row()
+                row = table.row(min_height=None if values is grid.columns else row_mm)
                 for value in values:
                     row.cell(value)
 
@@ -136,4 +154,5 @@ class _Document(FPDF):
             self.image(io.BytesIO(picture.png), x=left, y=top, w=_PICTURE_MM)
             self.set_xy(left, top + _PICTURE_MM)
             self.cell(_PICTURE_MM, 5, picture.caption, align="C")
-            self.set_xy(_MARGIN_MM, top + (_PICTURE_MM + 6 if number % 2 else 0))
+            last = number == len(pictures) - 1
+            self.set_xy(_MARGIN_MM, top + (_PICTURE_MM + 6 if number % 2 or last else 0))

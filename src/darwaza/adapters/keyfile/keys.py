@@ -96,6 +96,13 @@ class KeyFiles:
         """Opens what is sealed to this member."""
         return UnsealKey.of(self.secret("seal"))
 
+    @property
+    def former_seals(self) -> tuple[UnsealKey, ...]:
+        """Sealing keys that were renewed."""
+        former = KeyFiles(self.folder / FORMER)
+        names = sorted(path.stem for path in former.folder.glob(f"{KeyRole.SEAL}-*.key"))
+        return tuple(UnsealKey.of(former.secret(name)) for name in names)
+
     # --- renewal ---
 
     @property
@@ -122,8 +129,9 @@ class KeyFiles:
         return key.public.raw
 
     def holds(self, public: PublicKeys) -> bool:
-        """Whether the private halves of these log and witness keys are here; see the port."""
-        return all(getattr(public, name) in {self.public(name), self.next.public(name)} for name in ("log", "witness"))
+        """Whether the private halves of these keys are here; see the port."""
+        wanted = {name: getattr(public, name) for name in NAMES if name != KeyRole.VOTE}
+        return all(key is None or key in {self.public(name), self.next.public(name)} for name, key in wanted.items())
 
     def follow(self, public: PublicKeys) -> None:
         """Use the keys whose public halves these are; see the port."""

@@ -1,7 +1,7 @@
 """Guarantees, crossings and trackers over HTTP: register, close, extend, reopen, stock."""
 
+import asyncio
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -24,7 +24,6 @@ from darwaza.services.transit.codes import ROLE_CHAIN, ROLE_CUSTOMS, ROLE_SUPERV
 from darwaza.services.transit.crossing import Crossing
 from darwaza.services.transit.guarantee import Exposure, Guarantee, Register, exposures, guarantee_case
 from darwaza.services.transit.movement import Movement
-from darwaza.services.transit.outcome import customs_of
 from darwaza.services.transit.tracker import Stock
 from darwaza.standards.etir.external import E3
 from darwaza.standards.etir.value import GuaranteeTerms, Stamp
@@ -139,13 +138,15 @@ async def find_guarantees(call: Call) -> list[GuaranteeView]:
 
 async def read_exposures(call: Call) -> list[ExposureView]:
     """Reserved, used and released exposure per holder, chain and member, over the movements the caller sees."""
-    own = (
-        movement
-        for address in addresses(call)
-        for movement in _movements(call, address)
-        if movement.acceptance is not None and movement.guarantee().guarantor == call.server.gateway.config.member
-    )
-    found = exposures({movement.known().movement: movement for movement in own}.values())
+    gateway, own = call.server.gateway, dict[str, Movement]()
+    for address in addresses(call):
+        for page in pages(gateway.engine, address, "transit", ()):
+            for row in page:
+                movement: Movement = gateway.engine.site.decode_case(row).data
+                if movement.acceptance is not None and movement.guarantee().guarantor == gateway.config.member:
+                    own[row.id] = movement
+            await asyncio.sleep(0)  # a chain may have thousands; others are served between the pages
+    found = exposures(own.values())
     return [ExposureView(*key, exposure) for key, exposure in sorted(found.items())]
 
 
@@ -216,17 +217,10 @@ def make_stamp(call: Call, office: str, officer: str, now: datetime) -> Stamp:
 
 def statuses(call: Call) -> list[CrossingStatus]:
     """What the members said of crossings."""
-    engine = call.server.gateway.engine
-    rows = [row for page in pages(engine, customs_of(engine.site.member), "crossing", ()) for row in page]
-    return [engine.site.decode_case(row).data for row in rows]
-
-
-def _movements(call: Call, address: str, states: tuple[str, ...] = ()) -> Iterator[Movement]:
-    engine = call.server.gateway.engine
-    for page in pages(engine, address, "transit", states):
-        for row in page:
-            movement: Movement = engine.site.decode_case(row).data
-            yield movement
+    engine, register = call.server.gateway.engine, call.server.gateway.reference.register
+    # By their ids, which are computed: a list of customs' cases would walk past every movement there ever was.
+    rows = engine.store.cases([crossing_case(crossing) for crossing in register.crossings])
+    return [engine.site.decode_case(row).data for row in rows.values()]
 
 
 # --- trackers ---

@@ -36,6 +36,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         filename: without folders.
         ucr: consignment.
         expires_at: RFC 3339 UTC with milliseconds.
+        path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
     """
 
     to: AddressText
@@ -43,6 +44,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     filename: FileName = ""
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
+    path_policy: Annotated[str, Meta(max_length=4_096)] = ""
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -192,6 +194,7 @@ async def offer(call: Call) -> Sent | DarwazaError | Refusal:
         content,
         query.ucr,
         _instant(query.expires_at, "/expires_at"),
+        query.path_policy,
     )
     key = idempotency_key(call)
     given = command(call, "offer", asked, key=key, digest=_digest(asked) if key else b"")

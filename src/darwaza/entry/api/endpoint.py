@@ -7,6 +7,7 @@ raises or returns a ``DarwazaError`` or a ``Refusal``; the shape of the answer i
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
@@ -77,6 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         body_bytes_max: limit of the body.
         answer: type of the JSON answer, or None.
         media_type: of an answer that is not JSON.
+        also: another media type it answers in, and refuses in, for who asks by ``Accept``; "" for none.
         status: of a good answer.
     """
 
@@ -91,6 +93,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: int = 65_536
     answer: Any = None
     media_type: str = JSON
+    also: str = ""
     status: int = HTTPStatus.OK.value
 
 
@@ -128,7 +131,7 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
 
 def _read_query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     values: dict[str, Any] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name in values:
             raise MalformedError(f"the query parameter {name!r} stands there twice", code="query_malformed")
         values[name] = value

@@ -9,25 +9,27 @@ import msgspec
 from msgspec import Meta
 
 from darwaza.engine.intake import PlaceOrders
-from darwaza.engine.ledger import account_from
+from darwaza.engine.ledger import account_from, read_statement
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import SERVICE, TAG, Ordered, own_case, submit
 from darwaza.entry.view.payment import Money, money
 from darwaza.errors import DarwazaError, ForbiddenError
+from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import AddressText, MemberText
 from darwaza.ledger.account import Account
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.money import to_minor, to_text
-from darwaza.ledger.order import Move
 from darwaza.ports.store import CaseFilter, CaseRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.deposit import DEPOSIT, WITHDRAWAL, book
 from darwaza.services.payments.market import OPEN, TIERS_MAX, market_id
-from darwaza.services.payments.plan import external, liquidity, position
+from darwaza.services.payments.plan import external
 from darwaza.services.payments.record import Board, Market, Tier
 
 MARKETS_MAX: Final = 200
+DEPOSITS_MAX: Final = 100_000
 
 
 class TierBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -119,6 +121,24 @@ class MoneyBody(msgspec.Struct, forbid_unknown_fields=True):
     participant: AddressText
     amount: payments.AmountText
     id: Annotated[str, Meta(pattern=r"^[!-~]{1,64}$(?!\n)")]
+
+
+class DepositView(msgspec.Struct):
+    """Money that was booked.
+
+    Attributes:
+        kind: ``deposit`` or ``withdrawal``.
+        participant: whose.
+        amount: decimal, in the member's currency.
+        reference: the settlement agent's.
+        at: when.
+    """
+
+    kind: str
+    participant: str
+    amount: str
+    reference: str
+    at: str
 
 
 class Booked(msgspec.Struct):
@@ -235,23 +255,39 @@ async def withdraw(call: Call) -> Booked | DarwazaError | Refusal:
 async def _book(call: Call, *, enters: bool) -> Booked | DarwazaError | Refusal:
     body: MoneyBody = call.body
     directory, member = call.server.gateway.directory, call.server.gateway.config.member
-    if directory.participant(call.party.address, "operator") is None:
-        raise ForbiddenError("only a settlement operator books money in and out", code="not_allowed")
-    bank, provider = directory.participant(body.participant, "psp"), directory.participant(body.participant, "fxp")
-    if not body.participant.startswith(member + "/") or (bank is None and provider is None):
-        return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "there is no such bank or FX provider here", "/participant")
-    asset = directory.currencies[member]
-    amount = to_minor(body.amount, asset, "/amount")
-    if isinstance(amount, Refusal):
-        return amount
-    account = position(body.participant, asset) if bank is not None else liquidity(body.participant, asset)
-    debit, credit = (external(asset), account) if enters else (account, external(asset))
-    move = Move(f"{'deposit' if enters else 'withdrawal'}:{body.id}", debit, credit, amount)
-    outcome = await call.server.submit(PlaceOrders((move,)))
+    _need_operator(call)
+    kind = DEPOSIT if enters else WITHDRAWAL
+    order = book(directory, member, kind, body.participant, body.amount, body.id)
+    if isinstance(order, Refusal):
+        return order
+    outcome = await call.server.submit(PlaceOrders((order,)))
     if isinstance(outcome, DarwazaError | Refusal):
         return outcome
+    account = order.credit_account if enters else order.debit_account
     ((terms, totals),) = call.server.store.accounts([account])
-    return Booked(account, money(account_from(terms, totals).balance.available, asset))
+    held = account_from(terms, totals)
+    return Booked(account, money(held.balance.available, held.asset))
+
+
+def _need_operator(call: Call) -> None:
+    if call.server.gateway.directory.participant(call.party.address, "operator") is None:
+        raise ForbiddenError("only a settlement operator books money in and out", code="not_allowed")
+
+
+async def deposits(call: Call) -> list[DepositView]:
+    """What was booked in and out, oldest first: the list to keep in case this gateway is lost."""
+    _need_operator(call)
+    gateway = call.server.gateway
+    asset = gateway.directory.currencies[gateway.config.member]
+    said = read_statement(call.server.store, external(asset), lines_max=DEPOSITS_MAX)
+    found = []
+    for line in () if said is None else said.lines:
+        kind, _, reference = line.transfer.id.partition(":")
+        other = line.transfer.credit_account if kind == DEPOSIT else line.transfer.debit_account
+        participant = other.split(":")[1]
+        amount = to_text(line.transfer.amount_minor, asset)
+        found.append(DepositView(kind, participant, amount, reference, instant.to_text(line.transfer.applied_at)))
+    return found
 
 
 async def accounts(call: Call) -> list[AccountView]:
@@ -298,6 +334,14 @@ ENDPOINTS: Sequence[Endpoint] = (
         summary="Your accounts and balances",
         tag=TAG,
         answer=list[AccountView],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments/deposits",
+        handler=deposits,
+        summary="What was booked in and out: keep it, no neighbour can give it back (settlement operators)",
+        tag=TAG,
+        answer=list[DepositView],
     ),
     _command(
         "/v1/payments/markets",

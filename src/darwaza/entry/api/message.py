@@ -204,5 +204,6 @@ ENDPOINTS = (
         body=bytes,
         body_bytes_max=config.REQUEST_BYTES_MAX,
         media_type=XML_MEDIA_TYPE,
+        also=XML_MEDIA_TYPE,
     ),
 )

@@ -53,6 +53,7 @@ def describe(endpoints: Sequence[Endpoint]) -> bytes:
 
 
 def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    also = {endpoint.also: {"schema": {"type": "string", "format": "binary"}}} if endpoint.also else {}
     found: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": f"{endpoint.tag}_{endpoint.handler.__name__}",
@@ -61,11 +62,11 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             str(endpoint.status): {
                 "description": "done",
-                "content": {endpoint.media_type: {"schema": _schema(endpoint.answer, schemas)}},
+                "content": {endpoint.media_type: {"schema": _schema(endpoint.answer, schemas)}} | also,
             },
             "default": {
                 "description": "refused, with a stable code",
-                "content": {PROBLEM_MEDIA_TYPE: {"schema": schemas[repr(Problem)]}},
+                "content": {PROBLEM_MEDIA_TYPE: {"schema": schemas[repr(Problem)]}} | also,
             },
         },
     }

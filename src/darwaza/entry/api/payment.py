@@ -28,6 +28,7 @@ from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.market import market_id
+from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Fixed, Payment
 from darwaza.services.payments.source import COMPLIANCE_ROLE
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
@@ -405,6 +406,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         method="POST",
         path="/v1/payments",
         handler=order,
+        also=XML_MEDIA_TYPE,
         summary="Order a payment: a pacs.008.001.13 or .08 with one transaction",
         tag=TAG,
         query=OrderQuery,
@@ -417,6 +419,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         method="POST",
         path="/v1/payments/bulk",
         handler=order_many,
+        also=XML_MEDIA_TYPE,
         summary=f"Order up to {BULK_TRANSACTIONS_MAX} payments in one pacs.008; each is answered for itself",
         tag=TAG,
         query=OrderQuery,

@@ -341,7 +341,9 @@ async def figures(call: Call) -> list[IndicatorView]:
     return [IndicatorView(one, one.meets_targets) for one in tallies.figures()]
 
 
-def _get(path: str, handler: object, summary: str, query: type[msgspec.Struct], answer: object) -> Endpoint:
+def _get(
+    path: str, handler: object, summary: str, query: type[msgspec.Struct], answer: object, also: str = ""
+) -> Endpoint:
     media_type = XML_MEDIA_TYPE if answer is None else "application/json"
     return Endpoint(
         method="GET",
@@ -352,6 +354,7 @@ def _get(path: str, handler: object, summary: str, query: type[msgspec.Struct], 
         query=query,
         answer=answer,
         media_type=media_type,
+        also=also,
     )
 
 
@@ -362,6 +365,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         "A statement of one of your accounts, as JSON or, by Accept, camt.053",
         StatementQuery,
         StatementView,
+        XML_MEDIA_TYPE,
     ),
     _get(
         "/v1/payments/notice",

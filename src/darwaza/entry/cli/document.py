@@ -44,6 +44,9 @@ def _show_document(view: dict[str, Any]) -> None:
 @click.option("--media-type", default="", help="Guessed from the file's name if not given.")
 @click.option("--ucr", help="Consignment it belongs to.")
 @click.option(
+    "--path-policy", default="", help="Which members may carry it: 'avoid AF; hops 3'. Not for documents in chunks."
+)
+@click.option(
     "--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more."
 )
 @click.option("--key", help="Idempotency key: give the same one to repeat after a failure.")
@@ -63,6 +66,7 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
             media_type=options["media_type"],
             ucr=options["ucr"],
             expires_at=options["expires"],
+            path_policy=options["path_policy"],
             key=options["key"],
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )

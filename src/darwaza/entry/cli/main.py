@@ -8,6 +8,7 @@ from darwaza.entry.cli.bench import bench
 from darwaza.entry.cli.corridor import corridor
 from darwaza.entry.cli.crossing import crossing
 from darwaza.entry.cli.document import documents
+from darwaza.entry.cli.enquiry import enquiry
 from darwaza.entry.cli.evidence import evidence
 from darwaza.entry.cli.gateway import backup, forget, fsck, init, key, migrate_command, party, serve_command
 from darwaza.entry.cli.guarantee import guarantee, tracker
@@ -48,6 +49,7 @@ for command in (
     crossing,
     guarantee,
     tracker,
+    enquiry,
     payments,
     evidence,
     study,

@@ -1,5 +1,6 @@
 """darwaza payments, for FX providers, settlement operators and compliance: rates, money, screening, reports."""
 
+import csv
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import click
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.entry.cli.output import console, show, show_file
 from darwaza.entry.cli.payment import Desk, amount, as_party, each, payments, percent, print_done, print_payment
+from darwaza.services.payments.deposit import COLUMNS
 
 # --- rates ---
 
@@ -156,6 +158,20 @@ def withdraw(participant: str, amount_text: str, reference: str, *, as_json: boo
     with Desk(options) as desk:
         done = desk.withdraw(participant, amount_text, reference)
     show(done, as_json=as_json, human=lambda: console.print(f"{done['account']}  {amount(done['available'])}"))
+
+
+@payments.command(epilog="Example: darwaza payments deposits -o deposits.csv --gateway pk --as sbp")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@as_party
+def deposits(output: Path, *, as_json: bool, **options: Any) -> None:
+    """Write what was booked in and out: put in a new gateway's folder as deposits.csv it is booked again."""
+    with Desk(options) as desk:
+        found = desk.deposits()
+    with output.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(found)
+    show_file(output, as_json=as_json)
 
 
 # --- compliance ---

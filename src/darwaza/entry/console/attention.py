@@ -8,7 +8,6 @@ import msgspec
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import LinkView
-from darwaza.ports.store import CaseFilter
 from darwaza.services.transit.closure import CrossingStatus
 
 SPOILS_SOON = timedelta(days=2)
@@ -55,7 +54,7 @@ def _links(visit: Visit, links: list[LinkView]) -> Iterator[Matter]:
         if link.state == "halted":
             yield Matter(0, "bad", N_("The link to %(country)s has stopped: somebody must decide"), values, path)
         elif link.state == "down" and link.queue:
-            text = N_("The link to %(country)s is down, %(count)s messages wait")
+            text = N_("The link to %(country)s is down; messages waiting: %(count)s")
             yield Matter(4, "bad", text, values, path)
         elif link.state == "down":
             yield Matter(7, "warn", N_("The link to %(country)s is down"), values, path)
@@ -75,10 +74,10 @@ def _crossings(visit: Visit, closed: list[CrossingStatus]) -> Iterator[Matter]:
         }
         path = f"/console/crossings/{status.crossing}"
         if soon:
-            text = N_("%(crossing)s is closed; the goods of %(spoil)s trucks spoil within two days")
+            text = N_("%(crossing)s is closed; trucks whose goods spoil within two days: %(spoil)s")
             yield Matter(1, "bad", text, values, path)
         else:
-            yield Matter(2, "bad", N_("%(crossing)s is closed, %(count)s trucks wait"), values, path)
+            yield Matter(2, "bad", N_("%(crossing)s is closed; trucks waiting: %(count)s"), values, path)
 
 
 def _movements(visit: Visit) -> Iterator[Matter]:
@@ -90,9 +89,9 @@ def _movements(visit: Visit) -> Iterator[Matter]:
     refused = [item for item in bound if item.state == "held"]
     wrong = [item for item in bound if item.wrong]
     for rank, items, text in (
-        (3, refused, N_("%(count)s trucks were refused entry")),
-        (5, late, N_("%(count)s trucks are past their deadline")),
-        (6, wrong, N_("The records of %(count)s movements do not agree")),
+        (3, refused, N_("Trucks that were refused entry: %(count)s")),
+        (5, late, N_("Trucks past their deadline: %(count)s")),
+        (6, wrong, N_("Movements whose records do not agree: %(count)s")),
     ):
         if items:
             path = f"/console/movements/{items[0].id}" if len(items) == 1 else "/console/office"
@@ -106,11 +105,11 @@ def _keeping(visit: Visit) -> Iterator[Matter]:
     path = "/console/operator" if "operator" in visit.desk.roles else "/console/auditor"
     forks = len(engine.store.forks())
     if forks:
-        text = N_("%(count)s proofs that a log has two histories")
+        text = N_("Proofs that a log has two histories: %(count)s")
         yield Matter(0, "bad", text, {"count": visit.reader.number(forks)}, path)
     quarantined = len(engine.store.quarantined(QUARANTINE_MAX))
     if quarantined:
-        text = N_("%(count)s messages in quarantine")
+        text = N_("Messages in quarantine: %(count)s")
         yield Matter(5, "warn", text, {"count": visit.reader.number(quarantined)}, path)
     document = engine.site.trust.current
     if document.not_after - now < EXPIRES_SOON:
@@ -119,9 +118,8 @@ def _keeping(visit: Visit) -> Iterator[Matter]:
 
 
 def _documents(visit: Visit) -> Iterator[Matter]:
-    wanted = CaseFilter(party=visit.desk.guest.address, service="documents", states=("arrived",), items_max=50)
-    arrived = visit.server.store.find_cases(wanted)
+    arrived = visit.lobby.index.arrived.get(visit.desk.guest.address)
     if arrived:
-        text = N_("%(count)s documents wait to be taken over")
+        text = N_("Documents that wait to be taken over: %(count)s")
         path = "/console/documents?state=arrived"
         yield Matter(8, "warn", text, {"count": visit.reader.number(len(arrived))}, path)

@@ -107,7 +107,9 @@ def draw(document: Corridor, register: Register, known: profile.Profile | None) 
         for crossing in register.crossings.values()
         if crossing.latitude and crossing.longitude and set(crossing.members) <= set(document.codes)
     ]
-    put = Projection([*places.values(), *(place for _, place in crossings)])
+    drawn = [] if known is None else [link for link in known.links if set(link.ends) <= set(document.codes)]
+    between = [known.places[name] for link in drawn for name in link.via] if known is not None else []
+    put = Projection([*places.values(), *between, *(place for _, place in crossings)])
     seats = tuple(Seat(code, *put(*places[code])) for code in document.codes)
     gates = tuple(Gate(crossing.id, crossing.members, *put(*place)) for crossing, place in crossings)
     ties = tuple(_tie(link.members, places, known, put) for link in document.links)

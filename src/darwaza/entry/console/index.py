@@ -16,6 +16,7 @@ from darwaza import config
 from darwaza.engine.engine import Engine
 from darwaza.entry.clerk import RUNNING
 from darwaza.ports.store import CaseFilter, CaseRow, Changes
+from darwaza.services.documents.message import Document
 from darwaza.services.transit import clock, seal
 from darwaza.services.transit.diversion import spoils_at
 from darwaza.services.transit.leg import PLANNED, REFUSED, STARTED, Progress, progress
@@ -24,6 +25,13 @@ from darwaza.services.transit.outcome import customs_of
 from darwaza.services.transit.view import heads_to
 
 SERVICE = "transit"
+DOCUMENTS = "documents"
+READ = frozenset({SERVICE, DOCUMENTS})
+ARRIVED = "arrived"
+
+
+ARRIVED_MAX = 10_000
+"""Documents looked for at the start that wait to be taken over."""
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -74,11 +82,13 @@ class Index:
     Attributes:
         ready: whether everything has been read once.
         bound: by movement.
+        arrived: documents that wait to be taken over, by the address they are for.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.ready = False
         self.bound: dict[str, Bound] = {}
+        self.arrived: dict[str, set[str]] = defaultdict(set)
         self._engine = engine
         self._customs = customs_of(engine.site.member)
         self._changed: set[str] = set()
@@ -89,13 +99,15 @@ class Index:
 
     def _watch(self, changes: Changes) -> None:
         if self._wanted:
-            self._changed.update(case_id for case_id, row in changes.cases.items() if row.service == SERVICE)
+            self._changed.update(case_id for case_id, row in changes.cases.items() if row.service in READ)
 
     async def refresh(self) -> None:
         """Bring everything up to the last commit, slice by slice."""
         self._wanted = True
         async with self._busy:
             if not self.ready:
+                waiting = CaseFilter(service=DOCUMENTS, states=(ARRIVED,), items_max=ARRIVED_MAX)
+                self._take(self._engine.store.find_cases(waiting))
                 for page in self._read_all():
                     self._take(page)
                     await asyncio.sleep(0)
@@ -142,6 +154,9 @@ class Index:
 
     def _take(self, rows: list[CaseRow]) -> None:
         for row in rows:
+            if row.service == DOCUMENTS:
+                self._take_document(row)
+                continue
             former = self.bound.pop(row.id, None)
             if former is not None:
                 for name in _names_of(former):
@@ -156,6 +171,13 @@ class Index:
             self.bound[row.id] = item = _entry(row, movement)
             for name in _names_of(item):
                 self._names[name].add(row.id)
+
+    def _take_document(self, row: CaseRow) -> None:
+        document: Document = self._engine.site.decode_case(row).data
+        if row.state == ARRIVED:
+            self.arrived[document.recipient].add(row.id)
+        else:
+            self.arrived[document.recipient].discard(row.id)
 
 
 def plain(text: str) -> str:

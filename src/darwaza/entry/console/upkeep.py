@@ -92,6 +92,11 @@ class Upkeep:
         self.running = name
         self._task = asyncio.create_task(self._run(name, make=False))
 
+    async def done(self) -> None:
+        """Wait until what was begun has ended."""
+        if self._task is not None:
+            await self._task
+
     def _need_idle(self) -> None:
         if self.running:
             raise PushbackError("a backup is being made or examined", retry_after_s=BUSY_S, code="busy")

@@ -114,9 +114,10 @@ class Visit:
             headers: more of them.
             context: for the template.
         """
-        return HTMLResponse(
-            render(self.reader.language, template, self._context(title) | context), status, dict(headers or {})
-        )
+        common = self._context(title)
+        if taken := common.keys() & context.keys():
+            raise TypeError(f"{template} gives {sorted(taken)} another meaning than every page does")
+        return HTMLResponse(render(self.reader.language, template, common | context), status, dict(headers or {}))
 
     def _context(self, title: str) -> dict[str, Any]:
         reader, register = self.reader, self.register
@@ -129,6 +130,7 @@ class Visit:
             "reader": reader,
             "lang": reader.language,
             "dir": reader.direction,
+            "arrow": "←" if reader.direction == "rtl" else "→",
             "title": reader.text(title),
             "member": self.member,
             "menu": self._menu,

@@ -42,6 +42,7 @@ STATE: Mapping[str, str] = {
     "down": N_("down"),
     "connecting": N_("connecting"),
     "halted": N_("halted"),
+    "degraded": N_("degraded"),
     # crossings
     "open": N_("open"),
     "closed": N_("closed"),
@@ -351,6 +352,7 @@ SAID: Mapping[str, str] = {
     "rejected": N_("The credit is refused. The payer gets everything back."),
     "looked-at": N_("Your word is kept."),
     "blocked": N_("The payment has ended."),
+    "drilling": N_("The drill has begun. Messages take other paths until it ends."),
     "adopted": N_("The corridor document is admitted."),
     "backing-up": N_("A backup is being made and examined. Load this page again to see what was found."),
     "examining": N_("The backup is being examined. Load this page again to see what was found."),

@@ -64,6 +64,7 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         content: at most ``INLINE_BYTES_MAX`` bytes.
         ucr: consignment, or None.
         expires_at: after this instant it need not be handed over any more, or None.
+        path_policy: which members may carry it, besides the corridor's policy (``kernel.policy``).
     """
 
     to: str
@@ -73,6 +74,7 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content: bytes
     ucr: str | None = None
     expires_at: datetime | None = None
+    path_policy: str = ""
 
 
 class Open(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -81,7 +81,7 @@ def offer(_: None, command: Command, context: Context) -> Outcome:
     if asked.expires_at is not None and asked.expires_at <= context.now:
         return Refusal.of(DocumentRefusal.EXPIRED, "it would expire before it is sent", "/expires_at")
     document = Document(command.party, asked.to, manifest, expires_at=asked.expires_at)
-    return _send_offer(document, asked.content, ucr=asked.ucr)
+    return _send_offer(document, asked.content, ucr=asked.ucr, path_policy=asked.path_policy)
 
 
 def open_upload(_: None, command: Command, context: Context) -> Outcome:
@@ -157,7 +157,7 @@ def _sender_reminder(state: str, document: Document) -> datetime | None:
     return document.expires_at + SENDER_GRACE if state == "offered" else document.expires_at
 
 
-def _send_offer(document: Document, content: bytes, *, ucr: str | None) -> Decision[Document]:
+def _send_offer(document: Document, content: bytes, *, ucr: str | None, path_policy: str = "") -> Decision[Document]:
     if document.manifest is None:
         raise ValueError("a document is offered by its manifest")
     draft = Draft(
@@ -167,6 +167,7 @@ def _send_offer(document: Document, content: bytes, *, ucr: str | None) -> Decis
         write_offer(document.manifest, content),
         OFFER_MEDIA_TYPE,
         expires_at=document.expires_at,
+        path_policy=path_policy,
     )
     return Decision(
         "offered",

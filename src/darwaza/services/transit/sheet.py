@@ -9,8 +9,12 @@ from datetime import UTC, datetime
 from darwaza.ports.printing import Field, Grid, Picture, Sheet
 from darwaza.services.transit.civil import zone_of
 from darwaza.services.transit.crossing import Register
+from darwaza.services.transit.leg import DISCHARGED, PLANNED, REFUSED, TERMINATED
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.paper import Paper
+
+TITLES = ("Транзитный сопроводительный документ", "سند همراه ترانزیت")
+"""The title in Russian and in Dari: between them and English, an officer of any member reads one."""
 
 GOODS_ROWS_MAX = 40
 """Goods items printed; the rest is counted, and all of them are bound by the root."""
@@ -40,7 +44,7 @@ def sheet_of(movement: Movement, paper: Paper, register: Register, pictures: tup
         Field(
             "Goods", f"{paper.goods.items} items, {paper.goods.packages} packages, {_kilograms(paper.goods.gross_g)}"
         ),
-        Field("Goods root", paper.goods.root.hex()),
+        Field("Goods root", paper.goods.root.hex(" ", 4)),
         Field(
             "Guarantee",
             f"{guarantee.kind} {guarantee.reference}, {_amount(guarantee.cover_minor)} {guarantee.currency}",
@@ -56,13 +60,37 @@ def sheet_of(movement: Movement, paper: Paper, register: Register, pictures: tup
         title="Transit accompanying document",
         subtitle=(
             f"As of {_local(paper.issued_s, paper.office, register)}, issued by {_office(paper.office, register)}; "
-            f"edition {paper.edition}. Scan the codes: any {max(1, len(pictures) - 1)} of them verify with no network."
+            f"edition {paper.edition}. {_instruction(len(pictures))}"
         ),
         fields=fields,
         grids=(_itinerary(paper, register), _goods(movement)),
         pictures=codes,
         footer=f"{paper.ucr}   {paper.movement_id}",
+        titles=TITLES,
+        forms=(_by_hand(paper, register),),
     )
+
+
+def _instruction(codes: int) -> str:
+    """Say how many codes have to be scanned; one is a spare."""
+    enough = codes - 1
+    which = "either code" if enough == 1 else f"any {enough} of the {codes} codes"
+    return f"Scan {which}: they verify with no network."
+
+
+def _by_hand(paper: Paper, register: Register) -> Grid:
+    """Leave room for what an office writes by hand when it can neither scan nor print."""
+    rows = [
+        (f"{index + 1} {word}", _office(office, register), "", "", "")
+        for index, leg in enumerate(paper.legs)
+        for word, office, done in (
+            ("start", leg.entry, leg.status not in {PLANNED, REFUSED}),
+            ("end", leg.exit, leg.status in {TERMINATED, DISCHARGED}),
+        )
+        if not done
+    ]
+    columns = ("Leg", "Office", "Date and time", "Seals found", "Officer, stamp")
+    return Grid("For the offices, by hand where scanning fails", columns, (9, 24, 20, 22, 25), tuple(rows))
 
 
 def _itinerary(paper: Paper, register: Register) -> Grid:

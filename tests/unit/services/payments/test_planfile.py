@@ -8,6 +8,8 @@ import pytest
 
 from darwaza.entry import remittance
 from darwaza.errors import OperatorError
+from darwaza.services.payments.deposit import read_deposits
+from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.planfile import load_plan
 
 GUIDE = Path(__file__).resolve().parents[4] / "docs" / "guides" / "payments.md"
@@ -47,3 +49,26 @@ def test_a_plan_that_contradicts_itself_is_refused(old, new):
     with pytest.raises(OperatorError) as caught:
         load_plan(tomllib.loads(remittance.PLAN.replace(old, new)))
     assert caught.value.code == "plan_wrong"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "deposit,PK/indus-bank,1.001,R1",
+        "deposit,KZ/alatau-bank,1.00,R1",
+        "deposit,PK/sbp,1.00,R1",
+        "gift,PK/indus-bank,1.00,R1",
+        "deposit,PK/indus-bank,1.00,",
+        "deposit,PK/indus-bank",
+        "deposit,PK/indus-bank,1.00,R1,more",
+    ],
+)
+def test_a_list_of_deposits_with_a_wrong_line_is_refused_whole(line):
+    """Money is not guessed at, and the line is named."""
+    directory = Directory(load_plan(tomllib.loads(remittance.PLAN)))
+    good = "kind,participant,amount,reference\ndeposit,PK/indus-bank,1.00,R0\nwithdrawal,PK/caravan-fx,0.50,R0\n"
+    first, second = read_deposits(good, directory, "PK")
+    assert (first.id, first.amount_minor, second.debit_account) == ("deposit:R0", 100, "liquidity:PK/caravan-fx:PKR")
+    with pytest.raises(OperatorError) as caught:
+        list(read_deposits(good + line + "\n", directory, "PK"))
+    assert "line 4" in caught.value.detail

@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from itertools import pairwise
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
@@ -18,9 +19,9 @@ from tests.unit.services.transit.world import (
 )
 
 from darwaza.kernel.machine import Decision
-from darwaza.services.transit import booking
+from darwaza.services.transit import booking, clock
 from darwaza.services.transit.leg import DISCHARGED, LEG_TABLE, progress
-from darwaza.services.transit.message import Cancellation, Carried, Incident, Resume, SealChange, Suspend
+from darwaza.services.transit.message import Cancellation, Carried, Extend, Incident, Resume, SealChange, Suspend
 from darwaza.services.transit.movement import Movement, with_edition, with_event
 from darwaza.standards.etir.internal import I7, I9, I11, I13, I17
 from darwaza.standards.etir.value import SealMark, Vehicle
@@ -206,6 +207,17 @@ class Journeys(RuleBasedStateMachine):
     def reopen(self, member):
         self.world.gateways[member].do("resume", self.movement, Resume(uid("c"), self.world.now))
 
+    @rule(member=st.sampled_from(["UZ", "AF", "PK"]), name=st.sampled_from("xy"), hours=st.integers(1, 72))
+    def extend(self, member, name, hours):
+        """Customs of a slow crossing grants more time: no deadline ever moves back, and the same word counts once."""
+        gateway, now = self.world.gateways[member], self.world.now
+        before = clock.guarantee_until(gateway.movement(self.movement))
+        more = Extend(uid(name), TORKHAM, now, now + timedelta(hours=hours))
+        for _ in range(2):
+            gateway.do("extend", self.movement, more)
+        after = clock.guarantee_until(gateway.movement(self.movement))
+        assert before is None or after is None or before <= after <= before + timedelta(hours=hours)
+
     @rule(member=st.sampled_from(["UZ", "AF"]))
     def divert(self, member):
         gateway = self.world.gateways[member]
@@ -226,6 +238,24 @@ class Journeys(RuleBasedStateMachine):
         """At every step, in the guarantor's ledger: liabilities within the cover, sums zero, no hold ended twice."""
         if hasattr(self, "world"):
             self.world.check()
+
+    @invariant()
+    def clocks_stood_as_long_as_something_stopped_them(self):
+        """The guarantee's clock moves by the union of the times in which it stood, nothing counted twice."""
+        for gateway in self.world.gateways.values() if hasattr(self, "world") else ():
+            data = gateway.movement(self.movement)
+            if data.recorded is None or clock.stopped(data):
+                continue
+            ends = sorted({at for item in data.suspensions for at in (item.since, item.until)})
+            stood = sum(
+                (
+                    after - before
+                    for before, after in pairwise(ends)
+                    if any(item.since <= before and after <= item.until for item in data.suspensions)
+                ),
+                timedelta(),
+            )
+            assert clock.guarantee_until(data) == data.guarantee().valid_until + stood
 
     def teardown(self):
         """When the networks are back and all posts have reported, all members know the same."""

@@ -13,6 +13,10 @@ from darwaza.services.transit.regime import load_regimes
 from darwaza.services.transit.risk import load_risk
 
 CROSSINGS, OFFICES = toml("carec/crossings.toml"), toml("carec/offices.toml")
+NEIGHBOURS = [
+    ("AF", "PK"), ("AF", "TJ"), ("AF", "TM"), ("AF", "UZ"), ("CN", "KG"), ("CN", "KZ"), ("CN", "PK"), ("CN", "TJ"),
+    ("KG", "KZ"), ("KG", "TJ"), ("KG", "UZ"), ("KZ", "TM"), ("KZ", "UZ"), ("TJ", "UZ"), ("TM", "UZ"),
+]  # fmt: skip
 REGIMES, HS = toml("carec/regimes.toml"), toml("hs2022.toml")
 
 
@@ -38,6 +42,23 @@ class TestCrossings:
             assert crossing.sources
             for side in crossing.sides:
                 assert register.offices[side.office].member == side.member
+
+    @pytest.mark.parametrize("pair", NEIGHBOURS)
+    def test_neighbours_have_a_crossing(self, pair):
+        """Every two members between whose countries trucks drive have a crossing, found in either order."""
+        found = reference().register.between(*pair)
+        assert found
+        assert found == reference().register.between(*reversed(pair))
+        for crossing in found:
+            assert crossing.members == pair
+            assert crossing.modes
+            assert all(side.name and side.zone for side in crossing.sides)
+
+    def test_a_code_where_one_exists_names_the_office(self):
+        """An office is its place's UN/LOCODE; only a place without one has a name of ours."""
+        for crossing in reference().register.crossings.values():
+            for side in crossing.sides:
+                assert (side.office in side.locodes) == bool(side.locodes), side.office
 
     def test_both_sides_of_one_place_have_unrelated_codes(self):
         """The register is keyed by the pair of members because UN/LOCODE is not one code for a place."""

@@ -31,7 +31,8 @@ async def show_operator(visit: Visit, problem: dict[str, str] | None = None, sta
         quarantine=view_quarantine(engine),
         forks=len(engine.store.forks()),
         queued=visit.server.loop.queued,
-        spent=sorted(engine.spent_s.items()),
+        routes=await visit.desk.ask("/v1/operator/routes"),
+        drills=(await visit.desk.ask("/v1/operator/drills"))[::-1],
         upkeep=visit.lobby.upkeep,
         problem=problem,
     )
@@ -58,6 +59,14 @@ async def adopt(visit: Visit) -> Response:
     file = visit.upload("note")
     content = b"" if file is None else await file.read(NOTE_BYTES_MAX + 1)
     return await _operate(visit, "/v1/operator/corridor", content, "adopted")
+
+
+async def drill(visit: Visit) -> Response:
+    """Treat a member as dark for a while; shows first what that does."""
+    cut, seconds = visit.field("cut"), visit.field("seconds")
+    if not visit.confirmed:
+        return visit.page("drill-confirm.html", title=N_("Begin the drill?"), cut=cut[:8], seconds=seconds[:6])
+    return await _operate(visit, "/v1/operator/drills", {"cut": cut, "seconds": seconds}, "drilling")
 
 
 async def back_up(visit: Visit) -> Response:
@@ -137,6 +146,7 @@ PAGES: tuple[Page, ...] = (
     get("/console/operator", show_operator, "operator"),
     post("/console/operator/resume", resume, "operator"),
     post("/console/operator/corridor", adopt, "operator", form_bytes_max=2 * NOTE_BYTES_MAX),
+    post("/console/operator/drill", drill, "operator"),
     post("/console/operator/backup", back_up, "operator"),
     post("/console/operator/examine", examine, "operator"),
     get("/console/auditor", show_auditor, "auditor"),

@@ -71,7 +71,7 @@ async def show(visit: Visit) -> Response:
         offices=offices_of(visit),
         listing=listing,
         wanted=wanted,
-        here=[item for item in rows if item.place == office[:2]],
+        inside=[item for item in rows if item.place == office[:2]],
         held=[item for item in rows if office in item.inspect],
         soonest=min((item.spoils_at for item in rows if item.spoils_at), default=None),
         crossings=crossings,

@@ -5,15 +5,13 @@ from collections import Counter
 from starlette.responses import Response
 
 from darwaza.bootstrap import profile_folder
-from darwaza.entry.clerk import pages
 from darwaza.entry.console.attention import matters
 from darwaza.entry.console.chart import Chart, draw, read_profile
 from darwaza.entry.console.page import Page, get
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import LinkView, view_links
-from darwaza.services.transit.closure import CrossingStatus
-from darwaza.services.transit.outcome import customs_of
+from darwaza.services.transit.closure import CLOSED, CrossingStatus, crossing_case
 
 _charts: dict[str, Chart] = {}
 
@@ -33,8 +31,8 @@ def chart_of(visit: Visit) -> Chart:
 def closed_crossings(visit: Visit) -> list[CrossingStatus]:
     """Crossings that are closed now, as this gateway has heard."""
     engine = visit.server.gateway.engine
-    rows = [row for page in pages(engine, customs_of(visit.member), "crossing", ("closed",)) for row in page]
-    return [engine.site.decode_case(row).data for row in rows]
+    rows = engine.store.cases([crossing_case(crossing) for crossing in visit.register.crossings])
+    return [engine.site.decode_case(row).data for row in rows.values() if row.state == CLOSED]
 
 
 async def show(visit: Visit) -> Response:

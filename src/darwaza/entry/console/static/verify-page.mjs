@@ -43,7 +43,8 @@ function show(answer, name) {
   place.replaceChildren(
     element("h2", {}, mark(TONES[answer.result], word("results", answer.result)), " ", isolate(name)),
     element("p", {}, word("meanings", answer.result)),
-    ...answer.findings.map(found), answer.paper ? paperOf(answer.paper) : "",
+    ...answer.findings.slice(0, 1).map(found), answer.paper ? paperOf(answer.paper) : "",
+    answer.findings.length > 1 ? element("details", {}, element("summary", {}, `${word("subjects", "related")}: ${answer.findings.length - 1}`), ...answer.findings.slice(1).map(found)) : "",
     element("h3", {}, texts.ui.reasons),
     element("div", { className: "wide", tabIndex: 0 }, element("table", {}, element("tbody", {}, ...rows))));
   place.scrollIntoView({ block: "nearest" });

@@ -178,7 +178,7 @@ class Ended extends Error {}
 class Examination {
   constructor(documents, now) {
     this.documents = documents; this.now = now; this.fail = null; this.doubt = null;
-    this.checks = []; this.findings = []; this.subject = "file"; this.at = "file";
+    this.checks = []; this.findings = []; this.path = null; this.turn = 1; this.hops = 0; this.subject = "file"; this.at = "file";
   }
   note(outcome, code = "", values = {}) { this.checks.push({ subject: this.subject, name: this.at, outcome, code, values }); }
   holds(name, values) { this.at = name; this.note("holds", "", values); }
@@ -206,9 +206,11 @@ class Examination {
       this.seen = new Set();
       let related = 0;
       for (const item of value.items) {
-        this.subject = item.role === "message" ? "message" : `related ${++related}`;
-        await this.ending(() => this.item(item));
+        this.subject = item.role === "message" ? "message" : item.role === "hop" ? `hop ${this.hops + 1}` : `related ${++related}`;
+        await this.ending(() => (item.role === "hop" ? this.hop(item) : this.item(item)));
       }
+      this.subject = "message";
+      await this.ending(() => this.route());
     } else if (value.format === "darwaza/fork/v1") {
       const kinds = fits(value, FORK) && canonical(value) === text && !value.held_leaf === !value.given_leaf;
       if (!kinds) this.fails("fork_proof_malformed");
@@ -258,11 +260,52 @@ class Examination {
     const keys = await keysOf(document, point.origin, lane);
     if (keys === null) this.fails("origin_unknown");
     this.note("holds", "", document);
-    const proven = await this.signatures(document, keys, lane, note);
-    this.at = "route";
-    if (path.at(-1) !== lane.reader) this.unknown("hops_missing");
+    const proven = await this.signatures(document, keys, lane, note, path.at(-1) !== lane.reader);
+    if (item.role === "message") Object.assign(this, { path, before: header.id, leaf: await sha256([0], item.header), header_: header, document_: document });
     const { body: _, ...rest } = header;
     this.findings.push({ subject: this.subject, ...rest, log: point.origin, author: lane.author, reader: lane.reader, index: proof.index, size: point.size, document_version: document.version, ...proven });
+  }
+
+  // A further link of a message that went over several members: spec/routing.md, section 8, checks 4a and 4b.
+  async hop(item) {
+    this.at = "header";
+    if (encoder.encode(item.header).length > 4096) this.fails("header_too_large");
+    const header = this.header(item.header), leaf = await sha256([0], item.header);
+    this.note("holds", "", header);
+    this.at = "place";
+    const proof = await this.step(() => parseProof(item.proof)), { note, point } = proof;
+    if (!(await included(leaf, proof))) this.fails("inclusion_false");
+    this.note("holds", "", { index: proof.index, size: point.size, log: point.origin });
+    this.at = "chain";
+    if (this.path === null || this.turn + 1 >= this.path.length) this.fails("path_length_wrong");
+    const [from, to] = this.path.slice(this.turn, this.turn + 2), message = this.header_;
+    const shaped = header.kind === "route.relay" && header.media_type === "application/vnd.darwaza.relay"
+      && header.origin === `${from}/gateway` && header.destination === `${to}/gateway` && header.case_id === message.case_id
+      && header.expires_at === message.expires_at && header.path === undefined && header.ucr === undefined
+      && header.cause_id === this.before;
+    if (!shaped) this.fails("hop_header_wrong");
+    if (header.relays !== hex(this.leaf)) this.fails("hop_chain_broken");
+    const lane = await this.step(() => parseLane(point.origin));
+    if (lane.corridor !== item.corridor.name || lane.author !== from || lane.reader !== to) this.fails("lane_differs");
+    this.note("holds", "", lane);
+    this.at = "document";
+    const document = this.document(item.corridor), keys = await keysOf(document, point.origin, lane);
+    if (keys === null) this.fails("origin_unknown");
+    this.note("holds", "", document);
+    await this.signatures(document, { ...keys, witnesses: [] }, lane, note, this.turn + 2 < this.path.length, "handover");
+    this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
+  }
+
+  // After the items: whether all links are proven. A policy of the corridor cannot be judged here, and is not passed over.
+  route() {
+    this.at = "route";
+    if (this.path === null || this.path.length <= 2) return;
+    if (this.turn + 1 < this.path.length) this.unknown("hops_missing");
+    else this.note("holds", "", { path: this.path });
+    this.at = "policy";
+    const classes = this.document_.classes ?? [], service = this.header_.kind.split(".")[0];
+    const terms = classes.find((one) => one.name === service) ?? classes.find((one) => one.name === "default");
+    if (terms?.path_policy) this.unknown("policy_unsupported");
   }
 
   relate(item, header, id) {
@@ -281,7 +324,7 @@ class Examination {
     return document;
   }
 
-  async signatures(document, keys, lane, note) {
+  async signatures(document, keys, lane, note, goes_on = false, receipt = "receipt") {
     this.at = "origin";
     const author = await signedBy(note, keys.log), later = this.now + SKEW_S;
     if (author === false) this.fails("signature_false");
@@ -289,11 +332,14 @@ class Examination {
     if (author === null) this.unknown("signature_missing");
     else if (document.mldsa44_required) this.unknown(second ? "algorithm_unsupported" : "signature_weak");
     else this.note("holds", "", lane);
-    this.at = "receipt";
+    this.at = receipt;
     const reader = await signedBy(note, keys.reader);
     let received_at = null;
     if (reader === false) this.fails("signature_false");
-    if (reader === null) this.unknown("receipt_missing");
+    if (reader === null) {
+      if (goes_on) this.note("noted", "handover_unsigned");
+      else this.unknown("receipt_missing");
+    }
     else {
       const at = signedAt(note, keys.reader);
       received_at = at;
@@ -302,7 +348,7 @@ class Examination {
       else if (this.retired(document, lane.author, "log", at) || this.retired(document, lane.reader, "witness", at)) this.unknown("key_retired");
       else this.note("holds", "", { ...lane, at });
     }
-    this.at = "witnesses";
+    this.at = receipt === "receipt" ? "witnesses" : receipt;
     const witnesses = [];
     for (const witness of keys.witnesses) {
       const signed = await signedBy(note, witness);
@@ -315,6 +361,7 @@ class Examination {
     }
     const known = [keys.log, keys.reader, ...keys.witnesses, ...(keys.mldsa44 ? [keys.mldsa44] : [])];
     if (!note.lines.every((line) => known.some((one) => one.name === line.name && one.id === line.id))) this.unknown("signature_unknown");
+    if (receipt !== "receipt") return {};
     if (witnesses.length) this.note("holds", "", { members: witnesses.map((one) => one.member) });
     else this.note("noted", "not_witnessed");
     const enough = witnesses.length && witnesses.length >= document.witness_quorum;

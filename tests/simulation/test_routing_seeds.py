@@ -1,0 +1,49 @@
+"""Whatever fails, and whoever lies: routed messages arrive once or return, and their origins believe nothing false."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from darwaza.testing.routing import CODES, LIES, LINKS, RoutedSimulation
+
+PROFILE = Path(__file__).resolve().parents[2] / "profiles" / "carec" / "corridor.toml"
+SEEDS_PER_TEST = 4
+
+
+def live_through(seeds):
+    for seed in seeds:
+        simulation = RoutedSimulation(seed)
+        try:
+            simulation.run()
+        except Exception as fault:
+            fault.add_note(f"seed {seed}, {simulation.lie}; replay it with: python -m darwaza.testing.routing {seed}")
+            raise
+
+
+@pytest.mark.parametrize("first", range(0, 16, SEEDS_PER_TEST))
+def test_promises_hold_over_many_links(first):
+    """P1, P2 and P3 hold, all documents end agreed, nothing is under way for ever, and fsck finds nothing anywhere."""
+    live_through(range(first, first + SEEDS_PER_TEST))
+
+
+@pytest.mark.parametrize("lie", sorted(LIES))
+def test_promises_hold_beside_a_liar(lie):
+    """So do they when a relay on the shortest way lies in each of the ways it can."""
+    simulation = RoutedSimulation(7)
+    simulation.lie, simulation.liars = lie, frozenset({"AF"})
+    simulation.run()
+
+
+def test_the_simulated_corridor_is_that_of_the_profile():
+    """The eight members and their links are the profile's."""
+    profile = tomllib.loads(PROFILE.read_text("utf-8"))
+    assert sorted(member["code"] for member in profile["members"]) == list(CODES)
+    assert sorted(tuple(link["ends"]) for link in profile["links"]) == sorted(LINKS)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("first", range(1_000, 3_000, 50))
+def test_promises_hold_for_long(first):
+    """The same, over many more lives."""
+    live_through(range(first, first + 50))

@@ -1,0 +1,119 @@
+"""The bank's desk with its four eyes, and the operator's: backups that are examined."""
+
+import asyncio
+
+import pytest
+from tests.unit.entry.console.people import Browser, add_account
+from tests.unit.entry.payment_corridor import INDUS, PaymentCorridor, furnish
+
+from darwaza.bootstrap import LIST_FOLDER
+from darwaza.entry.console.upkeep import BACKUP_FOLDER, Upkeep
+from darwaza.standards.iso20022.party import Address, Party
+
+SUSPECT = "Dread Pirate Trading"
+
+
+def furnish_lists(folder):
+    furnish(folder)
+    (folder / LIST_FOLDER).mkdir(exist_ok=True)
+    (folder / LIST_FOLDER / "own.csv").write_text(f"name,entry\n{SUSPECT},Own list 1\n")
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    made = PaymentCorridor(tmp_path_factory.mktemp("bank"), furnish=furnish_lists)
+    for login, party in (
+        ("bilal", "indus-bank"),
+        ("other", "ravi-bank"),
+        ("saima", "sbp"),
+        ("hamid", "sbp"),
+        ("hina", "operator"),
+    ):
+        add_account(made.gateways["PK"], login, party)
+    add_account(made.gateways["KZ"], "aigul", "alatau-bank")
+    yield made
+    made.close()
+
+
+def test_two_officers_let_a_screened_payment_go_on(bank):
+    """One officer's word is not enough, nor is the same officer's twice; a second one's is."""
+    payment = bank.ordered(debtor=Party(name=SUSPECT, address=Address(town="Karachi", country="PK")))
+    first = Browser(bank.gateways["PK"], "saima")
+    first.get("/console/bank")
+    assert SUSPECT in first.text()
+    first.get(f"/console/payments/{payment}")
+    first.submit("/release")
+    state = bank.show(INDUS, payment)["state"]
+    first.get(f"/console/payments/{payment}")
+    first.submit("/release")
+    assert bank.show(INDUS, payment)["state"] == state
+    second = Browser(bank.gateways["PK"], "hamid")
+    second.get(f"/console/payments/{payment}")
+    assert "saima" in second.text()
+    second.submit("/release")
+    assert bank.show(INDUS, payment)["state"] != state
+    clerk = Browser(bank.gateways["PK"], "bilal")
+    clerk.get(f"/console/payments/{payment}")
+    assert SUSPECT not in clerk.text()
+
+
+def test_a_credit_is_refused_with_a_reason_and_a_second_yes(bank):
+    """The payer gets everything back, and the reason."""
+    payment = bank.ordered()
+    there = Browser(bank.gateways["KZ"], "aigul")
+    there.get("/console/bank")
+    there.get(f"/console/payments/{payment}")
+    there.submit("/reject", reason="AC04", detail="closed in May")
+    assert "What will happen" in there.text()
+    assert bank.show("KZ/alatau-bank", payment)["state"] == "asked"
+    there.submit("/reject")
+    bank.run()
+    here = Browser(bank.gateways["PK"], "bilal")
+    here.get(f"/console/payments/{payment}")
+    assert "AC04" in here.text()
+
+
+def test_a_payment_of_another_bank_is_not_found(bank):
+    """Nor its statement, nor its evidence."""
+    payment = bank.ordered()
+    stranger = Browser(bank.gateways["PK"], "other")
+    assert stranger.get(f"/console/payments/{payment}").status_code == 404
+    stranger.get("/console/bank/statement?account=position:PK/indus-bank:PKR/2")
+    assert stranger.answer.status_code in {403, 404}
+
+
+def test_a_statement_is_a_page_and_a_file(bank):
+    """Every line, with what is booked and what is free after it."""
+    bank.settled()
+    clerk = Browser(bank.gateways["PK"], "bilal")
+    clerk.get("/console/bank")
+    link = next(one for one in clerk.page.xpath("//a/@href") if "statement" in one and "position" in one)
+    clerk.get(link)
+    assert "closing balance" in clerk.text()
+    clerk.get(link + "&form=csv")
+    assert clerk.answer.text.count("\n") > 2
+
+
+@pytest.mark.timeout(300)
+def test_a_backup_is_made_and_examined_while_the_gateway_works(bank):
+    """What the operator presses gives a file that fsck finds whole; what is damaged is found."""
+    gateway = bank.gateways["PK"]
+
+    async def run(act):
+        upkeep = Upkeep(gateway.folder, gateway.clock)
+        act(upkeep)
+        await upkeep.done()
+        return upkeep.last
+
+    examined = asyncio.run(run(lambda upkeep: upkeep.begin()))
+    assert examined.findings == ()
+    path = gateway.folder / BACKUP_FOLDER / examined.name
+    raw = bytearray(path.read_bytes())
+    for at in range(len(raw) // 3, len(raw) // 3 + 40_000):
+        raw[at] ^= 1
+    path.write_bytes(raw)
+    again = asyncio.run(run(lambda upkeep: upkeep.examine(path.name)))
+    assert again.findings is None or again.findings
+    operator = Browser(gateway, "hina")
+    operator.get("/console/operator")
+    assert "Backups and examination" in operator.text()
