@@ -107,6 +107,11 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
             keys[offset] = message_key(header)
     known = engine.store.known(keys.values())
     unit.load_cases([header.case_id for header in headers if isinstance(header, Header)])
+    unit.foresee(
+        (header.kind.partition(".")[0], header.case_id, header.kind, body)
+        for header, (_, body) in zip(headers, entries, strict=True)
+        if isinstance(header, Header)
+    )
     arrival = Arriving(engine, rules, unit, log.row.author, known, replaying=replaying)
     pending = []
     start = log.row.size

@@ -194,6 +194,7 @@ class Engine:
         unit.load_cases([one.case_id for one in inputs if type(one) is Submit and one.case_id is not None])
         keyed = [one for one in inputs if type(one) is Submit and one.key]
         unit.load_answers([key for one in keyed for key in repeat.wanted(self, one)])
+        unit.foresee((one.service, one.case_id or "", one.kind, one.body) for one in inputs if type(one) is Submit)
 
     # --- logs ---
 

@@ -130,8 +130,13 @@ class Entries:
         sequence = self.book.next_sequence - 1
         return self._end if sequence == self._end.sequence else LedgerEnd(sequence, self.book.now)
 
-    def place(self, orders: tuple[Any, ...], case_id: str | None) -> Refusal | None:
+    def place(self, orders: tuple[Any, ...], case_id: str | None, *, new: bool = False) -> Refusal | None:
         """Apply the orders of one decision, or none of them.
+
+        Args:
+            orders: see ``ledger.order``.
+            case_id: of the case that decided.
+            new: whether the case's id was made in this batch, so that no order was ever named after it.
 
         Returns:
             The refusal, whose pointer is blank: the caller's request has no such field.
@@ -139,6 +144,8 @@ class Entries:
         Raises:
             ValueError: a fault of the rule that ordered; nothing was applied.
         """
+        if new and case_id is not None:
+            self.book.assume_new(one.id for one in orders if one.id.startswith(case_id))
         answer = apply_group(Group(orders, case_id), self.book)
         return msgspec.structs.replace(answer, pointer="") if isinstance(answer, Refusal) else None
 

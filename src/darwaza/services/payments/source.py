@@ -7,7 +7,6 @@ gateway's log has gone past the deadline without an acceptance in it.
 """
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -141,19 +140,11 @@ class SourceRules:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it names its rate, its amounts and the payee's bank")
         fee = transaction.charges[0].amount.text()
         ask = Ask(asked.market, payee.address, given.text(), fee=fee)
-        made = self._quotes.offers(ask, bank, context)
+        made = self._quotes.offers(ask, bank, context, rate=rate.rate)
         if isinstance(made, Refusal):
             return made
-        chosen = next((one for one in made if Decimal(one.rate) == rate.rate), None)
-        if chosen is None:
-            return Refusal.of(PaymentRefusal.QUOTE_OTHER, "nobody offers this rate now", "/document")
         return Payment(
-            payer_bank=bank,
-            payee_bank=payee.address,
-            quoted_at=context.now,
-            offers=(chosen,),
-            chosen=chosen,
-            market=asked.market,
+            payer_bank=bank, payee_bank=payee.address, quoted_at=context.now, chosen=made[0], market=asked.market
         )
 
     def _problem(self, payment: Payment, ordered: check.Ordered, context: Context) -> Refusal | None:
