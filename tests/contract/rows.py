@@ -183,5 +183,6 @@ def dump(store: Store) -> dict[str, object]:
         "history": {one: store.history(one, None, 100) for one in "abcd"},
         "refused orders": store.refused_orders(["refused", "t1"]),
         "holds due": store.holds_due(instant(3000), 100),
+        "next hold": store.next_hold_at(),
         "meta": [store.meta(name) for name in ("member", "a", "b")],
     }

@@ -417,6 +417,9 @@ class Store(Protocol):
     def holds_due(self, now: str, items_max: int) -> list[str]:
         """Ids of standing holds that expire at or before ``now``, oldest first by (expires_at, id)."""
 
+    def next_hold_at(self) -> str | None:
+        """When the first of the standing holds expires; None when none does."""
+
     def last_transfer(self) -> TransferRow | None:
         """The newest transfer."""
 

@@ -270,6 +270,11 @@ class MemoryStore:
         due = (hold_id for expires_at, hold_id in self._usable().open_holds if expires_at <= now)
         return list(islice(due, items_max))
 
+    def next_hold_at(self) -> str | None:
+        """When the first of the standing holds expires."""
+        first = next(iter(self._usable().open_holds), None)
+        return None if first is None else first[0]
+
     def last_transfer(self) -> TransferRow | None:
         """The newest transfer."""
         transfers = self._usable().transfers

@@ -287,6 +287,10 @@ SELECT order_id, refused FROM refused_order WHERE order_id = ANY(%s);
 -- Standing holds whose time is over.
 SELECT hold_id FROM open_hold WHERE expires_at <= %s ORDER BY expires_at, hold_id LIMIT %s;
 
+-- name: read_next_hold
+-- When the first of the standing holds expires.
+SELECT expires_at FROM open_hold ORDER BY expires_at, hold_id LIMIT 1;
+
 -- name: read_last_transfer
 -- The newest transfer.
 SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,

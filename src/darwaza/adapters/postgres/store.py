@@ -306,6 +306,11 @@ class PostgresStore:
         """Ids of standing holds whose time is over."""
         return [row[0] for row in self._all("read_holds_due", now, items_max)]
 
+    def next_hold_at(self) -> str | None:
+        """When the first of the standing holds expires."""
+        row = self._one("read_next_hold")
+        return row[0] if row else None
+
     def last_transfer(self) -> TransferRow | None:
         """The newest transfer."""
         row = self._one("read_last_transfer")
