@@ -181,7 +181,7 @@ class _Run:
         """Seconds of CPU so far, by process and by stage of its engine."""
         found: dict[str, float] = {}
         for code, name in (("PK", "sender"), ("UZ", "receiver")):
-            found[name] = _cpu_s(self._corridor.pid(code))
+            found[name] = cpu_s(self._corridor.pid(code))
             with self._corridor.client(code) as client:
                 for stage, seconds in client.stages().items():
                     found[f"{name} {stage}"] = seconds
@@ -225,7 +225,7 @@ class _Run:
         return sorted(times)[len(times) // 2] * 1000
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """CPU seconds of a process, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

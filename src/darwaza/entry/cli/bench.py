@@ -87,7 +87,8 @@ def transit(movements: int, *, as_json: bool) -> None:
 
     def human() -> None:
         table = Table(show_header=False, box=None)
-        table.add_row("events", f"{figures.events_per_s:,} /s")
+        table.add_row("events through HTTP", f"{figures.events_per_s:,} /s, {figures.cpu_us_per_event} µs of CPU")
+        table.add_row("events in process", f"{figures.events_in_process_per_s:,} /s")
         table.add_row("scan and decide", f"p99 {figures.scan_ms_p99} ms")
         table.add_row("divert", f"{figures.divert_s} s for {figures.movements:,}")
         table.add_row("QR codes", f"{figures.qr_codes} for 100 goods items")

@@ -140,7 +140,8 @@ class _Rules:
         else:
             reply = I4(question.holder, holder.name, holder.may(context.now))
         told = Draft("enquiry.i4", received.destination, received.origin, encode(reply), MEDIA_TYPE)
-        return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,))
+        seen = (received.destination, received.origin)
+        return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,), parties=seen)
 
     def hear_offices(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
         """A list of offices arrives: the register answers (eTIR 304 for each unknown one)."""
@@ -154,7 +155,8 @@ class _Rules:
         )
         reply = I20(unknown, faults)
         told = Draft("enquiry.i20", received.destination, received.origin, encode(reply), MEDIA_TYPE)
-        return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,))
+        seen = (received.destination, received.origin)
+        return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,), parties=seen)
 
     def answer(self, case: EnquiryCase, command: Command, context: Context) -> Decision[Enquiry] | Refusal:
         """The looked-up answer goes back."""

@@ -149,10 +149,11 @@ class _Rules:
         if isinstance(decision, Refusal):
             wrong = (fault(decision),)
             answer = E2(body.terms.reference, booking.terms_digest(body.terms), wrong)
-            declined = Guarantee(body.terms, faults=wrong)
-            return Decision(DECLINED, declined, messages=(_answer("guarantee.e2", received, answer),))
-        answer = E2(body.terms.reference, booking.terms_digest(body.terms))
-        return msgspec.structs.replace(decision, messages=(_answer("guarantee.e2", received, answer),))
+            decision = Decision(DECLINED, Guarantee(body.terms, faults=wrong))
+        else:
+            answer = E2(body.terms.reference, booking.terms_digest(body.terms))
+        told, parties = _answer("guarantee.e2", received, answer), (received.destination, received.origin)
+        return msgspec.structs.replace(decision, messages=(told,), parties=parties)
 
     def hear_e1_again(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
         """A reference that is taken is registered again: eTIR 204, or the same yes where it is the same guarantee."""
