@@ -68,7 +68,7 @@ def fill(gateway: Gateway, consignments: int) -> None:
             opened = text(at)
             ucr = f"6UZ26BENCH{number:07d}"
             changes.cases[case_id] = CaseRow(case_id, "transit", state, encode(data), ucr, opened, opened, None)
-            changes.parties += [PartyRow(party, opened, case_id) for party in parties]
+            changes.parties += [PartyRow(party, "transit", opened, case_id) for party in parties]
         gateway.engine.store.commit(changes)
 
 

@@ -77,7 +77,7 @@ def case(name: str, opened: int, **fields) -> CaseRow:
 
 
 def party(address: str, row: CaseRow) -> PartyRow:
-    return PartyRow(address, row.opened_at, row.id)
+    return PartyRow(address, row.service, row.opened_at, row.id)
 
 
 def notice(sequence: int, address: str) -> NoticeRow:

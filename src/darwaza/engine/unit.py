@@ -192,7 +192,7 @@ class Unit:
             case_id, service, decision.state, data, ucr, opened_text, self.now_text, remind_at
         )
         for party in decision.parties:
-            changes.parties.append(PartyRow(party, opened_text, case_id))
+            changes.parties.append(PartyRow(party, service, opened_text, case_id))
         if decision.awaits or case is not None:
             changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
         for fact, row in facts:

@@ -100,9 +100,10 @@ class CaseRow(NamedTuple):
 
 
 class PartyRow(NamedTuple):
-    """A case concerns an address."""
+    """A case concerns an address; ``service`` and ``opened_at`` are the case's."""
 
     party: str
+    service: str
     opened_at: str
     case_id: str
 

@@ -178,7 +178,7 @@ class MemoryStore:
             (wanted.service is None or case.service == wanted.service)
             and (not wanted.states or case.state in wanted.states)
             and (wanted.ucr is None or case.ucr == wanted.ucr)
-            and (other is None or PartyRow(other, case.opened_at, case.id) in self._tables.parties)
+            and (other is None or PartyRow(other, case.service, case.opened_at, case.id) in self._tables.parties)
         )
 
     def due(self, now: str, items_max: int) -> list[str]:

@@ -17,7 +17,7 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
-from darwaza.services.payments import check, status
+from darwaza.services.payments import charge, check, status
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, REGULATORY, PaymentRefusal, reason_of
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.message import (
@@ -207,6 +207,7 @@ class SourceRules:
             transfers=(*unquote, *self._holds(sent, payment.chosen, context)),
             remind_at=_past(sent),
             parties=(sent.payer_bank, sent.payee_bank, payment.chosen.provider),
+            ucr=charge.ucr_of(ordered.transaction),
         )
 
     def _low_abroad(self, payment: Payment, chosen: Offer, context: Context) -> tuple[Notice, ...]:
@@ -364,6 +365,7 @@ class SourceRules:
             transfers=self._holds(payment, chosen, context),
             remind_at=_past(payment),
             parties=(payment.payer_bank, payment.payee_bank, chosen.provider),
+            ucr=charge.ucr_of(ordered.transaction),
         )
 
     def restore_inquiry(self, case: PaymentCase, _: Received, context: Context) -> Outcome:

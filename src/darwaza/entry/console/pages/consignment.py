@@ -67,7 +67,9 @@ def cases_of(visit: Visit, ucr: str) -> list[CaseRow]:
     """
     store, mine = visit.server.store, addresses(visit.desk.call())
     rows = store.find_cases(CaseFilter(ucr=ucr, items_max=CASES_MAX))
-    seen = [row for row in rows if any(store.concerns(PartyRow(one, row.opened_at, row.id)) for one in mine)]
+    seen = [
+        row for row in rows if any(store.concerns(PartyRow(one, row.service, row.opened_at, row.id)) for one in mine)
+    ]
     if not seen:
         raise MalformedError("there is no such consignment", code="not_found")
     return seen
