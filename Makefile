@@ -16,7 +16,7 @@ demo: setup
 test: setup
 	@sh tools/test_tools.sh
 	sh tools/browser.sh
-	$(BIN)/python -m pytest -n auto --dist loadscope -m "not soak"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not soak"
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -33,6 +33,8 @@ from darwaza.standards.etir.internal import I2, I7, I9
 RUNNING = 1_000
 CHUNK = 5_000
 ROUNDS = 40
+SLOW_ROUNDS = 5
+"""For a list that matches nothing: it reads all of the party's cases (docs/roadmap.md), which takes seconds."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -66,7 +68,7 @@ def fill(gateway: Gateway, consignments: int) -> None:
             opened = text(at)
             ucr = f"6UZ26BENCH{number:07d}"
             changes.cases[case_id] = CaseRow(case_id, "transit", state, encode(data), ucr, opened, opened, None)
-            changes.parties += [PartyRow(party, opened, case_id) for party in parties]
+            changes.parties += [PartyRow(party, "transit", opened, case_id) for party in parties]
         gateway.engine.store.commit(changes)
 
 
@@ -93,7 +95,8 @@ async def measure(gateway: Gateway, key: str, ucr: str, case_id: str) -> dict[st
         found["first overview (reads the index)"] = {"wall_ms": round((time.perf_counter() - began) * 1000, 1)}
         for name, path in paths.items():
             walls, cpus = [], []
-            for _ in range(ROUNDS):
+            rounds = SLOW_ROUNDS if name == "documents" else ROUNDS
+            for _ in range(rounds):
                 wall, cpu = time.perf_counter(), time.process_time()
                 answer = await client.get(path, headers=headers)
                 walls.append((time.perf_counter() - wall) * 1000)
@@ -103,9 +106,9 @@ async def measure(gateway: Gateway, key: str, ucr: str, case_id: str) -> dict[st
             found[name] = {
                 "bytes": len(answer.content),
                 "wall_ms_p50": round(statistics.median(walls), 1),
-                "wall_ms_p95": round(sorted(walls)[int(ROUNDS * 0.95)], 1),
+                "wall_ms_p95": round(sorted(walls)[int(rounds * 0.95)], 1),
                 "cpu_ms_p50": round(statistics.median(cpus), 1),
-                "cpu_ms_p95": round(sorted(cpus)[int(ROUNDS * 0.95)], 1),
+                "cpu_ms_p95": round(sorted(cpus)[int(rounds * 0.95)], 1),
             }
     await server.transport.close()
     return found

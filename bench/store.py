@@ -69,7 +69,7 @@ def batch(start: int, count: int) -> Changes:
         ours, theirs = f"PK/bank{CHANCE.randrange(PARTIES // 2)}", f"UZ/bank{CHANCE.randrange(PARTIES // 2)}"
         changes.leaves.append(LeafRow(1, index, "PK " + uuid7(index), case_id, HEADER, BODY))
         changes.cases[case_id] = CaseRow(case_id, "payments", "sent", DATA, None, at, at, None)
-        changes.parties += PartyRow(ours, at, case_id), PartyRow(theirs, at, case_id)
+        changes.parties += PartyRow(ours, "payments", at, case_id), PartyRow(theirs, "payments", at, case_id)
         changes.answers.append(AnswerRow(ours, key, HEADER[:32], ANSWER, at))
     for number in range(start // 256, (end - 1) // 256 + 1):
         changes.tiles[1, 0, number] = TileRow(1, 0, number, HASHES[: 32 * min(256, end - number * 256)])

@@ -9,6 +9,7 @@ A gateway's folder::
     parties.json      who is served
     accounts.json     who signs in to the console; beside it the console's sessions and its audit trail
     routing.toml      what is said of the links, and the home rules (``RoutingConfig``); may be absent
+    authorised.toml   holders of this member, and chains served elsewhere; may be absent
     risk.toml         which movements its customs inspect (``services.transit.risk``); may be absent
     payments.toml     who takes part in payments and on what terms (``services.payments.planfile``); may be absent
     deposits.csv      money booked in and out, to be booked again after a loss (``services.payments.deposit``)
@@ -58,6 +59,7 @@ from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
 from darwaza.services.payments.planfile import NO_PLAN, load_plan
 from darwaza.services.payments.screening import Screener, names_listed, nobody_listed, then_later
+from darwaza.services.transit.authorised import NOBODY, Authorised, load_authorised
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.crossing import load_register
 from darwaza.services.transit.hs import load_hs
@@ -74,6 +76,7 @@ CERTIFICATE_DAYS = 3_650
 TLS_ROLE = "tls"
 ANCHOR_FILE = "anchor"
 RISK_FILE = "risk.toml"
+AUTHORISED_FILE = "authorised.toml"
 ACCOUNT_FILE = "accounts.json"
 ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
@@ -94,10 +97,11 @@ def profile_folder(folder: Path, name: str) -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / PROFILES / name
 
 
-def read_reference(profile: Path) -> Reference:
+def read_reference(profile: Path, folder: Path | None = None) -> Reference:
     """Read the data the transit rules refer to: regimes, crossings, offices, editions of the Harmonized System.
 
-    The editions lie in the profile's folder, or beside it where several profiles share them.
+    The editions lie in the profile's folder, or beside it where several profiles share them; whom the member authorises
+    in ``folder``, the gateway's own.
 
     Raises:
         OperatorError: ``profile_missing``; ``register_wrong``, naming every problem of a file.
@@ -105,7 +109,14 @@ def read_reference(profile: Path) -> Reference:
     register = load_register(_read_toml(profile / "crossings.toml"), _read_toml(profile / "offices.toml"))
     editions = sorted(profile.glob("hs*.toml")) or sorted(profile.parent.glob("hs*.toml"))
     hs = tuple(load_hs(_read_toml(path)) for path in editions)
-    return Reference(load_regimes(_read_toml(profile / "regimes.toml")), register, hs)
+    allowed = NOBODY if folder is None else read_authorised(folder)
+    return Reference(load_regimes(_read_toml(profile / "regimes.toml")), register, hs, authorised=allowed)
+
+
+def read_authorised(folder: Path) -> Authorised:
+    """Read ``authorised.toml`` of a gateway's folder, which may be absent."""
+    path = folder / AUTHORISED_FILE
+    return load_authorised(_read_toml(path)) if path.exists() else NOBODY
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -190,7 +201,7 @@ class Gateway:
         self.keys = KeyFiles(folder / KEY_FOLDER)
         self.parties = PartyFile(folder / PARTY_FILE)
         self.parties.refresh()
-        self.reference = read_reference(profile_folder(folder, self.config.profile))
+        self.reference = read_reference(profile_folder(folder, self.config.profile), folder)
         risk = folder / RISK_FILE
         self.risk = load_risk(_read_toml(risk)) if risk.exists() else RiskProfile((), 0)
         self.directory = Directory(read_plan(folder))
@@ -461,7 +472,7 @@ def examine_store(folder: Path, progress: Callable[[int, int], None]) -> list[Fi
     try:
         notes = [note for _, note in store.documents()]
         trust = Trust(read_history(folder, SystemClock(), notes))
-        reference = read_reference(profile_folder(folder, settings.profile))
+        reference = read_reference(profile_folder(folder, settings.profile), folder)
         services = services_of(reference, read_plan(folder))
         return examine(store, member=settings.member, trust=trust, services=services, progress=progress)
     finally:

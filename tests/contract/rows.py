@@ -77,7 +77,7 @@ def case(name: str, opened: int, **fields) -> CaseRow:
 
 
 def party(address: str, row: CaseRow) -> PartyRow:
-    return PartyRow(address, row.opened_at, row.id)
+    return PartyRow(address, row.service, row.opened_at, row.id)
 
 
 def notice(sequence: int, address: str) -> NoticeRow:
@@ -183,5 +183,6 @@ def dump(store: Store) -> dict[str, object]:
         "history": {one: store.history(one, None, 100) for one in "abcd"},
         "refused orders": store.refused_orders(["refused", "t1"]),
         "holds due": store.holds_due(instant(3000), 100),
+        "next hold": store.next_hold_at(),
         "meta": [store.meta(name) for name in ("member", "a", "b")],
     }

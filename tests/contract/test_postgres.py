@@ -9,7 +9,7 @@ import pytest
 from tests.contract.rows import case, dump, everything, filled
 
 from darwaza.adapters.postgres.query import queries
-from darwaza.adapters.postgres.store import PostgresStore
+from darwaza.adapters.postgres.store import SCHEMA_VERSION, PostgresStore
 from darwaza.bootstrap import examine_store
 from darwaza.config import CONFIG_FILE
 from darwaza.entry.local import LocalCorridor
@@ -149,7 +149,7 @@ def test_a_gateway_lives_on_it(server, postgres_url, tmp_path):
                 time.sleep(0.05)
     finally:
         corridor.close()
-    assert migrate_store(folder) == (1, 1)
+    assert migrate_store(folder) == (SCHEMA_VERSION, SCHEMA_VERSION)
     refused("backup_elsewhere", lambda: backup_store(folder, tmp_path / "copy"))
     for code in ("PK", "UZ"):
         assert examine_store(corridor.path(code), lambda _done, _total: None) == []

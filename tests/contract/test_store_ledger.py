@@ -51,6 +51,14 @@ class TestReading:
         money.commit(Changes(holds_ended=[(instant(70), "gone"), (instant(70), "never opened")]))
         assert money.holds_due(instant(99), 10) == ["t4"]
 
+    def test_the_next_hold_to_expire_is_known(self, money):
+        assert money.next_hold_at() == instant(70)
+        money.commit(Changes(holds_ended=[(instant(70), "gone")]))
+        (next_at,) = {at for at, hold_id in ledger().holds_opened if hold_id == "t4"}
+        assert money.next_hold_at() == next_at
+        money.commit(Changes(holds_ended=[(next_at, "t4")]))
+        assert money.next_hold_at() is None
+
     def test_the_last_transfer_is_where_the_ledger_ends(self, store):
         assert store.last_transfer() is None
         store.commit(ledger())

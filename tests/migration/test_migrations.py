@@ -6,6 +6,7 @@ from contextlib import closing
 from importlib.resources import files
 
 import pytest
+from tests.contract.rows import case, party
 
 from darwaza.adapters.postgres.query import queries as postgres_queries
 from darwaza.adapters.postgres.query import schema as postgres_schema
@@ -15,6 +16,7 @@ from darwaza.adapters.sqlite.query import migrations, queries, schema
 from darwaza.adapters.sqlite.rows import WRITERS
 from darwaza.adapters.sqlite.store import SCHEMA_VERSION, SqliteStore
 from darwaza.errors import OperatorError
+from darwaza.ports.store import CaseFilter
 
 FIRST = migrations()[:1]
 STEPS = (*FIRST, "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT;", "ALTER TABLE extra ADD COLUMN about TEXT;")
@@ -75,6 +77,20 @@ def test_every_statement_runs_on_a_migrated_store(path):
     with closing(sqlite3.connect(path)) as db:
         for statement in queries().values():
             db.execute("EXPLAIN " + statement, (None,) * statement.count("?"))
+
+
+def test_an_old_store_keeps_its_lists(path):
+    """Version 1 did not say in a party's list of which service a case is."""
+    old_store(path)
+    rows = [case(name, at, service=service) for at, (name, service) in enumerate([("a", "transit"), ("b", "payments")])]
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executemany('INSERT INTO "case" VALUES (?, ?, ?, ?, ?, ?, ?, ?)', rows)
+        db.executemany("INSERT INTO case_party VALUES ('PK/bank', ?, ?)", [(row.opened_at, row.id) for row in rows])
+    file.migrate(path, migrations())
+    with closing(SqliteStore(path)) as store:
+        assert store.find_cases(CaseFilter(party="PK/bank")) == rows[::-1]
+        assert store.find_cases(CaseFilter(party="PK/bank", service="transit")) == rows[:1]
+        assert all(store.concerns(party("PK/bank", row)) for row in rows)
 
 
 def test_steps_run_once_and_in_order(path):

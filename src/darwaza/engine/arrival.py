@@ -95,18 +95,23 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     headers = [_read(header, body, seen) for header, body in entries]
     log = engine.log_of(unit, batch.origin)
     forwarding = Forwarding(engine, unit, log.row.author, log.row.id)
-    routed = {
-        offset: forwarding.open(header, *entries[offset])
-        for offset, header in enumerate(headers)
-        if isinstance(header, Header) and is_routed(header)
-    }
-    keys = {
-        offset: forwarding.key(routed[offset], header) if offset in routed else message_key(header)
-        for offset, header in enumerate(headers)
-        if isinstance(header, Header)
-    }
+    routed: dict[int, Opened] = {}
+    keys: dict[int, str] = {}
+    for offset, header in enumerate(headers):
+        if not isinstance(header, Header):
+            continue
+        if is_routed(header):
+            routed[offset] = opened = forwarding.open(header, *entries[offset])
+            keys[offset] = forwarding.key(opened, header)
+        else:
+            keys[offset] = message_key(header)
     known = engine.store.known(keys.values())
     unit.load_cases([header.case_id for header in headers if isinstance(header, Header)])
+    unit.foresee(
+        (header.kind.partition(".")[0], header.case_id, header.kind, body)
+        for header, (_, body) in zip(headers, entries, strict=True)
+        if isinstance(header, Header)
+    )
     arrival = Arriving(engine, rules, unit, log.row.author, known, replaying=replaying)
     pending = []
     start = log.row.size
@@ -168,7 +173,7 @@ class Arriving:
         if isinstance(header, MessageError):
             fault = header
         else:
-            key = message_key(header)
+            key = pending.message_key
             if key in self._known or self._unit.holds(key):
                 # It came before, over another path or lane: it keeps this place in the log and does nothing more.
                 return pending._replace(message_key=f"{log_id}:{index}", case_id=header.case_id)

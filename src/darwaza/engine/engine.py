@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from darwaza.config import HEADER_BYTES_MAX, HOLDS_PER_BATCH_MAX
+from darwaza.config import HEADER_BYTES_MAX
 from darwaza.engine import arrival, recovery, repeat, reporting, retention, testimony
 from darwaza.engine.intake import (
     Accepted,
@@ -37,7 +37,7 @@ from darwaza.engine.intake import (
     Wake,
     Witness,
 )
-from darwaza.engine.ledger import LedgerEnd
+from darwaza.engine.ledger import Expiry, LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
@@ -90,6 +90,7 @@ class Engine:
         self._given_back = store.given_back_count()
         self.commands_given_back = store.meta(repeat.META) is not None
         self._halted: dict[int, str] = {}
+        self._expiry = Expiry(store)
         self._newest = self._signed_until()
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
@@ -122,9 +123,7 @@ class Engine:
         began_s = self.site.clock.monotonic_s()
         unit = Unit(self.site, self.store, self.logs, self._now())
         self.site.routing.pass_time(unit.now)
-        due = self.store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
-        if due:
-            unit.ledger.expire(due)
+        self._expiry.expire(unit)
         self._preload(unit, inputs)
         outcomes = [self._take(unit, given) for given in inputs]
         for returned in unit.tracking.returned:
@@ -169,6 +168,7 @@ class Engine:
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.tell(changes)
+        self._expiry.follow(unit)
         self.site.ledger_end = unit.ledger_end
         self.commands_given_back |= repeat.META in changes.meta
         if changes.given_back or changes.given_back_used:
@@ -194,6 +194,7 @@ class Engine:
         unit.load_cases([one.case_id for one in inputs if type(one) is Submit and one.case_id is not None])
         keyed = [one for one in inputs if type(one) is Submit and one.key]
         unit.load_answers([key for one in keyed for key in repeat.wanted(self, one)])
+        unit.foresee((one.service, one.case_id or "", one.kind, one.body) for one in inputs if type(one) is Submit)
 
     # --- logs ---
 
@@ -489,4 +490,6 @@ def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
 
 def _may_see(unit: Unit, given: Submit, case: Case[Any]) -> bool:
     opened_at = instant.to_text(case.opened_at)
-    return any(unit.concerns(PartyRow(one, opened_at, case.id)) for one in (given.party, *given.acts_for))
+    return any(
+        unit.concerns(PartyRow(one, given.service, opened_at, case.id)) for one in (given.party, *given.acts_for)
+    )

@@ -9,6 +9,7 @@ message of a link that is otherwise right is put into quarantine with its eviden
 reported to its origin.
 """
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import msgspec
 from darwaza.engine.reporting import Owed, author_lines, with_lines
 from darwaza.engine.voyage import carried_until
 from darwaza.errors import DarwazaError, MessageError
-from darwaza.kernel import letter, report
+from darwaza.kernel import instant, letter, report
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import Header, body_digest, decode_header, encode_header, member_of, message_key
@@ -71,15 +72,15 @@ class Forwarding:
 
     def relay(self, passage: Passage, index: int) -> None:
         """Hand a message on, or note why not."""
-        refusal = self._refusal(passage)
-        if refusal is not None:
-            self._tell(index, passage, "undeliverable", refusal)
-            return
         again = passage_mark(passage)
         known = self._unit.given_back(again) if self._engine.restoring else []
         if known:
             for key in known:
                 self._unit.use_given_back(key)
+            return
+        refusal = self._refusal(passage)
+        if refusal is not None:
+            self._tell(index, passage, "undeliverable", refusal)
             return
         self._onward.append((index, passage))
 
@@ -116,7 +117,10 @@ class Forwarding:
             self._tell(index, passage, "undeliverable", Refusal(fault.code, fault.detail))
             return fault
         self._tell(index, passage, "delivered")
-        return arriving.deliver(message, plain)
+        self._unit.tracking.way_back = passage.path[::-1]
+        put_aside = arriving.deliver(message, plain)
+        self._unit.tracking.way_back = ()
+        return put_aside
 
     def again(self, passage: Passage, index: int) -> DarwazaError | None:
         """Take a further copy of a message that came before: it does nothing more, but its origin is told."""
@@ -183,6 +187,8 @@ class Forwarding:
             return
         owed = Owed.of(passage, last, "relayed")
         owed.log_id, owed.header = log_id, raw
+        terms = self._site.trust.current.terms(passage.message.kind.partition(".")[0])
+        owed.due_at = instant.to_text(unit.now + timedelta(seconds=terms.receipt_deadline_s))
         unit.owe(owed, key)
 
 

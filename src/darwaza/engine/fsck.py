@@ -210,7 +210,9 @@ class _Examination:
         leaves = self._store.case_leaves(row.id)
         headers = [header for leaf in leaves if (header := self._spoken(*leaf)) is not None]
         addresses = {address for header in headers for address in (header.origin, header.destination)}
-        if addresses and not any(self._store.concerns(PartyRow(one, row.opened_at, row.id)) for one in addresses):
+        if addresses and not any(
+            self._store.concerns(PartyRow(one, row.service, row.opened_at, row.id)) for one in addresses
+        ):
             yield Finding("case_unfindable", row.id, "it concerns none of those its messages are from and to")
 
     def _spoken(self, log_id: int, index: int, raw: bytes) -> Header | None:

@@ -7,10 +7,11 @@ back: a clock that was set back leaves the ledger at the time of its last transf
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from darwaza.config import HOLDS_PER_BATCH_MAX
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.account import Account, Balance
@@ -22,10 +23,16 @@ from darwaza.ledger.statement import Statement, statement
 from darwaza.ledger.transfer import Phase, RefusedOrder, Transfer
 from darwaza.ports.store import AccountRow, BalanceRow, Changes, RefusedOrderRow, Store, TransferRow
 
+if TYPE_CHECKING:
+    from darwaza.engine.unit import Unit
+
 HISTORY_PAGE = 500
 """Transfers of an account read at once."""
 TEXTS_KEPT = 4_096
 """Instants and assets come again and again; so many are not read and written anew."""
+
+_NEVER = "~"
+"""Sorts after every instant."""
 
 _asset = lru_cache(TEXTS_KEPT)(asset_from_text)
 _instant = lru_cache(TEXTS_KEPT)(instant.from_text)
@@ -51,6 +58,29 @@ class LedgerEnd(msgspec.Struct, frozen=True):
         """Read it."""
         row = store.last_transfer()
         return cls() if row is None else cls(row.sequence, _instant(row.applied_at))
+
+
+class Expiry:
+    """Ends holds whose time is over; asks the store only when the time of the next one has come."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._next_at = store.next_hold_at() or _NEVER
+
+    def expire(self, unit: "Unit") -> None:
+        """Let a batch begin with the holds that are due."""
+        if unit.now_text >= self._next_at:
+            due = self._store.holds_due(unit.now_text, HOLDS_PER_BATCH_MAX)
+            if due:
+                unit.ledger.expire(due)
+
+    def follow(self, unit: "Unit") -> None:
+        """Learn from a committed batch when the next one is due; one that was ended before only asks in vain."""
+        opened = unit.changes.holds_opened
+        if unit.now_text >= self._next_at:
+            self._next_at = self._store.next_hold_at() or _NEVER
+        elif opened:
+            self._next_at = min(self._next_at, min(opened)[0])
 
 
 class StoredLedger:
@@ -100,8 +130,13 @@ class Entries:
         sequence = self.book.next_sequence - 1
         return self._end if sequence == self._end.sequence else LedgerEnd(sequence, self.book.now)
 
-    def place(self, orders: tuple[Any, ...], case_id: str | None) -> Refusal | None:
+    def place(self, orders: tuple[Any, ...], case_id: str | None, *, new: bool = False) -> Refusal | None:
         """Apply the orders of one decision, or none of them.
+
+        Args:
+            orders: see ``ledger.order``.
+            case_id: of the case that decided.
+            new: whether the case's id was made in this batch, so that no order was ever named after it.
 
         Returns:
             The refusal, whose pointer is blank: the caller's request has no such field.
@@ -109,6 +144,8 @@ class Entries:
         Raises:
             ValueError: a fault of the rule that ordered; nothing was applied.
         """
+        if new and case_id is not None:
+            self.book.assume_new(one.id for one in orders if one.id.startswith(case_id))
         answer = apply_group(Group(orders, case_id), self.book)
         return msgspec.structs.replace(answer, pointer="") if isinstance(answer, Refusal) else None
 

@@ -26,6 +26,8 @@ QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
 PROBE_LOOK_S = 0.1
 """The watch is asked so often what is to be probed."""
+REROUTE_S = 5.0
+"""Overdue receipts are looked for so often."""
 RELAYED_GATHER_S = 1.0
 """That messages were handed on is told so often at most."""
 REPORT_GATHER_S = 0.03
@@ -195,16 +197,19 @@ class Loop:
     async def _follow_routes(self) -> None:
         """Move messages when the map has changed, tell origins what they are owed, keep what must outlive a restart."""
         site, clock, changes = self.engine.site, self.engine.site.clock, -1
-        reported_s = clock.monotonic_s()
+        reported_s = rerouted_s = clock.monotonic_s()
         while True:
             await asyncio.sleep(REPORT_GATHER_S)
             given: list[Given] = []
-            if site.routing.changes != changes:
+            # Also now and then without news: what a neighbour has not signed for in time goes to others.
+            if site.routing.changes != changes or clock.monotonic_s() - rerouted_s >= REROUTE_S:
+                rerouted_s = clock.monotonic_s()
                 changes = site.routing.changes
                 given.append(Reroute())
             # That a message has arrived, or will not, is told at once; that it was handed on can wait for company.
             gathered = clock.monotonic_s() - reported_s >= RELAYED_GATHER_S
-            if site.owed and (gathered or any(owed.outcome != "relayed" for owed in site.owed)):
+            urgent = any(owed.outcome != "relayed" for owed in site.owed)
+            if urgent or (gathered and (site.owed or site.handed)):
                 given.append(Report())
                 reported_s = clock.monotonic_s()
             kept = self.watch.to_keep()

@@ -38,6 +38,7 @@ class Owed(msgspec.Struct):
         log_id: own log in which it was handed on; 0 when it was not.
         header: of the own message that hands it on.
         index: place of that in the log; -1 before it has one.
+        due_at: when the next member's co-signature is overdue, as text; "" when nobody waits for it.
     """
 
     leaf: bytes
@@ -49,6 +50,7 @@ class Owed(msgspec.Struct):
     log_id: int = 0
     header: bytes = b""
     index: int = -1
+    due_at: str = ""
 
     @classmethod
     def of(cls, passage: Passage, last: Hop, outcome: Outcome, code: str = "", detail: str = "") -> "Owed":
@@ -87,7 +89,7 @@ def send(engine: "Engine", unit: "Unit") -> list[Owed]:
     by_way: dict[tuple[str, ...], list[Item]] = {}
     provers: dict[int, tuple[Prover, bytes]] = {}
     sent = []
-    for owed in engine.site.owed:
+    for owed in (*engine.site.owed, *_overdue(engine, unit)):
         if owed.log_id:
             log = engine.logs[owed.log_id]
             if not 0 <= owed.index < log.row.exposed_size:
@@ -105,6 +107,19 @@ def send(engine: "Engine", unit: "Unit") -> list[Owed]:
     for way_back, items in by_way.items():
         _send_to(unit, way_back, items)
     return sent
+
+
+def _overdue(engine: "Engine", unit: "Unit") -> list[Owed]:
+    """What was handed on and is still not co-signed by the next member after its deadline; each is told once."""
+    site = engine.site
+    waiting = [one for one in site.handed if engine.logs[one.log_id].row.cosigned_size <= one.index]
+    late = [one for one in waiting if one.due_at <= unit.now_text]
+    site.handed = [one for one in waiting if one.due_at > unit.now_text]
+    return [_attempted(one) for one in late]
+
+
+def _attempted(owed: Owed) -> Owed:
+    return Owed(owed.leaf, owed.way_back, "attempted", "", "", owed.hops, owed.log_id, owed.header, owed.index)
 
 
 def _send_to(unit: "Unit", way_back: tuple[str, ...], items: list[Item]) -> None:

@@ -277,6 +277,7 @@ class Routing:
         *,
         sender: str = "",
         avoid: tuple[str, ...] = (),
+        straight: bool = True,
     ) -> tuple[str, ...] | Refusal:
         """Choose a path for a message that vanished: the one whose members carried the fewest of its former copies.
 
@@ -286,6 +287,8 @@ class Routing:
         need = Need(self.member, destination, message_class)
         try:
             paths = path.find(self.topology, self.rules(message_class, sender, avoid), need)
+            if not straight:
+                paths = tuple(one for one in paths if len(one.members) > 2)  # noqa: PLR2004
         except MessageError as fault:
             return Refusal(fault.code, fault.detail, "/path_policy" + fault.pointer)
         if not paths:

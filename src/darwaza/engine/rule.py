@@ -167,7 +167,7 @@ class Rules:
             return decision, unit.apply(service, case_id, case, decision, cause)
         book = unit.ledger.book
         savepoint = book.savepoint()
-        refusal = unit.ledger.place(decision.transfers, case_id)
+        refusal = unit.ledger.place(decision.transfers, case_id, new=case_id in unit.made)
         if refusal is not None:
             return refusal
         try:

@@ -59,6 +59,7 @@ class Site:
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
         owed: what origins are to hear of their messages.
+        handed: what was handed on for others and told of, and may not be co-signed yet.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
         watchers: called with what each commit changed, after it; they neither raise nor take long.
@@ -89,6 +90,7 @@ class Site:
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.owed: list[Owed] = []
+        self.handed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
         self.watchers: list[Callable[[Changes], None]] = []
@@ -157,6 +159,7 @@ class Site:
         if reported:
             told = set(map(id, reported))
             self.owed = [one for one in self.owed if id(one) not in told]
+            self.handed = [*self.handed, *(one for one in reported if one.due_at)][-OWED_MAX:]
         if owed:
             self.owed = [*self.owed, *owed][-OWED_MAX:]
 

@@ -10,7 +10,7 @@ breaks, what is under way is sent over the next path first.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,6 +60,8 @@ class Tracking:
         changed: voyages as this batch leaves them; None for one that has ended.
         returned: messages that come back in this batch and have not been given to their service.
         tally: see ``Fleet.tally``.
+        way_back: how the message that is being handled came, from here to its origin: a gateway that has just started,
+            and whose map is still empty, can answer at least that way. Empty for others.
         detoured: by own log, the size up to which waiting messages have been sent another way.
     """
 
@@ -68,6 +70,7 @@ class Tracking:
         self.returned: list[Returned] = []
         self.detoured: dict[int, int] = {}
         self.tally: dict[str, int] = {}
+        self.way_back: tuple[str, ...] = ()
         self._site = site
         self._store = store
         self._unit = unit
@@ -81,13 +84,23 @@ class Tracking:
         return found if isinstance(found, Refusal) else None
 
     def _choice(self, draft: Draft) -> tuple[str, ...] | Refusal:
-        return self._site.routing.choose(
-            member_of(draft.destination),
+        member, back = member_of(draft.destination), self.way_back
+        found = self._site.routing.choose(
+            member,
             draft.kind.partition(".")[0],
             len(draft.body),
             sender=draft.path_policy,
             waits=draft.waits,
         )
+        if (
+            isinstance(found, Refusal)
+            and found.transient
+            and back
+            and back[-1] == member
+            and back[1] in self._site.lanes
+        ):
+            return back
+        return found
 
     # --- departing ---
 
@@ -213,9 +226,11 @@ class Tracking:
         replace = msgspec.structs.replace
         if item.outcome == DELIVERED:
             self._write(message_id, replace(voyage, report=report), DELIVERED)
-        elif item.outcome == "relayed":
+        elif item.outcome in {"relayed", "attempted"}:
+            if item.outcome == "attempted":
+                self._count("attempted")
             stage = len(proven) - 2
-            if raw == voyage.tries[-1] and stage > voyage.passed:
+            if raw == voyage.tries[-1] and (stage > voyage.passed or item.outcome == "attempted"):
                 self._write(message_id, replace(voyage, passed=stage, report=report), UNDER_WAY)
         else:
             voyage = replace(voyage, refusals=voyage.refusals + 1, code=item.code, detail=item.detail, report=report)
@@ -342,16 +357,36 @@ class Tracking:
         """Send everything that depends on broken links another way; returns how many messages moved."""
         site = self._site
         dark = [peer for peer in site.lanes if not site.routing.is_open((site.member, peer))]
-        return sum(self.detour(peer) for peer in dark) + self.move()
+        late = [peer for peer in site.lanes if peer not in dark and self._is_late(peer)]
+        around = sum(self.detour(peer, straight=False) for peer in late)
+        return sum(self.detour(peer) for peer in dark) + around + self.move()
 
-    def detour(self, neighbour: str) -> int:
+    def _is_late(self, neighbour: str) -> bool:
+        """Whether a neighbour has not co-signed something although the deadline of its class is over."""
+        for log_id in dict.fromkeys(self._site.lanes[neighbour]):
+            row = self._unit.log(log_id).row
+            start = max(row.cosigned_size, self._site.detoured.get(log_id, 0))
+            for raw, _ in self._store.leaves(log_id, start, min(start + 1, row.size), UNSEEN_BYTES_MAX):
+                header = decode_header(raw)
+                terms = self._site.trust.current.terms(header.kind.partition(".")[0])
+                due_at = instant.from_text(header.created_at) + timedelta(seconds=terms.receipt_deadline_s)
+                if due_at <= self._unit.now:
+                    return True
+        return False
+
+    def detour(self, neighbour: str, *, straight: bool = True) -> int:
         """Send what waits in the logs to a neighbour over another path; once for each message.
+
+        Args:
+            neighbour: its code.
+            straight: leave it where it is when the direct link is the best way; else go round that link all the same,
+                so that other members try what this one cannot make the neighbour sign for.
 
         Returns:
             How many messages took another way.
         """
         count = 0
-        found = self._site.routing.choose(neighbour, "", 0)
+        found = self._way_round(neighbour, "", 0, straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
             return 0
         for log_id in dict.fromkeys(self._site.lanes.get(neighbour, ())):
@@ -368,12 +403,20 @@ class Tracking:
                 mine = member_of(header.origin) == self._site.member and header.path is None
                 known = header.id in followed or header.id in self.changed
                 if mine and not known and not header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
-                    count += self._detour_one(header, body)
+                    count += self._detour_one(header, body, straight=straight)
         return count
 
-    def _detour_one(self, header: Header, body: bytes) -> bool:
+    def _way_round(
+        self, neighbour: str, message_class: str, body_bytes: int, *, straight: bool
+    ) -> tuple[str, ...] | Refusal:
+        routing = self._site.routing
+        if straight:
+            return routing.choose(neighbour, message_class, body_bytes)
+        return routing.choose_other(neighbour, message_class, (), straight=False)
+
+    def _detour_one(self, header: Header, body: bytes, *, straight: bool) -> bool:
         name = header.kind.partition(".")[0]
-        found = self._site.routing.choose(member_of(header.destination), name, len(body))
+        found = self._way_round(member_of(header.destination), name, len(body), straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004
             return False
         self._begin(header, body, found, "", policy="", bulk=False)

@@ -75,6 +75,7 @@ class Unit:
         trust: the corridor's documents as this batch leaves them; None when it admits none.
         next_blind: of the next message that is sent, 32 hex digits; "" for a random one.
         faults: what went wrong without stopping the batch, for the operator's log.
+        made: ids of cases made in this batch.
         tracking: own messages that go over other members' gateways.
         owed: what this batch adds to what origins are to hear of their messages.
         reported: what of that it has told.
@@ -89,6 +90,7 @@ class Unit:
         self.unheard: set[int] = set()
         self.trust: Trust | None = None
         self.faults: list[str] = []
+        self.made: set[str] = set()
         self.next_blind = ""
         self._site = site
         self._store = store
@@ -148,6 +150,7 @@ class Unit:
     def assume_new(self, case_id: str) -> None:
         """State that an identifier made in this batch has no case."""
         self._cases[case_id] = None
+        self.made.add(case_id)
 
     def fact(self, ucr: str | None, name: str, now: datetime) -> Fact | None:
         """The valid fact of this name, or None."""
@@ -189,7 +192,7 @@ class Unit:
             case_id, service, decision.state, data, ucr, opened_text, self.now_text, remind_at
         )
         for party in decision.parties:
-            changes.parties.append(PartyRow(party, opened_text, case_id))
+            changes.parties.append(PartyRow(party, service, opened_text, case_id))
         if decision.awaits or case is not None:
             changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
         for fact, row in facts:
@@ -229,6 +232,22 @@ class Unit:
         return stored + [one for one, waits in self.changes.awaits.items() if (ucr, name) in waits]
 
     # --- the ledger ---
+
+    def foresee(self, named: Iterable[tuple[str, str, str, Any]]) -> None:
+        """Read ahead what inputs will name of the ledger, by what their services foresee.
+
+        Args:
+            named: service, case id ("" for one that is not made yet), kind and body of each input; the cases of the
+                ids are loaded.
+        """
+        ids: set[str] = set()
+        for name, case_id, kind, body in named:
+            service = self._site.services.get(name)
+            if service is not None and service.foresee is not None:
+                found = self._cases.get(case_id)
+                ids.update(service.foresee(case_id, None if found is None else found[1], kind, body))
+        if ids:
+            self.ledger.book.foresee(ids)
 
     @property
     def ledger(self) -> Entries:

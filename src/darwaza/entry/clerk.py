@@ -5,11 +5,11 @@ moves their deadlines: all of it concerns other cases than the one that was deci
 customs by notice; the clerk reads those notices, looks which movements are due a ``suspend``, ``extend`` or ``resume``,
 and submits the commands page by page, so that other work goes on between. Nothing is lost when the gateway stops
 half-way: on its start the clerk looks at everything once, and a command that was given before is not due any more
-(``diversion.clock_commands``).
+(``diversion.clock_commands``). The clerk also answers what is asked about guarantees (``lookup``).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ import structlog
 
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Submit
+from darwaza.entry.lookup import enquiry_command
 from darwaza.errors import PushbackError
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import GATEWAY_PARTY
@@ -25,6 +26,7 @@ from darwaza.ports.store import CaseFilter, CaseRow
 from darwaza.services.transit.closure import CrossingStatus
 from darwaza.services.transit.codes import ROLE_SUPERVISOR
 from darwaza.services.transit.diversion import clock_commands
+from darwaza.services.transit.enquiry import ASKED_NOTICE, OPEN
 from darwaza.services.transit.machine import ACCEPTED, ENDED, HELD, MOVING
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import ANNOUNCED, customs_of
@@ -56,6 +58,8 @@ class Clerk:
     def sweep(self) -> Iterator[list[Submit]]:
         """Look at every running movement: at the start, and when a crossing closed or opened."""
         crossings, now = self._crossings(), self.engine.site.clock.now()
+        for page in pages(self.engine, self._customs, "enquiry", (OPEN,)):
+            yield self._answers(page)
         for page in pages(self.engine, self._customs, "transit", RUNNING):
             yield [given for row in page for given in self._due(row, crossings, now)]
 
@@ -67,6 +71,9 @@ class Clerk:
             return
         while notices := self.engine.store.notices(self._customs, self.seen, NOTICES_MAX):
             self.seen = notices[-1].sequence
+            asked = [notice.case_id for notice in notices if notice.kind == ASKED_NOTICE]
+            if asked:
+                yield self._answers(self.engine.store.cases(asked).values())
             if any(notice.kind in CROSSING_NOTICES for notice in notices):
                 yield from self.sweep()
                 continue
@@ -76,6 +83,11 @@ class Clerk:
                 rows = self.engine.store.cases(wanted).values() if crossings else ()
                 yield [given for row in rows for given in self._due(row, crossings, now)]
         self.seen = max(self.seen, end)
+
+    def _answers(self, rows: Iterable[CaseRow]) -> list[Submit]:
+        """Answer what is asked about guarantees of this member."""
+        found = [enquiry_command(self.engine, row) for row in rows]
+        return [given for given in found if given is not None]
 
     def _crossings(self) -> list[CrossingStatus]:
         rows = [row for page in pages(self.engine, self._customs, "crossing", ()) for row in page]

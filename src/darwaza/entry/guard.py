@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from darwaza import config
 from darwaza.entry.api.problem import problem_of
+from darwaza.entry.cork import Cork
 from darwaza.errors import DarwazaError, MalformedError, TooLargeError
 from darwaza.kernel.wire import PROBLEM_MEDIA_TYPE
 
@@ -28,7 +29,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or none beyond the limit."""
-        super().connection_made(transport)
+        super().connection_made(Cork(transport, self.loop))  # type: ignore[arg-type]
         self.since_s = self.loop.time()
         self._head = True
         self._head_bytes = 0

@@ -11,6 +11,7 @@ from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.bootstrap import profile_folder, read_history, read_reference
 from darwaza.entry import freight, post
 from darwaza.entry.cli.transit import print_movement
+from darwaza.entry.duty import Duty
 from darwaza.entry.local import LocalCorridor
 from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.services.transit.closure import Closure, Reopening
@@ -65,6 +66,7 @@ class Journey:
                 self._corridor.add_party(code, name, "customs", "office " + office)
         self._corridor.add_party("UZ", freight.HOLDER_PARTY.partition("/")[2], "holder")
         self._corridor.add_party("UZ", freight.CHAIN.partition("/")[2], "guarantee-chain")
+        self._duty = Duty(self._corridor, teller.until)
         self._register = read_reference(profile_folder(folder, "carec")).register
         self._movement = str(uuid.uuid4())
 
@@ -179,10 +181,26 @@ class Journey:
             self._wait(code, 1, "terminated")
         self._say.held("Torkham is open again, Afghanistan is back: all three agree on a leg that was driven offline")
 
+    def _release(self) -> None:
+        """Released if and only if paid: the payment of the duty hands over the goods."""
+        self._duty.fund()
+        self._act("PK/karachi", "charge", self._duty.charge(self._movement, self._stamp("PKKHI")))
+        asked = self._act("PK/karachi", "release", Release(self._stamp("PKKHI")))["answer"]
+        self._say.held(
+            "Karachi does not hand over the goods: the duty of PKR 600,000.00 is not paid",
+            that=asked == {"release": "awaiting", "awaiting": ["duty paid"]},
+        )
+        payment = self._duty.pay(self._view("PK")["ucr"])
+        self._say.until("the duty is credited in Karachi", lambda: self._duty.credited(payment))
+        self._say.held(
+            "a bank in Tashkent pays it to a bank in Karachi: the credit releases the goods in its own transaction",
+            that=self._view("PK")["release"] == "released",
+        )
+
     def _arrive(self) -> None:
         self._act("PK/torkham", "start", I9(self._movement, 2, "op-pk", 3, self._stamp("PKTOR")))
         self._act("PK/karachi", "terminate", I11(self._movement, 2, "op-pk", self._stamp("PKKHI")))
-        self._act("PK/karachi", "release", Release(self._stamp("PKKHI")))
+        self._release()
         for leg, who, office, operation in (
             (0, "UZ/tashkent", "UZTAS", "op-uz"),
             (1, "AF/hairatan", "AFHRT", "op-af"),

@@ -20,7 +20,7 @@ Example::
     }
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
@@ -325,12 +325,16 @@ class Service(msgspec.Struct, frozen=True):
         table: all there is; a pair not in it is refused.
         ended: states in which nobody needs the bodies of the case's messages any more, so that they may be forgotten
             after the time an operator sets (``darwaza.engine.retention``); none unless the service says so.
+        foresee: ids of the transfers and holds that an input will name, so that they are read for a whole batch at
+            once: ``foresee(case_id, case, kind, body)``, the case None when there is none, the id then "" unless it is
+            known. It may leave out any or name too many; that costs time and nothing else.
     """
 
     name: str
     data_type: Any
     table: Mapping[tuple[str, str], Transition]
     ended: frozenset[str] = frozenset()
+    foresee: Callable[[str, Any, str, Any], Iterable[str]] | None = None
 
 
 NOT_IN_TABLE = "not_in_state"

@@ -5,6 +5,8 @@ whose body lists what became of one message or many. Its signature is that of th
 itself (that it gave a message up) needs no other proof. What it says of links is proven by the links' own logs:
 
 - ``relayed``: a relay has forwarded the message and proves it with its own log;
+- ``attempted``: a relay forwarded it, as above, and the next member has not co-signed since, although the deadline of
+  the message's class is over: whoever withholds a receipt is known by the signatures of others;
 - ``delivered``: the destination holds it and proves every link it came by: the proof of path;
 - ``undeliverable``: this member gave it up, with a reason, and proves how far it came.
 
@@ -28,7 +30,7 @@ REPORT_KIND: Final = "route.report"
 REPORT_MEDIA_TYPE: Final = "application/vnd.darwaza.report"
 ITEMS_MAX: Final = 1_024
 
-Outcome = Literal["relayed", "delivered", "undeliverable"]
+Outcome = Literal["relayed", "attempted", "delivered", "undeliverable"]
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -123,7 +125,7 @@ def check(item: Item, message: bytes, reporter: str, logs: Logs) -> tuple[str, .
     if reporter not in path[1:]:
         raise MalformedError(f"{reporter} is not on the message's path", code="report_not_on_path")
     stage = path.index(reporter)
-    relayed = item.outcome == "relayed"
+    relayed = item.outcome in {"relayed", "attempted"}
     at_end = stage == len(path) - 1
     fits = item.outcome == "undeliverable" or (item.outcome == "delivered") is at_end
     if len(item.hops) != stage - 1 + relayed or not fits:

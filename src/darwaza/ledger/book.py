@@ -155,7 +155,7 @@ class Book:
         found = self.transfer(hold_id)
         if found is None or found.phase is not Phase.HOLD:
             return None
-        self._load_ends({hold_id})
+        self.load_holds({hold_id})
         return HoldStanding(found, self._ends[hold_id])
 
     def changes(self) -> Changes:
@@ -217,11 +217,26 @@ class Book:
                 hold_ids.add(order.hold_id)
             else:
                 account_ids.add(order.id)
-        self._load(answer_ids, hold_ids, account_ids)
+        known = answer_ids <= self._answers.keys() and hold_ids <= self._ends.keys()
+        # What is foreseen for a whole batch is found here again for each decision: nearly always all is known.
+        if not known or not account_ids <= self.rows.keys():
+            self._load(answer_ids, hold_ids, account_ids)
 
     def load_holds(self, hold_ids: set[str]) -> None:
         """Make these holds, their ends and their accounts present."""
         self._load(set(), hold_ids, set())
+
+    def foresee(self, ids: set[str]) -> None:
+        """Read ahead what these ids were answered with and, of those that are holds, ends and accounts."""
+        self._load_answers(ids)
+        answers = self._answers
+        found = ((one, answers[one]) for one in ids)
+        self.load_holds({one for one, it in found if isinstance(it, Transfer) and it.phase is Phase.HOLD})
+
+    def assume_new(self, ids: Iterable[str]) -> None:
+        """State that these ids, made of randomness of this batch, were never answered."""
+        for one in ids:
+            self._answers.setdefault(one, None)
 
     def answer(self, order_id: str) -> Transfer | RefusedOrder | None:
         """What a loaded order id was answered with before, in this batch or an earlier one."""

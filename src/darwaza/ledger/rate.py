@@ -15,6 +15,7 @@ so both sides compute with the rate that is on the wire.
 """
 
 import re
+from functools import lru_cache
 from math import gcd
 
 import msgspec
@@ -25,8 +26,13 @@ from darwaza.ledger.money import MoneyRefusal, Rounding, divide
 
 RATE_DIGITS_MAX = 11
 RATE_DECIMALS_MAX = 10
+RATES_KEPT = 1_024
+"""The same few rates come with every payment; so many are not worked out anew."""
 PPM = 1_000_000
 """Parts per million; one basis point is 100 of them."""
+
+TEXT_CHARS_MAX = RATE_DIGITS_MAX + 50
+"""A text that is cut off here was not a rate before either."""
 
 _DECIMAL = re.compile(rf"([0-9]{{1,{RATE_DIGITS_MAX}}})(?:\.([0-9]{{1,40}}))?")
 
@@ -65,6 +71,11 @@ def rate_of(numerator: int, denominator: int) -> Rate:
 
 def rate_from_text(text: str, pointer: str = "") -> Rate | Refusal:
     """Read a decimal rate as ISO 20022 carries it; zeros at the end of the decimals do not count."""
+    return _read(text[:TEXT_CHARS_MAX], pointer)
+
+
+@lru_cache(RATES_KEPT)
+def _read(text: str, pointer: str) -> Rate | Refusal:
     parts = _DECIMAL.fullmatch(text)
     if parts is None:
         return Refusal.of(MoneyRefusal.RATE_MALFORMED, f"{text[:60]!r} is not a decimal rate", pointer)
@@ -77,6 +88,7 @@ def rate_from_text(text: str, pointer: str = "") -> Rate | Refusal:
     return rate_of(int(whole + fraction), 10 ** len(fraction))
 
 
+@lru_cache(RATES_KEPT)
 def rate_to_text(rate: Rate) -> str:
     """Write a rate that is such a decimal, as ``offered`` makes them, without needless zeros.
 
@@ -91,6 +103,7 @@ def rate_to_text(rate: Rate) -> str:
     return f"{whole}.{decimals}" if decimals else str(whole)
 
 
+@lru_cache(RATES_KEPT)
 def offered(base: Rate, improvement_ppm: int = 0) -> Rate | Refusal:
     """Improve a provider's base rate and cut it to what the wire carries, rounding down.
 

@@ -100,9 +100,10 @@ class CaseRow(NamedTuple):
 
 
 class PartyRow(NamedTuple):
-    """A case concerns an address."""
+    """A case concerns an address; ``service`` and ``opened_at`` are the case's."""
 
     party: str
+    service: str
     opened_at: str
     case_id: str
 
@@ -416,6 +417,9 @@ class Store(Protocol):
 
     def holds_due(self, now: str, items_max: int) -> list[str]:
         """Ids of standing holds that expire at or before ``now``, oldest first by (expires_at, id)."""
+
+    def next_hold_at(self) -> str | None:
+        """When the first of the standing holds expires; None when none does."""
 
     def last_transfer(self) -> TransferRow | None:
         """The newest transfer."""

@@ -322,3 +322,42 @@ def test_origin_that_comes_back_empty_reads_its_own_letters():
     assert chain.state("KZ", case_id) == "handed-over"
     assert chain.engines["KZ"].store.given_back_count() == 0
     chain.check()
+
+
+def test_withheld_receipt_is_tried_by_others():
+    """A neighbour signs for nothing past the deadline: others carry the message there, and sign that they tried."""
+    chain = Chain((("KZ", "UZ"), ("KZ", "CN"), ("CN", "UZ")), {})
+    chain.carry()
+    case_id, message_id = chain.offer("KZ/trader", "UZ/agency")
+    logs = chain.logs
+    chain.logs = lambda: (origin for origin in logs() if "-to-UZ" not in origin)
+    assert chain.one("KZ", Reroute()) == 0
+    chain.world.clock.advance(3_601)
+    assert chain.one("KZ", Reroute()) == 1
+    assert chain.path("KZ", message_id) == ("KZ", "CN", "UZ")
+    chain.carry()
+    assert "attempted" not in chain.engines["KZ"].site.fleet.tally
+    chain.world.clock.advance(3_601)
+    chain.carry()
+    chain.carry()
+    assert chain.engines["KZ"].site.fleet.tally["attempted"] == 1
+    verdict, _ = judged(chain, "KZ", message_id)
+    assert (verdict.result, verdict.code) == ("cannot_tell", "receipt_missing")
+    assert any("In it CN hands the message on to UZ" in check.text for check in verdict.checks)
+    chain.logs = logs
+    chain.carry()
+    assert chain.state("UZ", case_id) == "arrived"
+    chain.check()
+
+
+def test_gateway_with_an_empty_map_answers_the_way_the_question_came():
+    """A destination that knows of no link but its own still acts on what arrives, and its answer finds back."""
+    chain = Chain()
+    case_id, _ = chain.offer("KZ/trader", "PK/agency", expires_at=chain.world.clock.now() + timedelta(seconds=3))
+    chain.states = []
+    chain.start("PK", seed=1)
+    chain.world.clock.advance(4)
+    chain.carry()
+    assert chain.stores["PK"].quarantined(9) == []
+    assert chain.state("KZ", case_id) in {"refused", "expired"}
+    chain.check()

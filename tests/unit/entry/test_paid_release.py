@@ -8,11 +8,14 @@ import pytest
 
 from darwaza.bootstrap import examine_store
 from darwaza.entry import freight, remittance
+from darwaza.entry.view.consignment import steps_of
+from darwaza.ports.store import CaseFilter
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept, Charge, Release
 from darwaza.standards.etir.internal import I9, I11
 from darwaza.standards.etir.value import Leg, SealMark
 
+from .console.people import Browser, add_account
 from .freight_corridor import PARTIES, Corridor
 from .payment_corridor import PaymentCorridor, furnish
 
@@ -116,6 +119,43 @@ def test_the_payment_releases_the_goods(consignment):
     late = Charge(consignment.movement, consignment.stamp("UZTAS"), "fee", 5, "UZS", TREASURY, "LATE")
     path = f"/v1/transit/{consignment.movement}/charge"
     assert consignment.refused("UZ/tashkent", path, late) == "already_released"
+
+
+def test_the_payment_stands_on_the_consignment_at_both_gateways(consignment):
+    """Both banks find the payment by the UCR it names, and see the same steps, each proven by both sides."""
+    consignment.charge()
+    case_id = consignment.pay_duty()
+    for code, bank in (("PK", "indus-bank"), ("UZ", "chorsu-bank")):
+        gateway = consignment.gateways[code]
+        rows = gateway.engine.store.find_cases(CaseFilter(ucr=consignment.ucr, items_max=50))
+        (row,) = [row for row in rows if row.service == "payments"]
+        assert row.id == case_id
+        steps = steps_of(gateway.engine, [row])
+        assert {step.what for step in steps} == {"payments.order", "payments.status", "payments.decided"}
+        assert {step.grade.code for step in steps} <= {"bilateral", "witnessed"}
+        add_account(gateway, bank, bank)
+        browser = Browser(gateway, bank)
+        browser.get(f"/console/consignments/{consignment.ucr}")
+        assert browser.answer.status_code == 200
+        assert "Payment ordered" in browser.text()
+        assert browser.page.xpath(f"//a[@href='/console/payments/{case_id}']")
+        evidence = browser.page.xpath("//li[@class='money']//a[starts-with(@href, '/console/evidence/')]/@href")
+        assert len(evidence) == len(steps)
+        assert b"darwaza/evidence/v1" in browser.get(evidence[0]).content
+
+
+def test_amounts_read_from_left_to_right_in_urdu(consignment):
+    """Between words of Urdu an amount would show after its currency; each stands apart from what is around it."""
+    case_id = consignment.pay_duty()
+    gateway = consignment.gateways["PK"]
+    add_account(gateway, "indus-bank", "indus-bank")
+    browser = Browser(gateway, "indus-bank", language="ur")
+    for path in ("/console/bank", f"/console/payments/{case_id}"):
+        browser.get(path)
+        assert browser.page.get("dir") == "rtl"
+        amounts = browser.page.xpath("//body//text()[contains(., '\u00a0PKR')]")
+        assert amounts
+        assert all(text.getparent().get("dir") == "ltr" for text in amounts), amounts
 
 
 @pytest.mark.parametrize(

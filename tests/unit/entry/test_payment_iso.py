@@ -218,7 +218,7 @@ class TestDoor:
 
 
 def test_everything_the_gateways_write_is_valid_by_the_published_schemas(corridor, shared_data):
-    """Statuses, answers, statements, settlement: every document between gateways and to banks."""
+    """Statuses, answers, statements, settlement: every document the tests of this file made gateways write."""
     bodies = list(corridor.written)
     for gateway in corridor.gateways.values():
         store = gateway.engine.store

@@ -193,8 +193,8 @@ def _check_cases(tables: Tables, changes: Changes) -> None:
             _refuse(f"case {case.id} becomes another one")
     for row in changes.parties:
         of = changes.cases.get(row.case_id) or tables.cases.get(row.case_id)
-        if of is None or of.opened_at != row.opened_at:
-            _refuse(f"case {row.case_id} was not opened at {row.opened_at}")
+        if of is None or (of.service, of.opened_at) != (row.service, row.opened_at):
+            _refuse(f"no case {row.case_id} of {row.service} was opened at {row.opened_at}")
 
 
 def _check_new(tables: Tables, changes: Changes) -> None:

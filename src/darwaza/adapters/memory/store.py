@@ -178,7 +178,7 @@ class MemoryStore:
             (wanted.service is None or case.service == wanted.service)
             and (not wanted.states or case.state in wanted.states)
             and (wanted.ucr is None or case.ucr == wanted.ucr)
-            and (other is None or PartyRow(other, case.opened_at, case.id) in self._tables.parties)
+            and (other is None or PartyRow(other, case.service, case.opened_at, case.id) in self._tables.parties)
         )
 
     def due(self, now: str, items_max: int) -> list[str]:
@@ -269,6 +269,11 @@ class MemoryStore:
         """Ids of standing holds whose time is over."""
         due = (hold_id for expires_at, hold_id in self._usable().open_holds if expires_at <= now)
         return list(islice(due, items_max))
+
+    def next_hold_at(self) -> str | None:
+        """When the first of the standing holds expires."""
+        first = next(iter(self._usable().open_holds), None)
+        return None if first is None else first[0]
 
     def last_transfer(self) -> TransferRow | None:
         """The newest transfer."""

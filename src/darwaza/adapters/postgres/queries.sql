@@ -106,11 +106,21 @@ SELECT id FROM "case" WHERE remind_at <= %s ORDER BY remind_at, id LIMIT %s;
 
 -- name: write_party
 -- A case concerns an address.
-INSERT INTO case_party (party, opened_at, case_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING;
+INSERT INTO case_party (party, service, opened_at, case_id) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING;
 
 -- name: read_party
 -- Whether a case concerns an address.
-SELECT 1 FROM case_party WHERE party = %s AND opened_at = %s AND case_id = %s;
+SELECT 1 FROM case_party WHERE party = %s AND service = %s AND opened_at = %s AND case_id = %s;
+
+-- name: read_services
+-- Services with cases that concern an address: one step through the key for each.
+WITH RECURSIVE found (service) AS (
+    SELECT min(service) FROM case_party WHERE party = %s
+    UNION ALL
+    SELECT (SELECT min(service) FROM case_party WHERE party = %s AND service > found.service) FROM found
+    WHERE found.service IS NOT NULL
+)
+SELECT service FROM found WHERE service IS NOT NULL;
 
 -- name: write_answer
 -- Keep what a command was answered.
@@ -286,6 +296,10 @@ SELECT order_id, refused FROM refused_order WHERE order_id = ANY(%s);
 -- name: read_holds_due
 -- Standing holds whose time is over.
 SELECT hold_id FROM open_hold WHERE expires_at <= %s ORDER BY expires_at, hold_id LIMIT %s;
+
+-- name: read_next_hold
+-- When the first of the standing holds expires.
+SELECT min(expires_at) FROM open_hold;
 
 -- name: read_last_transfer
 -- The newest transfer.

@@ -73,9 +73,10 @@ CREATE INDEX case_remind ON "case" (remind_at) WHERE remind_at IS NOT NULL;
 
 CREATE TABLE case_party (
     party text COLLATE "C" NOT NULL,
+    service text COLLATE "C" NOT NULL,
     opened_at text COLLATE "C" NOT NULL,
     case_id text COLLATE "C" NOT NULL,
-    PRIMARY KEY (party, opened_at, case_id)
+    PRIMARY KEY (party, service, opened_at, case_id)
 );
 
 CREATE TABLE answer (
@@ -207,4 +208,4 @@ CREATE TABLE refused_order (
     refused bytea NOT NULL
 );
 
-INSERT INTO schema_version (version) VALUES (1);
+INSERT INTO schema_version (version) VALUES (2);

@@ -9,10 +9,11 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, NoReturn
 
+import msgspec
 import psycopg
 
 from darwaza.adapters.postgres.connection import FAULTS, Connection, meaning, open_connection, take_lease
-from darwaza.adapters.postgres.listing import case_list
+from darwaza.adapters.postgres.listing import case_list, is_apart, newest
 from darwaza.adapters.postgres.query import queries, schema
 from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
@@ -36,7 +37,7 @@ from darwaza.ports.store import (
     WitnessRow,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCAN_ROWS = 1_000
 
 
@@ -217,6 +218,10 @@ class PostgresStore:
 
     def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
         """Newest first by (opened_at, id)."""
+        if is_apart(wanted):
+            services = self._all("read_services", wanted.party, wanted.party)
+            pages = [self.find_cases(msgspec.structs.replace(wanted, service=service)) for (service,) in services]
+            return newest(pages, wanted.items_max)
         text, values = case_list(wanted)
         return [CaseRow(*row) for row in self._rows(text.encode(), values)]
 
@@ -305,6 +310,11 @@ class PostgresStore:
     def holds_due(self, now: str, items_max: int) -> list[str]:
         """Ids of standing holds whose time is over."""
         return [row[0] for row in self._all("read_holds_due", now, items_max)]
+
+    def next_hold_at(self) -> str | None:
+        """When the first of the standing holds expires."""
+        first: str | None = self._one("read_next_hold")[0]
+        return first
 
     def last_transfer(self) -> TransferRow | None:
         """The newest transfer."""

@@ -1,9 +1,11 @@
 """The one statement that is put together at run time: the list of cases under a filter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-from darwaza.ports.store import CaseFilter
+from darwaza.ports.store import CaseFilter, CaseRow
 
 _COLUMNS = "c.id, c.service, c.state, c.data, c.ucr, c.opened_at, c.changed_at, c.remind_at"
 
@@ -11,19 +13,25 @@ _COLUMNS = "c.id, c.service, c.state, c.data, c.ucr, c.opened_at, c.changed_at, 
 def case_list(wanted: CaseFilter) -> tuple[str, list[Any]]:
     """The statement and its values; only names of columns are spliced in, every value is bound.
 
-    A party's list walks its stretch of ``case_party`` from the newest end, so a page costs what it shows; the other
-    conditions are checked on the way.
+    A party's list of a service walks its stretch of ``case_party`` from the newest end, a consignment's reads its few
+    cases; the other conditions are checked on the way. A party's list of all services is put together of those of each
+    (``is_apart``, ``newest``).
     """
-    if wanted.party is None:
-        source, at, case_id = '"case" c', "c.opened_at", "c.id"
+    walks = wanted.party is not None and wanted.ucr is None
+    if walks:
+        source, key, case_id = 'case_party p JOIN "case" c ON c.id = p.case_id', "p", "p.case_id"
     else:
-        source, at, case_id = 'case_party p JOIN "case" c ON c.id = p.case_id', "p.opened_at", "p.case_id"
-    also = f"SELECT 1 FROM case_party o WHERE o.party = ? AND o.opened_at = {at} AND o.case_id = {case_id}"  # noqa: S608 - names only
+        source, key, case_id = '"case" c', "c", "c.id"
+    at = f"{key}.opened_at"
+    also = (
+        f"EXISTS (SELECT 1 FROM case_party o WHERE o.party = ? AND o.service = {key}.service"  # noqa: S608 - names only
+        f" AND o.opened_at = {at} AND o.case_id = {case_id})"
+    )
     one_of = ",".join("?" * len(wanted.states))
     conditions: list[tuple[str, Sequence[Any]]] = [
-        ("p.party = ?", _given(wanted.party)),
-        (f"EXISTS ({also})", _given(wanted.counterparty)),
-        ("c.service = ?", _given(wanted.service)),
+        ("p.party = ?" if walks else also, _given(wanted.party)),
+        (also, _given(wanted.counterparty)),
+        (f"{key}.service = ?", _given(wanted.service)),
         (f"c.state IN ({one_of})", wanted.states),
         ("c.ucr = ?", _given(wanted.ucr)),
         (f"{at} >= ?", _given(wanted.opened_from)),
@@ -34,6 +42,16 @@ def case_list(wanted: CaseFilter) -> tuple[str, list[Any]]:
     order = f"{at} DESC, {case_id} DESC"
     text = f"SELECT {_COLUMNS} FROM {source} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608 - names only
     return text, [*(value for _, values in conditions for value in values), wanted.items_max]
+
+
+def is_apart(wanted: CaseFilter) -> bool:
+    """Whether a list is best read service by service: each has its own stretch of a party's cases."""
+    return wanted.party is not None and wanted.service is None and wanted.ucr is None
+
+
+def newest(pages: Iterable[Iterable[CaseRow]], items_max: int) -> list[CaseRow]:
+    """The first of several lists together, newest first by (opened_at, id)."""
+    return sorted(chain.from_iterable(pages), key=attrgetter("opened_at", "id"), reverse=True)[:items_max]
 
 
 def _given(value: str | None) -> tuple[str, ...]:

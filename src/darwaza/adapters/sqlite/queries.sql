@@ -100,11 +100,21 @@ SELECT id FROM "case" WHERE remind_at <= ? ORDER BY remind_at, id LIMIT ?;
 
 -- name: write_party
 -- A case concerns an address.
-INSERT OR IGNORE INTO case_party (party, opened_at, case_id) VALUES (?, ?, ?);
+INSERT OR IGNORE INTO case_party (party, service, opened_at, case_id) VALUES (?, ?, ?, ?);
 
 -- name: read_party
 -- Whether a case concerns an address.
-SELECT 1 FROM case_party WHERE party = ? AND opened_at = ? AND case_id = ?;
+SELECT 1 FROM case_party WHERE party = ? AND service = ? AND opened_at = ? AND case_id = ?;
+
+-- name: read_services
+-- Services with cases that concern an address: one step through the key for each.
+WITH RECURSIVE found (service) AS (
+    SELECT min(service) FROM case_party WHERE party = ?
+    UNION ALL
+    SELECT (SELECT min(service) FROM case_party WHERE party = ? AND service > found.service) FROM found
+    WHERE found.service IS NOT NULL
+)
+SELECT service FROM found WHERE service IS NOT NULL;
 
 -- name: write_answer
 -- Keep what a command was answered.
@@ -296,6 +306,10 @@ SELECT order_id, refused FROM refused_order WHERE order_id IN (SELECT value FROM
 -- name: read_holds_due
 -- Standing holds whose time is over.
 SELECT hold_id FROM open_hold WHERE expires_at <= ? ORDER BY expires_at, hold_id LIMIT ?;
+
+-- name: read_next_hold
+-- When the first of the standing holds expires.
+SELECT min(expires_at) FROM open_hold;
 
 -- name: read_last_transfer
 -- The newest transfer.

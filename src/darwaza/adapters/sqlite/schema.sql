@@ -57,11 +57,13 @@ CREATE TABLE "case" (
 CREATE INDEX case_ucr ON "case" (ucr) WHERE ucr IS NOT NULL;
 CREATE INDEX case_remind ON "case" (remind_at) WHERE remind_at IS NOT NULL;
 
+-- A party's cases of a service stand together, oldest first: a page of them is read from one end.
 CREATE TABLE case_party (
     party     TEXT NOT NULL,
+    service   TEXT NOT NULL,
     opened_at TEXT NOT NULL,
     case_id   TEXT NOT NULL,
-    PRIMARY KEY (party, opened_at, case_id)
+    PRIMARY KEY (party, service, opened_at, case_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE answer (

@@ -17,7 +17,7 @@ import msgspec
 from darwaza.adapters.sqlite import file
 from darwaza.adapters.sqlite.checkpoint import Checkpointer
 from darwaza.adapters.sqlite.connection import FAULTS, WAL_BYTES_MAX, Connect, meaning, open_connection, take_lock
-from darwaza.adapters.sqlite.listing import case_list
+from darwaza.adapters.sqlite.listing import case_list, is_apart, newest
 from darwaza.adapters.sqlite.query import migrations, queries, schema
 from darwaza.adapters.sqlite.rows import (
     WRITERS,
@@ -260,6 +260,10 @@ class SqliteStore:
 
     def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
         """Newest first by (opened_at, id)."""
+        if is_apart(wanted):
+            services = self._all("read_services", wanted.party, wanted.party)
+            pages = [self.find_cases(msgspec.structs.replace(wanted, service=service)) for (service,) in services]
+            return newest(pages, wanted.items_max)
         return [CaseRow(*row) for row in self._each(*case_list(wanted))]
 
     def due(self, now: str, items_max: int) -> list[str]:
@@ -358,6 +362,11 @@ class SqliteStore:
     def holds_due(self, now: str, items_max: int) -> list[str]:
         """Ids of standing holds whose time is over."""
         return [row[0] for row in self._all("read_holds_due", now, items_max)]
+
+    def next_hold_at(self) -> str | None:
+        """When the first of the standing holds expires."""
+        first: str | None = self._one("read_next_hold")[0]
+        return first
 
     def last_transfer(self) -> TransferRow | None:
         """The newest transfer."""

@@ -25,6 +25,7 @@ from darwaza.services.transit.crossing import Crossing
 from darwaza.services.transit.guarantee import Exposure, Guarantee, Register, exposures, guarantee_case
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.tracker import Stock
+from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.external import E3
 from darwaza.standards.etir.value import GuaranteeTerms, Stamp
 
@@ -39,6 +40,7 @@ class GuaranteeView(msgspec.Struct, omit_defaults=True):
     state: str
     terms: GuaranteeTerms
     reason: str = ""
+    faults: tuple[Fault, ...] = ()
 
 
 class ExposureView(msgspec.Struct):
@@ -125,7 +127,7 @@ async def read_guarantee(call: Call) -> GuaranteeView:
     """A guarantee's terms and state."""
     row = find_case(call, "guarantee")
     data: Guarantee = call.server.gateway.engine.site.decode_case(row).data
-    return GuaranteeView(row.id, row.state, data.terms, data.reason)
+    return GuaranteeView(row.id, row.state, data.terms, data.reason, data.faults)
 
 
 async def find_guarantees(call: Call) -> list[GuaranteeView]:
@@ -133,7 +135,7 @@ async def find_guarantees(call: Call) -> list[GuaranteeView]:
     wanted = CaseFilter(party=call.party.address, service="guarantee", items_max=config.PAGE_ITEMS_MAX)
     rows, site = call.server.store.find_cases(wanted), call.server.gateway.engine.site
     found = [(row, site.decode_case(row).data) for row in rows]
-    return [GuaranteeView(row.id, row.state, data.terms, data.reason) for row, data in found]
+    return [GuaranteeView(row.id, row.state, data.terms, data.reason, data.faults) for row, data in found]
 
 
 async def read_exposures(call: Call) -> list[ExposureView]:

@@ -276,7 +276,7 @@ def find_case(call: Call) -> CaseRow:
     row = call.server.store.cases([case_id]).get(case_id)
     if row is None or row.service != SERVICE:
         raise MalformedError("there is no such document", code="not_found")
-    if not call.server.store.concerns(PartyRow(call.party.address, row.opened_at, row.id)):
+    if not call.server.store.concerns(PartyRow(call.party.address, row.service, row.opened_at, row.id)):
         raise MalformedError("there is no such document", code="not_found")
     return row
 

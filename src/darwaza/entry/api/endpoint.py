@@ -7,6 +7,7 @@ raises or returns a ``DarwazaError`` or a ``Refusal``; the shape of the answer i
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
@@ -130,7 +131,7 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
 
 def _read_query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     values: dict[str, Any] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name in values:
             raise MalformedError(f"the query parameter {name!r} stands there twice", code="query_malformed")
         values[name] = value

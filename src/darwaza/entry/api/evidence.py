@@ -32,7 +32,7 @@ def find_message(call: Call) -> LeafRow:
         if AUDITOR in call.party.roles:
             return leaf
         row = store.cases([leaf.case_id]).get(leaf.case_id)
-        if row is not None and store.concerns(PartyRow(call.party.address, row.opened_at, row.id)):
+        if row is not None and store.concerns(PartyRow(call.party.address, row.service, row.opened_at, row.id)):
             return leaf
     raise MalformedError("there is no such message", code="not_found")
 

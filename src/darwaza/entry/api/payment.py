@@ -157,7 +157,7 @@ def own_case(call: Call, case_id: str, kind: type[msgspec.Struct] = Payment) -> 
     """
     server = call.server
     row = server.store.cases([case_id]).get(case_id)
-    seen = row is not None and server.store.concerns(PartyRow(call.party.address, row.opened_at, row.id))
+    seen = row is not None and server.store.concerns(PartyRow(call.party.address, row.service, row.opened_at, row.id))
     if row is None or row.service != SERVICE or not seen:
         raise MalformedError("there is no such case of payments", code="not_found")
     if not isinstance(server.gateway.engine.site.decode_case(row).data, kind):

@@ -133,7 +133,7 @@ def find_case(call: Call, service: str = SERVICE) -> CaseRow:
     case_id = call.request.path_params["id"]
     row = call.server.store.cases([case_id]).get(case_id)
     seen = row is not None and any(
-        call.server.store.concerns(PartyRow(address, row.opened_at, row.id)) for address in addresses(call)
+        call.server.store.concerns(PartyRow(address, row.service, row.opened_at, row.id)) for address in addresses(call)
     )
     if row is None or row.service != service or not seen:
         raise MalformedError(f"there is no such {service}", code="not_found")

@@ -4,9 +4,9 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import uvloop
@@ -21,7 +21,10 @@ BULK_CONNECTIONS = 4
 SINGLE_CONNECTIONS = 128
 PACED_CONNECTIONS = 64
 PACED_PER_S = 1_000
+FIRST = 5_000
+FILL = 100_000
 _pack = msgspec.msgpack.Encoder().encode
+Result = TypeVar("Result")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -37,6 +40,9 @@ class LinkFigures(msgspec.Struct):
         p99_ms: the same.
         rss_mb: largest resident memory of either gateway.
         cpu_us_per_message: of the bulk run, by process and by stage of the engine.
+        cpu_us_per_message_first: the same with an empty log, over the first ``FIRST`` messages.
+        cpu_us_per_message_singly: the same of those sent singly.
+        cpu_us_per_message_paced: the same at ``PACED_PER_S``.
         start_s: from launch to the first answer, with all these messages stored.
         proof_ms: median time to answer with one message's evidence.
     """
@@ -49,16 +55,19 @@ class LinkFigures(msgspec.Struct):
     p99_ms: float
     rss_mb: float
     cpu_us_per_message: dict[str, float]
+    cpu_us_per_message_first: dict[str, float]
+    cpu_us_per_message_singly: dict[str, float]
+    cpu_us_per_message_paced: dict[str, float]
     start_s: float
     proof_ms: float
 
 
-def measure(*, messages: int, prefill: int, seconds: float, report: Any) -> LinkFigures:
+def measure(*, messages: int, in_log: int, seconds: float, report: Any) -> LinkFigures:
     """Found a corridor of two, load it, and measure.
 
     Args:
         messages: to send in bulk while measuring.
-        prefill: messages to send before.
+        in_log: messages to send before.
         seconds: of the paced run.
         report: called with a line of text before each phase.
     """
@@ -69,15 +78,17 @@ def measure(*, messages: int, prefill: int, seconds: float, report: Any) -> Link
         corridor.start()
         try:
             run = _Run(corridor, token)
-            if prefill:
-                report(f"sending {prefill:,} messages first")
-                run.bulk(prefill)
+            _, cpu_first = run.bulk(FIRST)
+            for sent in range(FIRST, in_log, FILL):
+                report(f"sending {in_log:,} messages first: {sent:,}")
+                run.bulk(min(FILL, in_log - sent))
             report(f"bulk: {messages:,} messages of {MESSAGE_BYTES} bytes")
             per_s, cpu = run.bulk(messages)
             report("one by one")
-            singly = run.singly(min(messages, 20_000))
+            singly, cpu_singly = run.singly(min(messages, 20_000))
             report(f"paced: {PACED_PER_S} a second for {seconds:.0f} s")
-            latencies = sorted(run.paced(seconds))
+            latencies, cpu_paced = run.paced(seconds)
+            latencies.sort()
             rss = max(_status_mb(corridor.pid(code), "VmHWM") for code in ("PK", "UZ"))
             report("restart")
             start_s = run.restart()
@@ -86,13 +97,16 @@ def measure(*, messages: int, prefill: int, seconds: float, report: Any) -> Link
             corridor.stop()
     return LinkFigures(
         messages=messages,
-        in_log=prefill,
+        in_log=max(FIRST, in_log),
         messages_per_s=round(per_s),
         singly_per_s=round(singly),
         p50_ms=round(latencies[len(latencies) // 2] * 1000, 1),
         p99_ms=round(latencies[int(len(latencies) * 0.99)] * 1000, 1),
         rss_mb=round(rss, 1),
         cpu_us_per_message=cpu,
+        cpu_us_per_message_first=cpu_first,
+        cpu_us_per_message_singly=cpu_singly,
+        cpu_us_per_message_paced=cpu_paced,
         start_s=round(start_s, 2),
         proof_ms=round(proof_ms, 2),
     )
@@ -149,31 +163,37 @@ class _Run:
         self._corridor.wait_until_delivered("PK", "UZ", 600)
         return time.perf_counter() - began
 
-    def bulk(self, count: int) -> tuple[float, dict[str, float]]:
-        """Messages a second, and CPU by process and stage."""
+    def _spent(self, count: int, run: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
+        """What a run gives, and its CPU in microseconds a message, by process and stage."""
         before, own_before = self._cpu(), time.process_time()
-        seconds = self._flood(self._bulk_requests(count), BULK_CONNECTIONS)
+        result = run()
         after, own = self._cpu(), time.process_time() - own_before
         spent = {name: round((after[name] - before[name]) / count * 1e6, 1) for name in after}
         spent["load"] = round(own / count * 1e6, 1)
+        return result, spent
+
+    def bulk(self, count: int) -> tuple[float, dict[str, float]]:
+        """Messages a second, and CPU by process and stage."""
+        seconds, spent = self._spent(count, lambda: self._flood(self._bulk_requests(count), BULK_CONNECTIONS))
         return count / seconds, spent
 
     def _cpu(self) -> dict[str, float]:
         """Seconds of CPU so far, by process and by stage of its engine."""
         found: dict[str, float] = {}
         for code, name in (("PK", "sender"), ("UZ", "receiver")):
-            found[name] = _cpu_s(self._corridor.pid(code))
+            found[name] = cpu_s(self._corridor.pid(code))
             with self._corridor.client(code) as client:
                 for stage, seconds in client.stages().items():
                     found[f"{name} {stage}"] = seconds
         return found
 
-    def singly(self, count: int) -> float:
-        """Messages a second when each comes in a request of its own."""
-        return count / self._flood(self._single_requests(count), SINGLE_CONNECTIONS)
+    def singly(self, count: int) -> tuple[float, dict[str, float]]:
+        """Messages a second when each comes in a request of its own, and CPU by process and stage."""
+        seconds, spent = self._spent(count, lambda: self._flood(self._single_requests(count), SINGLE_CONNECTIONS))
+        return count / seconds, spent
 
-    def paced(self, seconds: float) -> list[float]:
-        """Seconds from due to delivered, at a steady rate."""
+    def paced(self, seconds: float) -> tuple[list[float], dict[str, float]]:
+        """Seconds from due to delivered, at a steady rate, and CPU by process and stage."""
 
         async def run() -> list[float]:
             opened = await load.connect(self._port, self._certificate, PACED_CONNECTIONS)
@@ -183,7 +203,7 @@ class _Run:
                 one.close()
             return latencies
 
-        return uvloop.run(run())
+        return self._spent(int(PACED_PER_S * seconds), lambda: uvloop.run(run()))
 
     def restart(self) -> float:
         """Seconds from launch to the first answer."""
@@ -205,7 +225,7 @@ class _Run:
         return sorted(times)[len(times) // 2] * 1000
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """CPU seconds of a process, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

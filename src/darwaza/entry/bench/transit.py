@@ -1,4 +1,9 @@
-"""``darwaza bench transit``: what one gateway does with movements, on a disk that is really written to."""
+"""``darwaza bench transit``: what one gateway does with movements, on a disk that is really written to.
+
+Events are measured twice: through HTTP, each in a request of its own to a gateway process over TLS, with the load on
+the same machine; and given to the engine in this process, in batches. The members that are told are not up meanwhile,
+so their messages queue: in life their gateways have machines of their own.
+"""
 
 import tempfile
 import time
@@ -9,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 
-from darwaza.bootstrap import Gateway
+from darwaza.bootstrap import KEY_FOLDER, Gateway
 from darwaza.engine.desk import answer_ask
 from darwaza.engine.intake import Accepted, Settle, Submit
 from darwaza.entry import freight, post
+from darwaza.entry.bench import load
+from darwaza.entry.bench.link import cpu_s
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.view.transit import read_movement
 from darwaza.errors import OperatorError
@@ -34,6 +42,11 @@ BATCH = 500
 SCANS = 300
 GOODS = 100
 TORKHAM = "AF-PK/TORKHAM"
+JSON = ("content-type", "application/json")
+CONNECTIONS = 128
+IDLE_CHECKS_MAX = 60
+IDLE_CHECK_S = 0.5
+IDLE_SHARE = 0.2
 
 
 class TransitFigures(msgspec.Struct):
@@ -41,7 +54,9 @@ class TransitFigures(msgspec.Struct):
 
     Attributes:
         movements: accepted and diverted.
-        events_per_s: events an office enters, each told to two members, committed to disk.
+        events_per_s: events an office enters through HTTP, one a request, each told to two members, committed to disk.
+        cpu_us_per_event: CPU of the gateway process for one of them, microseconds.
+        events_in_process_per_s: the same events given to the engine in this process.
         scan_ms_p99: judging a paper of 100 goods items, joined from its codes, all signatures and proofs checked.
         divert_s: finding and recording another itinerary for every movement, and telling the other members.
         qr_codes: of that paper, the spare one included.
@@ -49,6 +64,8 @@ class TransitFigures(msgspec.Struct):
 
     movements: int
     events_per_s: float
+    cpu_us_per_event: float
+    events_in_process_per_s: float
     scan_ms_p99: float
     divert_s: float
     qr_codes: int
@@ -63,21 +80,74 @@ def measure(*, movements: int, report: Any) -> TransitFigures:
     """
     with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
         corridor = LocalCorridor(Path(folder), NAMES, links=LINKS)
+        token = corridor.add_party("UZ", "officer", *sorted(ROLES))
         gateways = {code: Gateway(corridor.path(code)) for code in NAMES}
         try:
             run = _Run(gateways)
             report(f"accepting {movements:,} movements")
             ids = [run.accept(), *run.accept_many(movements - 1)]
-            report("events")
-            events_per_s = run.events(ids)
+            report("events, in process")
+            half = len(ids) // 2
+            in_process = run.events(ids[:half])
             report("scans")
             scan_ms, codes = run.scans(ids[0])
             report("diverting")
             divert_s = run.divert(ids)
+            events = run.acts(ids[half:])
         finally:
             for gateway in gateways.values():
                 gateway.close()
-    return TransitFigures(movements, round(events_per_s), round(scan_ms, 2), round(divert_s, 2), codes)
+        report("events, through HTTP")
+        events_per_s, cpu_us = _through_http(corridor, token, events)
+    return TransitFigures(
+        movements=movements,
+        events_per_s=round(events_per_s),
+        cpu_us_per_event=round(cpu_us, 1),
+        events_in_process_per_s=round(in_process),
+        scan_ms_p99=round(scan_ms, 2),
+        divert_s=round(divert_s, 2),
+        qr_codes=codes,
+    )
+
+
+def _through_http(corridor: LocalCorridor, token: str, events: list[tuple[str, str, Any]]) -> tuple[float, float]:
+    """Events a second of a gateway process, and its CPU for each in microseconds."""
+    encode = msgspec.json.encode
+    asked = [
+        load.request("POST", f"/v1/transit/{movement}/{kind}", token, encode(body), JSON)
+        for movement, kind, body in events
+    ]
+    corridor.start("UZ")
+    try:
+        _wait_until_idle(corridor)
+
+        async def run() -> float:
+            certificate = corridor.path("UZ") / KEY_FOLDER / "tls.pem"
+            opened = await load.connect(corridor.port("UZ"), certificate, CONNECTIONS)
+            began = time.perf_counter()
+            sent = await load.flood(opened, iter(asked))
+            spent = time.perf_counter() - began
+            for one in opened:
+                one.close()
+            if sent != len(asked):
+                raise OperatorError(f"only {sent} of {len(asked)} events were taken", code="bench_refused")
+            return spent
+
+        before = cpu_s(corridor.pid("UZ"))
+        seconds = uvloop.run(run())
+        cpu = cpu_s(corridor.pid("UZ")) - before
+    finally:
+        corridor.stop()
+    return len(asked) / seconds, cpu / len(asked) * 1e6
+
+
+def _wait_until_idle(corridor: LocalCorridor) -> None:
+    """Wait while the gateway looks at its movements, as it does once when it starts."""
+    for _ in range(IDLE_CHECKS_MAX):
+        before = cpu_s(corridor.pid("UZ"))
+        time.sleep(IDLE_CHECK_S)
+        if cpu_s(corridor.pid("UZ")) - before < IDLE_CHECK_S * IDLE_SHARE:
+            return
 
 
 class _Run:
@@ -135,18 +205,22 @@ class _Run:
         return ids
 
     def events(self, ids: list[str]) -> float:
-        """Events a second: a start, and a border activity, for each movement."""
-        given = []
-        for number, movement in enumerate(ids):
-            start = I9(movement, 0, f"op-{number}", 1, self._stamp("UZTAS"))
-            given.append(self._submit("transit", "start", movement, start))
-        for movement in ids:
-            at: datetime = self._gateway.clock.now()
-            activity = Activity(movement, self._stamp("UZTER"), 0, "customs", at)
-            given.append(self._submit("transit", "record-activity", movement, activity))
+        """Events a second, in process."""
+        given = [self._submit("transit", kind, movement, body) for movement, kind, body in self.acts(ids)]
         began = time.perf_counter()
         self._give(given)
         return len(given) / (time.perf_counter() - began)
+
+    def acts(self, ids: list[str]) -> list[tuple[str, str, Any]]:
+        """A start and then a border activity for each movement: its id, the command, its body."""
+        found: list[tuple[str, str, Any]] = []
+        for movement in ids:
+            start = I9(movement, 0, "op-" + movement, 1, self._stamp("UZTAS"))
+            found.append((movement, "start", start))
+        for movement in ids:
+            at: datetime = self._gateway.clock.now()
+            found.append((movement, "record-activity", Activity(movement, self._stamp("UZTER"), 0, "customs", at)))
+        return found
 
     def _movement(self, case_id: str) -> Movement:
         engine = self._gateway.engine

@@ -21,14 +21,14 @@ def bench() -> None:
 
 @bench.command(epilog="Example: darwaza bench link --messages 50000 --json")
 @click.option("--messages", default=60_000, show_default=True, help="Messages to send in bulk while measuring.")
-@click.option("--prefill", default=0, show_default=True, help="Messages to send before, to measure a long log.")
+@click.option("--log", "in_log", default=0, show_default=True, help="Messages to send before, to measure a long log.")
 @click.option("--seconds", default=8.0, show_default=True, help="Length of the run at a steady rate.")
 @json_option
 @reports_errors
-def link(messages: int, prefill: int, seconds: float, *, as_json: bool) -> None:
+def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
     """Two gateways and the load on this machine: messages a second, latency, memory, CPU by stage."""
     figures = link_bench.measure(
-        messages=messages, prefill=prefill, seconds=seconds, report=lambda line: errors.print(f"[dim]{line} …[/]")
+        messages=messages, in_log=in_log, seconds=seconds, report=lambda line: errors.print(f"[dim]{line} …[/]")
     )
 
     def human() -> None:
@@ -39,8 +39,14 @@ def link(messages: int, prefill: int, seconds: float, *, as_json: bool) -> None:
         table.add_row("memory of a gateway", f"{figures.rss_mb} MB")
         table.add_row("start", f"{figures.start_s} s with {figures.in_log + figures.messages:,} messages and more")
         table.add_row("evidence of a message", f"{figures.proof_ms} ms")
-        for name, micros in figures.cpu_us_per_message.items():
-            table.add_row(f"CPU {name}", f"{micros} µs a message")
+        for run, spent in (
+            ("first", figures.cpu_us_per_message_first),
+            ("bulk", figures.cpu_us_per_message),
+            ("singly", figures.cpu_us_per_message_singly),
+            ("paced", figures.cpu_us_per_message_paced),
+        ):
+            for name, micros in spent.items():
+                table.add_row(f"CPU {run}: {name}", f"{micros} µs a message")
         console.print(table)
 
     show(figures, as_json=as_json, human=human)
@@ -81,7 +87,8 @@ def transit(movements: int, *, as_json: bool) -> None:
 
     def human() -> None:
         table = Table(show_header=False, box=None)
-        table.add_row("events", f"{figures.events_per_s:,} /s")
+        table.add_row("events through HTTP", f"{figures.events_per_s:,} /s, {figures.cpu_us_per_event} µs of CPU")
+        table.add_row("events in process", f"{figures.events_in_process_per_s:,} /s")
         table.add_row("scan and decide", f"p99 {figures.scan_ms_p99} ms")
         table.add_row("divert", f"{figures.divert_s} s for {figures.movements:,}")
         table.add_row("QR codes", f"{figures.qr_codes} for 100 goods items")

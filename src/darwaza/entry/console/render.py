@@ -39,6 +39,11 @@ def short(text: str) -> Markup:
     return Markup('<code title="{}">{}…{}</code>').format(text, text[:8], text[-4:])
 
 
+def isolated(text: str) -> Markup:
+    """A number with its unit, read from left to right whatever is around it (Unicode UAX #9, section 6.3)."""
+    return Markup('<bdi dir="ltr">{}</bdi>').format(text)
+
+
 def render(language: str, template: str, context: dict[str, Any]) -> str:
     """Fill a template."""
     return environment(language).get_template(template).render(context)

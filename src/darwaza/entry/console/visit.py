@@ -14,7 +14,7 @@ from darwaza.entry.console.desk import DeclinedError, Desk
 from darwaza.entry.console.language import Reader
 from darwaza.entry.console.lobby import Lobby
 from darwaza.entry.console.menu import Item
-from darwaza.entry.console.render import render
+from darwaza.entry.console.render import isolated, render
 from darwaza.entry.console.session import form_token
 from darwaza.errors import ForbiddenError
 from darwaza.services.transit.crossing import Register
@@ -147,7 +147,8 @@ class Visit:
             "day": reader.day,
             "ago": lambda value: reader.ago(value, self.server.gateway.clock.now()),
             "number": reader.number,
-            "money": reader.money,
+            "measure": lambda value, unit: isolated(f"{reader.number(value)}\u00a0{unit}"),
+            "money": lambda minor, currency: isolated(reader.money(minor, currency)),
             "country": reader.country,
             "office_name": lambda code: register.offices[code].name if code in register.offices else code,
             "zone_of": lambda code: register.offices[code].zone if code in register.offices else "",
@@ -162,7 +163,7 @@ class Visit:
             "account_kind": lambda code: call(word.ACCOUNT_KIND, code),
             "phase": lambda code: call(word.PHASE, code),
             "reason_code": lambda code: call(word.REASON_CODE, code),
-            "decimal": lambda money: reader.decimal(money.amount, money.currency),
+            "decimal": lambda money: isolated(reader.decimal(money.amount, money.currency)),
             "service": lambda code: call(word.SERVICE, code),
             "act_name": lambda code: call(word.ACT, code),
             "next_name": lambda code: call(word.NEXT, code),

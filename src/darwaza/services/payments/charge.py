@@ -18,6 +18,12 @@ def claim_of(transaction: CreditTransferTransaction) -> Claim | None:
     return read_claim(transaction.remittance, "" if account is None else account.iban or account.other_id or "")
 
 
+def ucr_of(transaction: CreditTransferTransaction) -> str | None:
+    """The consignment a payment belongs to, at the payer's gateway as at the payee's; None when it pays no charge."""
+    claim = claim_of(transaction)
+    return None if claim is None else claim.ucr
+
+
 def awaited(payment: Payment) -> tuple[str, ...]:
     """What a credited payment waits for: the charge it says it pays may become due only later."""
     return () if payment.claim is None else tuple(map(due_fact, CHARGES))

@@ -9,6 +9,7 @@ from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.kernel.message import REFUSED
 from darwaza.services.payments.alias import FREE, REGISTERED, AliasRules
 from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.foresight import foresee
 from darwaza.services.payments.funding import MOVED, FundingRules
 from darwaza.services.payments.market import OPEN, MarketRules
 from darwaza.services.payments.message import (
@@ -59,7 +60,7 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
     table: Table = {}
     for part in tables(plan, screen).values():
         table |= part
-    return Service(name=NAME, data_type=Record, table=table)
+    return Service(name=NAME, data_type=Record, table=table, foresee=foresee)
 
 
 def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:

@@ -1,6 +1,7 @@
 """Markets: what FX providers offer from one currency to another, and what an offer costs the payer."""
 
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
@@ -80,20 +81,27 @@ def market_id(source: str, destination: str) -> str:
     return str(uuid5(_NAMES, f"{source} {destination}"))
 
 
-def offers(
-    directory: Directory, corridor: Corridor, market: Market, ask: Ask, payee: Participant, bank: str, context: Context
-) -> tuple[Offer, ...] | Refusal:
-    """Every FXP's offer for what is asked, best for the payer first.
+class Wanted(NamedTuple):
+    """What offers are made for.
 
-    Args:
-        directory: who takes part.
-        corridor: the market's.
-        market: the rates.
-        ask: what is wanted.
-        payee: the payee's PSP, whose fee counts.
+    Attributes:
+        ask: the amount and who bears what.
         bank: address of the PSP that asks.
-        context: the batch.
+        payee: the payee's PSP, whose fee counts.
+        corridor: the market's.
+        rate: only offers at this rate count; None for all.
     """
+
+    ask: Ask
+    bank: str
+    payee: Participant
+    corridor: Corridor
+    rate: Decimal | None
+
+
+def offers(directory: Directory, market: Market, wanted: Wanted, context: Context) -> tuple[Offer, ...] | Refusal:
+    """Every FXP's offer for what is wanted, best for the payer first; at least one."""
+    ask = wanted.ask
     source, destination = directory.currencies[market.source], directory.currencies[market.destination]
     fixed, pointer = (source, "/amount") if ask.fixed == "source" else (destination, "/amount")
     amount, fee = to_minor(ask.amount, fixed, pointer), to_minor(ask.fee, source, "/fee")
@@ -101,34 +109,43 @@ def offers(
         return amount
     if isinstance(fee, Refusal):
         return fee
-    mid = _rate(market.mid)
     problem: Refusal | None = None
     found = []
     for provider, board in sorted(market.boards.items()):
         if board.valid_until <= context.now:
             continue
-        rate = _offered(board, ask, amount, bank, source, destination)
-        exchange = rate if isinstance(rate, Refusal) else _exchange(ask, amount, fee, rate, payee, source, destination)
-        if isinstance(rate, Refusal) or isinstance(exchange, Refusal):
-            problem = rate if isinstance(rate, Refusal) else exchange if isinstance(exchange, Refusal) else None
-        elif exchange.source_minor > corridor.limit_minor:
-            problem = Refusal.of(PaymentRefusal.OVER_CORRIDOR_LIMIT, "it is over the corridor's limit", "/amount")
-        elif _available(provider, market.destination, destination, context) >= exchange.destination_minor:
-            found.append(_offer(provider, rate, exchange, mid, source, destination))
+        offer = _offer(provider, board, (amount, fee), market, wanted, (source, destination))
+        if isinstance(offer, Refusal):
+            problem = offer
+        elif _available(provider, market.destination, destination, context) >= offer.exchange.destination_minor:
+            found.append(offer)
     if not found:
         return problem or Refusal.of(PaymentRefusal.NO_OFFER, "no FX provider offers this now", "/market")
     return tuple(sorted(found, key=lambda one: (one.exchange.debit_minor, -one.exchange.credit_minor, one.provider)))
 
 
 def _offer(
-    provider: str, rate: Rate, exchange: Exchange, mid: Rate | Refusal | None, source: Asset, destination: Asset
-) -> Offer:
-    spread, margin = 0, None
+    provider: str, board: Board, given: tuple[int, int], market: Market, wanted: Wanted, assets: tuple[Asset, Asset]
+) -> Offer | Refusal:
+    """One FXP's offer for an amount and a fee."""
+    ask, (amount, fee), (source, destination) = wanted.ask, given, assets
+    rate = _offered(board, ask, amount, wanted.bank, source, destination)
+    if isinstance(rate, Refusal):
+        return rate
+    text = rate_to_text(rate)
+    if wanted.rate is not None and Decimal(text) != wanted.rate:
+        return Refusal.of(PaymentRefusal.QUOTE_OTHER, "nobody offers this rate now", "/document")
+    exchange = _exchange(ask, amount, fee, rate, wanted.payee, source, destination)
+    if isinstance(exchange, Refusal):
+        return exchange
+    if exchange.source_minor > wanted.corridor.limit_minor:
+        return Refusal.of(PaymentRefusal.OVER_CORRIDOR_LIMIT, "it is over the corridor's limit", "/amount")
+    spread, margin, mid = 0, None, _rate(market.mid)
     if isinstance(mid, Rate):
         spread = max(0, exchange.source_minor - to_source(exchange.destination_minor, mid, source, destination))
         margin = margin_ppm(rate, mid)
     effective = (exchange.credit_minor, exchange.debit_minor)
-    return Offer(provider, rate_to_text(rate), exchange, spread, margin, effective)
+    return Offer(provider, text, exchange, spread, margin, effective)
 
 
 def _offered(board: Board, ask: Ask, amount: int, bank: str, source: Asset, destination: Asset) -> Rate | Refusal:

@@ -1,6 +1,7 @@
 """Quotes at the payer's gateway: offers, the acceptance that reserves an FX provider's funds, and their lapse."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Hold, Void
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.liquidity import abroad_notices
-from darwaza.services.payments.market import offers
+from darwaza.services.payments.market import Wanted, offers
 from darwaza.services.payments.message import Ask, Choose, quote_id
 from darwaza.services.payments.plan import Directory, abroad, mirror
 from darwaza.services.payments.record import Market, Offer, Payment
@@ -47,8 +48,10 @@ class QuoteRules:
             return replace(self._reserve(payment, made[0], context), parties=(command.party,), answer=answer)
         return Decision("quoted", payment, remind_at=until, parties=(command.party,), answer=answer)
 
-    def offers(self, asked: Ask, bank: str, context: Context) -> tuple[Offer, ...] | Refusal:
-        """What all FX providers offer for what a PSP asks, best first."""
+    def offers(
+        self, asked: Ask, bank: str, context: Context, *, rate: Decimal | None = None
+    ) -> tuple[Offer, ...] | Refusal:
+        """What all FX providers offer for what a PSP asks, best first; only those at ``rate``, if it is given."""
         if self._directory.participant(bank, "psp") is None:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only a payment service provider asks for quotes")
         found = context.look(asked.market)
@@ -59,7 +62,8 @@ class QuoteRules:
         payee = self._directory.participant(asked.payee_bank, "psp")
         if corridor is None or payee is None or payee.member != market.destination:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the payee's bank is not in that market", "/payee_bank")
-        return offers(self._directory, corridor, market, asked, payee, bank, context)
+        wanted = Wanted(asked, bank, payee, corridor, rate)
+        return offers(self._directory, market, wanted, context)
 
     def accept(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """Take one offer: the provider's funds are reserved, so the quote cannot fail for lack of them."""

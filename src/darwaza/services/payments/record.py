@@ -98,7 +98,7 @@ class Check(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
+class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_defaults=True):
     """A payment from its quote on, at either gateway.
 
     Attributes:
@@ -106,7 +106,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True):
         payee_bank: address of the payee's PSP.
         quoted_at: when the offers were made.
         quote_until: when the quote lapses.
-        offers: all; empty at the payee's gateway.
+        offers: all; empty without a quote and at the payee's gateway.
         chosen: the accepted one.
         uetr: unique end-to-end transaction reference, "" before the payment is ordered.
         message_id: of the pacs.008.

@@ -7,7 +7,6 @@ gateway's log has gone past the deadline without an acceptance in it.
 """
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
-from darwaza.services.payments import check, status
+from darwaza.services.payments import charge, check, status
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, REGULATORY, PaymentRefusal, reason_of
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.message import (
@@ -141,19 +140,11 @@ class SourceRules:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it names its rate, its amounts and the payee's bank")
         fee = transaction.charges[0].amount.text()
         ask = Ask(asked.market, payee.address, given.text(), fee=fee)
-        made = self._quotes.offers(ask, bank, context)
+        made = self._quotes.offers(ask, bank, context, rate=rate.rate)
         if isinstance(made, Refusal):
             return made
-        chosen = next((one for one in made if Decimal(one.rate) == rate.rate), None)
-        if chosen is None:
-            return Refusal.of(PaymentRefusal.QUOTE_OTHER, "nobody offers this rate now", "/document")
         return Payment(
-            payer_bank=bank,
-            payee_bank=payee.address,
-            quoted_at=context.now,
-            offers=(chosen,),
-            chosen=chosen,
-            market=asked.market,
+            payer_bank=bank, payee_bank=payee.address, quoted_at=context.now, chosen=made[0], market=asked.market
         )
 
     def _problem(self, payment: Payment, ordered: check.Ordered, context: Context) -> Refusal | None:
@@ -216,6 +207,7 @@ class SourceRules:
             transfers=(*unquote, *self._holds(sent, payment.chosen, context)),
             remind_at=_past(sent),
             parties=(sent.payer_bank, sent.payee_bank, payment.chosen.provider),
+            ucr=charge.ucr_of(ordered.transaction),
         )
 
     def _low_abroad(self, payment: Payment, chosen: Offer, context: Context) -> tuple[Notice, ...]:
@@ -373,6 +365,7 @@ class SourceRules:
             transfers=self._holds(payment, chosen, context),
             remind_at=_past(payment),
             parties=(payment.payer_bank, payment.payee_bank, chosen.provider),
+            ucr=charge.ucr_of(ordered.transaction),
         )
 
     def restore_inquiry(self, case: PaymentCase, _: Received, context: Context) -> Outcome:

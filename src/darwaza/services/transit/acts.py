@@ -12,7 +12,6 @@ import msgspec
 from darwaza.kernel.machine import Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.ledger.order import Order
 from darwaza.services.transit import booking, clock
-from darwaza.services.transit.binding import HEARD
 from darwaza.services.transit.codes import ROLE_CUSTOMS, ROLE_SUPERVISOR
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.guard import (
@@ -26,6 +25,7 @@ from darwaza.services.transit.guard import (
     stamp_wrong,
 )
 from darwaza.services.transit.leg import LEG_TABLE, Progress, progress
+from darwaza.services.transit.lodging import HEARD
 from darwaza.services.transit.message import (
     Cancellation,
     Carried,
@@ -40,7 +40,7 @@ from darwaza.services.transit.message import (
     TrackerChange,
 )
 from darwaza.services.transit.movement import Movement, MovementCase, with_event
-from darwaza.services.transit.outcome import chain_notice, circular, conclude, draft, everyone
+from darwaza.services.transit.outcome import circular, conclude, draft, e7, everyone, stay
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.internal import I8, I9, I10, I11, I12, I13, I14, I16, I17, I18, Answer
 
@@ -154,9 +154,9 @@ def elapsed(case: MovementCase, given: Elapsed, context: Context) -> Decision[Mo
     for index in late:
         notices += _tell_holder(data, "movement.overdue", index, context)
         notices.append(Notice(f"{context.member}/customs", "movement.overdue", {"leg": index}))
-    if late and data.guarantee().guarantor == context.member:
-        notices.append(chain_notice(data, context, "overdue", context.now))
-    return conclude(data, context, case=case, notices=notices)
+    overdue = late and data.guarantee().guarantor == context.member
+    chain = (e7(data, context, "overdue"),) if overdue else ()
+    return conclude(data, context, case=case, notices=notices, chain=chain)
 
 
 def hear_answer(case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
@@ -173,10 +173,10 @@ def hear_answer(case: MovementCase, received: Received, context: Context) -> Dec
     if isinstance(body, Refusal):
         return body
     if not body.faults:
-        return Decision(case.state, case.data)
+        return stay(case, case.data)
     data = msgspec.structs.replace(case.data, faults=body.faults)
     detail = {"event": body.event, "faults": msgspec.to_builtins(body.faults)}
-    return Decision(case.state, data, notices=(Notice(f"{context.member}/customs", "movement.fault", detail),))
+    return stay(case, data, notices=(Notice(f"{context.member}/customs", "movement.fault", detail),))
 
 
 def _record(case: MovementCase, events: tuple[Event, ...], context: Context) -> Decision[Movement]:

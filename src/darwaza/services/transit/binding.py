@@ -17,16 +17,26 @@ from darwaza.services.transit.check import Reference, check_cover, check_declara
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.guard import conflicting, fault, need_office, origin_member, read
 from darwaza.services.transit.leg import PLANNED, REFUSED, progress
-from darwaza.services.transit.lodging import DECLINED
+from darwaza.services.transit.lodging import DECLINED, HEARD
 from darwaza.services.transit.message import Accept
 from darwaza.services.transit.movement import Movement, MovementCase, concerned, with_edition, with_event
-from darwaza.services.transit.outcome import briefing, chain_notice, circular, conclude, draft, everyone, parties
+from darwaza.services.transit.outcome import (
+    briefing,
+    circular,
+    conclude,
+    draft,
+    e7,
+    everyone,
+    parties,
+    stay,
+    tell_chain,
+)
+from darwaza.standards.etir.external import E7
 from darwaza.standards.etir.internal import I1, I2, I7, I8, I15, I16, Share
 from darwaza.standards.etir.value import Declaration, GuaranteeTerms, Leg
 
 ASKING = "asking"
 RESERVED = "reserved"
-HEARD = "heard"
 
 
 class Binding:
@@ -75,20 +85,25 @@ class Binding:
             return Refusal.of(No.NOT_AUTHORITY, "only customs on the way asks, for its own office", "/office")
         if (data.holds or data.recorded is not None) and data.terms != body.terms:
             return Refusal.of(No.OTHER_CASE, "the movement has another guarantee", "/terms")
-        wrong = _unacceptable(body, data, context)
+        wrong = _unacceptable(body, data, context) or self._reference.authorised.refuse_holder(
+            body.holder, context.now, "/holder"
+        )
         if wrong is not None:
             answer = I2(context.case_id, body.terms.reference, booking.terms_digest(body.terms), faults=(fault(wrong),))
             state = DECLINED if case is None else case.state
             told = (draft(context.member, answer, origin_member(received)),)
             asked = body.terms if data.terms is None else data.asked
-            return Decision(state, msgspec.structs.replace(data, asked=asked, faults=answer.faults), messages=told)
+            data = msgspec.structs.replace(data, asked=asked, faults=answer.faults)
+            return Decision(state, data, messages=told) if case is None else stay(case, data, messages=told)
         data, acceptance, orders = _reserve(data, body.terms, body.shares, context)
-        told = (draft(context.member, acceptance, origin_member(received)),)
-        notice = chain_notice(data, context, "accepted", context.now)
+        letters, notices = tell_chain(data, (e7(data, context, "accepted"),), context)
+        sent = (draft(context.member, acceptance, origin_member(received)), *letters)
         state = RESERVED if case is None or case.state in {DECLINED, HEARD} else case.state
-        return Decision(
-            state, data, messages=told, transfers=orders, notices=(notice,), parties=parties(data, context.member)
-        )
+        seen = parties(data, context.member)
+        if case is None or state != case.state:
+            return Decision(state, data, messages=sent, transfers=orders, notices=notices, parties=seen)
+        kept = stay(case, data, messages=sent, notices=notices, parties=seen)
+        return msgspec.structs.replace(kept, transfers=orders)
 
     def hear_i2(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """The guarantor's word arrives: the waiting acceptance or edition takes effect, or does not."""
@@ -106,7 +121,7 @@ class Binding:
             notice = Notice(
                 f"{context.member}/customs", "movement.guarantee-declined", msgspec.to_builtins(body.faults)
             )
-            return Decision(state, declined, notices=(notice,))
+            return msgspec.structs.replace(stay(case, declined, notices=(notice,)), state=state)
         if body.terms_digest != booking.terms_digest(data.guarantee()):
             return Refusal.of(No.GUARANTEE_NOT_FOUND, "the guarantor accepted other terms", "/terms_digest")
         if not {leg.member for leg in pending.declaration.legs} <= set(body.members):
@@ -174,9 +189,8 @@ class Binding:
             return self._adopt(case, data, body, context)
         waiting = msgspec.structs.replace(data, pending=body, faults=())
         asked = I1(context.case_id, terms, body.declaration.holder.id, body.stamp.office, shares, body.stamp.at)
-        return Decision(
-            case.state, waiting, messages=(draft(context.member, asked, terms.guarantor),), answer={"asked": True}
-        )
+        told = stay(case, waiting, messages=(draft(context.member, asked, terms.guarantor),))
+        return msgspec.structs.replace(told, answer={"asked": True})
 
     def restore_asking(
         self, case: MovementCase | None, received: Received, context: Context
@@ -187,7 +201,8 @@ class Binding:
             return body
         data = Movement() if case is None else case.data
         asked = body.terms if data.terms is None else data.asked
-        return Decision(HEARD if case is None else case.state, msgspec.structs.replace(data, asked=asked))
+        data = msgspec.structs.replace(data, asked=asked)
+        return Decision(HEARD, data) if case is None else stay(case, data)
 
     def restore_i2(
         self, case: MovementCase | None, received: Received, context: Context
@@ -198,25 +213,27 @@ class Binding:
             return body
         data = Movement() if case is None else case.data
         if body.faults:
-            return Decision(DECLINED if case is None else case.state, msgspec.structs.replace(data, faults=body.faults))
+            data = msgspec.structs.replace(data, faults=body.faults)
+            return Decision(DECLINED, data) if case is None else stay(case, data)
         # The question may have been heard again before this, with the ledger still empty: the first word stands.
         state = RESERVED if case is None or case.state in {DECLINED, HEARD} else case.state
-        return Decision(state, msgspec.structs.replace(data, acceptance=body, faults=()))
+        data = msgspec.structs.replace(data, acceptance=body, faults=())
+        return Decision(state, data) if case is None else msgspec.structs.replace(stay(case, data), state=state)
 
     def _accept_here(self, case: MovementCase, pending: I7, context: Context) -> Decision[Movement] | Refusal:
         """Accept where departure and guarantor are one member: reservation and acceptance commit together."""
         declaration = pending.declaration
         terms, shares = declaration.guarantee, _shares(declaration)
         asked = I1(context.case_id, terms, declaration.holder.id, pending.stamp.office, shares, pending.stamp.at)
-        wrong = _unacceptable(asked, case.data, context)
+        wrong = _unacceptable(asked, case.data, context) or self._reference.authorised.refuse_holder(
+            asked.holder, context.now, "/holder/id"
+        )
         if wrong is not None:
             return wrong
         data, acceptance, orders = _reserve(case.data, terms, shares, context)
         data = msgspec.structs.replace(data, acceptance=acceptance, pending=None, faults=())
-        notice = chain_notice(data, context, "accepted", context.now)
-        return self._announce(
-            data, pending, context, orders=(*orders, *self._fittings(pending, context)), notices=(notice,)
-        )
+        told = (e7(data, context, "accepted"),)
+        return self._announce(data, pending, context, orders=(*orders, *self._fittings(pending, context)), chain=told)
 
     def _announce(
         self,
@@ -225,7 +242,7 @@ class Binding:
         context: Context,
         *,
         orders: tuple[Order, ...] = (),
-        notices: tuple[Notice, ...] = (),
+        chain: tuple[E7, ...] = (),
     ) -> Decision[Movement]:
         """Record the acceptance and tell everyone concerned."""
         data = with_edition(data, recorded)
@@ -234,7 +251,7 @@ class Binding:
         for member in everyone(data, context.member):
             if member != guarantor:
                 told += briefing(data, context.member, member)
-        return conclude(data, context, case=None, messages=told, transfers=orders, notices=notices)
+        return conclude(data, context, case=None, messages=told, transfers=orders, chain=chain)
 
     def _adopt(
         self, case: MovementCase, data: Movement, edition: I7, context: Context, *, orders: tuple[Order, ...] = ()
@@ -309,7 +326,7 @@ def _heard_again(case: MovementCase, body: I2) -> Decision[Movement] | Refusal:
     data = case.data
     if data.acceptance is not None or body.faults or body.terms_digest != booking.terms_digest(data.guarantee()):
         return Refusal.of(No.NOT_AUTHORITY, "no guarantee was asked for")
-    return Decision(case.state, msgspec.structs.replace(data, acceptance=body))
+    return stay(case, msgspec.structs.replace(data, acceptance=body))
 
 
 def _same_past(past: Leg, new: Leg, *, under_way: bool) -> bool:

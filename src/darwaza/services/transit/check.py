@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from darwaza.kernel.machine import Refusal
+from darwaza.services.transit.authorised import NOBODY, Authorised
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.crossing import Register, office_member
 from darwaza.services.transit.hs import HsEdition
@@ -24,12 +25,14 @@ class Reference(msgspec.Struct, frozen=True):
         register: crossings and offices.
         hs: editions of the Harmonized System.
         release_facts: names of facts a release of goods may require.
+        authorised: holders of this member, and chains served elsewhere.
     """
 
     regimes: Regimes
     register: Register
     hs: tuple[HsEdition, ...]
     release_facts: tuple[str, ...] = tuple(map(paid_fact, CHARGES))
+    authorised: Authorised = NOBODY
 
     def hs_edition(self, at: datetime) -> HsEdition | None:
         """Return the edition in force on the UTC day of an instant."""

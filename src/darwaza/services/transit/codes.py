@@ -32,6 +32,9 @@ class TransitRefusal(RefusalCode):
     FACT_UNKNOWN = ("fact_unknown", False)
     VERSION_WRONG = ("version_wrong", False)
     HOLDER_MISMATCH = ("holder_mismatch", False)
+    HOLDER_UNKNOWN = ("holder_unknown", False)
+    HOLDER_NOT_AUTHORISED = ("holder_not_authorised", False)
+    CHAIN_NOT_AUTHORISED = ("chain_not_authorised", False)
     GUARANTEE_KIND_UNKNOWN = ("guarantee_kind_unknown", False)
     GUARANTEE_TERMS_WRONG = ("guarantee_terms_wrong", False)
     GUARANTEE_NOT_FOUND = ("guarantee_not_found", False)
@@ -69,6 +72,9 @@ ETIR: dict[TransitRefusal, ErrorCode] = {
     TransitRefusal.OFFICE_UNKNOWN: ErrorCode.OFFICE_UNKNOWN,
     TransitRefusal.MEMBER_NOT_BOUND: ErrorCode.COUNTRY_UNKNOWN,
     TransitRefusal.HOLDER_MISMATCH: ErrorCode.HOLDER_MISMATCH,
+    TransitRefusal.HOLDER_UNKNOWN: ErrorCode.HOLDER_UNKNOWN,
+    TransitRefusal.HOLDER_NOT_AUTHORISED: ErrorCode.HOLDER_NOT_AUTHORISED,
+    TransitRefusal.CHAIN_NOT_AUTHORISED: ErrorCode.CHAIN_NOT_AUTHORISED,
     TransitRefusal.GUARANTEE_KIND_UNKNOWN: ErrorCode.GUARANTEE_TYPE_UNKNOWN,
     TransitRefusal.GUARANTEE_NOT_FOUND: ErrorCode.GUARANTEE_NOT_FOUND,
     TransitRefusal.GUARANTEE_NOT_VALID: ErrorCode.GUARANTEE_NOT_ACCEPTABLE,

@@ -1,8 +1,9 @@
 """Questions between members: holder (I3/I4), guarantee (I5/I6, E5/E6), offices (I19/I20).
 
 A question is a case of its own, opened by whoever asks, and closed by the answer. Offices are answered from the
-register at once. What stands about a holder or a guarantee lies in other cases, which a rule cannot read; so the
-member that is asked keeps the question open, tells its customs, and the caller that looked it up enters the answer.
+register at once, holders from the member's list. What stands of a guarantee lies in other cases, which a rule cannot
+read; so the question stays open for a moment and the gateway's clerk, which looks it up, enters the answer. A member
+that keeps no list of holders is told, and its customs answers by hand.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ from darwaza.standards.etir.value import Body, Member
 from darwaza.standards.etir.wire import MEDIA_TYPE, encode
 
 ASKED, OPEN, ANSWERED = "asked", "open", "answered"
+ASKED_NOTICE = "enquiry.asked"
 
 Question = I3 | I5 | I19 | E5
 Reply = I4 | I6 | I20 | E6
@@ -75,7 +77,7 @@ def enquiry_service(reference: Reference) -> Service:
     rules = _Rules(reference)
     table: Mapping[tuple[str, str], Transition] = {
         (NEW, "ask"): Transition(rules.ask, (ASKED,)),
-        (NEW, "enquiry.i3"): Transition(rules.hear, (OPEN,)),
+        (NEW, "enquiry.i3"): Transition(rules.hear_holder, (OPEN, ANSWERED)),
         (NEW, "enquiry.i5"): Transition(rules.hear, (OPEN,)),
         (NEW, "enquiry.e5"): Transition(rules.hear, (OPEN,)),
         (NEW, "enquiry.i19"): Transition(rules.hear_offices, (ANSWERED,)),
@@ -104,8 +106,9 @@ class _Rules:
     def ask(self, _: object, command: Command, context: Context) -> Decision[Enquiry] | Refusal:
         """An officer or a chain asks another member."""
         body: Ask = command.body
-        if not command.roles & {ROLE_CUSTOMS, ROLE_CHAIN}:
-            return Refusal.of(No.ROLE_MISSING, "asking needs the role of customs or of a guarantee chain")
+        role = ROLE_CHAIN if isinstance(body.question, E5) else ROLE_CUSTOMS
+        if role not in command.roles:
+            return Refusal.of(No.ROLE_MISSING, f"asking {type(body.question).__name__} needs the role {role!r}")
         if body.member not in context.reachable:
             return Refusal.of(No.NOBODY_TO_FORWARD_TO, f"{body.member} cannot be reached", "/member")
         peer = f"{body.member}/customs"
@@ -118,9 +121,27 @@ class _Rules:
         if isinstance(question, Refusal):
             return question
         customs = f"{context.member}/customs"
-        asked = Notice(customs, "enquiry.asked", {"case": context.case_id, "kind": received.kind})
+        asked = Notice(customs, ASKED_NOTICE, {"case": context.case_id, "kind": received.kind})
         data = Enquiry(received.origin, question)  # type: ignore[arg-type]
         return Decision(OPEN, data, notices=(asked,), parties=(customs,))
+
+    def hear_holder(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
+        """A holder is asked for: the member's list answers (eTIR 322 when it is not there), if it keeps one."""
+        question = read(received, context, I3)
+        if isinstance(question, Refusal):
+            return question
+        allowed = self._reference.authorised
+        if allowed.holders is None:
+            return self.hear(None, received, context)
+        holder = allowed.holder(question.holder)
+        if holder is None:
+            missing = Fault.of(ErrorCode.HOLDER_UNKNOWN, f"no holder {question.holder} is listed", "/holder")
+            reply = I4(question.holder, faults=(missing,))
+        else:
+            reply = I4(question.holder, holder.name, holder.may(context.now))
+        told = Draft("enquiry.i4", received.destination, received.origin, encode(reply), MEDIA_TYPE)
+        seen = (received.destination, received.origin)
+        return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,), parties=seen)
 
     def hear_offices(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
         """A list of offices arrives: the register answers (eTIR 304 for each unknown one)."""
@@ -134,7 +155,8 @@ class _Rules:
         )
         reply = I20(unknown, faults)
         told = Draft("enquiry.i20", received.destination, received.origin, encode(reply), MEDIA_TYPE)
-        return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,))
+        seen = (received.destination, received.origin)
+        return Decision(ANSWERED, Enquiry(received.origin, question, reply), messages=(told,), parties=seen)
 
     def answer(self, case: EnquiryCase, command: Command, context: Context) -> Decision[Enquiry] | Refusal:
         """The looked-up answer goes back."""

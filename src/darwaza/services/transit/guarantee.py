@@ -4,6 +4,9 @@ One case is one guarantee, at the gateway of its guarantor. What it covers at an
 (``booking``); the case holds its terms and whether it may still be accepted. Cancelling moves the cover that is not
 reserved back to the chain at once, so nothing new can be accepted; what is reserved stays until its movements end, and
 follows when the chain asks again.
+
+A chain that another member's gateway serves has the case there too: its commands travel as E1 and E3, and the case
+becomes what E2 and E4 say. The guarantor stays the authority.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +14,20 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-from darwaza.kernel.machine import NEW, Case, Command, Context, Decision, Draft, Received, Refusal, Service, Transition
+from darwaza.kernel.machine import (
+    NEW,
+    Case,
+    Command,
+    Context,
+    Decision,
+    Draft,
+    Notice,
+    Received,
+    Refusal,
+    Service,
+    Transition,
+    restored,
+)
 from darwaza.ledger.order import Move, Order
 from darwaza.services.transit import booking
 from darwaza.services.transit.check import Reference, check_terms
@@ -21,13 +37,17 @@ from darwaza.services.transit.guard import fault, need_role, read
 from darwaza.services.transit.leg import PLANNED, REFUSED, progress
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import liable
+from darwaza.standards.etir.codes import ErrorCode, Fault
 from darwaza.standards.etir.external import E1, E2, E3, E4
 from darwaza.standards.etir.value import Address, Body, GuaranteeTerms
 from darwaza.standards.etir.wire import MEDIA_TYPE, encode
 
+ASKING = "asking"
+DECLINED = "declined"
 REGISTERED = "registered"
 CANCELLING = "cancelling"
 CANCELLED = "cancelled"
+_STANDING = (REGISTERED, CANCELLING, CANCELLED)
 
 
 class Register(Body, frozen=True):
@@ -49,11 +69,13 @@ class Guarantee(msgspec.Struct, frozen=True):
         terms: as registered.
         returns: how often cover was moved back, so that transfer ids never repeat.
         reason: why it was cancelled.
+        faults: why the guarantor said no the last time.
     """
 
     terms: GuaranteeTerms
     returns: int = 0
     reason: str = ""
+    faults: tuple[Fault, ...] = ()
 
 
 GuaranteeCase = Case[Guarantee]
@@ -72,12 +94,26 @@ def guarantee_service(reference: Reference) -> Service:
     """
     rules = _Rules(reference)
     table: Mapping[tuple[str, str], Transition] = {
-        (NEW, "register"): Transition(rules.register, (REGISTERED,)),
-        (NEW, "guarantee.e1"): Transition(rules.hear_e1, (REGISTERED,)),
-        (REGISTERED, "cancel"): Transition(rules.cancel, (CANCELLING, CANCELLED)),
+        (NEW, "register"): Transition(rules.register, (REGISTERED, ASKING)),
+        (NEW, "guarantee.e1"): Transition(rules.hear_e1, (REGISTERED, DECLINED)),
+        (DECLINED, "register"): Transition(rules.register, (REGISTERED, ASKING)),
+        (DECLINED, "guarantee.e1"): Transition(rules.hear_e1, (REGISTERED, DECLINED)),
+        (ASKING, "guarantee.e2"): Transition(rules.hear_e2, (REGISTERED, DECLINED)),
+        (ASKING, "guarantee.refused"): Transition(rules.hear_refused, (DECLINED,)),
+        (NEW, restored("guarantee.e1")): Transition(rules.restore_e1, (ASKING,)),
+        (REGISTERED, "cancel"): Transition(rules.cancel, (REGISTERED, CANCELLING, CANCELLED)),
         (REGISTERED, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLING, CANCELLED)),
         (CANCELLING, "cancel"): Transition(rules.cancel, (CANCELLING, CANCELLED)),
         (CANCELLING, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLING, CANCELLED)),
+        (CANCELLED, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLED,)),
+    }
+    table = {(state, "guarantee.e1"): Transition(rules.hear_e1_again, (state,)) for state in _STANDING} | dict(table)
+    table |= {(state, "guarantee.e4"): Transition(rules.hear_e4, _STANDING) for state in _STANDING}
+    table |= {(state, "guarantee.refused"): Transition(rules.hear_refused, (state,)) for state in _STANDING}
+    table |= {
+        (state, restored("guarantee." + kind)): Transition(rules.hear_nothing_new, (state,))
+        for state in (ASKING, DECLINED, *_STANDING)
+        for kind in ("e1", "e2", "e3", "e4")
     }
     return Service("guarantee", Guarantee, table)
 
@@ -96,6 +132,8 @@ class _Rules:
             return missing
         if command.party != body.terms.chain:
             return Refusal.of(No.NOT_YOURS, f"{command.party} is not the chain", "/terms/chain")
+        if body.terms.guarantor != context.member:
+            return _ask(command, E1(body.terms), Guarantee(body.terms), ASKING, context)
         return self._register(body.terms, body.holder_party, context)
 
     def hear_e1(self, _: object, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
@@ -105,11 +143,68 @@ class _Rules:
             return body
         if received.origin != body.terms.chain:
             return Refusal.of(No.NOT_YOURS, f"{received.origin} is not the chain", "/terms/chain")
-        decision = self._register(body.terms, body.terms.chain, context)
+        if context.case_id != guarantee_case(body.terms.guarantor, body.terms.reference):
+            return Refusal.of(No.OTHER_CASE, "the case is another guarantee's", "/terms/reference")
+        decision = self._foreign(body.terms, context) or self._register(body.terms, body.terms.chain, context)
         if isinstance(decision, Refusal):
-            return decision
-        answer = E2(body.terms.reference, booking.terms_digest(body.terms))
-        return msgspec.structs.replace(decision, messages=(_answer("guarantee.e2", received, answer),))
+            wrong = (fault(decision),)
+            answer = E2(body.terms.reference, booking.terms_digest(body.terms), wrong)
+            decision = Decision(DECLINED, Guarantee(body.terms, faults=wrong))
+        else:
+            answer = E2(body.terms.reference, booking.terms_digest(body.terms))
+        told, parties = _answer("guarantee.e2", received, answer), (received.destination, received.origin)
+        return msgspec.structs.replace(decision, messages=(told,), parties=parties)
+
+    def hear_e1_again(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
+        """A reference that is taken is registered again: eTIR 204, or the same yes where it is the same guarantee."""
+        body = read(received, context, E1)
+        if isinstance(body, Refusal):
+            return body
+        if received.origin != body.terms.chain:
+            return Refusal.of(No.NOT_YOURS, f"{received.origin} is not the chain", "/terms/chain")
+        taken = Refusal.of(No.GUARANTEE_ALREADY_REGISTERED, "the reference is taken", "/terms/reference")
+        answer = E2(body.terms.reference, booking.terms_digest(body.terms), (fault(taken),))
+        return Decision(case.state, case.data, messages=(_answer("guarantee.e2", received, answer),))
+
+    def hear_e2(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
+        """The guarantor's answer to a registration arrives at the chain's gateway."""
+        body = read(received, context, E2)
+        if isinstance(body, Refusal):
+            return body
+        wrong = _not_guarantor(case, received)
+        if wrong is not None:
+            return wrong
+        if body.terms_digest != booking.terms_digest(case.data.terms):
+            return Refusal.of(No.GUARANTEE_NOT_FOUND, "the guarantor registered other terms", "/terms_digest")
+        return _told(case, DECLINED if body.faults else REGISTERED, body.faults)
+
+    def hear_e4(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
+        """The guarantor's answer to a cancellation arrives at the chain's gateway."""
+        body = read(received, context, E4)
+        if isinstance(body, Refusal):
+            return body
+        wrong = _not_guarantor(case, received)
+        if wrong is not None:
+            return wrong
+        return _told(case, body.status if body.status in _STANDING else case.state, body.faults)
+
+    def hear_refused(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
+        """The guarantor's gateway could not act on E1 or E3."""
+        del context
+        why = Fault.of(ErrorCode.CUSTOMS_COULD_NOT_PROCESS, f"{received.origin} refused the message")
+        return _told(case, DECLINED if case.state == ASKING else case.state, (why,))
+
+    def restore_e1(self, _: object, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
+        """An own E1 comes back after a lost disk; its E2 follows from the guarantor."""
+        body = read(received, context, E1)
+        if isinstance(body, Refusal):
+            return body
+        return Decision(ASKING, Guarantee(body.terms), parties=(body.terms.chain,))
+
+    def hear_nothing_new(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee]:
+        """An own message that the case knows comes back."""
+        del received, context
+        return Decision(case.state, case.data)
 
     def cancel(self, case: GuaranteeCase, command: Command, context: Context) -> Decision[Guarantee] | Refusal:
         """The chain takes a guarantee back, or asks again for what was still reserved."""
@@ -119,6 +214,8 @@ class _Rules:
             return missing
         if command.party != case.data.terms.chain:
             return Refusal.of(No.NOT_YOURS, f"{command.party} is not the chain")
+        if case.data.terms.guarantor != context.member:
+            return _ask(command, body, case.data, case.state, context)
         return _cancel(case, body, context)
 
     def hear_e3(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
@@ -135,6 +232,13 @@ class _Rules:
         answer = E4(body.reference, decision.state)
         return msgspec.structs.replace(decision, messages=(_answer("guarantee.e4", received, answer),))
 
+    def _foreign(self, terms: GuaranteeTerms, context: Context) -> Refusal | None:
+        """Refuse a chain served elsewhere that this member did not authorise (eTIR 330)."""
+        if terms.chain in self._reference.authorised.chains or terms.chain[:2] == context.member:
+            return None
+        text = f"{context.member} does not authorise {terms.chain}"
+        return Refusal.of(No.CHAIN_NOT_AUTHORISED, text, "/terms/chain")
+
     def _register(self, terms: GuaranteeTerms, holder_party: str, context: Context) -> Decision[Guarantee] | Refusal:
         """Check the terms and order the accounts and the cover."""
         if terms.guarantor != context.member:
@@ -142,7 +246,9 @@ class _Rules:
         regime = self._reference.regimes.find(terms.regime, context.now)
         if regime is None:
             return Refusal.of(No.REGIME_UNKNOWN, f"no regime {terms.regime!r} is in force", "/terms/regime")
-        wrong = check_terms(terms, regime)
+        wrong = check_terms(terms, regime) or self._reference.authorised.refuse_holder(
+            terms.holder, context.now, "/terms/holder"
+        )
         if wrong is not None:
             return wrong
         account = booking.cover_account(booking.terms_digest(terms), booking.covered(terms)[0])
@@ -158,6 +264,8 @@ class _Rules:
 def _cancel(case: GuaranteeCase, body: E3, context: Context) -> Decision[Guarantee] | Refusal:
     """Move back what is not reserved; the guarantee is cancelled when nothing is reserved any more."""
     terms = case.data.terms
+    if case.state == CANCELLED:
+        return Refusal.of(No.GUARANTEE_ALREADY_CANCELLED, "the guarantee is cancelled", "/reference")
     if body.holder != terms.holder:
         return Refusal.of(No.HOLDER_MISMATCH, "the guarantee was issued to another holder", "/holder")
     digest = booking.terms_digest(terms)
@@ -177,6 +285,33 @@ def _cancel(case: GuaranteeCase, body: E3, context: Context) -> Decision[Guarant
     data = Guarantee(terms, case.data.returns + 1, body.reason)
     state = CANCELLING if reserved else CANCELLED
     return Decision(state, data, transfers=tuple(orders), answer={"status": state})
+
+
+def _ask(
+    command: Command, body: E1 | E3, data: Guarantee, state: str, context: Context
+) -> Decision[Guarantee] | Refusal:
+    """Send a chain's own words to its guarantor, which another member's gateway serves."""
+    guarantor = data.terms.guarantor
+    if guarantor not in context.reachable:
+        return Refusal.of(No.NOBODY_TO_FORWARD_TO, f"{guarantor} cannot be reached", "/terms/guarantor")
+    kind = "guarantee." + type(body).__name__.lower()
+    told = Draft(kind, command.party, f"{guarantor}/customs", encode(body), MEDIA_TYPE)
+    kept = msgspec.structs.replace(data, faults=())
+    return Decision(state, kept, messages=(told,), parties=(command.party,), answer={"status": state, "asked": True})
+
+
+def _not_guarantor(case: GuaranteeCase, received: Received) -> Refusal | None:
+    """Refuse an answer that is not the guarantor's."""
+    if received.origin == f"{case.data.terms.guarantor}/customs":
+        return None
+    return Refusal.of(No.NOT_AUTHORITY, "only the guarantor's customs answers")
+
+
+def _told(case: GuaranteeCase, state: str, faults: tuple[Fault, ...]) -> Decision[Guarantee]:
+    """Keep the guarantor's word and tell the chain."""
+    chain, kind = case.data.terms.chain, "guarantee.declined" if faults else "guarantee." + state
+    detail = {"reference": case.data.terms.reference, "faults": msgspec.to_builtins(faults)}
+    return Decision(state, msgspec.structs.replace(case.data, faults=faults), notices=(Notice(chain, kind, detail),))
 
 
 def _answer(kind: str, received: Received, body: E2 | E4) -> Draft:

@@ -8,10 +8,10 @@ this gateway goods are released if and only if they are paid.
 import msgspec
 
 from darwaza.kernel.machine import Command, Context, Decision, Draft, FactStated, Notice, Received, Refusal
-from darwaza.services.transit.binding import HEARD
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.guard import need_office, origin_member, read
 from darwaza.services.transit.leg import DISCHARGED, TERMINATED, progress
+from darwaza.services.transit.lodging import HEARD
 from darwaza.services.transit.message import Charge, Release
 from darwaza.services.transit.movement import Movement, MovementCase, with_charge
 from darwaza.services.transit.outcome import conclude, draft, due_facts, fact_released, required

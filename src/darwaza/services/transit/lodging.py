@@ -14,13 +14,15 @@ from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.guard import fault, need_role, origin_member, read
 from darwaza.services.transit.message import Withdraw
 from darwaza.services.transit.movement import Movement, MovementCase
-from darwaza.services.transit.outcome import customs_of, draft, parties
+from darwaza.services.transit.outcome import chain_notice, customs_of, draft, parties, stay
 from darwaza.standards.etir.codes import Fault
-from darwaza.standards.etir.external import E9, E10, E11, E12, E13, E14
+from darwaza.standards.etir.external import E7, E8, E9, E10, E11, E12, E13, E14
 from darwaza.standards.etir.value import Body, Declaration
+from darwaza.standards.etir.wire import MEDIA_TYPE, encode
 
 _refused = msgspec.json.Decoder(Refused).decode
 
+HEARD = "heard"
 LODGED = "lodged"
 DECLINED = "declined"
 WITHDRAWN = "withdrawn"
@@ -63,7 +65,7 @@ class Lodging:
         if wrong is not None:
             return wrong
         data = msgspec.structs.replace(case.data, requested=declaration)
-        return Decision(case.state, data, messages=_to_departure(E11(declaration), declaration, context))
+        return stay(case, data, messages=_to_departure(E11(declaration), declaration, context))
 
     def withdraw(self, case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
         """The holder takes back a declaration that was not accepted."""
@@ -103,7 +105,7 @@ class Lodging:
         data = msgspec.structs.replace(case.data, requested=body.declaration)
         asked = Notice(f"{context.member}/customs", "movement.amendment-requested", {"movement": context.case_id})
         told = draft(context.member, E12(context.case_id), origin_member(received))
-        return Decision(case.state, data, messages=(told,), notices=(asked,))
+        return stay(case, data, messages=(told,), notices=(asked,))
 
     def hear_e13(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """The holder withdraws."""
@@ -141,14 +143,32 @@ class Lodging:
         data = msgspec.structs.replace(case.data, pending=pending, faults=(why,))
         detail = {"kind": body.kind, "code": body.code, "detail": body.detail}
         notice = Notice(customs_of(context.member), "movement.refused", detail)
-        return Decision(state, data, notices=(notice, *_declined(data, (why,), context)))
+        told = stay(case, data, notices=(notice, *_declined(data, (why,), context)))
+        return msgspec.structs.replace(told, state=state)
 
     def hear_nothing_new(
         self, case: MovementCase, received: Received, context: Context
     ) -> Decision[Movement] | Refusal:
         """An answer that changes nothing here (E14, and answers that come after the end)."""
         del received, context
-        return Decision(case.state, case.data)
+        return stay(case, case.data)
+
+    def hear_e7(self, case: MovementCase | None, received: Received, context: Context) -> Decision[Movement] | Refusal:
+        """The guarantor tells the chain, at the gateway that serves it; answered with E8."""
+        body = read(received, context, E7)
+        if isinstance(body, Refusal):
+            return body
+        chain, customs = received.destination, received.origin
+        known = None if case is None else case.data.terms
+        if customs != customs_of(origin_member(received)) or (known is not None and known.guarantor != customs[:2]):
+            return Refusal.of(No.NOT_AUTHORITY, "only the guarantor's customs speaks of its guarantees")
+        if not context.party_known(chain) or (known is not None and known.chain != chain):
+            return Refusal.of(No.NOT_YOURS, f"{chain} is not the chain", "/reference")
+        answer = Draft("transit.e8", chain, customs, encode(E8(body.reference, context.case_id)), MEDIA_TYPE)
+        told = chain_notice(chain, body)
+        if case is None:
+            return Decision(HEARD, Movement(), messages=(answer,), notices=(told,), parties=(chain,))
+        return stay(case, case.data, messages=(answer,), notices=(told,), parties=(chain,))
 
     def restore(self, case: MovementCase | None, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """An own E9 or E11 comes back after this gateway lost its disk: the declaration stands as it did."""

@@ -22,12 +22,12 @@ from collections.abc import Mapping
 
 from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.services.transit import acts, handover
-from darwaza.services.transit.binding import ASKING, HEARD, RESERVED, Binding
+from darwaza.services.transit.binding import ASKING, RESERVED, Binding
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.closure import crossing_service
 from darwaza.services.transit.enquiry import enquiry_service
 from darwaza.services.transit.guarantee import guarantee_service
-from darwaza.services.transit.lodging import DECLINED, LODGED, WITHDRAWN, Lodging
+from darwaza.services.transit.lodging import DECLINED, HEARD, LODGED, WITHDRAWN, Lodging
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.tracker import tracker_service
 
@@ -52,6 +52,7 @@ _ACTS = (
 _EVENTS = ("transit.i9", "transit.i11", "transit.i13", "transit.i17", "transit.event")
 _ANSWERS = ("transit.i8", "transit.i10", "transit.i12", "transit.i14", "transit.i16", "transit.i18")
 _HOLDER_ANSWERS = ("transit.e10", "transit.e12", "transit.e14")
+_CHAIN_ANSWERS = ("transit.e8", restored("transit.e7"), restored("transit.e8"))
 
 
 def movement_service(reference: Reference) -> Service:
@@ -153,6 +154,10 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         for state in (NEW, HEARD, LODGED, DECLINED, RESERVED)
         for kind in ("transit.charge", restored("transit.charge"))
     }
+    chain = {(NEW, "transit.e7"): Transition(lodging.hear_e7, (HEARD,))}
+    for state in (HEARD, LODGED, DECLINED, ASKING, RESERVED, WITHDRAWN, *AFTER):
+        chain[state, "transit.e7"] = Transition(lodging.hear_e7, (state,))
+        chain |= {(state, kind): Transition(lodging.hear_nothing_new, (state,)) for kind in _CHAIN_ANSWERS}
     # Own answers that come back after a lost disk say nothing the questions and events do not say.
     echoes = {
         (state, restored(kind)): Transition(lodging.hear_nothing_new, (state,))
@@ -163,7 +168,7 @@ def _table(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
         (state, "transit.refused"): Transition(lodging.hear_refused, (state, DECLINED))
         for state in (HEARD, LODGED, DECLINED, ASKING, RESERVED, WITHDRAWN, *AFTER)
     }
-    return before | early | echoes | refusals | _after(lodging, binding, release_facts)
+    return before | early | chain | echoes | refusals | _after(lodging, binding, release_facts)
 
 
 def _after(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -> dict[tuple[str, str], Transition]:

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from darwaza.services.transit.codes import ACTIVITIES
 from darwaza.standards.charge import CHARGES, Due
-from darwaza.standards.etir.external import E9, E10, E11, E12, E13, E14
+from darwaza.standards.etir.external import E7, E8, E9, E10, E11, E12, E13, E14
 from darwaza.standards.etir.internal import I1, I2, I7, I8, I9, I10, I11, I12, I13, I14, I15, I16, I17, I18, Seals
 from darwaza.standards.etir.value import (
     LEGS_MAX,
@@ -258,6 +258,8 @@ class Release(Body, frozen=True):
 
 
 KINDS: dict[str, type[Body]] = {
+    "transit.e7": E7,
+    "transit.e8": E8,
     "transit.e9": E9,
     "transit.e10": E10,
     "transit.e11": E11,

@@ -65,6 +65,7 @@ def conclude(
     transfers: Sequence[Order] = (),
     facts: Sequence[Fact] = (),
     notices: Sequence[Notice] = (),
+    chain: Sequence[E7] = (),
     answer: object = None,
 ) -> Decision[Movement]:
     """Finish a decision on an accepted movement.
@@ -77,38 +78,70 @@ def conclude(
         transfers: decided by the rule; liabilities follow them.
         facts: decided by the rule.
         notices: decided by the rule.
+        chain: what the guarantee chain must hear.
         answer: for the caller of a command.
     """
     now = progress(movement)
     declaration = movement.known()
     movement = _passed(movement, now, context.now)
-    movement, orders, chain = settle(movement, now, context)
+    movement, orders, settled = settle(movement, now, context)
     # An accepted case's state is what its events came to, so it need not be computed again.
     was = None if case is None or case.data.recorded is None else case.state
     stated = [*facts, *_facts(movement, now, was)]
     if was is None and declaration.legs[-1].member == context.member:
         stated += due_facts(movement)
-    told = [*notices, *chain]
+    told, surety = [*notices], [*chain, *settled]
     if was is None or (case is not None and case.data.recorded != movement.recorded):
         # Offices learn of a movement before the truck arrives; the gateway looks whether a closure stops its clocks.
         told.append(Notice(customs_of(context.member), ANNOUNCED, {"movement": context.case_id}))
     if was in {"accepted", "held"} and now.state == "moving" and movement.guarantee().guarantor == context.member:
-        told.append(chain_notice(movement, context, "in-use", context.now))
+        surety.append(e7(movement, context, "in-use"))
     if declaration.holder_party[:2] == context.member and was != now.state:
         told.append(Notice(declaration.holder_party, "movement." + now.state, {"movement": context.case_id}))
+    letters, heard = tell_chain(movement, surety, context)
     return Decision(
         state=now.state,
         data=movement,
-        messages=tuple(messages),
+        messages=(*messages, *letters),
         transfers=(*transfers, *orders),
         facts=tuple(stated),
-        awaits=required(movement) if movement.release == "awaiting" else (),
+        awaits=_awaits(movement),
         remind_at=clock.next_deadline(movement, now),
-        notices=tuple(told),
+        notices=(*told, *heard),
         parties=_newcomers(movement, case, context.member),
         ucr=declaration.ucr,
         answer=answer if answer is not None else {"state": now.state, "discrepancies": len(now.discrepancies)},
     )
+
+
+def stay(
+    case: MovementCase,
+    data: Movement,
+    *,
+    messages: Sequence[Draft] = (),
+    notices: Sequence[Notice] = (),
+    parties: Sequence[str] = (),
+) -> Decision[Movement]:
+    """Finish a decision that leaves the state as it was: an answer, a request, a word for the chain.
+
+    What the case waits for stays as well. A decision replaces the reminder and the awaited facts, so one without them
+    would let a deadline pass unseen and leave paid goods unreleased.
+    """
+    accepted = data.recorded is not None
+    return Decision(
+        case.state,
+        data,
+        messages=tuple(messages),
+        notices=tuple(notices),
+        parties=tuple(parties),
+        awaits=_awaits(data),
+        remind_at=clock.next_deadline(data, progress(data)) if accepted else None,
+    )
+
+
+def _awaits(movement: Movement) -> tuple[str, ...]:
+    """Return the facts a release that was asked for waits for."""
+    return required(movement) if movement.release == "awaiting" else ()
 
 
 def _passed(movement: Movement, now: Progress, at: datetime) -> Movement:
@@ -180,9 +213,7 @@ def liable(now: Progress) -> tuple[Share, ...]:
     return tuple(Share(leg.leg.member, leg.leg.liability_minor) for leg in now.legs if leg.status != DISCHARGED)
 
 
-def settle(
-    movement: Movement, now: Progress, context: Context
-) -> tuple[Movement, tuple[Order, ...], tuple[Notice, ...]]:
+def settle(movement: Movement, now: Progress, context: Context) -> tuple[Movement, tuple[Order, ...], tuple[E7, ...]]:
     """Make the ledger's liabilities equal to those that stand. Does nothing at other members' gateways.
 
     A liability is released exactly once: the case forgets it in the same decision that voids its hold. One that comes
@@ -206,9 +237,9 @@ def settle(
             kept.append(hold)
     open_members = {hold.member for hold in kept if not hold.released}
     missing = {member: amount for member, amount in standing.items() if member not in open_members}
-    notices: list[Notice] = []
+    told: list[E7] = []
     if orders and not standing:
-        notices.append(chain_notice(movement, context, "released", context.now))
+        told.append(e7(movement, context, "released"))
     if missing:
         shares = tuple(Share(member, amount) for member, amount in missing.items())
         if booking.room(terms, shares, context.ledger) is None:
@@ -216,16 +247,32 @@ def settle(
             kept += added
             orders += more
         else:
-            notices.append(chain_notice(movement, context, "uncovered", context.now))
+            told.append(e7(movement, context, "uncovered"))
     changed = msgspec.structs.replace(movement, holds=tuple(kept))
-    return changed, tuple(orders), tuple(notices)
+    return changed, tuple(orders), tuple(told)
 
 
-def chain_notice(movement: Movement, context: Context, what: str, at: datetime) -> Notice:
-    """Tell the guarantee chain (E7) at its own gateway."""
-    terms = movement.guarantee()
-    told = E7(terms.reference, context.case_id, what, at)
-    return Notice(terms.chain, "guarantee." + what, msgspec.to_builtins(told))
+def e7(movement: Movement, context: Context, what: str) -> E7:
+    """Word what happened to a movement for the chain that guarantees it; ``what`` as in ``E7``."""
+    return E7(movement.guarantee().reference, context.case_id, what, context.now)
+
+
+def tell_chain(
+    movement: Movement, told: Sequence[E7], context: Context
+) -> tuple[tuple[Draft, ...], tuple[Notice, ...]]:
+    """Tell the guarantee chain (E7): by message where another member's gateway serves it, else by notice."""
+    if not told:
+        return (), ()
+    chain = movement.guarantee().chain
+    if chain[:2] == context.member:
+        return (), tuple(chain_notice(chain, item) for item in told)
+    kind, origin = _KIND_OF[E7], customs_of(context.member)
+    return tuple(Draft(kind, origin, chain, encode(item), MEDIA_TYPE) for item in told), ()
+
+
+def chain_notice(chain: str, told: E7) -> Notice:
+    """Hand an E7 to the chain at its own gateway."""
+    return Notice(chain, "guarantee." + told.what, msgspec.to_builtins(told))
 
 
 def briefing(movement: Movement, own: str, member: str) -> tuple[Draft, ...]:

@@ -3,12 +3,16 @@
 Reading does not run these checks: which of them a corridor asks for, and at which elements, is the service's rule.
 """
 
+import re
+from functools import lru_cache
 from typing import Final
 
 import stdnum.bic
 import stdnum.iban
 import stdnum.lei
+from stdnum import numdb
 from stdnum.exceptions import ValidationError
+from stdnum.util import get_cc_module
 
 from darwaza.errors import MalformedError
 
@@ -17,6 +21,14 @@ _CHECKS: Final = {
     "bic": stdnum.bic,
     "lei": stdnum.lei,
 }
+
+
+_LETTER_DIGITS: Final = {ord(letter): str(ord(letter) - 55) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+"""ISO 7064 MOD 97-10: A is 10, Z is 35."""
+_IBAN_PART: Final = re.compile(r"([1-9][0-9]*)!([nac])")
+_IBAN_SIGNS: Final = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
+_COUNTRIES_KEPT: Final = 1_296
+"""As many as two letters or digits can name."""
 
 
 def check_iban(iban: str, pointer: str = "") -> None:
@@ -29,7 +41,23 @@ def check_iban(iban: str, pointer: str = "") -> None:
     Raises:
         MalformedError: ``iban_wrong``.
     """
-    _check("iban", iban, pointer)
+    structure = _iban_structure(iban[:2])
+    well_formed = structure is not None and structure.fullmatch(iban) is not None
+    # The library takes 17 us a number and every payment has two; it decides what this does not find right, and what
+    # belongs to a country with rules of its own.
+    if not well_formed or int((iban[4:] + iban[:4]).translate(_LETTER_DIGITS)) % 97 != 1:
+        _check("iban", iban, pointer)
+
+
+@lru_cache(_COUNTRIES_KEPT)
+def _iban_structure(country: str) -> re.Pattern[str] | None:
+    """How a country's IBANs are written, when that and the check digits are all there is to check."""
+    known = numdb.get("iban").info(country)
+    parts = known[0][1].get("bban") if known else None
+    if parts is None or get_cc_module(country.lower(), "iban") is not None:
+        return None
+    signs = _IBAN_PART.sub(lambda part: f"{_IBAN_SIGNS[part[2]]}{{{part[1]}}}", parts)
+    return re.compile(f"{country}[0-9]{{2}}{signs}", re.ASCII)
 
 
 def check_bic(bic: str, pointer: str = "") -> None:

@@ -20,7 +20,7 @@ from tests.unit.services.transit.world import (
 
 from darwaza.kernel.machine import Decision, Received
 from darwaza.services.transit import booking
-from darwaza.services.transit.guarantee import Exposure, Register, exposures
+from darwaza.services.transit.guarantee import Exposure, Register, exposures, guarantee_case
 from darwaza.standards.etir.external import E1, E3
 from darwaza.standards.etir.internal import I1
 from darwaza.standards.etir.value import SealMark
@@ -161,7 +161,8 @@ class TestRegistering:
 
         assert put("a", body, roles=frozenset()).code == "role_missing"
         assert put("a", body, party="UZ/other").code == "not_yours"
-        assert put("a", body, gateway="AF").code == "not_authority"
+        nowhere = Register(terms(guarantor="KZ"), "UZ/silk-road-trans")
+        assert put("a", nowhere).code == "nobody_to_forward_to"
         for change, code in (
             ({"regime": "none"}, "regime_unknown"),
             ({"kind": "bank"}, "guarantee_kind_unknown"),
@@ -179,18 +180,23 @@ class TestRegistering:
         """A chain at another gateway registers and cancels by message and gets E2 and E4."""
         world = World()
         guarantee = terms(chain="PK/pncc")
+        case = guarantee_case("UZ", guarantee.reference)
         message = Received(
             "guarantee.e1", uid("x"), "PK/pncc", "UZ/customs", START, None, None, "", encode(E1(guarantee))
         )
-        done = world.uz.give("guarantee", uid("g"), message)
+        done = world.uz.give("guarantee", case, message)
         assert [draft.kind for draft in done.messages] == ["guarantee.e2"]
         forged = msgspec.structs.replace(message, origin="AF/other")
-        assert world.uz.give("guarantee", uid("h"), forged).code == "not_yours"
+        assert world.uz.give("guarantee", case, forged).code == "not_yours"
+        assert world.uz.give("guarantee", uid("h"), message).code == "other_case"
+        astray = msgspec.structs.replace(message, body=encode(E1(terms("JX7", guarantor="AF", chain="PK/pncc"))))
+        assert world.uz.give("guarantee", guarantee_case("AF", "JX7"), astray).messages[0].kind == "guarantee.e2"
+        assert world.uz.cases["guarantee", guarantee_case("AF", "JX7")].data.faults[0].pointer == "/terms/guarantor"
         cancel = Received(
             "guarantee.e3", uid("y"), "PK/pncc", "UZ/customs", START, None, None, "",
             encode(E3(guarantee.reference, guarantee.holder, "sold")),
         )  # fmt: skip
-        ended = world.uz.give("guarantee", uid("g"), cancel)
+        ended = world.uz.give("guarantee", case, cancel)
         assert ended.state == "cancelled"
 
     def test_cancelling(self):

@@ -19,6 +19,7 @@ from darwaza.ledger.book import Book
 from darwaza.ledger.order import Group
 from darwaza.ledger.posting import apply_group
 from darwaza.services.transit import booking
+from darwaza.services.transit.authorised import Authorised
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.closure import crossing_service
 from darwaza.services.transit.crossing import load_register
@@ -44,7 +45,12 @@ def toml(name: str) -> dict:
 @cache
 def reference() -> Reference:
     register = load_register(toml("carec/crossings.toml"), toml("carec/offices.toml"))
-    return Reference(load_regimes(toml("carec/regimes.toml")), register, (load_hs(toml("hs2022.toml")),))
+    return Reference(
+        load_regimes(toml("carec/regimes.toml")),
+        register,
+        (load_hs(toml("hs2022.toml")),),
+        authorised=Authorised(("PK/pncc",)),
+    )
 
 
 def uid(text: str) -> str:

@@ -1,8 +1,13 @@
 """Check digits find what patterns cannot."""
 
+import re
 from collections.abc import Callable
 
 import pytest
+import stdnum.iban
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stdnum import numdb
 
 from darwaza.errors import MalformedError
 from darwaza.standards.iso20022.identifier import check_bic, check_iban, check_lei
@@ -44,3 +49,36 @@ def test_bad_identifiers(check: Callable[..., None], value: str, code: str) -> N
     with pytest.raises(MalformedError) as caught:
         check(value, "/here")
     assert (caught.value.code, caught.value.pointer) == (code, "/here")
+
+
+COUNTRIES = {prefix[1]: prefix[3]["bban"] for prefix in numdb.get("iban").prefixes}
+SIGNS = {"n": "0123456789", "a": "ABCXYZ", "c": "09AZaz"}
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> str:
+    """A number as a country writes it, with the right check digits, and perhaps one sign wrong."""
+    country = draw(st.sampled_from(sorted(COUNTRIES)))
+    parts = re.findall(r"([1-9][0-9]*)!([nac])", COUNTRIES[country])
+    bban = "".join(draw(st.text(SIGNS[kind], min_size=int(n), max_size=int(n))) for n, kind in parts)
+    number = country + stdnum.iban.calc_check_digits(f"{country}00{bban}") + bban
+    if draw(st.booleans()):
+        at = draw(st.integers(0, len(number) - 1))
+        number = number[:at] + draw(st.sampled_from(["", "0", "A", "a", " ", "\u0663"])) + number[at + 1 :]
+    return number
+
+
+@settings(max_examples=400)
+@given(numbers())
+def test_the_quick_check_judges_as_the_library_does(number: str) -> None:
+    """In every country of the registry, right or wrong by one sign."""
+    try:
+        good = stdnum.iban.validate(number) == number
+    except stdnum.exceptions.ValidationError:
+        good = False
+    try:
+        check_iban(number)
+        found = True
+    except MalformedError:
+        found = False
+    assert found == good

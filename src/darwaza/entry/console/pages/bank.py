@@ -26,6 +26,8 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
     desk, directory = visit.desk, visit.server.gateway.directory
     query = {"state": visit.query("state"), "page": visit.query("page"), "limit": 25}
     page = await desk.ask("/v1/payments", query=query)
+    if visit.query("form") == "csv":
+        return csv_file("payments", [_row(view) for view in page.payments])
     held = await desk.ask("/v1/payments/held") if "compliance" in desk.roles else []
     others = set(visit.server.gateway.engine.site.trust.current.codes) - {visit.member}
     banks = [one for one in directory.plan.participants if one.role == "psp" and one.member in others]
@@ -46,6 +48,23 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
         query=query,
         problem=problem,
     )
+
+
+def _row(view: PaymentView) -> dict[str, Any]:
+    """One line of the list as a file."""
+    debit, credit = (None, None) if view.chosen is None else (view.chosen.debit, view.chosen.credit)
+    return {
+        "from": view.payer_bank,
+        "to": view.payee_bank,
+        "state": view.state,
+        "leaves": "" if debit is None else debit.amount,
+        "leaves_currency": "" if debit is None else debit.currency,
+        "arrives": "" if credit is None else credit.amount,
+        "arrives_currency": "" if credit is None else credit.currency,
+        "reference": view.end_to_end,
+        "opened_at": view.opened_at,
+        "id": view.id,
+    }
 
 
 async def quote(visit: Visit) -> Response:

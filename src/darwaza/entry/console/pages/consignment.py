@@ -9,6 +9,7 @@ from darwaza import config
 from darwaza.entry.api.evidence import EVIDENCE_MEDIA_TYPE
 from darwaza.entry.api.transit import addresses
 from darwaza.entry.console.desk import content_of
+from darwaza.entry.console.listing import csv_file
 from darwaza.entry.console.page import Page, get
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
@@ -52,6 +53,9 @@ async def show_all(visit: Visit) -> Response:
     listed = [Group(ucr, cases, max(row.changed_at for row in cases)) for ucr, cases in groups.items()]
     listed.sort(key=lambda group: group.changed_at, reverse=True)
     following = f"{rows[-1].opened_at}~{rows[-1].id}" if more else ""
+    if visit.query("form") == "csv":
+        lines = [{"ucr": one.ucr, "cases": len(one.cases), "changed_at": one.changed_at} for one in listed]
+        return csv_file("consignments", lines)
     return visit.page("consignments.html", title=N_("Consignments"), groups=listed, following=following)
 
 
@@ -63,7 +67,9 @@ def cases_of(visit: Visit, ucr: str) -> list[CaseRow]:
     """
     store, mine = visit.server.store, addresses(visit.desk.call())
     rows = store.find_cases(CaseFilter(ucr=ucr, items_max=CASES_MAX))
-    seen = [row for row in rows if any(store.concerns(PartyRow(one, row.opened_at, row.id)) for one in mine)]
+    seen = [
+        row for row in rows if any(store.concerns(PartyRow(one, row.service, row.opened_at, row.id)) for one in mine)
+    ]
     if not seen:
         raise MalformedError("there is no such consignment", code="not_found")
     return seen

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from darwaza import config
 from darwaza.entry.api.document import DocumentPage, Sent
 from darwaza.entry.console.desk import DeclinedError
+from darwaza.entry.console.listing import csv_file
 from darwaza.entry.console.page import Page, get, post
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
@@ -25,7 +26,23 @@ async def show_all(visit: Visit) -> Response:
     """The party's documents, newest first."""
     query = {name: visit.query(name) for name in ("state", "with", "ucr", "page")}
     page: DocumentPage = await visit.desk.ask("/v1/documents", query=query)
+    if visit.query("form") == "csv":
+        return csv_file("documents", [_row(view) for view in page.documents])
     return visit.page("documents.html", title=N_("Documents"), views=page.documents, following=page.next, query=query)
+
+
+def _row(view: DocumentView) -> dict[str, Any]:
+    """One line of the list as a file."""
+    title = "" if view.manifest is None else view.manifest.title
+    return {
+        "title": title,
+        "stage": view.stage,
+        "from": view.sender,
+        "to": view.recipient,
+        "ucr": view.ucr,
+        "opened_at": view.opened_at,
+        "id": view.id,
+    }
 
 
 async def show(visit: Visit, problem: dict[str, str] | None = None, status: int = 200) -> Response:

@@ -1,0 +1,37 @@
+"""A transport that puts what is written in one turn of the event loop into one record.
+
+Uvicorn writes the head of an answer and its body apart. Over TLS each is a record, a system call and one more
+waking of the caller for half an answer; for a small answer that is most of what sending it costs.
+"""
+
+import asyncio
+from typing import Any
+
+
+class Cork:
+    """See the module."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever is not about writing is the transport's own."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write with the others of this turn."""
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def _flush(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces and not self._transport.is_closing():
+            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def close(self) -> None:
+        """Close after everything has been written."""
+        self._flush()
+        self._transport.close()

@@ -1,0 +1,63 @@
+"""Open pages hear that something changed, and no more often than they can use."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from darwaza import config
+from darwaza.entry.console.live import Live
+from darwaza.errors import PushbackError
+
+INTERVAL_S = 0.05
+LISTENED_S = 0.5
+
+
+class Busy:
+    """A server on which a thousand things happen each time one looks."""
+
+    def __init__(self):
+        self.loop = SimpleNamespace(batches=0)
+
+    async def changed(self, _timeout_s):
+        self.loop.batches += 1_000
+        return True
+
+
+def test_a_thousand_events_are_one_piece_of_news(monkeypatch):
+    """However much happens, a page is told at most once in each interval."""
+    monkeypatch.setattr(config, "LIVE_INTERVAL_S", INTERVAL_S)
+
+    async def listen():
+        heard = []
+        stream = Live(Busy()).stream("session").body_iterator
+        began = asyncio.get_running_loop().time()
+        async for piece in stream:
+            heard.append(piece)
+            if asyncio.get_running_loop().time() - began > LISTENED_S:
+                break
+        await stream.aclose()
+        return heard, asyncio.get_running_loop().time() - began
+
+    heard, seconds = asyncio.run(listen())
+    assert heard[0].startswith(b"retry:")
+    assert 2 <= len(heard) - 1 <= seconds / INTERVAL_S + 1
+
+
+def test_a_session_has_only_so_many_streams(monkeypatch):
+    """One person cannot take all streams; what is closed is free again."""
+    monkeypatch.setattr(config, "LIVE_STREAMS_PER_SESSION_MAX", 2)
+
+    async def open_them():
+        live = Live(Busy())
+        streams = [live.stream("one").body_iterator for _ in range(2)]
+        for stream in streams:
+            await anext(stream)
+        with pytest.raises(PushbackError):
+            live.stream("one")
+        live.stream("other")
+        await streams[0].aclose()
+        live.stream("one")
+        await streams[1].aclose()
+
+    asyncio.run(open_them())
