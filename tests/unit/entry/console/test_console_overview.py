@@ -4,7 +4,7 @@ import pytest
 
 from darwaza.entry.console.pages.overview import _conditions
 from darwaza.entry.view.link import LinkView
-from darwaza.kernel.linkstate import Condition
+from darwaza.kernel.health import Condition
 from darwaza.kernel.topology import MapLink, Topology
 
 OWN, OTHER = ("AF", "PK"), ("KZ", "UZ")

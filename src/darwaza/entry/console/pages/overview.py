@@ -12,7 +12,8 @@ from darwaza.entry.console.page import Page, get
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import LinkView, view_links
-from darwaza.kernel.linkstate import Condition, ends_of
+from darwaza.kernel.health import Condition
+from darwaza.kernel.linkstate import ends_of
 from darwaza.kernel.topology import Topology
 from darwaza.services.transit.closure import CLOSED, CrossingStatus, crossing_case
 
