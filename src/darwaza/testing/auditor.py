@@ -129,7 +129,8 @@ class Auditor:
 
             return Transition(rule, cell.next)
 
-        return Service(service.name, service.data_type, {pair: watched(cell) for pair, cell in service.table.items()})
+        table = {pair: watched(cell) for pair, cell in service.table.items()}
+        return Service(service.name, service.data_type, table, ended=service.ended, foresee=service.foresee)
 
     # --- what stores commit ---
 

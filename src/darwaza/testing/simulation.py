@@ -32,6 +32,7 @@ from darwaza.engine.trust import Trust
 from darwaza.errors import FatalError, PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.carrier import BATCH, Item
+from darwaza.kernel.machine import Service
 from darwaza.kernel.note import Verifier
 from darwaza.ports.store import Store
 from darwaza.ports.transport import AskWitness, Errand, Fetch, Reply, Send
@@ -134,7 +135,7 @@ class Node:
             keys=world.keys[self.code],
             clock=self.clock,
             entropy=SeededEntropy(f"{simulation.seed} {self.code} {self.life}"),
-            services=[simulation.auditor.watch(self.code, SERVICE)],
+            services=[simulation.auditor.watch(self.code, simulation.service)],
             party_known=lambda address: not address.endswith("/nobody"),
             trust=trust,
         )
@@ -227,8 +228,10 @@ class Simulation:
         nodes: by member.
         mean: whether faults still happen.
         liars: members whose gateways do not do what they should.
+        service: what the gateways serve.
     """
 
+    service: Service = SERVICE
     liars: frozenset[str] = frozenset()
 
     def __init__(self, seed: int, *, calm: bool | None = None) -> None:
@@ -239,7 +242,7 @@ class Simulation:
         self.links = links
         self.now_s = 0.0
         self.mean = True
-        self.auditor = Auditor(codes)
+        self.auditor = self.make_auditor(codes)
         drawn = rng.random() < 0.15  # noqa: PLR2004
         calm = drawn if calm is None else calm
         harsh = 0.0 if calm else rng.random()
@@ -251,7 +254,7 @@ class Simulation:
         self._order = count()
         self.sticks: list[tuple[str, str, list[Item]]] = []
         self.nodes = {code: self.make_node(code) for code in codes}
-        self.parties = Parties(self, rng)
+        self.parties = self.make_parties()
         self._looked_s = 0.0
         self.mean_s = rng.uniform(2.5, 4.0)
         self._calm = calm
@@ -267,6 +270,14 @@ class Simulation:
     def make_node(self, code: str) -> Node:
         """A member's gateway."""
         return Node(self, code)
+
+    def make_auditor(self, codes: tuple[str, ...]) -> Auditor:
+        """Who watches."""
+        return Auditor(codes)
+
+    def make_parties(self) -> Parties:
+        """Who sends and receives."""
+        return Parties(self, self.rng)
 
     def peers_of(self, code: str) -> list[str]:
         """Whom a member's parties send to."""
@@ -343,7 +354,7 @@ class Simulation:
         stores: dict[str, Store] = {code: node.store for code, node in self.nodes.items()}
         self.auditor.check_logs(stores)
         for node in self.nodes.values():
-            found = examine(node.store, member=node.code, trust=self.trust, services=[SERVICE])
+            found = examine(node.store, member=node.code, trust=self.trust, services=[self.service])
             if found:
                 raise BrokenError(f"fsck of {node.code}: {found[:5]}")
             if self.auditor.forked:

@@ -43,6 +43,7 @@ STATE: Mapping[str, str] = {
     "connecting": N_("connecting"),
     "halted": N_("halted"),
     "degraded": N_("degraded"),
+    "drained": N_("drained"),
     # crossings
     "open": N_("open"),
     "closed": N_("closed"),

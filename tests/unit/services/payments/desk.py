@@ -4,7 +4,6 @@ Messages move when ``carry`` says so, one gateway's whole log at a time; ``cut``
 """
 
 from datetime import timedelta
-from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -17,54 +16,31 @@ from darwaza.engine.ledger import account_from, transfer_from
 from darwaza.kernel import batch
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.note import parse
-from darwaza.ledger.asset import Asset
 from darwaza.ledger.audit import audit
-from darwaza.ledger.exchange import Fee
 from darwaza.ledger.order import Move
 from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
-from darwaza.services.payments.plan import Corridor, Participant, Plan, external, liquidity, position
+from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Payment, Record, Tier
 from darwaza.services.payments.screening import nobody_listed
-from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.message import write
-from darwaza.standards.iso20022.pacs008 import CreditTransfer, CreditTransferTransaction, Header
-from darwaza.standards.iso20022.party import Account, Address, Agent, Birth, Coded, Party
-from darwaza.standards.iso20022.payment import AgreedRate, Charge, PaymentId, PaymentType, Settlement
+from darwaza.testing.trade import (  # noqa: F401 - the tests take them from here
+    BANKS,
+    HALYK,
+    HBL,
+    KASPI,
+    KZT,
+    OPERATOR,
+    PKR,
+    PLAN,
+    SLOW_FX,
+    SWIFT_FX,
+    UBL,
+    pacs008,
+)
 from darwaza.testing.world import World
 
-PKR, KZT = Asset("PKR", 2), Asset("KZT", 2)
-HBL, UBL, HALYK, KASPI = "PK/hbl", "PK/ubl", "KZ/halyk", "KZ/kaspi"
-SWIFT_FX, SLOW_FX = "PK/fx-swift", "PK/fx-slow"
-OPERATOR = "PK/sbp"
-BANKS = {HBL: "HABBPKKA", UBL: "UNILPKKA", HALYK: "HSBKKZKX", KASPI: "CASPKZKA"}
-
-PLAN = Plan(
-    currencies={"PK": PKR, "KZ": KZT},
-    participants=(
-        Participant(address=HBL, role="psp", name="HBL", bic=BANKS[HBL], limit_minor=50_000_000_00),
-        Participant(address=UBL, role="psp", name="UBL", bic=BANKS[UBL], floor_minor=-1_000_00, limit_minor=99_000_00),
-        Participant(address=HALYK, role="psp", name="Halyk", bic=BANKS[HALYK], fee=Fee(fixed_minor=100_00)),
-        Participant(address=KASPI, role="psp", name="Kaspi", bic=BANKS[KASPI]),
-        Participant(address=SWIFT_FX, role="fxp", name="Swift FX", bic="FXSWPKKA"),
-        Participant(address=SLOW_FX, role="fxp", name="Slow FX", bic="FXSLPKKA"),
-        Participant(address="KZ/fx-swift", role="fxp", name="Swift FX", bic="FXSWKZKA"),
-        Participant(address="KZ/fx-slow", role="fxp", name="Slow FX", bic="FXSLKZKA"),
-        Participant(address=OPERATOR, role="operator", name="SBP"),
-        Participant(address="KZ/nbk", role="operator", name="NBK"),
-    ),
-    corridors=(
-        Corridor(
-            source="PK",
-            destination="KZ",
-            limit_minor=20_000_000_00,
-            purposes=frozenset({"SUPP", "GDDS", "FAMI"}),
-            identify_from_minor=280_000_00,
-        ),
-        Corridor(source="KZ", destination="PK", limit_minor=20_000_000_00, identify_from_minor=500_000_00),
-    ),
-)
 FUNDS = {HBL: 90_000_000_00, UBL: 1_000_00, HALYK: 5_000_00}
 
 
@@ -268,52 +244,3 @@ class Desk:
         """States at both ends of every payment, by case."""
         ids = [row.id for row in self.pk.store.scan_cases()]
         return {one: self.states(one) for one in ids if isinstance(self.pk.case(one)[1], Payment)}
-
-
-def pacs008(case_id, payment: Payment, now, priority, uetr, changes):
-    """A bank's payment under the accepted quote; ``changes`` by field name of the transaction."""
-    chosen, payer, payee = payment.chosen, BANKS[payment.payer_bank], BANKS[payment.payee_bank]
-    exchange = chosen.exchange
-    given = {
-        "id": PaymentId(end_to_end="INV-2026-0042", transaction="TX1", uetr=uetr),
-        "payment_type": PaymentType(priority=priority),
-        "amount": Amount(exchange.source_minor, 2, "PKR"),
-        "settled_on": now.date(),
-        "accepted_at": now.replace(microsecond=0),
-        "instructed_amount": Amount(exchange.debit_minor, 2, "PKR"),
-        "agreed_rate": AgreedRate(
-            unit_currency="PKR",
-            quoted_currency="KZT",
-            rate=Decimal(chosen.rate),
-            quoted_at=now.replace(microsecond=0),
-            quote_id=message.quote_id(case_id),
-        ),
-        "charge_bearer": "SHAR",
-        "charges": (
-            Charge(amount=Amount(exchange.source_fee_minor, 2, "PKR"), agent=Agent(bic=payer)),
-            Charge(amount=Amount(exchange.destination_fee_minor, 2, "KZT"), agent=Agent(bic=payee)),
-        ),
-        "debtor": Party(
-            name="Muhammad Aslam",
-            address=Address(town="Karachi", country="PK"),
-            birth=Birth(on=now.date().replace(year=1980), city="Karachi", country="PK"),
-        ),
-        "debtor_account": Account(iban="PK36SCBL0000001123456702"),
-        "debtor_agent": Agent(bic=payer),
-        "creditor_agent": Agent(bic=payee),
-        "creditor": Party(name="ТОО «Алатау»", address=Address(town="Алматы", country="KZ")),
-        "creditor_account": Account(iban="KZ86125KZT5004100100"),
-        "purpose": Coded(code="SUPP"),
-        "remittance": ("Invoice 42",),
-    }
-    transaction = CreditTransferTransaction(**(given | changes))
-    return CreditTransfer(
-        message="pacs.008.001.13",
-        header=Header(
-            message_id=uetr[:8] + "-MSG",
-            created_at=now.replace(microsecond=0),
-            transaction_count=1,
-            settlement=Settlement(method="CLRG"),
-        ),
-        transactions=(transaction,),
-    )

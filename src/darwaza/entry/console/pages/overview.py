@@ -1,6 +1,7 @@
 """The overview: the corridor on a map, live, and beside it what needs attention."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from starlette.responses import Response
 
@@ -11,6 +12,9 @@ from darwaza.entry.console.page import Page, get
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import LinkView, view_links
+from darwaza.kernel.health import Condition
+from darwaza.kernel.linkstate import ends_of
+from darwaza.kernel.topology import Topology
 from darwaza.services.transit.closure import CLOSED, CrossingStatus, crossing_case
 
 _charts: dict[str, Chart] = {}
@@ -40,13 +44,15 @@ async def show(visit: Visit) -> Response:
     await visit.lobby.index.refresh()
     engine, bound = visit.server.gateway.engine, visit.lobby.index.bound
     links = view_links(engine, visit.server.loop.courier)
+    own = {ends_of(visit.member, link.peer): link for link in links}
     closed = closed_crossings(visit)
     heading: Counter[str] = Counter(code for item in bound.values() for code in item.crossings)
     return visit.page(
         "overview.html",
         title=N_("Overview"),
         chart=chart_of(visit),
-        links={tuple(sorted((visit.member, link.peer))): link for link in links},
+        links=own,
+        conditions=_conditions(engine.site.routing.topology, own),
         last=_last_signed(visit, links),
         closed={status.crossing for status in closed},
         heading=heading,
@@ -60,6 +66,15 @@ async def show(visit: Visit) -> Response:
             "delivered": sum(lane.delivered for link in links for lane in link.lanes),
         },
     )
+
+
+def _conditions(topology: Topology, own: Mapping[tuple[str, str], LinkView]) -> dict[tuple[str, str], str]:
+    """State of every link as its two members tell it; of an own link what this gateway itself sees, if worse."""
+    told = {
+        ends: "drained" if link.drained and link.condition is not Condition.DOWN else link.condition.word
+        for ends, link in topology.links.items()
+    }
+    return told | {ends: link.state for ends, link in own.items() if link.state != "up" or ends not in told}
 
 
 def _last_signed(visit: Visit, links: list[LinkView]) -> dict[str, str]:

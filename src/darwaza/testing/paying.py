@@ -1,0 +1,289 @@
+"""A simulation of payments: both members' gateways, banks, FX providers and compliance on virtual time.
+
+On top of the lossy network, crashes before and after commits, full disks, cuts and wrong clocks of
+``darwaza.testing.simulation``, banks quote, pay, repeat and stay silent, screening is slow or finds somebody, quotes
+expire, payments are recalled and returned. ``darwaza.testing.bookkeeper`` watches the money. Disks are not lost here.
+
+To see what one seed does: ``python -m darwaza.testing.paying 42``.
+"""
+
+import random
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from darwaza.engine.intake import Accepted, Outcome, PlaceOrders, Submit
+from darwaza.errors import TransientError
+from darwaza.kernel.machine import Refusal
+from darwaza.ledger.order import Move, Order
+from darwaza.ports.store import CaseFilter, Store
+from darwaza.services import payments
+from darwaza.services.payments import message
+from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
+from darwaza.services.payments.plan import external, liquidity, position
+from darwaza.services.payments.record import Board, Payment, Record
+from darwaza.standards.iso20022.message import write
+from darwaza.standards.iso20022.party import Party
+from darwaza.testing.auditor import Auditor, BrokenError
+from darwaza.testing.bookkeeper import MoneyAuditor
+from darwaza.testing.network import Weather
+from darwaza.testing.party import Parties
+from darwaza.testing.simulation import Node, Simulation
+from darwaza.testing.trade import HALYK, HBL, KASPI, OPERATOR, PLAN, SWIFT_FX, UBL, pacs008
+from darwaza.testing.world import START
+
+AGAIN_S = 0.7
+LOOK_S = 0.6
+READY_S_MAX = 60.0
+FLOORS = {f"position:{one.address}:PKR": one.floor_minor or 0 for one in PLAN.participants}
+SHORT = msgspec.structs.replace(
+    PLAN,
+    corridors=tuple(msgspec.structs.replace(one, answer_s=2, grace_s=1, quote_s=3) for one in PLAN.corridors),
+)
+"""The plan, with times as short as a life."""
+
+
+def screen(names: Sequence[str]) -> tuple[str, ...] | None:
+    """Whose name says so is looked up slowly, or found."""
+    if any("slow" in name for name in names):
+        return None
+    return ("it is the name",) if any("listed" in name for name in names) else ()
+
+
+class Banks(Parties):
+    """Everybody who pays, is paid, gives rates and watches over names."""
+
+    def __init__(self, simulation: "PaymentSimulation", rng: random.Random) -> None:
+        super().__init__(simulation, rng)
+        self._payments = simulation
+        self.market = ""
+        self.is_ready = False
+        self.ordered = 0
+        self._words: dict[str, str] = {}
+
+    # --- asking until answered ---
+
+    def _ask(self, party: str, kind: str, body: Any, case_id: str | None, key: str, then: Any = None) -> None:
+        roles = frozenset({"compliance"}) if party.endswith(("/sbp", "/nbk")) else frozenset()
+        given = Submit(party, roles, "payments", kind, key, sha256(key.encode()).digest(), body, case_id)
+        self._try_until(party[:2], given, then or (lambda _: None), [False])
+
+    def _try_until(self, code: str, given: Any, then: Callable[[Any], None], done: list[bool]) -> None:
+        if done[0]:
+            return
+
+        def told(outcome: Outcome) -> None:
+            transient = isinstance(outcome, TransientError) or (isinstance(outcome, Refusal) and outcome.transient)
+            if transient:
+                return
+            if isinstance(outcome, Exception):
+                raise BrokenError(f"{given} was answered {outcome!r}") from outcome
+            if isinstance(outcome, Accepted):
+                self._payments.auditor.accepted(code, outcome.case_id, outcome.message_ids)
+            first, done[0] = not done[0], True
+            if first:
+                then(outcome)
+
+        self._payments.nodes[code].submit(given, told)
+        self._payments.after(AGAIN_S, partial(self._try_until, code, given, then, done))
+
+    # --- before the first payment ---
+
+    def prepare(self) -> None:
+        """Open accounts, pay money in, make a market."""
+        directory = payments.Directory(SHORT)
+        for code, own in SHORT.currencies.items():
+            orders: list[Order] = list(payments.opening(directory, code))
+            for one in SHORT.participants:
+                if one.member == code and one.role != "operator":
+                    account = (position if one.role == "psp" else liquidity)(one.address, own)
+                    orders.append(Move(f"in-{one.local_name}", external(own), account, 9_000_000_00))
+            self._try_until(code, PlaceOrders(tuple(orders)), partial(self._opened, code), [False])
+
+    def _opened(self, code: str, outcome: Any) -> None:
+        if isinstance(outcome, Refusal):
+            raise BrokenError(f"the accounts were refused: {outcome}")
+        if code == "KZ":
+            self._ask("KZ/fx-swift", "allocate", message.Allocate("PK", "4000000.00"), None, "allocate")
+        else:
+            self._ask(OPERATOR, "open-market", message.OpenMarket("KZ", "1.80"), None, "market", self._made)
+
+    def _made(self, outcome: Accepted) -> None:
+        self.market = outcome.case_id
+        board = Board("1.75", START + timedelta(days=30))
+        self._ask(SWIFT_FX, "post-rate", message.PostRate(board), self.market, "rate", self._rated)
+
+    def _rated(self, _: Accepted) -> None:
+        self.is_ready = True
+
+    # --- living ---
+
+    def begin(self) -> None:
+        """Start to pay and to look."""
+        self._send_on("PK")
+        for code in SHORT.currencies:
+            self._payments.after(self._rng.uniform(0.0, LOOK_S), partial(self._look, code))
+
+    def send(self, code: str) -> None:  # noqa: ARG002 - only one side pays
+        """A bank asks for a quote, and uses it unless it forgets to."""
+        rng = self._rng
+        self.ordered += 1
+        bank, payee = rng.choice((HBL, HBL, UBL)), rng.choice((HALYK, KASPI))
+        amount = rng.choice(("1000.01", "77777.77", "1500000.00"))
+        ask = message.Ask(self.market, payee, amount, fee="0.01", take_best=True)
+        self._ask(bank, "quote", ask, None, f"q{self.ordered}", partial(self._quoted, bank, self.ordered))
+
+    def _quoted(self, bank: str, number: int, outcome: Any) -> None:
+        if isinstance(outcome, Accepted) and self._rng.random() < 0.9:  # noqa: PLR2004
+            wait_s = 4.0 if self._rng.random() < 0.1 else 0.0  # noqa: PLR2004
+            self._payments.after(wait_s, partial(self._pay, bank, number, outcome.case_id))
+
+    def _pay(self, bank: str, number: int, case_id: str) -> None:
+        payment = self.record("PK", case_id)
+        if not isinstance(payment, Payment) or payment.chosen is None:
+            raise BrokenError(f"P1: the accepted quote {case_id} is gone")
+        urgent = self._rng.random() < 0.6  # noqa: PLR2004
+        name = self._rng.choice(("TOO Alatau", "TOO Alatau", "TOO Alatau", "TOO slow", "TOO listed"))
+        uetr = str(UUID(int=(number << 80) | (0x4 << 76) | (0x8 << 60) | 7, version=4))
+        now = self._payments.nodes["PK"].clock.now()
+        payee = Party(name=name, address=None)
+        document = pacs008(case_id, payment, now, "HIGH" if urgent else "NORM", uetr, {})
+        whole = msgspec.structs.replace(
+            document.transactions[0],
+            creditor=msgspec.structs.replace(payee, address=document.transactions[0].creditor.address),
+        )
+        raw = write(msgspec.structs.replace(document, transactions=(whole,)))
+        self._payments.auditor.urgent[case_id] = urgent
+        self._ask(bank, "pay", message.Pay(raw), case_id, f"p{number}")
+
+    def record(self, code: str, case_id: str) -> Record:
+        """What a gateway knows of a case."""
+        row = self._payments.nodes[code].store.cases([case_id])[case_id]
+        known: Record = msgspec.msgpack.decode(row.data, type=Record)
+        return known
+
+    def _look(self, code: str) -> None:
+        node, rng = self._payments.nodes[code], self._rng
+        if node.is_up:
+            states = ("asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
+            for row in node.store.find_cases(CaseFilter(party=None, states=states)):
+                if row.service == "payments" and rng.random() < 0.7:  # noqa: PLR2004
+                    self._answer(code, row.id, row.state)
+        self._payments.after(LOOK_S, partial(self._look, code))
+
+    def _answer(self, code: str, case_id: str, state: str) -> None:
+        drawn, payment = self._rng.random(), self.record(code, case_id)
+        if not isinstance(payment, Payment):
+            return
+        self._keys += 1
+        watcher = f"{code}/{'sbp' if code == 'PK' else 'nbk'}"
+        party, kind = payment.payee_bank, ""
+        body: Any = message.Confirm()
+        if state == "asked" and drawn < 0.8:  # noqa: PLR2004
+            kind, body = ("confirm", body) if drawn < 0.6 else ("reject", message.Reject("AC04"))  # noqa: PLR2004
+        elif state == "credited" and drawn < 0.03:  # noqa: PLR2004
+            kind, body = "return", message.GiveBack("AC04")
+        elif state == "recalled":
+            kind, body = (
+                ("return", message.GiveBack("FOCR"))
+                if self._rng.random() < 0.5  # noqa: PLR2004
+                else ("refuse-recall", message.KeepIt("CUST"))
+            )
+        elif state == "settled" and self._payments.mean and drawn < 0.1:  # noqa: PLR2004
+            party, kind, body = payment.payer_bank, "recall", message.AskBack("DUPL")
+        elif state in ("screening", "checking"):
+            party, kind, body = f"{code}/gateway", "vetted", message.Vetted()
+        elif state in ("parked", "screened"):
+            party, officer = watcher, self._rng.choice(("anna", "bolat"))
+            kind, body = ("release", message.Clear(officer)) if drawn < 0.8 else ("block", message.Block(officer))  # noqa: PLR2004
+        if kind:
+            self._ask(party, kind, body, case_id, f"{kind} {self._keys}", partial(self._heard, case_id, kind))
+
+    def _heard(self, case_id: str, kind: str, outcome: Any) -> None:
+        if kind in ("confirm", "reject") and isinstance(outcome, Accepted):
+            self._words[case_id] = outcome.state
+
+    # --- the end ---
+
+    def open_ends(self) -> list[str]:
+        """Payments that have not ended, anywhere."""
+        ends = {"PK": SOURCE_ENDS, "KZ": DESTINATION_ENDS}
+        return [
+            f"{code}: {row.id} is {row.state}"
+            for code, node in self._payments.nodes.items()
+            for row in node.store.scan_cases()
+            if code in ends and row.state not in ends[code] and isinstance(self.record(code, row.id), Payment)
+        ]
+
+    def check_agreed(self) -> None:
+        """Both sides agree on every payment, and no bank's word was turned round."""
+        stores: dict[str, Store] = {code: node.store for code, node in self._payments.nodes.items()}
+        self._payments.auditor.check_money(stores)
+        here = {row.id: row.state for row in stores["PK"].scan_cases()}
+        there = {row.id: row.state for row in stores["KZ"].scan_cases()}
+        pairs = {"settled": ("credited",), "returned": ("given-back",)}
+        for case_id in self._payments.auditor.urgent:
+            if there.get(case_id) not in pairs.get(here[case_id], ("refused", None)):
+                raise BrokenError(f"I9: {case_id} is {here[case_id]} here and {there.get(case_id)} there")
+            word = self._words.get(case_id)
+            if (word == "credited" and here[case_id] == "rejected") or (
+                word == "refused" and here[case_id] == "settled"
+            ):
+                raise BrokenError(f"I8: {case_id} was {word} and is {here[case_id]}")
+
+    def lost_disk(self, code: str) -> None:
+        """No disk is lost here."""
+
+
+class PaymentSimulation(Simulation):
+    """See the module."""
+
+    auditor: MoneyAuditor
+    parties: Banks
+    service = payments.service(SHORT, screen)
+
+    def draw_corridor(self) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+        """Always the same two, and a third that witnesses."""
+        return ("AF", "KZ", "PK"), [("AF", "KZ"), ("AF", "PK"), ("KZ", "PK")]
+
+    def make_auditor(self, codes: tuple[str, ...]) -> Auditor:
+        """With books."""
+        return MoneyAuditor(codes, FLOORS)
+
+    def make_parties(self) -> Parties:
+        """Banks and those around them."""
+        return Banks(self, self.rng)
+
+    def run(self) -> None:
+        """Make a market in good weather, then live."""
+        faults = self.network.weather, self._crash, self._push_back
+        self.network.weather, self._crash, self._push_back = Weather(), 0.0, 0.0
+        for node in self.nodes.values():
+            node.start()
+        self.parties.prepare()
+        if not self._pass(READY_S_MAX, self._is_ready):
+            raise BrokenError("no market came about")
+        self.network.weather, self._crash, self._push_back = faults
+        self.mean_s += self.now_s
+        for node in self.nodes.values():
+            node.crash()
+        super().run()
+
+    def _is_ready(self) -> bool:
+        return self.parties.is_ready and "abroad:PK/fx-swift:KZ:KZT" in self.auditor.books["PK"].posted
+
+    def _back_up(self, node: Node) -> None:
+        pass
+
+    def _lose(self) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    PaymentSimulation(int(sys.argv[1])).run()

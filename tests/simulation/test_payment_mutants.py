@@ -1,0 +1,111 @@
+"""Whoever breaks the rules of payments in one of these ways is caught by the simulation within a few seeds."""
+
+import pytest
+
+from darwaza.errors import DarwazaError
+from darwaza.ledger.order import Hold, Void
+from darwaza.services import payments
+from darwaza.services.payments import source
+from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.reversal import ReversalRules
+from darwaza.services.payments.source import SourceRules
+from darwaza.testing import paying
+from darwaza.testing.auditor import BrokenError
+from darwaza.testing.paying import PaymentSimulation
+
+SEEDS = range(60)
+replace = source.replace
+
+
+def void_nothing(patch):
+    reject = SourceRules._reject
+
+    def mutant(self, *given, **named):
+        outcome = reject(self, *given, **named)
+        return replace(outcome, transfers=tuple(one for one in outcome.transfers if not isinstance(one, Void)))
+
+    patch(SourceRules, "_reject", mutant)
+
+
+def credit_before_the_decision(patch):
+    confirm = DestinationRules.confirm
+
+    def mutant(self, case, command, context):
+        outcome = confirm(self, case, command, context)
+        if getattr(outcome, "state", "") == "accepted":
+            return replace(self._credit(case.id, case.data, context), messages=outcome.messages)
+        return outcome
+
+    patch(DestinationRules, "confirm", mutant)
+
+
+def pay_back_on_silence(patch):
+    def mutant(self, case, given, context):
+        return self._reject(case.id, case.data, context, reason="AB06", detail="", tell=case.data.urgent)
+
+    patch(SourceRules, "wait_over", mutant)
+
+
+def hold_half(patch):
+    holds = SourceRules._holds
+
+    def mutant(self, *given):
+        return tuple(
+            replace(one, amount_minor=one.amount_minor // 2) if isinstance(one, Hold) else one
+            for one in holds(self, *given)
+        )
+
+    patch(SourceRules, "_holds", mutant)
+
+
+def refund_twice(patch):
+    give_back = ReversalRules._give_back
+
+    def mutant(self, *given):
+        outcome = give_back(self, *given)
+        again = tuple(replace(one, id=one.id + "-again") for one in outcome.transfers)
+        return replace(outcome, transfers=(*outcome.transfers, *again))
+
+    patch(ReversalRules, "_give_back", mutant)
+
+
+def never_credit(patch):
+    credit = DestinationRules._credit
+    patch(DestinationRules, "_credit", lambda self, *given: replace(credit(self, *given), transfers=()))
+
+
+def keep_the_fee(patch):
+    credit = DestinationRules._credit
+
+    def mutant(self, *given):
+        outcome = credit(self, *given)
+        return replace(outcome, transfers=outcome.transfers[:2])
+
+    patch(DestinationRules, "_credit", mutant)
+
+
+MUTANTS = [
+    void_nothing,
+    credit_before_the_decision,
+    pay_back_on_silence,
+    hold_half,
+    refund_twice,
+    never_credit,
+    keep_the_fee,
+]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_mutant_is_caught(mutant, monkeypatch):
+    """A seed that the service lives through, the mutant does not."""
+    with monkeypatch.context() as context:
+        mutant(context.setattr)
+        context.setattr(PaymentSimulation, "service", payments.service(paying.SHORT, paying.screen))
+        for seed in SEEDS:
+            try:
+                PaymentSimulation(seed).run()
+            except (BrokenError, DarwazaError, ArithmeticError, LookupError, ValueError):
+                break
+        else:
+            pytest.fail(f"{mutant.__name__} lived through {len(SEEDS)} seeds")
+    PaymentSimulation(seed).run()

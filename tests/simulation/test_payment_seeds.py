@@ -1,0 +1,41 @@
+"""Whatever network, processes, clocks and banks do: money is conserved, and both members agree how each payment ended.
+
+The auditor of ``darwaza.testing.bookkeeper`` names the invariant that breaks: I1 (currencies add up), I2 (balances are
+sums), I3 (floors), I4 (a hold ends once), I5 (no transfer twice), I7 (both legs or none), I8 (ends are final, and
+reached), I9 (both sides end alike; no credit before the debit is certain), I10 (shared accounts agree; the journals'
+hash chains are checked by fsck). ``test_payment_mutants`` shows that it notices.
+"""
+
+import pytest
+
+from darwaza.testing.paying import PaymentSimulation
+
+SEEDS_PER_TEST = 25
+
+
+def live_through(seeds):
+    for seed in seeds:
+        try:
+            PaymentSimulation(seed).run()
+        except Exception as fault:
+            fault.add_note(f"seed {seed}; replay it with: python -m darwaza.testing.paying {seed}")
+            raise
+
+
+# Two classes, so that two test processes share them.
+class TestFirstHalf:
+    @pytest.mark.parametrize("first", range(0, 50, SEEDS_PER_TEST))
+    def test_money_is_conserved_and_agreed(self, first):
+        live_through(range(first, first + SEEDS_PER_TEST))
+
+
+class TestSecondHalf:
+    @pytest.mark.parametrize("first", range(50, 100, SEEDS_PER_TEST))
+    def test_money_is_conserved_and_agreed(self, first):
+        live_through(range(first, first + SEEDS_PER_TEST))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("first", range(100, 20_100, 500))
+def test_money_is_conserved_for_long(first):
+    live_through(range(first, first + 500))
