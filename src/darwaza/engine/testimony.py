@@ -8,6 +8,7 @@ from darwaza.errors import MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel import witness as witnessing
 from darwaza.kernel.checkpoint import parse_checkpoint
+from darwaza.kernel.link import only
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier
 from darwaza.kernel.witness import Request, Verdict, format_cosignatures
@@ -19,10 +20,12 @@ def witness(site: Site, unit: Unit, request: Request) -> Verdict:
     checkpoint, note = request.checkpoint, request.note
     row = unit.witnessed(checkpoint.origin)
     held = None if row is None else parse_checkpoint(row.note)[0]
-    verdict = witnessing.judge(held, request, _witnessable(site, checkpoint.origin))
+    authors = _witnessable(site, checkpoint.origin)
+    verdict = witnessing.judge(held, request, authors)
     if verdict.status is not HTTPStatus.OK:
         return verdict
-    line, full = site.cosign(note, instant.to_seconds(unit.now))
+    # Only the author's lines were verified; what else came may be false, even under our own name, and is not kept.
+    line, full = site.cosign(only(note, authors), instant.to_seconds(unit.now))
     unit.keep_witnessed(WitnessRow(checkpoint.origin, checkpoint.size, full))
     return Verdict(HTTPStatus.OK, format_cosignatures([line]), "text/plain; charset=utf-8")
 

@@ -27,7 +27,7 @@ from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import EMPTY_ROOT, leaf_hash
 from darwaza.kernel.message import GENESIS
-from darwaza.kernel.note import Signer, parse, signed
+from darwaza.kernel.note import Note, Signature, Signer, parse, signed, verified
 from darwaza.kernel.witness import Request
 from darwaza.testing.world import CORRIDOR_NAME
 
@@ -458,6 +458,18 @@ def test_bad_request_to_a_witness(uz, changes, status):
     assert (verdict.status, b"PK" in verdict.body) == (status, False)
     assert uz.state() == before
     uz.check_alive()
+
+
+def test_a_witness_keeps_no_line_it_did_not_verify(uz):
+    """A line under the witness's own name that came false with the request does not spoil what it keeps."""
+    asked = request(uz, 1, LEAF)
+    own = uz.engine.site.trust.cosigner(uz.engine.site.member)
+    false = Signature(own.name, own.key_id, bytes(8 + 64))
+    damaged = Note(asked.note.text, (*asked.note.signatures, false))
+    assert uz.take(Witness(msgspec.structs.replace(asked, note=damaged))).status is HTTPStatus.OK
+    kept = parse(uz.engine.store.witnessed(FOREIGN).note)
+    assert false not in kept.signatures
+    assert verified(kept, [own]) == (own,)
 
 
 def test_many_strange_origins_take_no_memory(uz):
