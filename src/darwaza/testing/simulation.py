@@ -396,7 +396,14 @@ class Simulation:
         if not self.mean:
             return
         self.rng.choice(
-            (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
+            (
+                self._cut,
+                self._shift_clock,
+                lambda: self._back_up(self._any()),
+                self._lose,
+                self._write_stick,
+                self._read_stick,
+            )
         )()
         self.after(self.rng.uniform(0.05, 0.6), self._mischief)
 
@@ -418,9 +425,6 @@ class Simulation:
     def _back_up_all(self) -> None:
         for node in self.nodes.values():
             self._back_up(node)
-
-    def _back_up_one(self) -> None:
-        self._back_up(self._any())
 
     def _back_up(self, node: Node) -> None:
         if node.is_up and node.is_whole:
