@@ -8,7 +8,6 @@ When the bad time is over everything is mended, and all must come to rest, agree
 Losses are modelled as operators make them: one at a time, the next one only when the former is whole again; restoring
 takes longer than any message is under way; sticks written by a gateway that then lost its disk are thrown away, and it
 neither writes nor reads one before it has met its neighbours. ``two_histories`` breaks that rule on purpose.
-
 To see what one seed does: ``python -m darwaza.testing.simulation 42``.
 """
 
@@ -396,14 +395,7 @@ class Simulation:
         if not self.mean:
             return
         self.rng.choice(
-            (
-                self._cut,
-                self._shift_clock,
-                lambda: self._back_up(self._any()),
-                self._lose,
-                self._write_stick,
-                self._read_stick,
-            )
+            (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
         )()
         self.after(self.rng.uniform(0.05, 0.6), self._mischief)
 
@@ -425,6 +417,9 @@ class Simulation:
     def _back_up_all(self) -> None:
         for node in self.nodes.values():
             self._back_up(node)
+
+    def _back_up_one(self) -> None:
+        self._back_up(self._any())
 
     def _back_up(self, node: Node) -> None:
         if node.is_up and node.is_whole:
