@@ -52,4 +52,4 @@ clean:
 
 screenshots: setup
 	sh tools/browser.sh
-	$(BIN)/python tools/screenshots.py --out var/screenshots
+	$(BIN)/python -m tools.screenshots --out var/screenshots

@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = (
     ["darwaza.entry.cli.main", "bench", "link", "--json"],
+    ["darwaza.entry.cli.main", "bench", "route", "--json"],
     ["bench.ledger"],
     ["bench.store"],
     ["bench.console"],

@@ -1,6 +1,6 @@
 """Pictures of every page of the console, of the CAREC corridor with sample traffic: ``make screenshots``.
 
-``python tools/screenshots.py --out var/screenshots [--url https://127.0.0.1:8443 --only office]``
+``python -m tools.screenshots --out var/screenshots [--url https://127.0.0.1:8443 --only office]``
 """
 
 import argparse
@@ -9,18 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from tools.chromium import FLAGS
 
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.showcase import PASSWORD, Traffic, carec
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 COLOURS = 96
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PAGES = (

@@ -5,18 +5,11 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from tools.chromium import FLAGS
 
 from darwaza.entry.showcase import PASSWORD, Traffic, carec
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS = 60_000
 
 

@@ -143,13 +143,17 @@ class Loop:
                 task.cancel()
             await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
 
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the rest, and keep hold of it until it is done."""
+        task = asyncio.create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _carry(self) -> None:
         clock = self.engine.site.clock
         while True:
             for errand in self.courier.errands(clock.monotonic_s()):
-                task = asyncio.create_task(self._run_errand(errand))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._start(self._run_errand(errand))
             await self._wakeup.wait(self.courier.pause_s())
 
     async def _run_errand(self, errand: Errand) -> None:
@@ -177,9 +181,7 @@ class Loop:
         clock = self.engine.site.clock
         while True:
             for probe in self.watch.probes(clock.monotonic_s()):
-                task = asyncio.create_task(self._run_probe(probe))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._start(self._run_probe(probe))
             await self.news.wait(PROBE_LOOK_S)
 
     async def _run_probe(self, probe: Probe) -> None:

@@ -13,6 +13,8 @@ Contract, held by ``tests/contract/test_store.py`` on every adapter:
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -317,6 +319,16 @@ class CaseFilter(msgspec.Struct, frozen=True):
     opened_before: str | None = None
     after: tuple[str, str] | None = None
     items_max: int = 50
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether a list is best read service by service: each has its own stretch of a party's cases."""
+        return self.party is not None and self.service is None and self.ucr is None
+
+
+def newest_cases(pages: Iterable[Iterable[CaseRow]], items_max: int) -> list[CaseRow]:
+    """The first of several lists together, newest first by (opened_at, id)."""
+    return sorted(chain.from_iterable(pages), key=attrgetter("opened_at", "id"), reverse=True)[:items_max]
 
 
 class Store(Protocol):

@@ -1,11 +1,9 @@
 """The one statement that is put together at run time: the list of cases under a filter."""
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Any
 
-from darwaza.ports.store import CaseFilter, CaseRow
+from darwaza.ports.store import CaseFilter
 
 _COLUMNS = "c.id, c.service, c.state, c.data, c.ucr, c.opened_at, c.changed_at, c.remind_at"
 
@@ -15,7 +13,7 @@ def case_list(wanted: CaseFilter) -> tuple[str, list[Any]]:
 
     A party's list of a service walks its stretch of ``case_party`` from the newest end, a consignment's reads its few
     cases; the other conditions are checked on the way. A party's list of all services is put together of those of each
-    (``is_apart``, ``newest``).
+    (``CaseFilter.is_apart``).
     """
     walks = wanted.party is not None and wanted.ucr is None
     if walks:
@@ -41,16 +39,6 @@ def case_list(wanted: CaseFilter) -> tuple[str, list[Any]]:
     order = f"{at} DESC, {case_id} DESC"
     text = f"SELECT {_COLUMNS} FROM {source} WHERE {where} ORDER BY {order} LIMIT %s"  # noqa: S608 - names only
     return text, [*(value for _, values in conditions for value in values), wanted.items_max]
-
-
-def is_apart(wanted: CaseFilter) -> bool:
-    """Whether a list is best read service by service: each has its own stretch of a party's cases."""
-    return wanted.party is not None and wanted.service is None and wanted.ucr is None
-
-
-def newest(pages: Iterable[Iterable[CaseRow]], items_max: int) -> list[CaseRow]:
-    """The first of several lists together, newest first by (opened_at, id)."""
-    return sorted(chain.from_iterable(pages), key=attrgetter("opened_at", "id"), reverse=True)[:items_max]
 
 
 def _given(value: str | None) -> tuple[str, ...]:

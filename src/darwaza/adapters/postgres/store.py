@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 
 from darwaza.adapters.postgres.connection import FAULTS, Connection, meaning, open_connection, take_lease
-from darwaza.adapters.postgres.listing import case_list, is_apart, newest
+from darwaza.adapters.postgres.listing import case_list
 from darwaza.adapters.postgres.query import queries, schema
 from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
@@ -35,6 +35,7 @@ from darwaza.ports.store import (
     RefusedOrderRow,
     TransferRow,
     WitnessRow,
+    newest_cases,
 )
 
 SCHEMA_VERSION = 2
@@ -218,10 +219,10 @@ class PostgresStore:
 
     def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
         """Newest first by (opened_at, id)."""
-        if is_apart(wanted):
+        if wanted.is_apart:
             services = self._all("read_services", wanted.party, wanted.party)
             pages = [self.find_cases(msgspec.structs.replace(wanted, service=service)) for (service,) in services]
-            return newest(pages, wanted.items_max)
+            return newest_cases(pages, wanted.items_max)
         text, values = case_list(wanted)
         return [CaseRow(*row) for row in self._rows(text.encode(), values)]
 

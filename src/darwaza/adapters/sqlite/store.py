@@ -17,7 +17,7 @@ import msgspec
 from darwaza.adapters.sqlite import file
 from darwaza.adapters.sqlite.checkpoint import Checkpointer
 from darwaza.adapters.sqlite.connection import FAULTS, WAL_BYTES_MAX, Connect, meaning, open_connection, take_lock
-from darwaza.adapters.sqlite.listing import case_list, is_apart, newest
+from darwaza.adapters.sqlite.listing import case_list
 from darwaza.adapters.sqlite.query import migrations, queries, schema
 from darwaza.adapters.sqlite.rows import (
     WRITERS,
@@ -49,6 +49,7 @@ from darwaza.ports.store import (
     RefusedOrderRow,
     TransferRow,
     WitnessRow,
+    newest_cases,
 )
 
 SCHEMA_VERSION = len(migrations())
@@ -260,10 +261,10 @@ class SqliteStore:
 
     def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
         """Newest first by (opened_at, id)."""
-        if is_apart(wanted):
+        if wanted.is_apart:
             services = self._all("read_services", wanted.party, wanted.party)
             pages = [self.find_cases(msgspec.structs.replace(wanted, service=service)) for (service,) in services]
-            return newest(pages, wanted.items_max)
+            return newest_cases(pages, wanted.items_max)
         return [CaseRow(*row) for row in self._each(*case_list(wanted))]
 
     def due(self, now: str, items_max: int) -> list[str]:

@@ -1,5 +1,6 @@
 """darwaza evidence: export, verify, receipt."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,27 @@ COLOURS = {Result.VALID: "green", Result.INVALID: "red", Result.CANNOT_TELL: "ye
 out_option = click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write."
 )
+
+
+def reference_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that verifies offline its file, and the corridor documents to go by."""
+    there = click.Path(path_type=Path, dir_okay=False, exists=True)
+    for option in (
+        click.option(
+            "--anchor", help="Digest of a version that you know by other means; the check then rests on it alone."
+        ),
+        click.option(
+            "--corridor",
+            "documents",
+            multiple=True,
+            required=True,
+            type=there,
+            help="The corridor document; give every version you have.",
+        ),
+        click.argument("file", type=there),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -63,16 +85,7 @@ def receipt(message: str, output: Path, *, as_json: bool, **options: Any) -> Non
 @evidence.command(
     name="verify", epilog="Example: darwaza evidence verify invoice.evidence.json --corridor 1.note --anchor 9f86…"
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option(
-    "--corridor",
-    "documents",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="The corridor document; give every version you have.",
-)
-@click.option("--anchor", help="Digest of a version that you know by other means; the check then rests on it alone.")
+@reference_options
 @click.option("--avoid", multiple=True, metavar="CODE", help="A member that must not have carried the message.")
 @click.option("--policy", "text", default="", help="A path policy that the message's path must satisfy.")
 @json_option

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import click
-
 from darwaza.adapters.system.clock import SystemClock
-from darwaza.entry.cli.evidence import COLOURS, EXITS
+from darwaza.entry.cli.evidence import COLOURS, EXITS, reference_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
 from darwaza.entry.cli.payment import payments
 from darwaza.kernel import evidence
@@ -20,16 +18,7 @@ from darwaza.services.payments.proof import Proof, prove
     epilog="Example: darwaza payments verify-evidence payment.evidence.json --corridor 1.note --anchor 9f86…",
     name="verify-evidence",
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option(
-    "--corridor",
-    "documents",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="The corridor document; give every version you have.",
-)
-@click.option("--anchor", help="Digest of a version that you know by other means; the check then rests on it alone.")
+@reference_options
 @json_option
 @reports_errors
 def verify_evidence(file: Path, documents: tuple[Path, ...], anchor: str | None, *, as_json: bool) -> None:

@@ -4,7 +4,6 @@ An order's body is its terms, one line of RFC 8785 JSON, then LF, then the payer
 that the evidence of a payment holds the very document its payer's bank gave. Statuses are pacs.002, inquiries pacs.028.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -390,8 +389,3 @@ def read_refused(body: bytes) -> Refused:
 def quote_id(case_id: str) -> str:
     """The quote's id in ISO 20022 messages, which ask for a UUID of version 4: the case's with that version."""
     return f"{case_id[:14]}4{case_id[15:]}"
-
-
-def instant_of(moment: datetime) -> datetime:
-    """Cut to the whole second that ISO 20022 documents of ours carry."""
-    return moment.replace(microsecond=0)
