@@ -155,10 +155,17 @@ class Client:
 
         Returns:
             ``id``, ``state``, ``message_ids``.
+
+        Raises:
+            MessageError: ``policy_needs_one_piece``: a document in chunks takes no path policy; nothing was sent.
         """
         media_type = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         key = key or str(uuid.uuid4())
         size = file.stat().st_size
+        if path_policy and size > INLINE_BYTES_MAX:
+            # Passed over, the document would go over the very members its sender wants to avoid.
+            detail = f"a path policy needs a document of at most {INLINE_BYTES_MAX} bytes"
+            raise MessageError(detail, code="policy_needs_one_piece", pointer="/path_policy")
         fields: dict[str, Any] = {"to": to}
         if ucr is not None:
             fields["ucr"] = ucr
