@@ -307,8 +307,9 @@ class _Search:
             helps = ~ways.stands[rows, decisive[stage][ways.protection]] * self.lines.linear[stage][ways.protection]
             rate = works.sum(axis=1) + helps.sum(axis=1) + self.spread[stage][ways.lines].sum(axis=1)
             share = self.scenario.members[self.options[demand].member].protected.base
-            least = share * (rate + guarded).min() + (1 - share) * (rate + plain).min()
-            total += self.volume(demand, stage) * float(least)
+            for part, fixed in ((share, guarded), (1 - share, plain)):
+                if part > 0:
+                    total += self.volume(demand, stage) * part * float((rate + fixed).min())
         return total
 
     def design(self) -> Design | None:
