@@ -151,32 +151,25 @@ class Client:
             expires_at: aware.
             key: idempotency key; give the same one to repeat after a failure.
             progress: see ``Progress``.
-            path_policy: which members may carry it, ``avoid AF``; only for a document that needs no chunks.
+            path_policy: which members may carry it, ``avoid AF``; it binds every chunk of a large document.
 
         Returns:
             ``id``, ``state``, ``message_ids``.
-
-        Raises:
-            MessageError: ``policy_needs_one_piece``: a document in chunks takes no path policy; nothing was sent.
         """
         media_type = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         key = key or str(uuid.uuid4())
         size = file.stat().st_size
-        if path_policy and size > INLINE_BYTES_MAX:
-            # Passed over, the document would go over the very members its sender wants to avoid.
-            detail = f"a path policy needs a document of at most {INLINE_BYTES_MAX} bytes"
-            raise MessageError(detail, code="policy_needs_one_piece", pointer="/path_policy")
         fields: dict[str, Any] = {"to": to}
         if ucr is not None:
             fields["ucr"] = ucr
         if expires_at is not None:
             fields["expires_at"] = instant.to_text(expires_at)
+        if path_policy:
+            fields["path_policy"] = path_policy
         if size > INLINE_BYTES_MAX:
             return self._send_large(file, size, fields, title or file.name, media_type, key, progress)
         headers = {"content-type": media_type, "idempotency-key": key}
         query = {**fields, "title": title or file.name, "filename": file.name}
-        if path_policy:
-            query["path_policy"] = path_policy
         content = file.read_bytes()
         sent: dict[str, Any] = self.call("POST", "/v1/documents", params=query, headers=headers, content=content)
         if progress is not None:
