@@ -75,7 +75,7 @@ class Tracking:
         self._site = site
         self._store = store
         # A plain reference back would make a ring: batches, bodies and all, would stay until the collector came by.
-        self._unit = proxy(unit)
+        self._unit: Unit = proxy(unit)
         self._newest: dict[tuple[str, str], str] = {}
 
     # --- before anything is sent ---
