@@ -396,7 +396,7 @@ class Client:
         return found
 
     def stages(self) -> dict[str, float]:
-        """Seconds the engine has spent so far, by stage."""
+        """Seconds of processor time the engine has spent so far, by stage."""
         found: dict[str, float] = self.call("GET", "/v1/operator/stages")
         return found
 
