@@ -164,7 +164,7 @@ def idempotency_key(call: Call) -> str:
 def preferred_wait_s(call: Call) -> float:
     """How long the caller would wait for delivery: ``Prefer: wait=5`` (RFC 7240 section 4.3), 0 for not at all."""
     name, _, value = call.header("prefer").partition("=")
-    if name.strip() != "wait" or not value.strip().isdigit():
+    if name.strip() != "wait" or not value.strip().isdecimal():
         return 0.0
     return min(float(value), config.DELIVERY_WAIT_S_MAX)
 
