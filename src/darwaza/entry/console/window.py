@@ -67,7 +67,8 @@ def read_window(visit: Visit, addresses: Sequence[str], wanted: CaseFilter, afte
     opened_at, _, case_id = after[:CURSOR_CHARACTERS_MAX].partition("~")
     start = (opened_at, case_id) if case_id else None
     pages = [
-        visit.server.store.find_cases(msgspec.structs.replace(wanted, party=one, after=start)) for one in addresses
+        visit.server.store.find_cases(msgspec.structs.replace(wanted, party=one, after=start))
+        for one in dict.fromkeys(addresses)
     ]
     rows = list({row.id: row for row in newest_cases(pages, len(pages) * wanted.items_max)}.values())
     more, rows = len(rows) >= wanted.items_max, rows[: wanted.items_max]
