@@ -6,7 +6,7 @@ import pytest
 
 from darwaza import config
 from darwaza.adapters.memory.store import MemoryStore
-from darwaza.engine.intake import Accepted, Submit
+from darwaza.engine.intake import Accepted, Acknowledge, Submit
 from darwaza.engine.loop import Loop
 from darwaza.engine.watch import Watch
 from darwaza.errors import DarwazaError, FatalError, PeerError, PushbackError
@@ -93,6 +93,22 @@ def test_company_shares_a_transaction():
 
     async def act(loop):
         await asyncio.gather(*(loop.submit(offer(number)) for number in range(100)))
+        return loop.batches
+
+    assert with_loop(act) == 1
+
+
+def test_a_link_waits_for_no_company(monkeypatch):
+    """What a neighbour sends or signs runs at once, and takes along whatever was gathering."""
+    monkeypatch.setattr(config, "BATCH_WAIT_S_MAX", 3_600.0)
+
+    async def act(loop):
+        loop._ended_s = asyncio.get_running_loop().time()
+        gathering = loop.submit(offer(1))
+        acknowledgement = loop.submit(Acknowledge("no such log", b"", ()))
+        async with asyncio.timeout(60):
+            assert isinstance(await acknowledgement, DarwazaError)
+            assert isinstance(await gathering, Accepted)
         return loop.batches
 
     assert with_loop(act) == 1
