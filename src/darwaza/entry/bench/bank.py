@@ -5,12 +5,13 @@ payment has a UETR nobody else has, and goes from one customer's account to anot
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
@@ -252,24 +253,14 @@ class Hearing:
                         self.all_heard.set()
 
 
-class Payees:
-    """The payees' banks at work, for the time of an ``async with``."""
-
-    def __init__(self, connections: list[Connection], tokens: Sequence[str]) -> None:
-        self._connections = connections
-        self._tokens = tokens
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        pairs = zip(self._connections, self._tokens, strict=True)
-        self._tasks = [asyncio.create_task(accept_credits(*pair)) for pair in pairs]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
-        for one in self._connections:
-            one.close()
+@contextlib.asynccontextmanager
+async def at_work(jobs: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Let banks work beside the body of an ``async with``; the first that fails ends it."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+            yield
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None

@@ -153,10 +153,8 @@ class _Run:
         """Send all, wait until all is delivered; returns seconds."""
 
         async def run() -> None:
-            opened = await load.connect(self._port, self._certificate, connections)
-            await load.flood(opened, requests)
-            for one in opened:
-                one.close()
+            async with load.connected(self._port, self._certificate, connections) as opened:
+                await load.flood(opened, requests)
 
         began = time.perf_counter()
         uvloop.run(run())
@@ -196,11 +194,9 @@ class _Run:
         """Seconds from due to delivered, at a steady rate, and CPU by process and stage."""
 
         async def run() -> list[float]:
-            opened = await load.connect(self._port, self._certificate, PACED_CONNECTIONS)
             prefer = ("prefer", "wait=10")
-            timed = await load.pace(opened, lambda _: self._single(prefer), per_s=PACED_PER_S, seconds=seconds)
-            for one in opened:
-                one.close()
+            async with load.connected(self._port, self._certificate, PACED_CONNECTIONS) as opened:
+                timed = await load.pace(opened, lambda _: self._single(prefer), per_s=PACED_PER_S, seconds=seconds)
             return [one.latency_s for one in timed]
 
         return self._spent(int(PACED_PER_S * seconds), lambda: uvloop.run(run()))

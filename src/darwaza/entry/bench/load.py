@@ -1,6 +1,7 @@
 """A load generator that costs little itself: HTTP/1.1 over TLS on a fixed number of kept-alive connections."""
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -62,18 +63,27 @@ class Connection:
             for line in lines:
                 yield line
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close it."""
         self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
-async def connect(port: int, certificate: Path, count: int) -> list[Connection]:
-    """Open connections to a gateway on this machine."""
+@contextlib.asynccontextmanager
+async def connected(port: int, certificate: Path, count: int) -> AsyncIterator[list[Connection]]:
+    """Connections to a gateway on this machine, open for the time of an ``async with``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cafile=certificate)
-    return [Connection(*await asyncio.open_connection("127.0.0.1", port, ssl=context)) for _ in range(count)]
+    opened: list[Connection] = []
+    try:
+        while len(opened) < count:
+            opened.append(Connection(*await asyncio.open_connection("127.0.0.1", port, ssl=context)))
+        yield opened
+    finally:
+        await asyncio.gather(*(one.close() for one in opened))
 
 
 def request(method: str, target: str, token: str, body: bytes, *headers: tuple[str, str]) -> bytes:

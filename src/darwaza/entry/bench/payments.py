@@ -6,6 +6,7 @@ ends: positions are compared with what the payments come to. Bulks are of ordina
 """
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -210,34 +211,27 @@ class _Run:
         hearing.credited_s.update((uetr, 0.0) for uetr, _ in made)
 
         async def run() -> None:
-            streams, opened = await self._connect("KZ", bank.BANKS), await self._connect("PK", CONNECTIONS)
-            pairs = zip(streams, self._tokens["KZ"], strict=True)
-            listening = [asyncio.create_task(hearing.listen(*pair)) for pair in pairs]
-            timed.extend(await load.pace(opened, lambda number: made[number][1], per_s=PACED_PER_S, seconds=seconds))
-            await asyncio.wait_for(hearing.all_heard.wait(), SETTLE_S_MAX)
-            for task in listening:
-                task.cancel()
-            for one in (*streams, *opened):
-                one.close()
+            async with self._connected("KZ", bank.BANKS) as streams, self._connected("PK", CONNECTIONS) as opened:
+                pairs = zip(streams, self._tokens["KZ"], strict=True)
+                async with bank.at_work(hearing.listen(*pair) for pair in pairs):
+                    timed.extend(await load.pace(opened, lambda at: made[at][1], per_s=PACED_PER_S, seconds=seconds))
+                    await asyncio.wait_for(hearing.all_heard.wait(), SETTLE_S_MAX)
 
         _, spent = self._settled(count, run)
         both = zip(timed, hearing.credited_s.values(), strict=True)
         return [max(one.answered_s, credited_s) - one.due_s for one, credited_s in both], spent
 
-    async def _connect(self, code: str, count: int) -> list[load.Connection]:
+    def _connected(self, code: str, count: int) -> contextlib.AbstractAsyncContextManager[list[load.Connection]]:
         certificate = self._corridor.path(code) / KEY_FOLDER / "tls.pem"
-        return await load.connect(self._corridor.port(code), certificate, count)
+        return load.connected(self._corridor.port(code), certificate, count)
 
     async def _send(self, connections: int, requests: Iterator[bytes], check: Callable[[bytes], None]) -> None:
-        opened = await self._connect("PK", connections)
-
         async def work(connection: load.Connection) -> None:
             for one in requests:
                 check(await connection.exchange(one))
 
-        await asyncio.gather(*map(work, opened))
-        for one in opened:
-            one.close()
+        async with self._connected("PK", connections) as opened:
+            await asyncio.gather(*map(work, opened))
 
     # --- counting ---
 
@@ -251,9 +245,11 @@ class _Run:
         self._ended += count
 
         async def whole() -> None:
-            async with bank.Payees(await self._connect("KZ", bank.BANKS), self._tokens["KZ"]):
-                await run()
-                await asyncio.to_thread(self._wait)
+            async with self._connected("KZ", bank.BANKS) as counters:
+                pairs = zip(counters, self._tokens["KZ"], strict=True)
+                async with bank.at_work(bank.accept_credits(*pair) for pair in pairs):
+                    await run()
+                    await asyncio.to_thread(self._wait)
 
         before, own_before, began_s = self._cpu(), time.process_time(), time.perf_counter()
         uvloop.run(whole())

@@ -155,7 +155,6 @@ async def _load(corridor: LocalCorridor, token: str, seconds: float, path: list[
             path.extend(client.explain_route(DESTINATION, policy=POLICY)["chosen"])
         corridor.kill(path[1])
 
-    opened = await load.connect(corridor.port(ORIGIN), certificate, CONNECTIONS * 4)
     numbers = itertools.count()
 
     def make(_: int) -> bytes:
@@ -167,10 +166,9 @@ async def _load(corridor: LocalCorridor, token: str, seconds: float, path: list[
         )
         return load.request("POST", target, token, b"%020d" % time.time_ns() + b"x" * 1_400, *headers)
 
-    asyncio.get_running_loop().call_later(seconds / KILL_AFTER_SHARE, killing)
-    timed = await load.pace(opened, make, per_s=PACED_PER_S, seconds=seconds)
-    for one in opened:
-        one.close()
+    async with load.connected(corridor.port(ORIGIN), certificate, CONNECTIONS * 4) as opened:
+        asyncio.get_running_loop().call_later(seconds / KILL_AFTER_SHARE, killing)
+        timed = await load.pace(opened, make, per_s=PACED_PER_S, seconds=seconds)
     return [one.latency_s for one in timed]
 
 
