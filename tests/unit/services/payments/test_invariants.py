@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
-from tests.unit.services.payments.desk import HBL, OPERATOR, PLAN, UBL, Desk
+from tests.unit.services.payments.desk import HALYK, HBL, OPERATOR, PLAN, UBL, Desk
 from tests.unit.services.payments.test_chaos import Life
 
 from darwaza.engine.fsck import examine
