@@ -3,14 +3,18 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from darwaza.errors import PeerError
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 OK_STATUSES = (b"200", b"201")
+EVENT_DATA = b"data: "
 
 
 class Connection:
@@ -33,6 +37,13 @@ class Connection:
         if head[9:12] not in OK_STATUSES:
             raise PeerError(f"the gateway answered {head[9:12].decode()}: {body[:300].decode(errors='replace')}")
         return body
+
+    async def lines(self, request: bytes) -> AsyncIterator[bytes]:
+        """Send a request and read the lines of an answer that goes on, chunk sizes and empty ones among them."""
+        self._writer.write(request)
+        await self._reader.readuntil(HEAD_END)
+        while line := await self._reader.readline():
+            yield line.rstrip()
 
     def close(self) -> None:
         """Close it."""
@@ -70,12 +81,35 @@ async def flood(connections: list[Connection], requests: Iterator[bytes]) -> int
     return sent
 
 
+async def events(connection: Connection, target: str, token: str) -> AsyncIterator[tuple[float, dict[str, Any]]]:
+    """Listen to a stream of server-sent events, for as long as it lasts.
+
+    Yields:
+        When an event was read (``time.perf_counter``), and its data.
+    """
+    async for line in connection.lines(request("GET", target, token, b"")):
+        if line.startswith(EVENT_DATA):
+            yield time.perf_counter(), msgspec.json.decode(line[len(EVENT_DATA) :])
+
+
 async def pace(
-    connections: list[Connection], make: Callable[[int], bytes], *, per_s: float, seconds: float
+    connections: list[Connection],
+    make: Callable[[int], bytes],
+    *,
+    per_s: float,
+    seconds: float,
+    answered: Callable[[int, float, bytes], None] = lambda _number, _due, _body: None,
 ) -> list[float]:
     """Send at a steady rate, each request at its due time, and measure from then to the answer.
 
     Measuring from the due time counts the waiting of a request that could not be sent in time.
+
+    Args:
+        connections: to send on.
+        make: the request of a number.
+        per_s: requests due in a second.
+        seconds: for so long.
+        answered: told the number, the due time (``time.perf_counter``) and the body of each answer.
 
     Returns:
         Seconds per request.
@@ -89,8 +123,9 @@ async def pace(
     async def one(number: int, due: float) -> None:
         connection = await free.get()
         try:
-            await connection.exchange(make(number))
+            body = await connection.exchange(make(number))
             latencies.append(time.perf_counter() - due)
+            answered(number, due, body)
         finally:
             free.put_nowait(connection)
 
