@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 from urllib.parse import quote
@@ -23,7 +24,7 @@ import msgspec
 
 from darwaza import config
 from darwaza.client_payments import Payments
-from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
+from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError
 from darwaza.kernel import instant
 
 TIMEOUT_S = 30.0
@@ -39,7 +40,8 @@ class Client:
     """Requests to one gateway, as one party.
 
     Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``PushbackError`` when it
-    is at a limit, ``PeerError`` when it cannot be reached. Sending is safe to repeat with the same key.
+    is at a limit, ``PeerError`` when it cannot be reached or does not know whether it wrote what it was given. Sending
+    is safe to repeat with the same key.
     """
 
     def __init__(self, url: str, token: str, *, certificate: Path | None = None) -> None:
@@ -394,7 +396,7 @@ class Client:
         return found
 
     def stages(self) -> dict[str, float]:
-        """Seconds the engine has spent so far, by stage."""
+        """Seconds of processor time the engine has spent so far, by stage."""
         found: dict[str, float] = self.call("GET", "/v1/operator/stages")
         return found
 
@@ -450,4 +452,7 @@ def _error(response: httpx.Response) -> DarwazaError:
         return PeerError(f"the answer {response.status_code} has no problem in it", code="peer_answer")
     if response.status_code in _RETRY:
         return PushbackError(detail, retry_after_s=float(problem.get("retry_after_s") or 1), code=code)
+    if response.status_code == HTTPStatus.BAD_GATEWAY or code == FatalError.code:
+        # Not a refusal: the gateway may have written it. The same with the same key, once it is back, finds out.
+        return PeerError(detail, code=code)
     return MessageError(detail, code=code, pointer=pointer)

@@ -12,6 +12,7 @@ breaks, what is under way is sent over the next path first.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 import msgspec
 
@@ -73,7 +74,8 @@ class Tracking:
         self.way_back: tuple[str, ...] = ()
         self._site = site
         self._store = store
-        self._unit = unit
+        # A plain reference back would make a ring: batches, bodies and all, would stay until the collector came by.
+        self._unit: Unit = proxy(unit)
         self._newest: dict[tuple[str, str], str] = {}
 
     # --- before anything is sent ---

@@ -77,7 +77,6 @@ class HopRun:
         self._corridor = corridor
         self._ways = ways
         self._numbers = itertools.count()
-        self._due: dict[str, tuple[bool, float]] = {}
         self._heard: dict[str, float] = {}
 
     @property
@@ -94,29 +93,32 @@ class HopRun:
         """
         origin = self._ways.path[0]
         ears = [asyncio.create_task(self._listen(self._ways.path[at])) for at in (1, -1)]
-        opened = await load.connect(self._corridor.port(origin), self._certificate(origin), CONNECTIONS)
         try:
-            await load.pace(opened, self._make, per_s=PER_S, seconds=SETTLE_S)  # connections and caches stand
-            for _ in range(ROUNDS):
-                await self._round(opened, seconds / ROUNDS)
+            async with load.connected(self._corridor.port(origin), self._certificate(origin), CONNECTIONS) as opened:
+                await load.pace(opened, self._make, per_s=PER_S, seconds=SETTLE_S)  # connections and caches stand
+                for _ in range(ROUNDS):
+                    await self._round(opened, seconds / ROUNDS)
         finally:
             for ear in ears:
                 ear.cancel()
             await asyncio.gather(*ears, return_exceptions=True)
-            for one in opened:
-                one.close()
 
     async def _round(self, opened: list[load.Connection], seconds: float) -> None:
-        self._due = {}
-        await load.pace(opened, self._make, per_s=PER_S, seconds=seconds, answered=self._answered)
+        ids: dict[int, str] = {}
+
+        def answered(number: int, body: bytes) -> None:
+            ids[number] = msgspec.json.decode(body)["id"]
+
+        timed = await load.pace(opened, self._make, per_s=PER_S, seconds=seconds, answered=answered)
         until = time.monotonic() + ARRIVE_S_MAX
-        while not self._due.keys() <= self._heard.keys():
+        while missing := set(ids.values()) - self._heard.keys():
             if time.monotonic() > until:
-                raise unproven(f"{len(self._due.keys() - self._heard.keys())} documents did not arrive")
+                raise unproven(f"{len(missing)} documents did not arrive")
             await asyncio.sleep(0.02)
         one = Round([], [])
-        for case_id, (far, due) in self._due.items():
-            (one.path_s if far else one.direct_s).append(self._heard[case_id] - due)
+        for number, case_id in ids.items():
+            far = number % 2
+            (one.path_s if far else one.direct_s).append(self._heard[case_id] - timed[number].due_s)
             if far:
                 self.case_ids.append(case_id)
         self.rounds.append(one)
@@ -125,13 +127,10 @@ class HopRun:
         return self._corridor.path(code) / KEY_FOLDER / "tls.pem"
 
     async def _listen(self, code: str) -> None:
-        (connection,) = await load.connect(self._corridor.port(code), self._certificate(code), 1)
-        async for at, event in load.events(connection, "/v1/events", self._ways.receivers[code]):
-            self._heard.setdefault(event["case_id"], at)
+        async with load.connected(self._corridor.port(code), self._certificate(code), 1) as (connection,):
+            async for at, event in load.events(connection, "/v1/events", self._ways.receivers[code]):
+                self._heard.setdefault(event["case_id"], at)
 
     def _make(self, number: int) -> bytes:
         far, ways, key = number % 2, self._ways, f"hop{next(self._numbers):020d}"
         return ways.offer(ways.path[-1], ways.policy, key) if far else ways.offer(ways.path[1], STRAIGHT, key)
-
-    def _answered(self, number: int, due: float, body: bytes) -> None:
-        self._due[msgspec.json.decode(body)["id"]] = bool(number % 2), due

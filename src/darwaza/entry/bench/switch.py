@@ -52,19 +52,17 @@ class SwitchRun:
         """
         origin = self._ways.path[0]
         certificate = self._corridor.path(origin) / KEY_FOLDER / "tls.pem"
-        opened = await load.connect(self._corridor.port(origin), certificate, CONNECTIONS)
-        sending = asyncio.ensure_future(
-            load.pace(opened, self._make, per_s=PER_S, seconds=seconds, answered=self._answered)
-        )
-        await asyncio.sleep(seconds / KILL_AFTER_SHARE)
-        try:
-            await asyncio.to_thread(self._prove)
-            self._corridor.kill(self.victim)
-            self.latencies = await sending
-        finally:
-            sending.cancel()
-            for one in opened:
-                one.close()
+        async with load.connected(self._corridor.port(origin), certificate, CONNECTIONS) as opened:
+            sending = asyncio.ensure_future(
+                load.pace(opened, self._make, per_s=PER_S, seconds=seconds, answered=self._answered)
+            )
+            await asyncio.sleep(seconds / KILL_AFTER_SHARE)
+            try:
+                await asyncio.to_thread(self._prove)
+                self._corridor.kill(self.victim)
+                self.latencies = [one.latency_s for one in await sending]
+            finally:
+                sending.cancel()
 
     def _prove(self) -> None:
         """Find out who carries the documents now."""
@@ -103,7 +101,7 @@ class SwitchRun:
         ways = self._ways
         return ways.offer(ways.path[-1], ways.policy, f"switch{next(self._numbers):020d}", ("prefer", "wait=25"))
 
-    def _answered(self, _: int, _due: float, body: bytes) -> None:
+    def _answered(self, _: int, body: bytes) -> None:
         answer = msgspec.json.decode(body)
         if not answer.get("delivered"):
             raise unproven(f"the destination did not sign for {answer['id']} in time")
