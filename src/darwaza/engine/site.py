@@ -156,7 +156,7 @@ class Site:
         """Take over what a committed batch did to messages under way."""
         if tracking.changed:
             self.fleet.merge(tracking.changed)
-        self.fleet.count(tracking.tally)
+        self.fleet.count(tracking.tally, tracking.reasons)
         self.detoured.update(tracking.detoured)
         if reported:
             told = set(map(id, reported))
