@@ -1,6 +1,9 @@
 """Instants on the wire: RFC 3339, UTC, exactly milliseconds, 24 characters.
 
 ``2026-11-22T02:28:23.123Z``. One form only, so that equal instants are equal bytes and text order is time order.
+
+A gateway's own store writes the openings of cases to the microsecond (``to_fine_text``): no two of them are the same,
+so that lists have an order. Those texts are compared with each other only.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -8,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from darwaza.errors import MalformedError
 
 TEXT_LENGTH = 24
+FINE_LENGTH = 27
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,6 +39,26 @@ def from_text(text: str, pointer: str = "") -> datetime:
     raise MalformedError(
         f"{text[:40]!r} is not an instant like 2026-11-22T02:28:23.123Z", code="instant_malformed", pointer=pointer
     )
+
+
+def to_fine_text(instant: datetime) -> str:
+    """Write an aware instant to the microsecond."""
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def from_fine_text(text: str) -> datetime:
+    """Read an instant to the microsecond, or one to the millisecond as older stores have it.
+
+    Raises:
+        MalformedError: ``instant_malformed``, for anything else.
+    """
+    if len(text) == FINE_LENGTH:
+        fine = text[-4:-1]
+        if fine.isdecimal() and fine.isascii():
+            return from_text(f"{text[:-4]}Z") + timedelta(microseconds=int(fine))
+    return from_text(text)
 
 
 def to_seconds(instant: datetime) -> int:
