@@ -133,6 +133,8 @@ FORM_BYTES_MAX = 65_536
 """What a form without a file, and each field of one with, may send."""
 FORM_FIELDS_MAX = 200
 """Fields of one form."""
+CARRIER_FORM_BYTES_MAX = 1 << 30
+"""Of a carrier file brought to the console; ``darwaza link import`` takes larger ones."""
 LIVE_INTERVAL_S = 1.0
 """An open page hears of changes at most this often, however many there are."""
 LIVE_STREAMS_MAX = 500

@@ -62,6 +62,7 @@ class Site:
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
         owed: what origins are to hear of their messages.
+        owes_news: whether something of that is to be told at once: more than that a message was handed on.
         handed: what was handed on for others and told of, and may not be co-signed yet.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
@@ -94,6 +95,7 @@ class Site:
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.owed: list[Owed] = []
+        self.owes_news = False
         self.handed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
@@ -175,8 +177,10 @@ class Site:
             told = set(map(id, reported))
             self.owed = [one for one in self.owed if id(one) not in told]
             self.handed = [*self.handed, *(one for one in reported if one.due_at)][-OWED_MAX:]
+            self.owes_news = any(one.outcome != "relayed" for one in self.owed)
         if owed:
             self.owed = [*self.owed, *owed][-OWED_MAX:]
+            self.owes_news = self.owes_news or any(one.outcome != "relayed" for one in owed)
 
     @property
     def reachable(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ breaks, what is under way is sent over the next path first.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 import msgspec
 
@@ -73,22 +74,23 @@ class Tracking:
         self.way_back: tuple[str, ...] = ()
         self._site = site
         self._store = store
-        self._unit = unit
+        # A plain reference back would make a ring: batches, bodies and all, would stay until the collector came by.
+        self._unit: Unit = proxy(unit)
         self._newest: dict[tuple[str, str], str] = {}
 
     # --- before anything is sent ---
 
-    def refusal(self, draft: Draft) -> Refusal | None:
-        """Say why a draft cannot be sent, or None."""
-        found = self._choice(draft)
+    def refusal(self, draft: Draft, body_bytes: int | None = None) -> Refusal | None:
+        """Say why a draft, or one like it with a body of so many bytes, cannot be sent, or None."""
+        found = self._choice(draft, body_bytes)
         return found if isinstance(found, Refusal) else None
 
-    def _choice(self, draft: Draft) -> tuple[str, ...] | Refusal:
+    def _choice(self, draft: Draft, body_bytes: int | None = None) -> tuple[str, ...] | Refusal:
         member, back = member_of(draft.destination), self.way_back
         found = self._site.routing.choose(
             member,
             draft.kind.partition(".")[0],
-            len(draft.body),
+            len(draft.body) if body_bytes is None else body_bytes,
             sender=draft.path_policy,
             waits=draft.waits,
         )

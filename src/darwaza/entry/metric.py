@@ -21,7 +21,9 @@ class EngineCollector(Collector):
         yield CounterMetricFamily("darwaza_batches", "Transactions committed", value=loop.batches)
         yield CounterMetricFamily("darwaza_inputs", "Inputs handled", value=loop.inputs)
         yield GaugeMetricFamily("darwaza_queue", "Inputs waiting for the engine", value=loop.queued)
-        stages = CounterMetricFamily("darwaza_engine_seconds", "Time the engine has spent, by stage", labels=["stage"])
+        stages = CounterMetricFamily(
+            "darwaza_engine_seconds", "Processor time the engine has spent, by stage", labels=["stage"]
+        )
         for stage, spent_s in loop.engine.spent_s.items():
             stages.add_metric([stage], spent_s)
         yield stages

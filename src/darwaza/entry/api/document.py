@@ -16,6 +16,7 @@ from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.view.document import DocumentView, view_document
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
+from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import AddressText, InstantText, UcrText, decode_header
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
@@ -25,6 +26,7 @@ from darwaza.services.documents.message import FileName, Manifest, MediaType, Ti
 SERVICE = "documents"
 KEY_LENGTH_MAX = 64
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+PolicyText = Annotated[str, Meta(max_length=PATH_POLICY_CHARACTERS_MAX)]
 
 
 class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,20 +46,21 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     filename: FileName = ""
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
-    path_policy: Annotated[str, Meta(max_length=4_096)] = ""
+    path_policy: PolicyText = ""
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A document whose chunks follow; see ``OfferQuery`` and ``Manifest``."""
+    """A document whose chunks follow; see ``OfferQuery`` and ``Manifest``. The path policy binds every chunk."""
 
     to: AddressText
     manifest: Manifest
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
+    path_policy: PolicyText = ""
 
 
 class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """One document of many: key, to, title, filename, media type, content, ucr, expires at."""
+    """One document of many: key, to, title, filename, media type, content, ucr, expires at, path policy."""
 
     key: Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH_MAX)]
     to: AddressText
@@ -67,6 +70,7 @@ class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     content: Annotated[bytes, Meta(max_length=documents.INLINE_BYTES_MAX)]
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
+    path_policy: PolicyText = ""
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
@@ -226,7 +230,16 @@ async def offer_many(call: Call) -> list[BulkAnswer]:
     waiting = []
     for index, item in enumerate(items):
         expires_at = _instant(item.expires_at, f"/{index}/7")
-        asked = documents.Offer(item.to, item.title, item.filename, item.media_type, item.content, item.ucr, expires_at)
+        asked = documents.Offer(
+            item.to,
+            item.title,
+            item.filename,
+            item.media_type,
+            item.content,
+            item.ucr,
+            expires_at,
+            item.path_policy,
+        )
         given = command(call, "offer", asked, key=item.key, digest=_digest(asked))
         waiting.append(call.server.loop.submit(given, len(item.content)))
     answers = []
@@ -242,7 +255,8 @@ async def offer_many(call: Call) -> list[BulkAnswer]:
 async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     """Announce a large document."""
     body: OpenBody = call.body
-    asked = documents.Open(body.to, body.manifest, body.ucr, _instant(body.expires_at, "/expires_at"))
+    expires_at = _instant(body.expires_at, "/expires_at")
+    asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy)
     key = idempotency_key(call)
     return _sent(await call.server.submit(command(call, "open", asked, key=key, digest=_digest(asked))))
 

@@ -60,7 +60,7 @@ async def links(call: Call) -> list[LinkView]:
 
 
 async def stages(call: Call) -> dict[str, float]:
-    """Seconds the engine has spent so far, by stage."""
+    """Seconds of processor time the engine has spent so far, by stage."""
     return dict(call.server.gateway.engine.spent_s)
 
 
@@ -261,7 +261,7 @@ ENDPOINTS = (
         method="GET",
         path="/v1/operator/stages",
         handler=stages,
-        summary="Seconds the engine has spent, by stage",
+        summary="Seconds of processor time the engine has spent, by stage",
         tag="operator",
         role=OPERATOR,
         answer=dict[str, float],

@@ -43,9 +43,7 @@ def _show_document(view: dict[str, Any]) -> None:
 @click.option("--title", default="", help="For people; the file's name if not given.")
 @click.option("--media-type", default="", help="Guessed from the file's name if not given.")
 @click.option("--ucr", help="Consignment it belongs to.")
-@click.option(
-    "--path-policy", default="", help="Which members may carry it: 'avoid AF; hops 3'. Not for documents in chunks."
-)
+@click.option("--path-policy", default="", help="Which members may carry it: 'avoid AF; hops 3'.")
 @click.option(
     "--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more."
 )

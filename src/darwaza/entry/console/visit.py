@@ -156,6 +156,7 @@ class Visit:
             "event": lambda code: call(word.EVENT, code),
             "message_kind": lambda code: call(word.MESSAGE, code),
             "grade": lambda code: call(word.GRADE, code),
+            "objection": lambda code: call(word.OBJECTION, code),
             "role_name": lambda code: call(word.ROLE, code),
             "activity": lambda code: call(word.ACTIVITY, code),
             "detail": lambda code: call(word.DETAIL, code),

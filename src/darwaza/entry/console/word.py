@@ -44,6 +44,9 @@ STATE: Mapping[str, str] = {
     "halted": N_("halted"),
     "degraded": N_("degraded"),
     "drained": N_("drained"),
+    # drills
+    "running": N_("running"),
+    "over": N_("over"),
     # crossings
     "open": N_("open"),
     "closed": N_("closed"),
@@ -83,6 +86,9 @@ TONES: Mapping[str, str] = {
     "fork": "bad",
     "incomplete": "warn",
     "connecting": "warn",
+    "degraded": "warn",
+    "drained": "warn",
+    "running": "warn",
     "asking": "warn",
     "uploading": "warn",
     "not_yet": "warn",
@@ -299,6 +305,23 @@ GRADE: Mapping[str, str] = {
     "witnessed": N_("signed by both sides and witnessed"),
 }
 
+OBJECTION: Mapping[str, str] = {
+    "link_unknown": N_("There is no such link"),
+    "link_hidden": N_("A member of this path may not know of the link"),
+    "link_down": N_("The link is down"),
+    "link_drained": N_("The link takes no new messages for now"),
+    "link_too_small": N_("The message is too large for the link"),
+    "home_leave": N_("A member's home rule: such messages may not go to that member"),
+    "home_transit": N_("A member's home rule: such messages may not be carried by that member"),
+    "home_carry": N_("A member's home rule: it does not carry such messages"),
+    "home_store": N_("A member's home rule: such messages may not be kept by that member"),
+    "policy_avoid": N_("A rule says: not over this member"),
+    "policy_only": N_("A rule names other members, not this one"),
+    "policy_through": N_("A rule names members it must go over, in this order"),
+    "policy_hops": N_("A rule allows fewer links"),
+    "policy_latency": N_("A rule allows less time"),
+}
+
 ROLE: Mapping[str, str] = {
     "operator": N_("operator"),
     "auditor": N_("auditor"),
@@ -353,6 +376,8 @@ SAID: Mapping[str, str] = {
     "rejected": N_("The credit is refused. The payer gets everything back."),
     "looked-at": N_("Your word is kept."),
     "blocked": N_("The payment has ended."),
+    "drained": N_("The gateway is drained. Others send nothing new over it until you take that back."),
+    "undrained": N_("The gateway takes messages again."),
     "drilling": N_("The drill has begun. Messages take other paths until it ends."),
     "adopted": N_("The corridor document is admitted."),
     "backing-up": N_("A backup is being made and examined. Load this page again to see what was found."),

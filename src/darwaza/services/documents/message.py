@@ -78,12 +78,21 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Open(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``open``: announce a document whose chunks follow."""
+    """Command ``open``: announce a document whose chunks follow.
+
+    Attributes:
+        to: full address of the recipient.
+        manifest: names the chunks.
+        ucr: consignment, or None.
+        expires_at: see ``Offer``.
+        path_policy: see ``Offer``; it binds every chunk and the offer.
+    """
 
     to: str
     manifest: Manifest
     ucr: str | None = None
     expires_at: datetime | None = None
+    path_policy: str = ""
 
 
 class AddChunk(msgspec.Struct, frozen=True):
@@ -130,6 +139,7 @@ class Document(msgspec.Struct, frozen=True):
         code: of the refusal, or "".
         detail: of the refusal, or "".
         ended_at: when it was handed over, refused or expired; None before.
+        path_policy: what the sender asked of the path of chunks that are still to come; "" elsewhere.
     """
 
     sender: str
@@ -140,6 +150,7 @@ class Document(msgspec.Struct, frozen=True):
     code: str = ""
     detail: str = ""
     ended_at: datetime | None = None
+    path_policy: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
