@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ OWED_MAX = 65_536
 
 SIGNED_KEPT = 256
 """Own notes remembered; those in flight on all lanes are fewer."""
+OPENED_AHEAD_MAX = timedelta(seconds=1)
+"""How far the openings of cases may run ahead of the clock; more means that the clock was set back."""
 BLIND_CONTEXT = b"darwaza command blinds v1"
 """What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
 
@@ -85,6 +88,7 @@ class Site:
         self.party_known = party_known
         self.heard: set[int] = set()
         self.notice_sequence = 0
+        self._opened_at = instant.EPOCH
         self.noticed: dict[str, int] = {}
         self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
@@ -117,10 +121,21 @@ class Site:
         for watcher in self.watchers:
             watcher(changes)
 
+    def open_at(self, now: datetime) -> datetime:
+        """When a case opens: at the batch's time, but later than every case before it, so that lists have an order.
+
+        A clock that was set back counts from the time it was set to.
+        """
+        ahead = self._opened_at - now
+        if timedelta(0) <= ahead < OPENED_AHEAD_MAX:
+            now = self._opened_at + timedelta(microseconds=1)
+        self._opened_at = now
+        return now
+
     def decode_case(self, row: CaseRow) -> Case[Any]:
         """Read a stored case."""
         data = self._decoders[row.service].decode(row.data)
-        opened, changed = instant.from_text(row.opened_at), instant.from_text(row.changed_at)
+        opened, changed = instant.from_fine_text(row.opened_at), instant.from_text(row.changed_at)
         return Case(row.id, row.state, data, row.ucr, opened, changed)
 
     def follow(self, trust: Trust) -> None:

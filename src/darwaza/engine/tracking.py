@@ -161,9 +161,8 @@ class Tracking:
 
     def _follow(self, header: Header, raw: bytes, policy: str) -> None:
         name = header.kind.partition(".")[0]
-        voyage = Voyage(
-            header.case_id, header.destination, self._unit.now_text, header.expires_at, name, policy, (raw,)
-        )
+        opened_at = instant.to_fine_text(self._site.open_at(self._unit.now))
+        voyage = Voyage(header.case_id, header.destination, opened_at, header.expires_at, name, policy, (raw,))
         self._newest[header.case_id, member_of(header.destination)] = header.id
         self._write(header.id, voyage, UNDER_WAY)
 
