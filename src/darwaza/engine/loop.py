@@ -33,7 +33,7 @@ REROUTE_S = 5.0
 RELAYED_GATHER_S = 1.0
 """That messages were handed on is told so often at most."""
 REPORT_GATHER_S = 0.03
-"""So long reports to origins gather before they go together."""
+"""So long after a report to origins the next one gathers; the first goes at once."""
 
 
 class Loop:
@@ -59,6 +59,7 @@ class Loop:
         self._due_s = 0.0
         self._ended_s = 0.0
         self._wakeup = Bell()
+        self._owing = Bell()
         self.news = Bell()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -121,6 +122,8 @@ class Loop:
                 future.set_result(outcome)
         if self._queue:
             self._schedule_at(0.0)
+        if self.engine.site.owes_news:
+            self._owing.ring()
         for listener in self._listeners:
             listener()
 
@@ -217,9 +220,14 @@ class Loop:
     async def _follow_routes(self) -> None:
         """Move messages when the map has changed, tell origins what they are owed, keep what must outlive a restart."""
         site, clock, changes = self.engine.site, self.engine.site.clock, -1
-        reported_s = rerouted_s = clock.monotonic_s()
+        rerouted_s = clock.monotonic_s()
+        reported_s = -REPORT_GATHER_S
         while True:
-            await asyncio.sleep(REPORT_GATHER_S)
+            if not site.owes_news:
+                await self._owing.wait(REPORT_GATHER_S)
+            early_s = reported_s + REPORT_GATHER_S - clock.monotonic_s()
+            if early_s > 0:
+                await asyncio.sleep(early_s)
             given: list[Given] = []
             # Also now and then without news: what a neighbour has not signed for in time goes to others.
             if site.routing.changes != changes or clock.monotonic_s() - rerouted_s >= REROUTE_S:
@@ -228,8 +236,7 @@ class Loop:
                 given.append(Reroute())
             # That a message has arrived, or will not, is told at once; that it was handed on can wait for company.
             gathered = clock.monotonic_s() - reported_s >= RELAYED_GATHER_S
-            urgent = any(owed.outcome != "relayed" for owed in site.owed)
-            if urgent or (gathered and (site.owed or site.handed)):
+            if site.owes_news or (gathered and (site.owed or site.handed)):
                 given.append(Report())
                 reported_s = clock.monotonic_s()
             kept = self.watch.to_keep()
