@@ -6,7 +6,8 @@ import sys
 COMMANDS = (
     ["darwaza.entry.cli.main", "bench", "link", "--json"],
     ["darwaza.entry.cli.main", "bench", "route", "--json"],
-    ["bench.ledger"],
+    ["darwaza.entry.cli.main", "bench", "ledger", "--json"],
+    ["darwaza.entry.cli.main", "bench", "payments", "--json"],
     ["bench.store"],
     ["bench.console"],
     ["darwaza.entry.cli.main", "bench", "transit", "--json"],

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 from urllib.parse import quote
@@ -23,7 +24,7 @@ import msgspec
 
 from darwaza import config
 from darwaza.client_payments import Payments
-from darwaza.errors import DarwazaError, MessageError, PeerError, PushbackError
+from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError
 from darwaza.kernel import instant
 
 TIMEOUT_S = 30.0
@@ -39,7 +40,8 @@ class Client:
     """Requests to one gateway, as one party.
 
     Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``PushbackError`` when it
-    is at a limit, ``PeerError`` when it cannot be reached. Sending is safe to repeat with the same key.
+    is at a limit, ``PeerError`` when it cannot be reached or does not know whether it wrote what it was given. Sending
+    is safe to repeat with the same key.
     """
 
     def __init__(self, url: str, token: str, *, certificate: Path | None = None) -> None:
@@ -139,6 +141,7 @@ class Client:
         key: str | None = None,
         progress: Progress | None = None,
         path_policy: str = "",
+        waits: bool = True,
     ) -> dict[str, Any]:
         """Send a document, in chunks when it is large.
 
@@ -151,32 +154,28 @@ class Client:
             expires_at: aware.
             key: idempotency key; give the same one to repeat after a failure.
             progress: see ``Progress``.
-            path_policy: which members may carry it, ``avoid AF``; only for a document that needs no chunks.
+            path_policy: which members may carry it, ``avoid AF``; it binds every chunk of a large document.
+            waits: False has it refused at once, ``undeliverable``, when every allowed path is down.
 
         Returns:
             ``id``, ``state``, ``message_ids``.
-
-        Raises:
-            MessageError: ``policy_needs_one_piece``: a document in chunks takes no path policy; nothing was sent.
         """
         media_type = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         key = key or str(uuid.uuid4())
         size = file.stat().st_size
-        if path_policy and size > INLINE_BYTES_MAX:
-            # Passed over, the document would go over the very members its sender wants to avoid.
-            detail = f"a path policy needs a document of at most {INLINE_BYTES_MAX} bytes"
-            raise MessageError(detail, code="policy_needs_one_piece", pointer="/path_policy")
         fields: dict[str, Any] = {"to": to}
         if ucr is not None:
             fields["ucr"] = ucr
         if expires_at is not None:
             fields["expires_at"] = instant.to_text(expires_at)
+        if path_policy:
+            fields["path_policy"] = path_policy
+        if not waits:
+            fields["waits"] = False
         if size > INLINE_BYTES_MAX:
             return self._send_large(file, size, fields, title or file.name, media_type, key, progress)
         headers = {"content-type": media_type, "idempotency-key": key}
         query = {**fields, "title": title or file.name, "filename": file.name}
-        if path_policy:
-            query["path_policy"] = path_policy
         content = file.read_bytes()
         sent: dict[str, Any] = self.call("POST", "/v1/documents", params=query, headers=headers, content=content)
         if progress is not None:
@@ -401,7 +400,7 @@ class Client:
         return found
 
     def stages(self) -> dict[str, float]:
-        """Seconds the engine has spent so far, by stage."""
+        """Seconds of processor time the engine has spent so far, by stage."""
         found: dict[str, float] = self.call("GET", "/v1/operator/stages")
         return found
 
@@ -457,4 +456,7 @@ def _error(response: httpx.Response) -> DarwazaError:
         return PeerError(f"the answer {response.status_code} has no problem in it", code="peer_answer")
     if response.status_code in _RETRY:
         return PushbackError(detail, retry_after_s=float(problem.get("retry_after_s") or 1), code=code)
+    if response.status_code == HTTPStatus.BAD_GATEWAY or code == FatalError.code:
+        # Not a refusal: the gateway may have written it. The same with the same key, once it is back, finds out.
+        return PeerError(detail, code=code)
     return MessageError(detail, code=code, pointer=pointer)

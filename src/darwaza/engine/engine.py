@@ -77,7 +77,7 @@ class Engine:
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
         commands_given_back: whether the store holds answers made from messages given back (``repeat``).
-        spent_s: seconds spent so far: deciding, giving places and signing, committing.
+        spent_s: seconds of processor time spent so far: deciding, giving places and signing, committing.
     """
 
     def __init__(self, site: Site, store: Store) -> None:
@@ -120,7 +120,7 @@ class Engine:
         return [outcome for part in _transactions(inputs) for outcome in self._run(part)]
 
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
-        began_s = self.site.clock.monotonic_s()
+        began_s = self.site.clock.processor_s()
         unit = Unit(self.site, self.store, self.logs, self._now())
         self.site.routing.pass_time(unit.now)
         self._expiry.expire(unit)
@@ -128,7 +128,7 @@ class Engine:
         outcomes = [self._take(unit, given) for given in inputs]
         for returned in unit.tracking.returned:
             self._rules.give_back(unit, returned)
-        self.spent_s["decide"] += self.site.clock.monotonic_s() - began_s
+        self.spent_s["decide"] += self.site.clock.processor_s() - began_s
         try:
             self._commit(unit)
         except PushbackError as full:
@@ -157,14 +157,14 @@ class Engine:
         return self._newest
 
     def _commit(self, unit: Unit) -> None:
-        monotonic_s = self.site.clock.monotonic_s
-        began_s = monotonic_s()
+        processor_s = self.site.clock.processor_s
+        began_s = processor_s()
         changes = unit.finish()
-        signed_s = monotonic_s()
+        signed_s = processor_s()
         if not unit.is_empty():
             self.store.commit(changes)
         self.spent_s["sign"] += signed_s - began_s
-        self.spent_s["commit"] += monotonic_s() - signed_s
+        self.spent_s["commit"] += processor_s() - signed_s
         # A crash here leaves the batch stored and nobody told: askers repeat, peers resend, both get stored answers.
         self.logs.update(unit.logs)
         self.site.tell(changes)
@@ -489,7 +489,7 @@ def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
 
 
 def _may_see(unit: Unit, given: Submit, case: Case[Any]) -> bool:
-    opened_at = instant.to_text(case.opened_at)
+    opened_at = instant.to_fine_text(case.opened_at)
     return any(
         unit.concerns(PartyRow(one, given.service, opened_at, case.id)) for one in (given.party, *given.acts_for)
     )

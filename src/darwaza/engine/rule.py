@@ -55,6 +55,10 @@ class RuleContext:
         """Whether this gateway serves a party of this full address."""
         return self._site.party_known(address)
 
+    def unsendable(self, draft: Draft, body_bytes: int) -> Refusal | None:
+        """Why a message like this one, but with a body of so many bytes, could not be sent now, or None."""
+        return self._unit.tracking.refusal(draft, body_bytes)
+
     def look(self, case_id: str) -> Case[Any] | None:
         """Another case of the same service as the batch has it, or None."""
         found = self._unit.case(case_id)

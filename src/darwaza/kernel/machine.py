@@ -289,6 +289,12 @@ class Context(Protocol):
     def party_known(self, address: str) -> bool:
         """Whether this gateway serves a party of this full address."""
 
+    def unsendable(self, draft: Draft, body_bytes: int) -> Refusal | None:
+        """Why a message like this one, but with a body of so many bytes, could not be sent now; None when it could.
+
+        What a decision sends is held against this anyway; a rule asks when the messages come with later inputs.
+        """
+
     def look(self, case_id: str) -> "Case[Any] | None":
         """Another case of the same service as the batch has it, or None."""
 

@@ -13,6 +13,9 @@ class Clock(Protocol):
     def monotonic_s(self) -> float:
         """Seconds that never go back, for waits and retries."""
 
+    def processor_s(self) -> float:
+        """Seconds of processor time the calling thread has spent, for figures only."""
+
 
 class Entropy(Protocol):
     """Gives randomness fit for keys. Safe to call from anywhere."""

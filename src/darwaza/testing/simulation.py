@@ -40,7 +40,7 @@ from darwaza.testing.auditor import Auditor, BrokenError, Memory
 from darwaza.testing.disk import Disk
 from darwaza.testing.network import Network, Weather
 from darwaza.testing.party import Parties
-from darwaza.testing.world import START, SeededEntropy, World
+from darwaza.testing.world import START, SeededEntropy, Unmeasured, World
 
 CODES = ("PK", "UZ", "KZ", "AF", "TJ")
 TICK_S = 0.5
@@ -79,7 +79,7 @@ def _quick(verifiers: tuple[Verifier, ...]) -> tuple[Verifier, ...]:
     return verifiers
 
 
-class NodeClock:
+class NodeClock(Unmeasured):
     """A gateway's clock: virtual time, shifted."""
 
     def __init__(self, simulation: "Simulation") -> None:

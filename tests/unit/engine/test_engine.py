@@ -1,8 +1,10 @@
 """One batch, one transaction: what goes wrong in one input touches nothing else."""
 
+import gc
 from datetime import timedelta
 
 import pytest
+from tests.unit.engine.corridor import Corridor
 from tests.unit.engine.peer import OURS, THEIRS, Gateway, offer, uuid
 
 from darwaza.adapters.memory.store import MemoryStore
@@ -10,10 +12,12 @@ from darwaza.config import ASK_AGAIN_S
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import REMIND_AGAIN
 from darwaza.engine.intake import Accepted, Acknowledge, Arrive, Attest, Settle, Settled, Submit, TakeBack, Wake
+from darwaza.engine.unit import Unit
 from darwaza.errors import FatalError, ServiceError
 from darwaza.kernel import batch, instant
 from darwaza.kernel.machine import ELAPSED, NEW, Decision, Draft, Fact, Notice, Service, Transition
 from darwaza.kernel.note import parse
+from darwaza.ports.store import LeafRow
 from darwaza.ports.transport import Ask, Held
 from darwaza.services.documents import SERVICE
 from darwaza.services.documents.message import Document
@@ -46,6 +50,27 @@ FAULTS = [
     Decision("made", DATA, ucr="two words"),
     Decision("elsewhere", DATA),
 ]
+
+
+def test_nothing_of_a_batch_outlives_it(tmp_path):
+    """What a batch held goes with it, at once: a ring of references would keep its bodies until the collector comes."""
+
+    def held():
+        return {id(one) for one in gc.get_objects() if isinstance(one, Unit | LeafRow | batch.Batch)}
+
+    corridor = Corridor(tmp_path, ("PK", "UZ"))
+    before = held()
+    gc.disable()
+    try:
+        for _ in range(3):
+            case_id, _ = corridor.offer("PK/a", "UZ/b")
+            corridor.carry("PK", "UZ")
+            corridor.accept("UZ/b", case_id)
+            corridor.carry("UZ", "PK")
+        after = held()
+    finally:
+        gc.enable()
+    assert after <= before
 
 
 @pytest.mark.parametrize("decision", FAULTS, ids=range(len(FAULTS)))

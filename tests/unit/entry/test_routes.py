@@ -93,3 +93,15 @@ def test_what_the_operator_wrote_wrongly_stops_the_start(corridor: LocalCorridor
         with pytest.raises(OperatorError) as caught:
             Gateway(corridor.path("PK"))
         assert caught.value.code == "routing_wrong"
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "code"),
+    [("through KZ", 422, "undeliverable"), ("avoid uz", 422, "policy_member_expected"), ("avoid AF", 201, None)],
+)
+def test_a_large_document_is_announced_with_its_policy(desk: Desk, policy: str, status: int, code: str | None) -> None:
+    """What no path satisfies is refused when the document is announced, before anybody uploads a chunk."""
+    manifest = {"bytes": 5, "chunks": ["0" * 64], "digest": "1" * 64, "media_type": "text/plain", "title": "Scan"}
+    body = {"to": "UZ/agency", "manifest": {**manifest, "filename": ""}, "path_policy": policy}
+    answer = desk.call("fbr", "POST", "/v1/documents/uploads", json=body)
+    assert (answer.status_code, answer.json().get("code")) == (status, code)

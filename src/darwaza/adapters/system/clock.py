@@ -16,6 +16,10 @@ class SystemClock:
         """Seconds that never go back."""
         return time.monotonic()
 
+    def processor_s(self) -> float:
+        """Processor time of the calling thread."""
+        return time.thread_time()
+
 
 class SystemEntropy:
     """See ``darwaza.ports.clock.Entropy``."""

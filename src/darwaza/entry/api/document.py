@@ -16,6 +16,7 @@ from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.view.document import DocumentView, view_document
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
+from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import AddressText, InstantText, UcrText, decode_header
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
@@ -25,6 +26,7 @@ from darwaza.services.documents.message import FileName, Manifest, MediaType, Ti
 SERVICE = "documents"
 KEY_LENGTH_MAX = 64
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+PolicyText = Annotated[str, Meta(max_length=PATH_POLICY_CHARACTERS_MAX)]
 
 
 class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,6 +39,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         ucr: consignment.
         expires_at: RFC 3339 UTC with milliseconds.
         path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
+        waits: ``false`` refuses it at once when every allowed path is down, instead of letting it wait for one.
     """
 
     to: AddressText
@@ -44,20 +47,23 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     filename: FileName = ""
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
-    path_policy: Annotated[str, Meta(max_length=4_096)] = ""
+    path_policy: PolicyText = ""
+    waits: bool = True
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A document whose chunks follow; see ``OfferQuery`` and ``Manifest``."""
+    """A document whose chunks follow; see ``OfferQuery`` and ``Manifest``. The path policy binds every chunk."""
 
     to: AddressText
     manifest: Manifest
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
+    path_policy: PolicyText = ""
+    waits: bool = True
 
 
 class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """One document of many: key, to, title, filename, media type, content, ucr, expires at."""
+    """One document of many: key, to, title, filename, media type, content, ucr, expires at, path policy."""
 
     key: Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH_MAX)]
     to: AddressText
@@ -67,6 +73,7 @@ class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     content: Annotated[bytes, Meta(max_length=documents.INLINE_BYTES_MAX)]
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
+    path_policy: PolicyText = ""
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
@@ -138,6 +145,10 @@ _bulk = msgspec.msgpack.Decoder(list[BulkItem]).decode
 _pack = msgspec.msgpack.Encoder().encode
 
 
+def _fine(text: str | None, pointer: str) -> str | None:
+    return None if text is None else instant.to_fine_text(instant.from_text(text, pointer))
+
+
 def _instant(text: str | None, pointer: str) -> datetime | None:
     return None if text is None else instant.from_text(text, pointer)
 
@@ -160,7 +171,7 @@ def idempotency_key(call: Call) -> str:
 def preferred_wait_s(call: Call) -> float:
     """How long the caller would wait for delivery: ``Prefer: wait=5`` (RFC 7240 section 4.3), 0 for not at all."""
     name, _, value = call.header("prefer").partition("=")
-    if name.strip() != "wait" or not value.strip().isdigit():
+    if name.strip() != "wait" or not value.strip().isdecimal():
         return 0.0
     return min(float(value), config.DELIVERY_WAIT_S_MAX)
 
@@ -195,6 +206,7 @@ async def offer(call: Call) -> Sent | DarwazaError | Refusal:
         query.ucr,
         _instant(query.expires_at, "/expires_at"),
         query.path_policy,
+        query.waits,
     )
     key = idempotency_key(call)
     given = command(call, "offer", asked, key=key, digest=_digest(asked) if key else b"")
@@ -222,7 +234,16 @@ async def offer_many(call: Call) -> list[BulkAnswer]:
     waiting = []
     for index, item in enumerate(items):
         expires_at = _instant(item.expires_at, f"/{index}/7")
-        asked = documents.Offer(item.to, item.title, item.filename, item.media_type, item.content, item.ucr, expires_at)
+        asked = documents.Offer(
+            item.to,
+            item.title,
+            item.filename,
+            item.media_type,
+            item.content,
+            item.ucr,
+            expires_at,
+            item.path_policy,
+        )
         given = command(call, "offer", asked, key=item.key, digest=_digest(asked))
         waiting.append(call.server.loop.submit(given, len(item.content)))
     answers = []
@@ -238,7 +259,8 @@ async def offer_many(call: Call) -> list[BulkAnswer]:
 async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     """Announce a large document."""
     body: OpenBody = call.body
-    asked = documents.Open(body.to, body.manifest, body.ucr, _instant(body.expires_at, "/expires_at"))
+    expires_at = _instant(body.expires_at, "/expires_at")
+    asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
     key = idempotency_key(call)
     return _sent(await call.server.submit(command(call, "open", asked, key=key, digest=_digest(asked))))
 
@@ -299,8 +321,8 @@ async def find(call: Call) -> DocumentPage:
         service=SERVICE,
         states=() if query.state is None else (query.state,),
         ucr=query.ucr,
-        opened_from=query.since,
-        opened_before=query.before,
+        opened_from=_fine(query.since, "/since"),
+        opened_before=_fine(query.before, "/before"),
         after=after,
         items_max=query.limit + 1,
     )

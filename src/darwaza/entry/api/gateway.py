@@ -60,7 +60,7 @@ async def links(call: Call) -> list[LinkView]:
 
 
 async def stages(call: Call) -> dict[str, float]:
-    """Seconds the engine has spent so far, by stage."""
+    """Seconds of processor time the engine has spent so far, by stage."""
     return dict(call.server.gateway.engine.spent_s)
 
 
@@ -190,7 +190,7 @@ async def events(call: Call) -> StreamingResponse:
             "this party has too many event streams", retry_after_s=HEARTBEAT_S, code="too_many_requests"
         )
     last = call.header("last-event-id")
-    after = int(last) if last.isdigit() else call.query.after
+    after = int(last) if last.isdecimal() else call.query.after
     open_streams[address] = open_streams.get(address, 0) + 1
     headers = {"cache-control": "no-store"}
     return StreamingResponse(_notices(call, address, after), headers=headers, media_type="text/event-stream")
@@ -261,7 +261,7 @@ ENDPOINTS = (
         method="GET",
         path="/v1/operator/stages",
         handler=stages,
-        summary="Seconds the engine has spent, by stage",
+        summary="Seconds of processor time the engine has spent, by stage",
         tag="operator",
         role=OPERATOR,
         answer=dict[str, float],

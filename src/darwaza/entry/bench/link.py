@@ -89,7 +89,7 @@ def measure(*, messages: int, in_log: int, seconds: float, report: Any) -> LinkF
             report(f"paced: {PACED_PER_S} a second for {seconds:.0f} s")
             latencies, cpu_paced = run.paced(seconds)
             latencies.sort()
-            rss = max(_status_mb(corridor.pid(code), "VmHWM") for code in ("PK", "UZ"))
+            rss = max(status_mb(corridor.pid(code), "VmHWM") for code in ("PK", "UZ"))
             report("restart")
             start_s = run.restart()
             proof_ms = run.proof()
@@ -153,10 +153,8 @@ class _Run:
         """Send all, wait until all is delivered; returns seconds."""
 
         async def run() -> None:
-            opened = await load.connect(self._port, self._certificate, connections)
-            await load.flood(opened, requests)
-            for one in opened:
-                one.close()
+            async with load.connected(self._port, self._certificate, connections) as opened:
+                await load.flood(opened, requests)
 
         began = time.perf_counter()
         uvloop.run(run())
@@ -196,12 +194,10 @@ class _Run:
         """Seconds from due to delivered, at a steady rate, and CPU by process and stage."""
 
         async def run() -> list[float]:
-            opened = await load.connect(self._port, self._certificate, PACED_CONNECTIONS)
             prefer = ("prefer", "wait=10")
-            latencies = await load.pace(opened, lambda _: self._single(prefer), per_s=PACED_PER_S, seconds=seconds)
-            for one in opened:
-                one.close()
-            return latencies
+            async with load.connected(self._port, self._certificate, PACED_CONNECTIONS) as opened:
+                timed = await load.pace(opened, lambda _: self._single(prefer), per_s=PACED_PER_S, seconds=seconds)
+            return [one.latency_s for one in timed]
 
         return self._spent(int(PACED_PER_S * seconds), lambda: uvloop.run(run()))
 
@@ -231,7 +227,8 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _status_mb(pid: int, name: str) -> float:
+def status_mb(pid: int, name: str) -> float:
+    """A size that ``/proc`` tells of a process, MiB: ``VmHWM`` is the largest resident memory so far."""
     for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
         if line.startswith(name + ":"):
             return int(line.split()[1]) / 1024

@@ -1,16 +1,38 @@
 """A load generator that costs little itself: HTTP/1.1 over TLS on a fixed number of kept-alive connections."""
 
 import asyncio
+import contextlib
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
 
 from darwaza.errors import PeerError
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 OK_STATUSES = (b"200", b"201")
+EVENT_DATA = b"data: "
+
+
+class Timed(NamedTuple):
+    """A request of a paced run, both times on ``time.perf_counter``.
+
+    Attributes:
+        due_s: when it was to be sent.
+        answered_s: when its answer was here.
+    """
+
+    due_s: float
+    answered_s: float
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds from due to answered: the waiting of a request that could not be sent in time counts."""
+        return self.answered_s - self.due_s
 
 
 class Connection:
@@ -34,18 +56,37 @@ class Connection:
             raise PeerError(f"the gateway answered {head[9:12].decode()}: {body[:300].decode(errors='replace')}")
         return body
 
-    def close(self) -> None:
+    async def stream(self, request: bytes) -> AsyncIterator[bytes]:
+        """Send a request and read the lines of an answer that goes on (RFC 9112 section 7.1, chunked)."""
+        self._writer.write(request)
+        await self._reader.readuntil(HEAD_END)
+        rest = b""
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            *lines, rest = (rest + (await self._reader.readexactly(size + 2))[:-2]).split(b"\n")
+            for line in lines:
+                yield line
+
+    async def close(self) -> None:
         """Close it."""
         self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
-async def connect(port: int, certificate: Path, count: int) -> list[Connection]:
-    """Open connections to a gateway on this machine."""
+@contextlib.asynccontextmanager
+async def connected(port: int, certificate: Path, count: int) -> AsyncIterator[list[Connection]]:
+    """Connections to a gateway on this machine, open for the time of an ``async with``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cafile=certificate)
-    return [Connection(*await asyncio.open_connection("127.0.0.1", port, ssl=context)) for _ in range(count)]
+    opened: list[Connection] = []
+    try:
+        while len(opened) < count:
+            opened.append(Connection(*await asyncio.open_connection("127.0.0.1", port, ssl=context)))
+        yield opened
+    finally:
+        await asyncio.gather(*(one.close() for one in opened))
 
 
 def request(method: str, target: str, token: str, body: bytes, *headers: tuple[str, str]) -> bytes:
@@ -70,36 +111,58 @@ async def flood(connections: list[Connection], requests: Iterator[bytes]) -> int
     return sent
 
 
+async def events(connection: Connection, target: str, token: str) -> AsyncIterator[tuple[float, dict[str, Any]]]:
+    """Listen to a stream of server-sent events, for as long as it lasts.
+
+    Yields:
+        When an event was read (``time.perf_counter``), and its data.
+    """
+    async for line in connection.stream(request("GET", target, token, b"")):
+        if line.startswith(EVENT_DATA):
+            yield time.perf_counter(), msgspec.json.decode(line[len(EVENT_DATA) :])
+
+
+def _unheard(_number: int, _body: bytes) -> None:
+    """Take no notice of an answer."""
+
+
 async def pace(
-    connections: list[Connection], make: Callable[[int], bytes], *, per_s: float, seconds: float
-) -> list[float]:
-    """Send at a steady rate, each request at its due time, and measure from then to the answer.
+    connections: list[Connection],
+    make: Callable[[int], bytes],
+    *,
+    per_s: float,
+    seconds: float,
+    answered: Callable[[int, bytes], None] = _unheard,
+) -> list[Timed]:
+    """Send at a steady rate, each request at its due time; returns the times of each, in order.
 
-    Measuring from the due time counts the waiting of a request that could not be sent in time.
-
-    Returns:
-        Seconds per request.
+    Args:
+        connections: to send on.
+        make: the request of a number, from 0.
+        per_s: requests due in a second.
+        seconds: for so long.
+        answered: told the number and the body of each answer.
     """
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for connection in connections:
         free.put_nowait(connection)
-    latencies: list[float] = []
     began = time.perf_counter()
 
-    async def one(number: int, due: float) -> None:
+    async def one(number: int, due_s: float) -> Timed:
         connection = await free.get()
         try:
-            await connection.exchange(make(number))
-            latencies.append(time.perf_counter() - due)
+            body = await connection.exchange(make(number))
+            timed = Timed(due_s, time.perf_counter())
+            answered(number, body)
+            return timed
         finally:
             free.put_nowait(connection)
 
-    tasks: list[Awaitable[None]] = []
+    tasks: list[Awaitable[Timed]] = []
     for number in range(int(per_s * seconds)):
-        due = began + number / per_s
-        wait = due - time.perf_counter()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        tasks.append(asyncio.ensure_future(one(number, due)))
-    await asyncio.gather(*tasks)
-    return latencies
+        due_s = began + number / per_s
+        wait_s = due_s - time.perf_counter()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        tasks.append(asyncio.ensure_future(one(number, due_s)))
+    return list(await asyncio.gather(*tasks))

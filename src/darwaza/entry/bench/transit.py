@@ -123,12 +123,10 @@ def _through_http(corridor: LocalCorridor, token: str, events: list[tuple[str, s
 
         async def run() -> float:
             certificate = corridor.path("UZ") / KEY_FOLDER / "tls.pem"
-            opened = await load.connect(corridor.port("UZ"), certificate, CONNECTIONS)
-            began = time.perf_counter()
-            sent = await load.flood(opened, iter(asked))
-            spent = time.perf_counter() - began
-            for one in opened:
-                one.close()
+            async with load.connected(corridor.port("UZ"), certificate, CONNECTIONS) as opened:
+                began = time.perf_counter()
+                sent = await load.flood(opened, iter(asked))
+                spent = time.perf_counter() - began
             if sent != len(asked):
                 raise OperatorError(f"only {sent} of {len(asked)} events were taken", code="bench_refused")
             return spent

@@ -7,7 +7,9 @@ from typing import Any
 import click
 from rich.table import Table
 
+from darwaza.entry.bench import ledger as ledger_bench
 from darwaza.entry.bench import link as link_bench
+from darwaza.entry.bench import payments as payments_bench
 from darwaza.entry.bench import route as route_bench
 from darwaza.entry.bench import transit as transit_bench
 from darwaza.entry.cli.output import console, errors, json_option, reports_errors, show
@@ -53,12 +55,12 @@ def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
 
 
 @bench.command(epilog="Example: darwaza bench route --json")
-@click.option("--seconds", default=18.0, show_default=True, help="Length of the run; a relay is killed on the way.")
+@click.option("--seconds", default=18.0, show_default=True, help="Length of each run; in the second a relay is killed.")
 @click.option("--messages", default=10_000, show_default=True, help="Messages to hand through one relay.")
 @json_option
 @reports_errors
 def route(seconds: float, messages: int, *, as_json: bool) -> None:
-    """Eight gateways, one of which is killed while it relays: latency, throughput, switching, nothing lost."""
+    """Eight gateways: what a relay adds; and one that is killed while it relays: switching, nothing lost."""
     figures = route_bench.measure(
         seconds=seconds, messages=messages, report=lambda line: errors.print(f"[dim]{line} …[/]")
     )
@@ -66,11 +68,11 @@ def route(seconds: float, messages: int, *, as_json: bool) -> None:
     def human() -> None:
         table = Table(show_header=False, box=None)
         table.add_row("path before, after", f"{'-'.join(figures.path)}, {'-'.join(figures.path_after)}")
-        table.add_row("link and relay", f"p50 {figures.relay_ms_p50} ms")
-        table.add_row("delivered end to end", f"p50 {figures.p50_ms} ms")
-        table.add_row("one relay", f"{figures.relay_messages_per_s:,} /s")
+        table.add_row("a relay adds", f"p50 {figures.relay_ms_p50} ms, by round {figures.relay_ms_rounds}")
+        table.add_row("arrives: one link, whole path", f"p50 {figures.direct_ms_p50} ms, {figures.path_ms_p50} ms")
+        table.add_row("one relay", f"{figures.relay_messages_per_s:,} /s, {figures.relay_cpu_us} µs of CPU a message")
         table.add_row("longest delay after the kill", f"{figures.switch_s} s")
-        table.add_row("lost, doubled", f"{figures.lost}, {figures.doubled} of {figures.sent:,}")
+        table.add_row("lost, doubled", f"{figures.lost}, {figures.doubled} of {figures.switched:,}")
         table.add_row("path among 1,000 links", f"{figures.choose_ms} ms")
         console.print(table)
 
@@ -92,6 +94,67 @@ def transit(movements: int, *, as_json: bool) -> None:
         table.add_row("scan and decide", f"p99 {figures.scan_ms_p99} ms")
         table.add_row("divert", f"{figures.divert_s} s for {figures.movements:,}")
         table.add_row("QR codes", f"{figures.qr_codes} for 100 goods items")
+        console.print(table)
+
+    show(figures, as_json=as_json, human=human)
+
+
+@bench.command(epilog="Example: darwaza bench ledger --accounts 1000000 --json")
+@click.option("--accounts", default=10_000, show_default=True, help="Accounts that cold transfers are spread over.")
+@click.option("--transfers", default=200_000, show_default=True, help="Transfers of each run.")
+@json_option
+@reports_errors
+def ledger(accounts: int, transfers: int, *, as_json: bool) -> None:
+    """The ledger on a disk: durable transfers a second, over many accounts and over six."""
+    figures = ledger_bench.measure(
+        accounts=accounts, transfers=transfers, report=lambda line: errors.print(f"[dim]{line} …[/]")
+    )
+
+    def human() -> None:
+        hot = ledger_bench.HOT_ACCOUNTS
+        table = Table(show_header=False, box=None)
+        table.add_row(f"transfers over {accounts:,} accounts", f"{figures.transfers_per_s:,} /s")
+        table.add_row(f"transfers over {hot} accounts", f"{figures.hot_transfers_per_s:,} /s")
+        table.add_row(f"holds and postings over {accounts:,} accounts", f"{figures.hold_post_per_s:,} /s")
+        table.add_row(f"holds and postings over {hot} accounts", f"{figures.hot_hold_post_per_s:,} /s")
+        for run, micros in figures.cpu_us_per_transfer.items():
+            table.add_row(f"CPU: {run}", f"{micros} µs a transfer")
+        console.print(table)
+
+    show(figures, as_json=as_json, human=human)
+
+
+@bench.command(epilog="Example: darwaza bench payments --payments 30000 --accounts 1000000 --json")
+@click.option("--payments", default=20_000, show_default=True, help="Payments of each run but the paced one.")
+@click.option("--seconds", default=8.0, show_default=True, help="Length of the run at a steady rate.")
+@click.option("--accounts", default=10_000, show_default=True, help="Accounts in each ledger, and customers' accounts.")
+@json_option
+@reports_errors
+def payments(payments: int, seconds: float, accounts: int, *, as_json: bool) -> None:
+    """Two gateways and the load on this machine: settled payments a second, latency, bulk, memory, CPU by stage."""
+    figures = payments_bench.measure(
+        payments=payments,
+        seconds=seconds,
+        accounts=accounts,
+        report=lambda line: errors.print(f"[dim]{line} …[/]"),
+    )
+
+    def human() -> None:
+        pace = f"latency at {payments_bench.PACED_PER_S:,}/s"
+        table = Table(show_header=False, box=None)
+        table.add_row("settled, urgent", f"{figures.payments_per_s:,} /s")
+        table.add_row("settled, ordinary", f"{figures.ordinary_per_s:,} /s")
+        table.add_row("settled, in bulk", f"{figures.bulk_per_s:,} /s")
+        table.add_row(pace, f"p50 {figures.p50_ms} ms, p99 {figures.p99_ms} ms")
+        table.add_row("memory of a gateway", f"{figures.rss_mb} MB with {figures.accounts:,} accounts")
+        for run, spent in (
+            ("urgent", figures.cpu_us_per_payment),
+            ("ordinary", figures.cpu_us_per_payment_ordinary),
+            ("paced", figures.cpu_us_per_payment_paced),
+            ("bulk", figures.cpu_us_per_payment_bulk),
+        ):
+            for name, micros in spent.items():
+                table.add_row(f"CPU {run}: {name}", f"{micros} µs a payment")
         console.print(table)
 
     show(figures, as_json=as_json, human=human)

@@ -65,6 +65,7 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ucr: consignment, or None.
         expires_at: after this instant it need not be handed over any more, or None.
         path_policy: which members may carry it, besides the corridor's policy (``kernel.policy``).
+        waits: when every allowed path is down, the document waits for one; otherwise it is refused at once.
     """
 
     to: str
@@ -75,15 +76,27 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ucr: str | None = None
     expires_at: datetime | None = None
     path_policy: str = ""
+    waits: bool = True
 
 
 class Open(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``open``: announce a document whose chunks follow."""
+    """Command ``open``: announce a document whose chunks follow.
+
+    Attributes:
+        to: full address of the recipient.
+        manifest: names the chunks.
+        ucr: consignment, or None.
+        expires_at: see ``Offer``.
+        path_policy: see ``Offer``; it binds every chunk and the offer.
+        waits: see ``Offer``; a chunk that is refused can be added again.
+    """
 
     to: str
     manifest: Manifest
     ucr: str | None = None
     expires_at: datetime | None = None
+    path_policy: str = ""
+    waits: bool = True
 
 
 class AddChunk(msgspec.Struct, frozen=True):
@@ -130,6 +143,8 @@ class Document(msgspec.Struct, frozen=True):
         code: of the refusal, or "".
         detail: of the refusal, or "".
         ended_at: when it was handed over, refused or expired; None before.
+        path_policy: what the sender asked of the path of chunks that are still to come; "" elsewhere.
+        waits: the same, whether they wait for a path.
     """
 
     sender: str
@@ -140,6 +155,8 @@ class Document(msgspec.Struct, frozen=True):
     code: str = ""
     detail: str = ""
     ended_at: datetime | None = None
+    path_policy: str = ""
+    waits: bool = True
 
     @property
     def missing(self) -> tuple[str, ...]:

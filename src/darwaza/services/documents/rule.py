@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from darwaza.config import CHUNKS_MAX
+from darwaza.config import CHUNK_BYTES, CHUNKS_MAX
 from darwaza.errors import MalformedError
 from darwaza.kernel.address import Address
 from darwaza.kernel.machine import (
@@ -81,7 +81,7 @@ def offer(_: None, command: Command, context: Context) -> Outcome:
     if asked.expires_at is not None and asked.expires_at <= context.now:
         return Refusal.of(DocumentRefusal.EXPIRED, "it would expire before it is sent", "/expires_at")
     document = Document(command.party, asked.to, manifest, expires_at=asked.expires_at)
-    return _send_offer(document, asked.content, ucr=asked.ucr, path_policy=asked.path_policy)
+    return _send_offer(document, asked.content, ucr=asked.ucr, path_policy=asked.path_policy, waits=asked.waits)
 
 
 def open_upload(_: None, command: Command, context: Context) -> Outcome:
@@ -98,7 +98,17 @@ def open_upload(_: None, command: Command, context: Context) -> Outcome:
         return Refusal.of(DocumentRefusal.MALFORMED, fault.detail, "/manifest" + fault.pointer)
     if asked.expires_at is not None and asked.expires_at <= context.now:
         return Refusal.of(DocumentRefusal.EXPIRED, "it would expire before it is sent", "/expires_at")
-    document = Document(command.party, asked.to, asked.manifest, expires_at=asked.expires_at)
+    document = Document(
+        command.party,
+        asked.to,
+        asked.manifest,
+        expires_at=asked.expires_at,
+        path_policy=asked.path_policy,
+        waits=asked.waits,
+    )
+    stuck = context.unsendable(_chunk(document, b""), min(CHUNK_BYTES, asked.manifest.bytes))
+    if stuck is not None:
+        return stuck
     return Decision(
         "uploading",
         document,
@@ -124,20 +134,26 @@ def add_chunk(case: DocumentCase, command: Command, _: Context) -> Outcome:
             case.state, document, remind_at=_sender_reminder(case.state, document), answer={"missing": missing}
         )
     document = replace(document, have=(*document.have, digest))
-    chunk = Draft(
-        CHUNK,
-        document.sender,
-        document.recipient,
-        asked.content,
-        CHUNK_MEDIA_TYPE,
-        expires_at=document.expires_at,
-        bulk=True,
-    )
+    chunk = _chunk(document, asked.content)
     if document.missing:
         answer = {"missing": document.missing}
         return Decision("uploading", document, messages=(chunk,), remind_at=document.expires_at, answer=answer)
-    offered = _send_offer(document, b"", ucr=case.ucr)
+    offered = _send_offer(document, b"", ucr=case.ucr, path_policy=document.path_policy, waits=document.waits)
     return replace(offered, messages=(chunk, *offered.messages), answer={"missing": ()})
+
+
+def _chunk(document: Document, content: bytes) -> Draft:
+    return Draft(
+        CHUNK,
+        document.sender,
+        document.recipient,
+        content,
+        CHUNK_MEDIA_TYPE,
+        expires_at=document.expires_at,
+        bulk=True,
+        path_policy=document.path_policy,
+        waits=document.waits,
+    )
 
 
 def _misaddressed(asked: Offer | Open) -> Refusal | None:
@@ -157,7 +173,9 @@ def _sender_reminder(state: str, document: Document) -> datetime | None:
     return document.expires_at + SENDER_GRACE if state == "offered" else document.expires_at
 
 
-def _send_offer(document: Document, content: bytes, *, ucr: str | None, path_policy: str = "") -> Decision[Document]:
+def _send_offer(
+    document: Document, content: bytes, *, ucr: str | None, path_policy: str = "", waits: bool = True
+) -> Decision[Document]:
     if document.manifest is None:
         raise ValueError("a document is offered by its manifest")
     draft = Draft(
@@ -168,6 +186,7 @@ def _send_offer(document: Document, content: bytes, *, ucr: str | None, path_pol
         OFFER_MEDIA_TYPE,
         expires_at=document.expires_at,
         path_policy=path_policy,
+        waits=waits,
     )
     return Decision(
         "offered",

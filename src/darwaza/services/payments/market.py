@@ -137,7 +137,7 @@ def _offer(
         return Refusal.of(PaymentRefusal.QUOTE_OTHER, "nobody offers this rate now", "/document")
     exchange = _exchange(ask, amount, fee, rate, wanted.payee, source, destination)
     if isinstance(exchange, Refusal):
-        return exchange
+        return replace(exchange, pointer="/amount")
     if exchange.source_minor > wanted.corridor.limit_minor:
         return Refusal.of(PaymentRefusal.OVER_CORRIDOR_LIMIT, "it is over the corridor's limit", "/amount")
     spread, margin, mid = 0, None, _rate(market.mid)

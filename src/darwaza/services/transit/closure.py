@@ -29,7 +29,7 @@ from darwaza.kernel.machine import (
 )
 from darwaza.services.transit.codes import ROLE_SUPERVISOR
 from darwaza.services.transit.codes import TransitRefusal as No
-from darwaza.services.transit.guard import need_role, stamp_wrong
+from darwaza.services.transit.guard import need_role, stamp_wrong, unreadable
 from darwaza.standards.etir.value import Body, CrossingId, Instant, Stamp, Text, Uuid
 from darwaza.standards.etir.wire import MEDIA_TYPE, decode, encode
 
@@ -134,7 +134,8 @@ def crossing_service() -> Service:
     either = (OPEN, CLOSED)
     table: dict[tuple[str, str], Transition] = {
         (NEW, "close"): Transition(_close, (CLOSED,)),
-        (OPEN, "close"): Transition(_close, (CLOSED,)),
+        # The same closure, said again after it ended, changes nothing.
+        (OPEN, "close"): Transition(_close, either),
         (CLOSED, "close"): Transition(_close, (CLOSED,)),
         (CLOSED, "reopen"): Transition(_reopen, either),
         (NEW, "extend"): Transition(_extend, (OPEN,)),
@@ -207,7 +208,7 @@ def _hear(case: CrossingCase | None, received: Received, context: Context) -> De
     try:
         body: Word = decode(received.body, kind)
     except MessageError as error:
-        return Refusal.of(No.BODY_WRONG, error.detail, error.pointer)
+        return unreadable(error)
     member = body.stamp.office[:2]
     own = received.kind.startswith("restored ")
     if member not in body.crossing[:5].split("-") or (not own and received.origin[:2] != member):

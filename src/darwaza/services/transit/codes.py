@@ -12,6 +12,13 @@ class TransitRefusal(RefusalCode):
     """Of the movement, guarantee, crossing, tracker and enquiry services."""
 
     BODY_WRONG = ("body_wrong", False)
+    FIELD_MISSING = ("field_missing", False)
+    VALUE_NOT_ADMITTED = ("value_not_admitted", False)
+    DATE_WRONG = ("date_wrong", False)
+    NOT_AN_INTEGER = ("not_an_integer", False)
+    VALUE_TOO_LONG = ("value_too_long", False)
+    PATTERN_WRONG = ("pattern_wrong", False)
+    ORDER_WRONG = ("order_wrong", False)
     ROLE_MISSING = ("role_missing", False)
     NOT_YOURS = ("not_yours", False)
     NOT_AUTHORITY = ("not_authority", False)
@@ -44,6 +51,7 @@ class TransitRefusal(RefusalCode):
     GUARANTEE_COVER_SHORT = ("guarantee_cover_short", True)
     GUARANTEE_ALREADY_REGISTERED = ("guarantee_already_registered", False)
     GUARANTEE_ALREADY_CANCELLED = ("guarantee_already_cancelled", False)
+    GUARANTEE_NOT_CANCELLABLE = ("guarantee_not_cancellable", True)
     NOBODY_TO_FORWARD_TO = ("nobody_to_forward_to", True)
     LEG_UNKNOWN = ("leg_unknown", False)
     ALREADY_STARTED = ("already_started", False)
@@ -69,6 +77,13 @@ class TransitRefusal(RefusalCode):
 
 ETIR: dict[TransitRefusal, ErrorCode] = {
     TransitRefusal.BODY_WRONG: ErrorCode.INVALID_MESSAGE,
+    TransitRefusal.FIELD_MISSING: ErrorCode.MISSING_FIELD,
+    TransitRefusal.VALUE_NOT_ADMITTED: ErrorCode.VALUE_OUTSIDE_LIST,
+    TransitRefusal.DATE_WRONG: ErrorCode.BAD_DATE,
+    TransitRefusal.NOT_AN_INTEGER: ErrorCode.NOT_AN_INTEGER,
+    TransitRefusal.VALUE_TOO_LONG: ErrorCode.TOO_LONG,
+    TransitRefusal.PATTERN_WRONG: ErrorCode.PATTERN,
+    TransitRefusal.ORDER_WRONG: ErrorCode.ELEMENT_OUT_OF_ORDER,
     TransitRefusal.OFFICE_UNKNOWN: ErrorCode.OFFICE_UNKNOWN,
     TransitRefusal.MEMBER_NOT_BOUND: ErrorCode.COUNTRY_UNKNOWN,
     TransitRefusal.HOLDER_MISMATCH: ErrorCode.HOLDER_MISMATCH,
@@ -83,6 +98,7 @@ ETIR: dict[TransitRefusal, ErrorCode] = {
     TransitRefusal.GUARANTEE_COVER_SHORT: ErrorCode.GUARANTEE_NOT_ACCEPTABLE,
     TransitRefusal.GUARANTEE_ALREADY_REGISTERED: ErrorCode.GUARANTEE_ALREADY_REGISTERED,
     TransitRefusal.GUARANTEE_ALREADY_CANCELLED: ErrorCode.GUARANTEE_ALREADY_CANCELLED,
+    TransitRefusal.GUARANTEE_NOT_CANCELLABLE: ErrorCode.GUARANTEE_NOT_CANCELLABLE,
     TransitRefusal.NOBODY_TO_FORWARD_TO: ErrorCode.NOBODY_TO_FORWARD_TO,
     TransitRefusal.ALREADY_STARTED: ErrorCode.ALREADY_STARTED,
     TransitRefusal.ALREADY_TERMINATED: ErrorCode.ALREADY_TERMINATED,

@@ -88,8 +88,11 @@ def enquiry_service(reference: Reference) -> Service:
         (ASKED, "enquiry.i20"): Transition(rules.hear_reply, (ANSWERED,)),
     }
     table = {**table, (ASKED, "enquiry.refused"): Transition(rules.hear_refused, (ANSWERED,))}
-    # An own question given back after a lost disk is asked again by hand; an own answer needs no keeping.
-    lost = {(NEW, restored(kind)): Transition(rules.forget, (ANSWERED,)) for kind in _KINDS.values()}
+    # Given back after a lost disk: an own question waits for its answer again, an own answer closes the question.
+    lost = {(NEW, restored(_KINDS[kind])): Transition(rules.restore_question, (ASKED,)) for kind in _REPLIES}
+    lost |= {
+        (OPEN, restored(_KINDS[kind])): Transition(rules.restore_answer, (ANSWERED,)) for kind in _REPLIES.values()
+    }
     return Service("enquiry", Enquiry, {**table, **lost})
 
 
@@ -183,11 +186,19 @@ class _Rules:
         notice = Notice(f"{context.member}/customs", "enquiry.refused", {"by": received.origin})
         return Decision(ANSWERED, case.data, notices=(notice,))
 
-    def forget(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
-        """An own question or answer comes back; it is kept as closed."""
-        body = read(received, context, _TYPES[received.kind.removeprefix("restored ")])
-        if isinstance(body, Refusal):
-            return body
-        if isinstance(body, I3 | I5 | I19 | E5):
-            return Decision(ANSWERED, Enquiry(received.destination, body))
-        return Refusal.of(No.OTHER_CASE, "an answer without its question")
+    def restore_question(self, _: object, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
+        """An own question comes back after a lost disk; its answer follows from the member that was asked."""
+        question = read(received, context, _TYPES[received.kind.removeprefix("restored ")])
+        if isinstance(question, Refusal):
+            return question
+        data = Enquiry(received.destination, question)  # type: ignore[arg-type]
+        return Decision(ASKED, data, parties=(received.origin,))
+
+    def restore_answer(self, case: EnquiryCase, received: Received, context: Context) -> Decision[Enquiry] | Refusal:
+        """An own looked-up answer comes back, after the question it answers."""
+        reply = read(received, context, _TYPES[received.kind.removeprefix("restored ")])
+        if isinstance(reply, Refusal):
+            return reply
+        if type(reply) is not _REPLIES[type(case.data.question)]:
+            return Refusal.of(No.BODY_WRONG, "this answers another kind of question")
+        return Decision(ANSWERED, msgspec.structs.replace(case.data, reply=reply))

@@ -9,7 +9,7 @@ A chain that another member's gateway serves has the case there too: its command
 becomes what E2 and E4 say. The guarantor stays the authority.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
@@ -33,11 +33,11 @@ from darwaza.services.transit import booking
 from darwaza.services.transit.check import Reference, check_terms
 from darwaza.services.transit.codes import ROLE_CHAIN
 from darwaza.services.transit.codes import TransitRefusal as No
-from darwaza.services.transit.guard import fault, need_role, read
+from darwaza.services.transit.guard import fault, fault_told, need_role, read, read_refused
 from darwaza.services.transit.leg import PLANNED, REFUSED, progress
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import liable
-from darwaza.standards.etir.codes import ErrorCode, Fault
+from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.external import E1, E2, E3, E4
 from darwaza.standards.etir.value import Address, Body, GuaranteeTerms
 from darwaza.standards.etir.wire import MEDIA_TYPE, encode
@@ -47,6 +47,7 @@ DECLINED = "declined"
 REGISTERED = "registered"
 CANCELLING = "cancelling"
 CANCELLED = "cancelled"
+_CANCELLING = ("cancel", "guarantee.e3")
 _STANDING = (REGISTERED, CANCELLING, CANCELLED)
 
 
@@ -93,27 +94,36 @@ def guarantee_service(reference: Reference) -> Service:
         reference: the data of this gateway.
     """
     rules = _Rules(reference)
-    table: Mapping[tuple[str, str], Transition] = {
+    table: dict[tuple[str, str], Transition] = {
         (NEW, "register"): Transition(rules.register, (REGISTERED, ASKING)),
         (NEW, "guarantee.e1"): Transition(rules.hear_e1, (REGISTERED, DECLINED)),
         (DECLINED, "register"): Transition(rules.register, (REGISTERED, ASKING)),
         (DECLINED, "guarantee.e1"): Transition(rules.hear_e1, (REGISTERED, DECLINED)),
-        (ASKING, "guarantee.e2"): Transition(rules.hear_e2, (REGISTERED, DECLINED)),
+        (ASKING, "guarantee.e2"): Transition(rules.hear_e2, (REGISTERED, DECLINED, ASKING)),
         (ASKING, "guarantee.refused"): Transition(rules.hear_refused, (DECLINED,)),
-        (NEW, restored("guarantee.e1")): Transition(rules.restore_e1, (ASKING,)),
         (REGISTERED, "cancel"): Transition(rules.cancel, (REGISTERED, CANCELLING, CANCELLED)),
-        (REGISTERED, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLING, CANCELLED)),
+        (REGISTERED, "guarantee.e3"): Transition(rules.hear_e3, (REGISTERED, CANCELLING, CANCELLED)),
         (CANCELLING, "cancel"): Transition(rules.cancel, (CANCELLING, CANCELLED)),
         (CANCELLING, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLING, CANCELLED)),
+        (CANCELLED, "cancel"): Transition(rules.cancel, (CANCELLED,)),
         (CANCELLED, "guarantee.e3"): Transition(rules.hear_e3, (CANCELLED,)),
+        (ASKING, "cancel"): Transition(rules.too_early, ()),
     }
-    table = {(state, "guarantee.e1"): Transition(rules.hear_e1_again, (state,)) for state in _STANDING} | dict(table)
+    table |= {(state, "guarantee.e1"): Transition(rules.hear_e1_again, (state,)) for state in _STANDING}
+    # Refusals with a code of their own: eTIR 204 and 301.
+    table |= {(state, "register"): Transition(rules.taken, ()) for state in (ASKING, *_STANDING)}
+    table |= {(state, kind): Transition(rules.no_such, ()) for state in (NEW, DECLINED) for kind in _CANCELLING}
     table |= {(state, "guarantee.e4"): Transition(rules.hear_e4, _STANDING) for state in _STANDING}
-    table |= {(state, "guarantee.refused"): Transition(rules.hear_refused, (state,)) for state in _STANDING}
+    table |= {
+        (state, "guarantee.refused"): Transition(rules.hear_refused, (state,)) for state in (DECLINED, *_STANDING)
+    }
     table |= {
         (state, restored("guarantee." + kind)): Transition(rules.hear_nothing_new, (state,))
         for state in (ASKING, DECLINED, *_STANDING)
-        for kind in ("e1", "e2", "e3", "e4")
+        for kind in ("e1", "e2", "e3", "e4", "refused")
+    }
+    table |= {
+        (state, restored("guarantee.e1")): Transition(rules.restore_e1, (ASKING,)) for state in (NEW, ASKING, DECLINED)
     }
     return Service("guarantee", Guarantee, table)
 
@@ -175,6 +185,8 @@ class _Rules:
         if wrong is not None:
             return wrong
         if body.terms_digest != booking.terms_digest(case.data.terms):
+            if body.faults:  # to an earlier try, heard again after a lost disk
+                return Decision(case.state, case.data)
             return Refusal.of(No.GUARANTEE_NOT_FOUND, "the guarantor registered other terms", "/terms_digest")
         return _told(case, DECLINED if body.faults else REGISTERED, body.faults)
 
@@ -189,13 +201,38 @@ class _Rules:
         return _told(case, body.status if body.status in _STANDING else case.state, body.faults)
 
     def hear_refused(self, case: GuaranteeCase, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
-        """The guarantor's gateway could not act on E1 or E3."""
+        """The other side could not act on a message: at the chain its reason counts as the guarantor's answer."""
+        here = case.data.terms.guarantor == context.member
+        if received.origin != (case.data.terms.chain if here else f"{case.data.terms.guarantor}/customs"):
+            return Refusal.of(No.NOT_AUTHORITY, "only the other side refuses")
+        body = read_refused(received)
+        if isinstance(body, Refusal):
+            return body
+        if here:
+            told = Notice(f"{context.member}/customs", "guarantee.refused", {"reference": case.data.terms.reference})
+            return Decision(case.state, case.data, notices=(told,))
+        return _told(case, DECLINED if case.state == ASKING else case.state, (fault_told(received, body),))
+
+    def taken(self, case: GuaranteeCase, command: Command, context: Context) -> Refusal:
+        """A chain registers what stands, or waits for its guarantor's word (eTIR 204)."""
         del context
-        why = Fault.of(ErrorCode.CUSTOMS_COULD_NOT_PROCESS, f"{received.origin} refused the message")
-        return _told(case, DECLINED if case.state == ASKING else case.state, (why,))
+        text = f"the guarantee is {case.state}"
+        return need_role(command, ROLE_CHAIN) or Refusal.of(No.GUARANTEE_ALREADY_REGISTERED, text, "/terms/reference")
+
+    def no_such(self, _: object, given: Command | Received, context: Context) -> Refusal:
+        """What is cancelled was never registered here (eTIR 301)."""
+        missing = need_role(given, ROLE_CHAIN) if isinstance(given, Command) else None
+        text = f"{context.member} has registered no such guarantee"
+        return missing or Refusal.of(No.GUARANTEE_NOT_FOUND, text, "/reference")
+
+    def too_early(self, case: GuaranteeCase, command: Command, context: Context) -> Refusal:
+        """What is cancelled waits for its guarantor's word (eTIR 203)."""
+        del context
+        text = f"{case.data.terms.guarantor} has not yet answered the registration"
+        return need_role(command, ROLE_CHAIN) or Refusal.of(No.GUARANTEE_NOT_CANCELLABLE, text, "/reference")
 
     def restore_e1(self, _: object, received: Received, context: Context) -> Decision[Guarantee] | Refusal:
-        """An own E1 comes back after a lost disk; its E2 follows from the guarantor."""
+        """An own E1 comes back after a lost disk, the latest try last; its E2 follows from the guarantor."""
         body = read(received, context, E1)
         if isinstance(body, Refusal):
             return body
@@ -214,7 +251,7 @@ class _Rules:
             return missing
         if command.party != case.data.terms.chain:
             return Refusal.of(No.NOT_YOURS, f"{command.party} is not the chain")
-        if case.data.terms.guarantor != context.member:
+        if case.data.terms.guarantor != context.member and case.state != CANCELLED:
             return _ask(command, body, case.data, case.state, context)
         return _cancel(case, body, context)
 

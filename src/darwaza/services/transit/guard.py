@@ -3,18 +3,23 @@
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
+
 from darwaza.errors import MalformedError, MessageError
 from darwaza.kernel.machine import Command, Context, Received, Refusal
+from darwaza.kernel.message import Refused
 from darwaza.services.transit.civil import in_future, local_agrees, zone_of
 from darwaza.services.transit.codes import ETIR, ROLE_CUSTOMS, office_role
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.message import KINDS, Event
 from darwaza.services.transit.movement import EVENTS_MAX, Movement
-from darwaza.standards.etir.codes import ErrorCode, Fault
-from darwaza.standards.etir.value import Body, Stamp
-from darwaza.standards.etir.wire import decode
+from darwaza.standards.etir.codes import ErrorClass, ErrorCode, Fault
+from darwaza.standards.etir.value import TEXT_CHARS_MAX, Body, Stamp
+from darwaza.standards.etir.wire import code_of, decode
 
 Kind = TypeVar("Kind", bound=Body)
+
+_refused = msgspec.json.Decoder(Refused).decode
 
 
 def need_role(command: Command, role: str) -> Refusal | None:
@@ -57,11 +62,20 @@ def read(received: Received, context: Context, kind: type[Kind]) -> Kind | Refus
     try:
         body = decode(received.body, kind)
     except MessageError as error:
-        return Refusal.of(No.BODY_WRONG, error.detail, error.pointer)
+        return unreadable(error)
     named = getattr(body, "movement", context.case_id)
     if named != context.case_id:
         return Refusal.of(No.OTHER_CASE, "the message names another movement", "/movement")
     return body
+
+
+def unreadable(error: MessageError) -> Refusal:
+    """Word a reading error as the refusal whose eTIR number (100 to 107) tells what is wrong with the message."""
+    code = code_of(error) if isinstance(error, MalformedError) else ErrorCode.INVALID_MESSAGE
+    return Refusal.of(_VALIDATION[code], error.detail, error.pointer)
+
+
+_VALIDATION = {code: reason for reason, code in ETIR.items() if code.error_class is ErrorClass.VALIDATION}
 
 
 def body_type(kind: str) -> type[Body]:
@@ -89,3 +103,16 @@ def fault(refusal: Refusal) -> Fault:
     reason = next((item for item in No if item.code == refusal.code), None)
     code = ETIR.get(reason, ErrorCode.WORKFLOW) if reason is not None else ErrorCode.WORKFLOW
     return Fault.of(code, refusal.detail, refusal.pointer)
+
+
+def read_refused(received: Received) -> Refused | Refusal:
+    """Read why another gateway could not act on a message of ours."""
+    try:
+        return _refused(received.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return Refusal.of(No.BODY_WRONG, f"not a refusal: {error}")
+
+
+def fault_told(received: Received, body: Refused) -> Fault:
+    """Turn another gateway's refusal into the eTIR error it means, with its pointer into what was sent."""
+    return fault(Refusal(body.code, f"{received.origin}: {body.detail}"[:TEXT_CHARS_MAX], body.pointer))

@@ -7,11 +7,10 @@ member of departure checks it again with its own data, because it is the one tha
 import msgspec
 
 from darwaza.kernel.machine import Command, Context, Decision, Draft, Notice, Received, Refusal
-from darwaza.kernel.message import Refused
 from darwaza.services.transit.check import Reference, check_declaration
 from darwaza.services.transit.codes import ROLE_HOLDER
 from darwaza.services.transit.codes import TransitRefusal as No
-from darwaza.services.transit.guard import fault, need_role, origin_member, read
+from darwaza.services.transit.guard import fault, fault_told, need_role, origin_member, read, read_refused
 from darwaza.services.transit.message import Withdraw
 from darwaza.services.transit.movement import Movement, MovementCase
 from darwaza.services.transit.outcome import chain_notice, customs_of, draft, parties, stay
@@ -19,8 +18,6 @@ from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.external import E7, E8, E9, E10, E11, E12, E13, E14
 from darwaza.standards.etir.value import Body, Declaration
 from darwaza.standards.etir.wire import MEDIA_TYPE, encode
-
-_refused = msgspec.json.Decoder(Refused).decode
 
 HEARD = "heard"
 LODGED = "lodged"
@@ -131,11 +128,10 @@ class Lodging:
 
     def hear_refused(self, case: MovementCase, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """Another gateway could not act on what was sent there: what waits for its word waits no longer."""
-        try:
-            body = _refused(received.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            return Refusal.of(No.BODY_WRONG, f"not a refusal: {error}")
-        why = fault(Refusal(body.code, f"{received.origin}: {body.detail}"[:280], body.pointer))
+        body = read_refused(received)
+        if isinstance(body, Refusal):
+            return body
+        why = fault_told(received, body)
         asked = case.data.pending is not None and body.kind == "transit.i1"
         lodged = case.state == LODGED and body.kind in {"transit.e9", "transit.e11"}
         state = DECLINED if lodged or (asked and case.data.recorded is None) else case.state

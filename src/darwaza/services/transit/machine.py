@@ -203,6 +203,8 @@ def _after(lodging: Lodging, binding: Binding, release_facts: tuple[str, ...]) -
             (state, "transit.i2"): Transition(binding.hear_i2, AFTER),
             (state, restored("transit.i1")): Transition(binding.restore_asking, (state,)),
         }
+    # Every leg is discharged, so the leg's own table refuses these, each with its eTIR number (210 to 212, 216).
+    cells |= {(DISCHARGED, kind): Transition(acts.act, AFTER) for kind in _ACTS[:4]}
     for state in (ACCEPTED, MOVING, HELD, ENDED, DISCHARGED):
         cells[state, "charge"] = Transition(handover.charge, AFTER)
     for state in (ENDED, DISCHARGED):

@@ -10,9 +10,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-Text = Annotated[str, Meta(min_length=1, max_length=280)]
+TEXT_CHARS_MAX = 280
+Text = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS_MAX)]
 """Free text of 1 to 280 characters."""
-OptionalText = Annotated[str, Meta(max_length=280)]
+OptionalText = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 Member = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
 """Code of a corridor member: ISO 3166-1 alpha-2 or a user-assigned pair."""
 OfficeId = Annotated[str, Meta(pattern=r"^[A-Z]{2}([A-Z0-9]{3}|-[A-Z0-9]{1,12}(-[A-Z0-9]{1,12}){0,2})\Z")]

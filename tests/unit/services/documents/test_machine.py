@@ -75,6 +75,9 @@ class At:
     def party_known(self, address):
         return not address.endswith("/nobody")
 
+    def unsendable(self, draft, body_bytes):
+        return Refusal("undeliverable", f"{body_bytes} bytes") if draft.path_policy == "avoid UZ" else None
+
 
 def case_in(state):
     """A case in a state, None for none; chunked where the state says so."""
@@ -231,3 +234,18 @@ def test_chunk_for_nobody():
     """A chunk for a party nobody knows opens no case."""
     chunk = msgspec.structs.replace(input_of(CHUNK), destination="UZ/nobody")
     assert decide(SERVICE, None, chunk, At()).code == "unknown_party"
+
+
+def test_policy_of_an_announced_document_binds_each_of_its_messages():
+    """What the sender asked of the path stands on every chunk and on the offer, and the rest is refused at once."""
+    asked = msgspec.structs.replace(COMMANDS["open"][1], path_policy="avoid AF")
+    opened = decide(SERVICE, None, Command("open", SENDER, frozenset(), asked), At())
+    first = moved(
+        Case(CASE_ID, opened.state, opened.data, None, NOW, NOW),
+        Command("add-chunk", SENDER, frozenset(), AddChunk(CHUNKS[0])),
+    )
+    last = decide(SERVICE, first, input_of("add-chunk"), At())
+    assert [(draft.kind, draft.path_policy) for draft in last.messages] == [(CHUNK, "avoid AF"), (OFFER, "avoid AF")]
+    asked = msgspec.structs.replace(asked, path_policy="avoid UZ")
+    refused = decide(SERVICE, None, Command("open", SENDER, frozenset(), asked), At())
+    assert (refused.code, refused.detail) == ("undeliverable", f"{CHUNK_BYTES} bytes")

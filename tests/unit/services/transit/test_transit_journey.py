@@ -349,15 +349,16 @@ def test_bodies_without_sense_are_refused_with_a_pointer():
     movement = accepted(world)
     world.uz.do("start", movement, start(world, movement, 0, "UZTAS"))
     origin, destination, name, case_id, received = world.queue.pop(0)
-    for body, pointer in (
-        (received.body.replace(b'"sequence":1', b'"sequence":"one"'), "/sequence"),
-        (received.body.replace(b'"leg":0', b'"leg": 0'), ""),
-        (received.body[:-1], ""),
-        (b"\xff", ""),
+    for body, code, pointer in (
+        (received.body.replace(b'"sequence":1', b'"sequence":"one"'), "not_an_integer", "/sequence"),
+        (received.body.replace(b',"sequence":1', b""), "field_missing", "/sequence"),
+        (received.body.replace(b'"leg":0', b'"leg": 0'), "body_wrong", ""),
+        (received.body[:-1], "body_wrong", ""),
+        (b"\xff", "body_wrong", ""),
     ):
         broken = msgspec.structs.replace(received, body=body)
         refused = world.gateways[destination].give(name, case_id, broken)
-        assert (refused.code, refused.pointer) == ("body_wrong", pointer)
+        assert (refused.code, refused.pointer) == (code, pointer)
     forged = msgspec.structs.replace(received, origin="PK/customs")
     assert world.gateways[destination].give(name, case_id, forged).code == "not_authority"
     assert isinstance(world.gateways[destination].give(name, case_id, received), Decision)

@@ -1,6 +1,7 @@
 """What becomes of a movement when another gateway refuses what was sent to it."""
 
 import msgspec
+import pytest
 from tests.unit.services.transit.test_transit_table import in_state, received
 
 from darwaza.kernel.message import Refused
@@ -37,3 +38,24 @@ def test_a_refused_event_changes_nothing_but_is_told():
         assert case.state == state
         assert outcome.notices[0].kind == "movement.refused"
         assert not outcome.messages
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    [
+        ("body_wrong", 100),
+        ("field_missing", 101),
+        ("value_not_admitted", 102),
+        ("date_wrong", 103),
+        ("not_an_integer", 104),
+        ("value_too_long", 105),
+        ("pattern_wrong", 106),
+        ("order_wrong", 107),
+        ("not_in_state", 200),
+        ("unknown_service", 200),
+    ],
+)
+def test_why_it_was_refused_is_an_etir_number(code, number):
+    """What the other gateway could not read or do stands at the author as the eTIR number, with its pointer."""
+    _, case = refuse("lodged", "transit.e9", code)
+    assert [(fault.code, fault.pointer) for fault in case.data.faults] == [(number, "/terms")]

@@ -33,10 +33,12 @@ from darwaza.kernel.machine import (
     Refusal,
     restored,
 )
+from darwaza.services.transit.guard import fault
 from darwaza.services.transit.leg import LEG_TABLE
 from darwaza.services.transit.lodging import WITHDRAWN
 from darwaza.services.transit.machine import AFTER, movement_service
 from darwaza.services.transit.message import COMMANDS, KINDS, Cancellation, Withdraw
+from darwaza.standards.etir.codes import ErrorCode
 from darwaza.standards.etir.internal import I17
 from darwaza.standards.etir.value import SealMark
 from darwaza.standards.etir.wire import encode
@@ -174,6 +176,7 @@ def test_every_pair(state, kind, worlds):
     outcome = gateway.give("transit", movement, nothing_right(kind))
     if (state, kind) not in table:
         assert outcome.code == NOT_IN_TABLE
+        assert fault(outcome).code == ErrorCode.WORKFLOW
     elif isinstance(outcome, Decision):
         # Only the clock, a fact nobody waits for, and bare receipts may pass; they change no case.
         receipt = table[state, kind].rule.__name__ == "hear_nothing_new"
@@ -184,6 +187,24 @@ def test_every_pair(state, kind, worlds):
     after = snapshot(gateway)
     if isinstance(outcome, Refusal):
         assert after == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [("start", 210), ("terminate", 211), ("discharge", 212), ("refuse-start", 216)]
+)
+def test_acts_on_a_discharged_movement_have_their_own_numbers(kind, number, worlds):
+    """Where every leg is discharged, a further act is refused with the eTIR number of what is done already."""
+    world, _, movement = worlds["discharged"]
+    bodies = {
+        "start": start(world, movement, 1, "AFHRT", seq=70),
+        "terminate": terminate(world, movement, 1, "AFHRT", "AFRKH"),
+        "discharge": discharge(world, movement, 1, "AFHRT"),
+        "refuse-start": I17(movement, 1, "no-2", 71, stamp(world, "AFHRT"), "no visa"),
+    }
+    before = snapshot(world.af)
+    refusal = world.af.do(kind, movement, bodies[kind])
+    assert (fault(refusal).code, refusal.pointer) == (number, "/leg")
+    assert snapshot(world.af) == before
 
 
 def test_table_names_only_known_states_and_inputs():
