@@ -39,6 +39,8 @@ PAGES = (
     ("PK", "saima", "screening", "/console/bank"),
     ("PK", "", "verify", "/console/verify"),
     ("PK", "hina", "operator", "/console/operator"),
+    ("PK", "hina", "operator-paths", "/console/operator/paths?to=KZ&class=payments&avoid=AF"),
+    ("PK", "hina", "operator+drain", "/console/operator"),
     ("PK", "omar", "auditor", "/console/auditor"),
 )
 FOLLOW = {
@@ -47,6 +49,7 @@ FOLLOW = {
     "document": "#list tbody a",
     "payment": "#payments tbody a",
     "trip": "#list a",
+    "drain": "form[action$='/drain'] button",
 }
 """What is clicked on a list to come to one of its entries."""
 

@@ -133,12 +133,18 @@ FORM_BYTES_MAX = 65_536
 """What a form without a file, and each field of one with, may send."""
 FORM_FIELDS_MAX = 200
 """Fields of one form."""
+CARRIER_FORM_BYTES_MAX = 1 << 30
+"""Of a carrier file brought to the console; ``darwaza link import`` takes larger ones."""
 LIVE_INTERVAL_S = 1.0
 """An open page hears of changes at most this often, however many there are."""
 LIVE_STREAMS_MAX = 500
 """Open pages that hear of news, all people together."""
 LIVE_STREAMS_PER_SESSION_MAX = 12
 """Open pages of one person that hear of news."""
+LIST_CASES_MAX = 500
+"""Newest cases that match among which a list of the console is filtered and sorted at a time."""
+LIST_FILE_CASES_MAX = 10_000
+"""Cases that a list written as a file holds."""
 INDEX_SLICE_CASES = 200
 """Movements the console's index reads at a time before other work goes on."""
 

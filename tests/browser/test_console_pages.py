@@ -23,6 +23,7 @@ SEEN = (
     ("PK/nadia", "/console/documents"),
     ("PK/bilal", "/console/bank"),
     ("PK/hina", "/console/operator"),
+    ("PK/hina", "/console/operator/paths?to=AF&class=payments&avoid=UZ"),
     ("PK/omar", "/console/auditor"),
     ("UZ/rustam", "trip"),
 )
@@ -162,6 +163,36 @@ def test_a_clerk_compares_pays_and_is_paid(visit, traffic, scripts):
         if "settled" in page.inner_text("main .head") or "credited" in page.inner_text("main .head"):
             break
     assert re.search("settled|credited", page.inner_text("main .head"))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_operator_drains_drills_and_asks_for_the_way(visit, scripts):
+    """What a drain does is shown before it is done; a drill's results stand on the page; the other way is explained."""
+    page = visit("PK/hina", "/console/operator", scripts=scripts).page
+    page.locator("form[action$='/drain'] button").click()
+    assert "send nothing new over this one" in page.inner_text("main")
+    page.locator("form[action$='/drain'] button").click()
+    assert "This gateway is drained" in page.inner_text("#routes")
+    page.locator("form[action$='/drain'] button").click()
+    page.wait_for_load_state()
+    assert "This gateway is drained" not in page.inner_text("#routes")
+    page.locator("#drain summary").click()
+    page.locator("#drain select").select_option("AF" if scripts else "UZ")
+    page.fill("[name=seconds]", "2")
+    page.locator("form[action$='/drill'] button").click()
+    page.locator("form[action$='/drill'] button").click()
+    assert "The drill has begun." in page.inner_text("main")
+    for _ in range(60):
+        if "over" in page.inner_text("#drills tbody tr:first-child"):
+            break
+        page.reload()
+    assert re.search("(Afghanistan|Uzbekistan)\\s+over", page.inner_text("#drills tbody tr:first-child"))
+    page.goto("/console/operator/paths")
+    page.locator("select[name=to]").select_option("UZ")
+    page.fill("[name=through]", "AF")
+    page.locator("main form button.main").click()
+    assert "Pakistan → Afghanistan → Uzbekistan" in page.inner_text("section h2 + p")
 
 
 @pytest.mark.timeout(300)

@@ -145,3 +145,10 @@ class Report(msgspec.Struct):
             self.refused.append("fork: the author signed two histories; the proof is kept and the link has stopped")
         elif isinstance(outcome, DarwazaError):
             self.refused.append(f"{outcome.code}: {outcome.detail}")
+
+    def add(self, other: "Report") -> None:
+        """Count what another piece of the same file gave."""
+        self.taken += other.taken
+        self.acknowledged += other.acknowledged
+        self.early += other.early
+        self.refused += other.refused

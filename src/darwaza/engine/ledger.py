@@ -29,14 +29,13 @@ if TYPE_CHECKING:
 HISTORY_PAGE = 500
 """Transfers of an account read at once."""
 TEXTS_KEPT = 4_096
-"""Instants and assets come again and again; so many are not read and written anew."""
+"""Assets come again and again; so many are not read and written anew."""
 
 _NEVER = "~"
 """Sorts after every instant."""
 
 _asset = lru_cache(TEXTS_KEPT)(asset_from_text)
-_instant = lru_cache(TEXTS_KEPT)(instant.from_text)
-_text = lru_cache(TEXTS_KEPT)(instant.to_text)
+_instant, _text = instant.from_text, instant.to_text
 _asset_text = lru_cache(TEXTS_KEPT)(str)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_refused = msgspec.msgpack.Decoder(RefusedOrder).decode

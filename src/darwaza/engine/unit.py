@@ -101,6 +101,7 @@ class Unit:
         self._answers: dict[tuple[str, str], AnswerRow] = {}
         self._witnessed: dict[str, WitnessRow] = {}
         self._keys: set[str] = set()
+        self._concerned: set[PartyRow] = set()
         self._used: set[str] = set()
         self._ledger: Entries | None = None
         self.tracking = Tracking(site, store, self)
@@ -177,9 +178,8 @@ class Unit:
         site, changes = self._site, self.changes
         data = site.encode(decision.data)
         ucr = decision.ucr or (None if case is None else case.ucr)
-        opened, opened_text = (
-            (self.now, self.now_text) if case is None else (case.opened_at, instant.to_text(case.opened_at))
-        )
+        opened = site.open_at(self.now) if case is None else case.opened_at
+        opened_text = instant.to_fine_text(opened)
         remind_at = None if decision.remind_at is None else instant.to_text(decision.remind_at)
         details = [site.encode(notice.detail) for notice in decision.notices]
         facts = [(fact, self._fact_row(case_id, ucr or "", fact)) for fact in decision.facts]
@@ -191,8 +191,10 @@ class Unit:
         changes.cases[case_id] = CaseRow(
             case_id, service, decision.state, data, ucr, opened_text, self.now_text, remind_at
         )
-        for party in decision.parties:
-            changes.parties.append(PartyRow(party, service, opened_text, case_id))
+        for party in dict.fromkeys(decision.parties):
+            concerned = PartyRow(party, service, opened_text, case_id)
+            changes.parties.append(concerned)
+            self._concerned.add(concerned)
         if decision.awaits or case is not None:
             changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
         for fact, row in facts:
@@ -212,7 +214,7 @@ class Unit:
             case.state,
             self._site.encode(case.data),
             case.ucr,
-            instant.to_text(case.opened_at),
+            instant.to_fine_text(case.opened_at),
             instant.to_text(case.changed_at),
             None if at is None else instant.to_text(at),
         )
@@ -224,7 +226,7 @@ class Unit:
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address, as this batch has it."""
-        return row in self.changes.parties or self._store.concerns(row)
+        return row in self._concerned or self._store.concerns(row)
 
     def awaiting(self, ucr: str, name: str) -> list[str]:
         """Cases that await a fact, as this batch has it."""

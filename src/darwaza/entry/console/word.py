@@ -44,6 +44,9 @@ STATE: Mapping[str, str] = {
     "halted": N_("halted"),
     "degraded": N_("degraded"),
     "drained": N_("drained"),
+    # drills
+    "running": N_("running"),
+    "over": N_("over"),
     # crossings
     "open": N_("open"),
     "closed": N_("closed"),
@@ -83,6 +86,9 @@ TONES: Mapping[str, str] = {
     "fork": "bad",
     "incomplete": "warn",
     "connecting": "warn",
+    "degraded": "warn",
+    "drained": "warn",
+    "running": "warn",
     "asking": "warn",
     "uploading": "warn",
     "not_yet": "warn",
@@ -266,6 +272,8 @@ PAYMENT_STATE: Mapping[str, str] = {
     "cancelled": N_("cancelled"),
 }
 
+DIRECTION: Mapping[str, str] = {"out": N_("out"), "in": N_("in")}
+
 ACCOUNT_KIND: Mapping[str, str] = {
     "position": N_("position"),
     "liquidity": N_("liquidity"),
@@ -297,6 +305,23 @@ GRADE: Mapping[str, str] = {
     "unacknowledged": N_("on our disk, not yet acknowledged"),
     "bilateral": N_("signed by both sides"),
     "witnessed": N_("signed by both sides and witnessed"),
+}
+
+OBJECTION: Mapping[str, str] = {
+    "link_unknown": N_("There is no such link"),
+    "link_hidden": N_("A member of this path may not know of the link"),
+    "link_down": N_("The link is down"),
+    "link_drained": N_("The link takes no new messages for now"),
+    "link_too_small": N_("The message is too large for the link"),
+    "home_leave": N_("A member's home rule: such messages may not go to that member"),
+    "home_transit": N_("A member's home rule: such messages may not be carried by that member"),
+    "home_carry": N_("A member's home rule: it does not carry such messages"),
+    "home_store": N_("A member's home rule: such messages may not be kept by that member"),
+    "policy_avoid": N_("A rule says: not over this member"),
+    "policy_only": N_("A rule names other members, not this one"),
+    "policy_through": N_("A rule names members it must go over, in this order"),
+    "policy_hops": N_("A rule allows fewer links"),
+    "policy_latency": N_("A rule allows less time"),
 }
 
 ROLE: Mapping[str, str] = {
@@ -353,6 +378,8 @@ SAID: Mapping[str, str] = {
     "rejected": N_("The credit is refused. The payer gets everything back."),
     "looked-at": N_("Your word is kept."),
     "blocked": N_("The payment has ended."),
+    "drained": N_("The gateway is drained. Others send nothing new over it until you take that back."),
+    "undrained": N_("The gateway takes messages again."),
     "drilling": N_("The drill has begun. Messages take other paths until it ends."),
     "adopted": N_("The corridor document is admitted."),
     "backing-up": N_("A backup is being made and examined. Load this page again to see what was found."),
@@ -371,6 +398,7 @@ NO: Mapping[str, str] = {
     "request_too_large": N_("That is too large."),
     "overloaded": N_("The gateway has more work than it can take at this moment. Nothing was done. Try again."),
     "office_not_yours": N_("You are not an officer of that office."),
+    "query_malformed": N_("What was asked for is not as it must be."),
     "body_malformed": N_("Something in the form is not as it must be."),
     "part_malformed": N_("That is not a code of a transit paper."),
     "parts_missing": N_("Some codes of the paper are missing. Any one may be missing, no more."),

@@ -17,14 +17,13 @@ _ENDS = {
 
 def foresee(case_id: str, case: Case[Any] | None, kind: str, body: Any) -> tuple[str, ...]:
     """Ids of the transfers and holds that the usual inputs of a payment name."""
-    if kind == ORDER and case is None:
-        return (f"{case_id}/fx",)
-    if isinstance(body, Pay | Remit):
-        found = _UETR.search(body.document)
-        return () if found is None else (found[1].decode("ascii"),)
+    if kind == ORDER or isinstance(body, Pay | Remit):
+        found = _UETR.search(body if kind == ORDER else body.document)
+        own = () if found is None else (found[1].decode("ascii"),)
+        return (*own, *[f"{case_id}/{name}" for name in ("quote", "unquote", "fx")]) if isinstance(body, Pay) else own
     data = None if case is None else case.data
-    if not isinstance(data, Payment):
+    if not isinstance(data, Payment) or not data.uetr:
         return ()
-    # At the payer's gateway the payer's hold has the payment's own reference as its id.
-    own = (data.uetr,) if data.sent_at is not None else ()
-    return (*own, f"{case_id}/fx", *[f"{case_id}/{name}" for name in _ENDS.get(kind, ())])
+    # Both gateways hold under the payment's own reference; the payer's has the provider's hold besides.
+    held = (data.uetr,) if data.sent_at is None else (data.uetr, f"{case_id}/fx")
+    return (*held, *[f"{case_id}/{name}" for name in _ENDS.get(kind, ())])

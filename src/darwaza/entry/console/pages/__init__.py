@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from darwaza.entry.console.page import Page
 from darwaza.entry.console.pages import (
+    auditor,
     bank,
     consignment,
     crossing,
@@ -13,6 +14,7 @@ from darwaza.entry.console.pages import (
     movement,
     office,
     overview,
+    route,
     story,
     trip,
     verify,
@@ -30,5 +32,7 @@ PAGES: Sequence[Page] = (
     *story.PAGES,
     *bank.PAGES,
     *keeper.PAGES,
+    *route.PAGES,
+    *auditor.PAGES,
     *verify.PAGES,
 )
