@@ -53,6 +53,7 @@ class Trail(msgspec.Struct):
     Attributes:
         path: its members; empty before the message was read.
         message_class: name of its service.
+        path_policy: its sender's, as text; "" for none.
         leaves: leaf hashes of the links proven so far.
         received: whether its destination has signed for it.
         document: the corridor document it goes by.
@@ -60,6 +61,7 @@ class Trail(msgspec.Struct):
 
     path: tuple[str, ...] = ()
     message_class: str = ""
+    path_policy: str = ""
     leaves: list[bytes] = []
     received: bool = False
     document: Corridor | None = None
@@ -352,6 +354,7 @@ class Exhibit:
         trail, header = self.trail, self.header
         trail.path = header.path or (self.lane.author, self.lane.reader)
         trail.message_class = header.kind.partition(".")[0]
+        trail.path_policy = header.path_policy or ""
         trail.leaves = [leaf_hash(self.raw_header)]
         trail.received = trail.path[-1] == self.lane.reader and self.received_at is not None
         trail.document = self.document

@@ -239,8 +239,8 @@ def check_link_header(header: Header, path: Sequence[str], link: int, before: by
         if header.path != tuple(path) or header.kind == RELAY_KIND or header.relays is not None:
             raise MalformedError("this is not the header of a message with this path", code="hop_header_wrong")
         return
-    expected = (RELAY_KIND, None, *(f"{member}/{GATEWAY_PARTY}" for member in path[link : link + 2]))
-    if (header.kind, header.path, header.origin, header.destination) != expected:
+    expected = (RELAY_KIND, None, None, *(f"{member}/{GATEWAY_PARTY}" for member in path[link : link + 2]))
+    if (header.kind, header.path, header.path_policy, header.origin, header.destination) != expected:
         detail = f"this is not the header of a relay's message from {path[link]} to {path[link + 1]}"
         raise MalformedError(detail, code="hop_header_wrong")
     if header.relays != before.hex():

@@ -52,7 +52,7 @@ const HEADER = {
   created_at: instant, destination: address, "expires_at?": instant, id: uuid, kind: string(/^[a-z]+\.[a-z0-9-]+$/, 64),
   media_type: string(/^[!-~]+\/[ -~]+$/, 127), origin: address,
   "path?": (value) => Array.isArray(value) && value.length >= 2 && value.length <= 16 && value.every(code),
-  "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
+  "path_policy?": string(/^[ -~]+$/, 512), "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
 };
 const DOCUMENT = { digest, name: string(/^[^]+$/, 128), version: integer(1, 2147483647) };
 const ITEM = {
@@ -281,7 +281,7 @@ class Examination {
     const [from, to] = this.path.slice(this.turn, this.turn + 2), message = this.header_;
     const shaped = header.kind === "route.relay" && header.media_type === "application/vnd.darwaza.relay"
       && header.origin === `${from}/gateway` && header.destination === `${to}/gateway` && header.case_id === message.case_id
-      && header.expires_at === message.expires_at && header.path === undefined && header.ucr === undefined
+      && header.expires_at === message.expires_at && header.path === undefined && header.path_policy === undefined && header.ucr === undefined
       && header.cause_id === this.before;
     if (!shaped) this.fails("hop_header_wrong");
     if (header.relays !== hex(this.leaf)) this.fails("hop_chain_broken");
@@ -296,16 +296,16 @@ class Examination {
     this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
   }
 
-  // After the items: whether all links are proven. A policy of the corridor cannot be judged here, and is not passed over.
+  // After the items: whether all links are proven. A policy cannot be judged here, and is not passed over.
   route() {
     this.at = "route";
-    if (this.path === null || this.path.length <= 2) return;
+    if (this.path === null || (this.path.length <= 2 && !this.header_.path_policy)) return;
     if (this.turn + 1 < this.path.length) this.unknown("hops_missing");
     else this.note("holds", "", { path: this.path });
     this.at = "policy";
     const classes = this.document_.classes ?? [], service = this.header_.kind.split(".")[0];
     const terms = classes.find((one) => one.name === service) ?? classes.find((one) => one.name === "default");
-    if (terms?.path_policy) this.unknown("policy_unsupported");
+    if (terms?.path_policy || this.header_.path_policy) this.unknown("policy_unsupported");
   }
 
   relate(item, header, id) {
