@@ -266,7 +266,7 @@ class Tracking:
         if self._site.routing.is_open(path):
             silent = min(passed + 1, len(path) - 2)
             self._site.routing.suspect(path[silent], path[silent + 1])
-        self._try_again(message_id, voyage, always=True)
+        self._try_again(message_id, msgspec.structs.replace(voyage, silences=voyage.silences + 1), always=True)
 
     def _first(self, message_id: str) -> LeafRow | None:
         return self._store.leaf(f"{self._site.member} {message_id}")
@@ -300,8 +300,10 @@ class Tracking:
         if isinstance(found, Refusal):
             self._end(message_id, voyage, found.code)
             return
-        if len(found) == 2 or (found == voyage.path and not always) or found[1] not in self._site.lanes:  # noqa: PLR2004
-            self._write(message_id, voyage, UNDER_WAY)  # it waits in the log it stands in, or there is no other way yet
+        # One for a neighbour waits in the log of that link; after a lost disk only the copy that went round may be left.
+        waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004
+        if waits_there or (found == voyage.path and not always) or found[1] not in self._site.lanes:
+            self._write(message_id, voyage, UNDER_WAY)
             return
         if header.path is None:
             raw, body = self._sealed(header, row.body, found)
