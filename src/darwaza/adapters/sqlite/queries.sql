@@ -41,8 +41,8 @@ SELECT place, message_key, case_id, header, body FROM leaf WHERE place BETWEEN ?
 
 -- name: read_waiting_span
 -- The first and the last of them: two steps into the key.
-SELECT (SELECT min(place) FROM leaf WHERE place BETWEEN ?1 AND ?2),
-    (SELECT max(place) FROM leaf WHERE place BETWEEN ?1 AND ?2);
+SELECT (SELECT min(place) FROM leaf WHERE place BETWEEN ? AND ?),
+    (SELECT max(place) FROM leaf WHERE place BETWEEN ? AND ?);
 
 -- name: scan_leaves
 -- A whole log, in order.

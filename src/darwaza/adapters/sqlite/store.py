@@ -242,7 +242,7 @@ class SqliteStore:
 
     def waiting_span(self, log_id: int) -> tuple[int, int]:
         """First index of what waits and the index behind the last."""
-        first, last = self._one("read_waiting_span", *stretch(log_id, WAITING_FROM))
+        first, last = self._one("read_waiting_span", *stretch(log_id, WAITING_FROM) * 2)
         return WAITING_NONE if first is None else (split(first)[1], split(last)[1] + 1)
 
     def leaf(self, message_key: str) -> LeafRow | None:
