@@ -300,7 +300,7 @@ class Tracking:
         if isinstance(found, Refusal):
             self._end(message_id, voyage, found.code)
             return
-        # One for a neighbour waits in the log of that link; after a lost disk only the copy that went round may be left.
+        # One for a neighbour waits in the log of that link; after a lost disk there may be only a copy that went round.
         waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004
         if waits_there or (found == voyage.path and not always) or found[1] not in self._site.lanes:
             self._write(message_id, voyage, UNDER_WAY)
