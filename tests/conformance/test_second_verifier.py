@@ -34,6 +34,19 @@ def test_it_gives_every_vector_its_answer(folder):
     assert answers(cases) == wanted
 
 
+def test_it_gives_routed_messages_their_answer():
+    """The same for proofs of path; of a policy it cannot judge it says so, which is no answer."""
+    cases = FOLDER / "route" / "cases.json"
+    read = json.loads(cases.read_bytes())
+    wanted = {case["file"]: [case["result"], case["code"]] for case in read}
+    given = answers(cases)
+    unjudged = {name for name, answer in given.items() if answer == ["cannot_tell", "policy_unsupported"]}
+    assert {name: answer for name, answer in given.items() if name not in unjudged} == {
+        name: answer for name, answer in wanted.items() if name not in unjudged
+    }
+    assert not any(wanted[name][1].startswith(("hop", "sig", "path_")) for name in unjudged)
+
+
 def test_it_agrees_on_damaged_files(tmp_path):
     """Whatever bit of whatever vector is flipped, both give the same answer with the same code."""
     chance = random.Random(7)

@@ -288,12 +288,13 @@ class Examination {
     const lane = await this.step(() => parseLane(point.origin));
     if (lane.corridor !== item.corridor.name || lane.author !== from || lane.reader !== to) this.fails("lane_differs");
     this.note("holds", "", lane);
+    // Whatever its signatures say, the next link is held against this one.
+    this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
     this.at = "document";
     const document = this.document(item.corridor), keys = await keysOf(document, point.origin, lane);
     if (keys === null) this.fails("origin_unknown");
     this.note("holds", "", document);
-    await this.signatures(document, { ...keys, witnesses: [] }, lane, note, this.turn + 2 < this.path.length, "handover");
-    this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
+    await this.signatures(document, { ...keys, witnesses: [] }, lane, note, this.turn + 1 < this.path.length, "handover");
   }
 
   // After the items: whether all links are proven. A policy of the corridor cannot be judged here, and is not passed over.
