@@ -185,8 +185,8 @@ async function keysOf(document, origin, lane) {
 class Ended extends Error {}
 
 class Examination {
-  constructor(documents, now) {
-    this.documents = documents; this.now = now; this.fail = null; this.doubt = null;
+  constructor(documents, now, asked) {
+    this.documents = documents; this.now = now; this.asked = asked; this.fail = null; this.doubt = null;
     this.checks = []; this.findings = []; this.path = null; this.turn = 1; this.hops = 0; this.subject = "file"; this.at = "file";
   }
   note(outcome, code = "", values = {}) { this.checks.push({ subject: this.subject, name: this.at, outcome, code, values }); }
@@ -297,18 +297,19 @@ class Examination {
     const lane = await this.step(() => parseLane(point.origin));
     if (lane.corridor !== item.corridor.name || lane.author !== from || lane.reader !== to) this.fails("lane_differs");
     this.note("holds", "", lane);
+    // Whatever its signatures say, the next link is held against this one.
+    this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
     this.at = "document";
     const document = this.document(item.corridor), keys = await keysOf(document, point.origin, lane);
     if (keys === null) this.fails("origin_unknown");
     this.note("holds", "", document);
-    await this.signatures(document, keys, lane, note, this.turn + 2 < this.path.length, "handover");
-    this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
+    await this.signatures(document, keys, lane, note, this.turn + 1 < this.path.length, "handover");
   }
 
-  // After the items: whether all links are proven, and whether nobody carried it whom the corridor or the sender excludes.
+  // After the items: whether all links are proven, and nobody carried it whom the corridor, the sender or who asks excludes.
   route() {
     this.at = "route";
-    if (this.path === null || (this.path.length <= 2 && !this.header_.path_policy)) return;
+    if (this.path === null || (this.path.length <= 2 && !this.header_.path_policy && !this.asked)) return;
     if (this.turn + 1 < this.path.length) return this.unknown("hops_missing");
     this.note("holds", "", { path: this.path });
     this.at = "policy";
@@ -316,10 +317,9 @@ class Examination {
     const terms = classes.find((one) => one.name === service) ?? classes.find((one) => one.name === "default");
     const against = [];
     for (const text of [terms?.path_policy ?? "", this.header_.path_policy ?? ""]) {
-      let policy;
-      try { policy = readPolicy(text); } catch (fault) { return this.unknown(fault.code); }
-      against.push(...policyObjections(policy, this.path));
+      try { against.push(...policyObjections(readPolicy(text), this.path)); } catch (fault) { return this.unknown(fault.code); }
     }
+    against.push(...policyObjections(readPolicy(this.asked), this.path));
     for (const code of against) { this.note("fails", code); this.fail ??= code; }
     if (!against.length) this.note("holds");
   }
@@ -440,16 +440,18 @@ export async function readDocument(bytes) {
   return { ...JSON.parse(text), digest: hex(await sha256(text)) };
 }
 
-// Examine a file against corridor documents (oldest first): {result, code, checks, findings}.
-export async function examine(bytes, documents, now) {
-  const one = new Examination(documents, BigInt(Math.floor(Date.parse(now) / 1000)));
+// Examine a file against corridor documents (oldest first): {result, code, checks, findings}. `asked` is a path policy
+// besides that of the corridor; one that cannot be read is thrown.
+export async function examine(bytes, documents, now, asked = "") {
+  readPolicy(asked);
+  const one = new Examination(documents, BigInt(Math.floor(Date.parse(now) / 1000)), asked);
   await one.ending(() => one.file(bytes));
   const code = one.fail ?? one.doubt ?? "";
   const result = one.fail !== null ? "invalid" : one.doubt !== null ? "cannot_tell" : "valid";
   return { result, code, format: one.format ?? "", checks: one.checks, findings: one.findings };
 }
 
-export async function verify(bytes, documents, now) {
-  const { result, code } = await examine(bytes, documents, now);
+export async function verify(bytes, documents, now, asked = "") {
+  const { result, code } = await examine(bytes, documents, now, asked);
   return [result, code];
 }
