@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from tools.vectors_corridor import AF, ONE, PK, UZ
 from tools.vectors_evidence import evidence_cases, fork_cases
+from tools.vectors_route import CORRIDOR, corridor_note, route_cases
 from tools.vectors_stage import (
     BACK_LOG,
     BODY,
@@ -282,6 +283,7 @@ def _carriers() -> list[Case]:
 # --- writing ---
 
 _BY_KEYS = "judged by the keys of `../corridor/version-1.note`"
+_POLICY = "The path is held against `policy` besides that of the corridor."
 _CHECKED = "checked at `now` with the corridor documents in `documents`, without an anchor. `result` is the answer."
 
 FOLDERS = {
@@ -294,6 +296,10 @@ FOLDERS = {
     "request": (_requests, f"Authorization headers of signed requests, for spec/link.md, {_BY_KEYS} as of PK."),
     "carrier": (_carriers, "Carrier files, for spec/link.md. `items` are the kinds of those that can be read."),
     "evidence": (evidence_cases, f"Evidence files, for spec/evidence.md, {_CHECKED}"),
+    "route": (
+        route_cases,
+        f"Evidence files of routed messages, for spec/evidence.md and spec/routing.md, {_CHECKED} {_POLICY}",
+    ),
     "fork": (fork_cases, f"Fork proofs, for spec/evidence.md, {_CHECKED}"),
 }
 """What makes the vectors of each folder, and the first line of its README.md."""
@@ -301,7 +307,7 @@ FOLDERS = {
 
 def generate() -> dict[str, bytes]:
     """Make all vectors; content by path below ``spec/vectors``."""
-    files = {}
+    files = {f"route/{CORRIDOR}": corridor_note()}
     for name, (make, about) in FOLDERS.items():
         cases = make()
         entries = [{"file": case.name, "result": case.result, **case.more} for case in cases]

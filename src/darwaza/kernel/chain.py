@@ -18,7 +18,7 @@ from darwaza.kernel.exhibit import Check, Exhibit, signed_by
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.policy import CORRIDOR, Objection
-from darwaza.kernel.trail import check_link_header
+from darwaza.kernel.trail import Carried, check_link_header
 from darwaza.kernel.verdict import Record
 
 FILE: Final = "file"
@@ -29,19 +29,21 @@ ASKED: Final = "the policy given with this check"
 def check_chain(hop: Exhibit) -> bool:
     """Whether an item is the next link of the message's path."""
     trail = hop.trail
-    link = len(trail.leaves)
+    link = trail.links
     if not trail.path or link >= len(trail.path) - 1:
         return hop.fails("chain", "path_length_wrong", "The file shows more links than the message's path has.")
     author, reader = trail.path[link : link + 2]
     try:
-        check_link_header(hop.header, trail.path, link, trail.leaves[-1])
+        check_link_header(hop.header, trail.path, link, trail.last)
         hop.lane = lane = Lane.parse(hop.checkpoint.origin)
     except MessageError as fault:
         return hop.fails("chain", fault.code, f"This is not how {author} hands the message on: {fault.detail}.")
     if (lane.corridor, lane.author, lane.reader) != (hop.corridor_name, author, reader):
         text = f"The log {lane.origin} is not one from {author} to {reader} in {hop.corridor_name}."
         return hop.fails("chain", "lane_differs", text)
-    trail.leaves.append(leaf_hash(hop.raw_header))
+    if trail.last is not None:
+        trail.last = Carried(trail.last.message, hop.header.id, leaf_hash(hop.raw_header))
+    trail.links += 1
     return hop.holds("chain", f"In it {author} hands the message on to {reader}, as its path says.")
 
 

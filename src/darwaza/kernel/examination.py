@@ -149,7 +149,7 @@ def _examine_items(
         if all(check(one) for check in checks) and one.complete:
             findings.append(one.finding())
     if trail.document is not None and (len(trail.path) > 2 or asked != ANY):  # noqa: PLR2004
-        conclude(trail.path, len(trail.leaves), trail.message_class, trail.document, asked, record)
+        conclude(trail.path, trail.links, trail.message_class, trail.document, asked, record)
     return tuple(findings)
 
 
