@@ -40,6 +40,8 @@ SERVICE: Final = "payments"
 TAG: Final = "payments"
 OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
+NOTICE: Final = "payment."
+"""A notice to the payer's bank is this and the state."""
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
 _UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
 _QUOTE = re.compile(rb"<(?:[\w.-]{1,32}:)?QtId>\s*([0-9a-f-]{36})\s*</", re.ASCII)
@@ -222,7 +224,7 @@ async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
     answer = await order_one(call, document)
     wait_s = preferred_wait_s(call)
     if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
-        answer.state = await _end_of(call, answer.id, wait_s)
+        await _await_end(call, answer, wait_s)
     return answer_order(call, document, answer) if wants_xml(call) else answer
 
 
@@ -254,15 +256,14 @@ def _unusable(call: Call, case_id: str, refusal: Refusal) -> Refusal:
     return Refusal.of(PaymentRefusal.QUOTE_OTHER, "the quote was used for another payment")
 
 
-async def _end_of(call: Call, case_id: str, wait_s: float) -> str:
-    """The state a payment is in when it has ended or the caller has waited long enough."""
-    store = call.server.store
-    # Between the commit of the order and here no other batch has run, unless this is a repetition: then look first.
-    state = store.cases([case_id])[case_id].state
-    if state in OPEN_ENDS:
-        await call.server.till.ended(call.party.address, case_id, wait_s)
-        state = store.cases([case_id])[case_id].state
-    return state
+async def _await_end(call: Call, answer: Ordered, wait_s: float) -> None:
+    """Put the state a payment is in when it has ended, or the caller has waited long enough, into an answer.
+
+    The state that the answer holds is the newest: between the commit, or for a repetition the look at the case, and
+    here no other batch has run. The notice of the end is named after the state.
+    """
+    kind = await call.server.till.ended(call.party.address, answer.id, wait_s)
+    answer.state = kind.removeprefix(NOTICE) if kind else call.server.store.cases([answer.id])[answer.id].state
 
 
 def newest(document: bytes) -> bytes:
