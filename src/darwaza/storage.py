@@ -59,13 +59,11 @@ def migrate_store(folder: Path) -> tuple[int, int]:
     """Bring the schema of a stopped gateway's store up to date; returns the versions before and after.
 
     Raises:
-        OperatorError: see ``adapters.sqlite.file.migrate``.
+        OperatorError: see ``adapters.sqlite.file.migrate`` and ``PostgresStore.migrate``.
     """
     settings = GatewayConfig.load(folder / CONFIG_FILE)
     if settings.store:
-        store = _postgres()(settings.store)
-        store.close()
-        return store.version, store.version  # there is only one version so far; any other was refused
+        return _postgres().migrate(settings.store)
     return migrate(folder / STORE_FILE, migrations())
 
 

@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from tests.contract.rows import case, dump, everything, filled
 
-from darwaza.adapters.postgres.query import queries
+from darwaza.adapters.postgres.query import migrations, queries
 from darwaza.adapters.postgres.store import SCHEMA_VERSION, PostgresStore
 from darwaza.bootstrap import examine_store
 from darwaza.config import CONFIG_FILE
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
-from darwaza.ports.store import Changes
+from darwaza.ports.store import CaseFilter, Changes
 from darwaza.storage import STORE_FILE, backup_store, create_store, migrate_store
 
 pytestmark = pytest.mark.timeout(600)
@@ -112,6 +112,63 @@ def test_what_is_not_there_or_not_ours_is_refused(store, postgres_url, server):
         db.execute("UPDATE schema_version SET version = 99")
     store.close()
     refused("store_schema", lambda: PostgresStore(store.url))
+
+
+def structure(url):
+    """Columns, keys and indexes of every table, however they were written."""
+    tables = """
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, l.collname,
+            pg_get_expr(d.adbin, d.adrelid)
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            LEFT JOIN pg_collation l ON l.oid = a.attcollation
+            LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (c.oid, a.attnum)
+        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"""
+    indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+    with psycopg.connect(url) as db:
+        schema_name = db.execute("SELECT current_schema()").fetchone()[0]
+        rows = [*db.execute(tables).fetchall(), *db.execute(indexes).fetchall()]
+    return {tuple(str(one).replace(schema_name, "here") for one in row) for row in rows}
+
+
+def old_store(url):
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(migrations()[0])
+    return url
+
+
+def test_an_old_store_is_migrated_to_the_schema_of_today(postgres_url, server):
+    """All migrations are the schema; what was stored is there; a second run finds nothing to do."""
+    old_store(postgres_url)
+    refused("store_schema", lambda: PostgresStore(postgres_url))
+    rows = [case(name, at, service=service) for at, (name, service) in enumerate([("a", "transit"), ("b", "payments")])]
+    with psycopg.connect(postgres_url) as db:
+        for row in rows:
+            db.execute('INSERT INTO "case" VALUES (%s, %s, %s, %s, %s, %s, %s, %s)', row)
+            db.execute("INSERT INTO case_party VALUES ('PK/bank', %s, %s)", (row.opened_at, row.id))
+    assert PostgresStore.migrate(postgres_url) == (1, SCHEMA_VERSION)
+    assert PostgresStore.migrate(postgres_url) == (SCHEMA_VERSION, SCHEMA_VERSION)
+    url = server.url("today")
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("CREATE SCHEMA today")
+    PostgresStore.create(url).close()
+    assert structure(postgres_url) == structure(url)
+    with contextlib.closing(PostgresStore(postgres_url)) as store:
+        assert store.find_cases(CaseFilter(party="PK/bank")) == rows[::-1]
+        assert store.find_cases(CaseFilter(party="PK/bank", service="transit")) == rows[:1]
+
+
+def test_what_cannot_be_migrated_is_left_as_it_is(postgres_url, server):
+    """A step that fails changes nothing; a store in use, a missing and a later one are refused."""
+    old_store(postgres_url)
+    before = structure(postgres_url)
+    steps = (*migrations(), "UPDATE schema_version SET version = 3; CREATE TABLE meta (id bigint);")
+    refused("store_unusable", lambda: PostgresStore.migrate(postgres_url, steps))
+    assert structure(postgres_url) == before
+    refused("store_missing", lambda: PostgresStore.migrate(server.url("nothing")))
+    PostgresStore.migrate(postgres_url)
+    refused("store_schema", lambda: PostgresStore.migrate(postgres_url, migrations()[:1]))
+    with contextlib.closing(PostgresStore(postgres_url)):
+        refused("store_in_use", lambda: PostgresStore.migrate(postgres_url))
 
 
 def test_every_statement_names_a_purpose():

@@ -247,8 +247,8 @@ def trade(tmp_path: Path) -> Iterator[Trade]:
         made.abandon()
 
 
-def test_payments_end_alike_whoever_is_killed_and_whenever(trade: Trade) -> None:
-    """I6: kill -9 of either gateway, at random and at commits, loses no acknowledged payment and leaves no hold.
+def test_i06_payments_end_alike_whoever_is_killed_and_whenever(trade: Trade) -> None:
+    """Kill -9 of either gateway, at random and at commits, loses no acknowledged payment and leaves no hold.
 
     Both books agree on every payment and on the accounts they share, currencies add up, fsck finds nothing.
     """

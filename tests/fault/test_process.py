@@ -193,6 +193,42 @@ def test_the_clock_may_jump(pair: Pair, tmp_path: Path) -> None:
     pair.check_once()
 
 
+def test_a_day_without_a_network(tmp_path: Path) -> None:
+    """A day of messages both ways waits at each end, through a restart; with the network they arrive by themselves."""
+    pair = Pair(tmp_path, cables=True)
+    jumps = {code: tmp_path / f"jump-{code}" for code in ("PK", "UZ")}
+
+    def launch(code: str) -> None:
+        pair.corridor.launch(code, "--clock", str(jumps[code]), module=FAULTY)
+        pair.corridor.wait_until_up(code)
+
+    def hour(number: int) -> None:
+        for jump in jumps.values():
+            jump.write_text(str(number * 3_600))
+
+    hour(0)
+    for code in jumps:
+        launch(code)
+    pair.corridor.wait_until_delivered("PK", "UZ")
+    arrived = pair.send("before")
+    until(lambda: pair.stage("UZ", arrived) == "arrived")
+    for cable in pair.corridor.cables.values():
+        cable.cut()
+    for number in range(24):
+        hour(number)
+        pair.send(f"hour-{number}")
+    pair.insist("UZ", lambda client: client.accept(arrived) and None)
+    pair.corridor.kill("PK")
+    launch("PK")
+    assert pair.stage("PK", pair.sent["hour-23"]) == "accepted"
+    for cable in pair.corridor.cables.values():
+        cable.mend()
+    pair.corridor.wait_until_delivered("PK", "UZ", 120)
+    until(lambda: pair.stage("PK", arrived) == "handed-over")
+    pair.check_once()
+    pair.close()
+
+
 def test_two_weeks_without_a_network(tmp_path: Path) -> None:
     """Two weeks of messages queue up, travel in one file, and the acknowledgement comes back in another."""
     pair = Pair(tmp_path, cables=True)
@@ -308,7 +344,8 @@ def test_a_restored_gateway_that_exports_first_is_convicted(tmp_path: Path) -> N
     command += ["--corridor", str(document), "--anchor", corridor.anchor]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     corridor.close()
-    assert examine_store(corridor.path("UZ"), lambda _done, _total: None) == []
+    for code in names:
+        assert examine_store(corridor.path(code), lambda _done, _total: None) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")

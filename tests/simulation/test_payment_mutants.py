@@ -1,12 +1,18 @@
 """Whoever breaks the rules of payments in one of these ways is caught by the simulation within a few seeds."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from darwaza.engine import repeat
 from darwaza.errors import DarwazaError
+from darwaza.kernel.machine import Decision
+from darwaza.ledger import judgement
 from darwaza.ledger.order import Hold, Void
 from darwaza.services import payments
-from darwaza.services.payments import source
+from darwaza.services.payments import check, source
 from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.source import SourceRules
 from darwaza.testing import paying
@@ -84,7 +90,77 @@ def keep_the_fee(patch):
     patch(DestinationRules, "_credit", mutant)
 
 
+def void_nothing_abroad(patch):
+    refuse = DestinationRules._refuse
+    patch(
+        DestinationRules, "_refuse", lambda self, *given, **named: replace(refuse(self, *given, **named), transfers=())
+    )
+
+
+def stay(self, case, given, context):
+    """Decide nothing, and ask for no reminder."""
+    return Decision(case.state, case.data)
+
+
+def swallow_the_timeout(patch):
+    patch(SourceRules, "wait_over", stay)
+
+
+def swallow_the_banks_silence(patch):
+    patch(DestinationRules, "answer_over", stay)
+
+
+class Credulous:
+    """A rule's view that takes every neighbour for heard until the end of time."""
+
+    def __init__(self, context):
+        self._context = context
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    def heard_until(self, _):
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def believe_silence_at_once(patch):
+    for rules, name in ((SourceRules, "wait_over"), (DestinationRules, "listen")):
+        rule = getattr(rules, name)
+        patch(rules, name, lambda self, case, given, context, rule=rule: rule(self, case, given, Credulous(context)))
+
+
+def hold_without_looking(patch):
+    patch(judgement, "_limits", lambda *_: None)
+
+
+def forget_what_was_done(patch):
+    patch(repeat, "stored", lambda *_: None)
+
+
+def ignore_the_expiry_of_quotes(patch):
+    reserve, problem = QuoteRules._reserve, check._quote_problem
+
+    def unlimited(self, *given):
+        outcome = reserve(self, *given)
+        return replace(outcome, transfers=tuple(replace(one, expires_at=None) for one in outcome.transfers))
+
+    def unhurried(transaction, agreed, context):
+        found = problem(transaction, agreed, context)
+        return None if found is not None and found.code == "quote_expired" else found
+
+    patch(QuoteRules, "_reserve", unlimited)
+    patch(check, "_quote_problem", unhurried)
+    patch(QuoteRules, "lapse", stay)
+
+
 MUTANTS = [
+    swallow_the_timeout,
+    swallow_the_banks_silence,
+    believe_silence_at_once,
+    hold_without_looking,
+    forget_what_was_done,
+    void_nothing_abroad,
+    ignore_the_expiry_of_quotes,
     void_nothing,
     credit_before_the_decision,
     pay_back_on_silence,

@@ -489,7 +489,7 @@ def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
 
 
 def _may_see(unit: Unit, given: Submit, case: Case[Any]) -> bool:
-    opened_at = instant.to_text(case.opened_at)
+    opened_at = instant.to_fine_text(case.opened_at)
     return any(
         unit.concerns(PartyRow(one, given.service, opened_at, case.id)) for one in (given.party, *given.acts_for)
     )

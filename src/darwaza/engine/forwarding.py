@@ -96,6 +96,8 @@ class Forwarding:
 
     def _tell(self, index: int, passage: Passage, outcome: Outcome, refusal: Refusal | None = None) -> None:
         if not passage.message.kind.startswith(ROUTE_KINDS):
+            if refusal is not None:
+                self._unit.tracking.blame("carrier", refusal.code)
             self._told.append((index, passage, outcome, refusal))
 
     # --- at the destination ---
@@ -185,6 +187,7 @@ class Forwarding:
         unit.queue(log_id, raw, body, key, header.case_id)
         if passage.message.kind.startswith(ROUTE_KINDS):
             return
+        unit.tracking.count("relayed")
         owed = Owed.of(passage, last, "relayed")
         owed.log_id, owed.header = log_id, raw
         terms = self._site.trust.current.terms(passage.message.kind.partition(".")[0])

@@ -203,7 +203,8 @@ class _Examination:
             yield Finding("state_unknown", row.id, f"{row.service} has no state {row.state!r}")
         try:
             msgspec.msgpack.decode(row.data, type=service.data_type)
-            for text in (row.opened_at, row.changed_at, *((row.remind_at,) if row.remind_at else ())):
+            instant.from_fine_text(row.opened_at)
+            for text in (row.changed_at, *((row.remind_at,) if row.remind_at else ())):
                 instant.from_text(text)
         except (msgspec.MsgspecError, DarwazaError) as fault:
             yield Finding("case_unreadable", row.id, str(fault))

@@ -15,13 +15,15 @@ from darwaza import config
 from darwaza.engine.bell import Bell
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import Engine
-from darwaza.engine.intake import Given, Keep, Outcome, Report, Reroute, Wake
+from darwaza.engine.intake import Acknowledge, Arrive, Given, Keep, Outcome, Report, Reroute, Wake
 from darwaza.engine.watch import KEPT, Watch
 from darwaza.errors import DarwazaError, FatalError, PushbackError
 from darwaza.ports.transport import AskWitness, Errand, Probe, ProbeReply, Reply, Transport
 
 log = structlog.get_logger("darwaza.engine")
 
+PROMPT = frozenset({Arrive, Acknowledge})
+"""Inputs that wait for no company: they are batches themselves, and a whole link waits behind each of them."""
 QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
 PROBE_LOOK_S = 0.1
@@ -31,7 +33,7 @@ REROUTE_S = 5.0
 RELAYED_GATHER_S = 1.0
 """That messages were handed on is told so often at most."""
 REPORT_GATHER_S = 0.03
-"""So long reports to origins gather before they go together."""
+"""So long after a report to origins the next one gathers; the first goes at once."""
 
 
 class Loop:
@@ -53,9 +55,11 @@ class Loop:
         self._transport = transport
         self._queue: deque[tuple[Given, asyncio.Future[Outcome], int]] = deque()
         self._queue_bytes = 0
-        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0
         self._ended_s = 0.0
         self._wakeup = Bell()
+        self._owing = Bell()
         self.news = Bell()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -77,11 +81,21 @@ class Loop:
         future: asyncio.Future[Outcome] = loop.create_future()
         self._queue.append((given, future, bytes_held))
         self._queue_bytes += bytes_held
-        if not self._scheduled:
-            self._scheduled = True
+        if type(given) in PROMPT:
+            self._schedule_at(0.0)
+        elif self._timer is None:
             # An idle engine takes a lone input at once. A busy one lets company gather since its last transaction.
-            loop.call_at(self._ended_s + config.BATCH_WAIT_S_MAX, self._run_batch)
+            self._schedule_at(self._ended_s + config.BATCH_WAIT_S_MAX)
         return future
+
+    def _schedule_at(self, at_s: float) -> None:
+        """Run the next batch then, unless it is to run sooner."""
+        if self._timer is not None:
+            if self._due_s <= at_s:
+                return
+            self._timer.cancel()
+        self._due_s = at_s
+        self._timer = asyncio.get_running_loop().call_at(at_s, self._run_batch)
 
     @property
     def queued(self) -> int:
@@ -89,7 +103,7 @@ class Loop:
         return len(self._queue)
 
     def _run_batch(self) -> None:
-        self._scheduled = False
+        self._timer = None
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), config.ENGINE_INPUTS_MAX))]
         self._queue_bytes -= sum(held for _, _, held in taken)
         try:
@@ -100,13 +114,16 @@ class Loop:
         self.batches += 1
         self.inputs += len(taken)
         self._ended_s = asyncio.get_running_loop().time()
-        for (_, future, _), outcome in zip(taken, outcomes, strict=True):
+        # Links first, then parties: what the batch made and what it frees is on its way before answers are written.
+        self._wakeup.ring()
+        decided = [(given, future, outcome) for (given, future, _), outcome in zip(taken, outcomes, strict=True)]
+        for _, future, outcome in sorted(decided, key=lambda one: type(one[0]) not in PROMPT):
             if not future.done():
                 future.set_result(outcome)
-        if self._queue and not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._run_batch)
-        self._wakeup.ring()
+        if self._queue:
+            self._schedule_at(0.0)
+        if self.engine.site.owes_news:
+            self._owing.ring()
         for listener in self._listeners:
             listener()
 
@@ -149,11 +166,14 @@ class Loop:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _hand_out(self) -> None:
+        """Begin what the courier wants to be done now."""
+        for errand in self.courier.errands(self.engine.site.clock.monotonic_s()):
+            self._start(self._run_errand(errand))
+
     async def _carry(self) -> None:
-        clock = self.engine.site.clock
         while True:
-            for errand in self.courier.errands(clock.monotonic_s()):
-                self._start(self._run_errand(errand))
+            self._hand_out()
             await self._wakeup.wait(self.courier.pause_s())
 
     async def _run_errand(self, errand: Errand) -> None:
@@ -174,6 +194,7 @@ class Loop:
             except PushbackError as full:
                 outcome = full
             self.courier.decided(errand, outcome, clock.monotonic_s())
+            self._hand_out()
         self._wakeup.ring()
 
     async def _probe(self) -> None:
@@ -199,9 +220,14 @@ class Loop:
     async def _follow_routes(self) -> None:
         """Move messages when the map has changed, tell origins what they are owed, keep what must outlive a restart."""
         site, clock, changes = self.engine.site, self.engine.site.clock, -1
-        reported_s = rerouted_s = clock.monotonic_s()
+        rerouted_s = clock.monotonic_s()
+        reported_s = -REPORT_GATHER_S
         while True:
-            await asyncio.sleep(REPORT_GATHER_S)
+            if not site.owes_news:
+                await self._owing.wait(REPORT_GATHER_S)
+            early_s = reported_s + REPORT_GATHER_S - clock.monotonic_s()
+            if early_s > 0:
+                await asyncio.sleep(early_s)
             given: list[Given] = []
             # Also now and then without news: what a neighbour has not signed for in time goes to others.
             if site.routing.changes != changes or clock.monotonic_s() - rerouted_s >= REROUTE_S:
@@ -210,8 +236,7 @@ class Loop:
                 given.append(Reroute())
             # That a message has arrived, or will not, is told at once; that it was handed on can wait for company.
             gathered = clock.monotonic_s() - reported_s >= RELAYED_GATHER_S
-            urgent = any(owed.outcome != "relayed" for owed in site.owed)
-            if urgent or (gathered and (site.owed or site.handed)):
+            if site.owes_news or (gathered and (site.owed or site.handed)):
                 given.append(Report())
                 reported_s = clock.monotonic_s()
             kept = self.watch.to_keep()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ OWED_MAX = 65_536
 
 SIGNED_KEPT = 256
 """Own notes remembered; those in flight on all lanes are fewer."""
+OPENED_AHEAD_MAX = timedelta(seconds=1)
+"""How far the openings of cases may run ahead of the clock; more means that the clock was set back."""
 BLIND_CONTEXT = b"darwaza command blinds v1"
 """What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
 
@@ -59,6 +62,7 @@ class Site:
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
         owed: what origins are to hear of their messages.
+        owes_news: whether something of that is to be told at once: more than that a message was handed on.
         handed: what was handed on for others and told of, and may not be co-signed yet.
         detoured: by own log, up to which size waiting messages have been sent another way.
         lanes: own logs that run, by the member they lead to and by lane.
@@ -84,12 +88,14 @@ class Site:
         self.party_known = party_known
         self.heard: set[int] = set()
         self.notice_sequence = 0
+        self._opened_at = instant.EPOCH
         self.noticed: dict[str, int] = {}
         self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.owed: list[Owed] = []
+        self.owes_news = False
         self.handed: list[Owed] = []
         self.detoured: dict[int, int] = {}
         self.lanes: dict[str, list[int]] = {}
@@ -115,10 +121,21 @@ class Site:
         for watcher in self.watchers:
             watcher(changes)
 
+    def open_at(self, now: datetime) -> datetime:
+        """When a case opens: at the batch's time, but later than every case before it, so that lists have an order.
+
+        A clock that was set back counts from the time it was set to.
+        """
+        ahead = self._opened_at - now
+        if timedelta(0) <= ahead < OPENED_AHEAD_MAX:
+            now = self._opened_at + timedelta(microseconds=1)
+        self._opened_at = now
+        return now
+
     def decode_case(self, row: CaseRow) -> Case[Any]:
         """Read a stored case."""
         data = self._decoders[row.service].decode(row.data)
-        opened, changed = instant.from_text(row.opened_at), instant.from_text(row.changed_at)
+        opened, changed = instant.from_fine_text(row.opened_at), instant.from_text(row.changed_at)
         return Case(row.id, row.state, data, row.ucr, opened, changed)
 
     def follow(self, trust: Trust) -> None:
@@ -154,14 +171,16 @@ class Site:
         """Take over what a committed batch did to messages under way."""
         if tracking.changed:
             self.fleet.merge(tracking.changed)
-        self.fleet.count(tracking.tally)
+        self.fleet.count(tracking.tally, tracking.reasons)
         self.detoured.update(tracking.detoured)
         if reported:
             told = set(map(id, reported))
             self.owed = [one for one in self.owed if id(one) not in told]
             self.handed = [*self.handed, *(one for one in reported if one.due_at)][-OWED_MAX:]
+            self.owes_news = any(one.outcome != "relayed" for one in self.owed)
         if owed:
             self.owed = [*self.owed, *owed][-OWED_MAX:]
+            self.owes_news = self.owes_news or any(one.outcome != "relayed" for one in owed)
 
     @property
     def reachable(self) -> frozenset[str]:

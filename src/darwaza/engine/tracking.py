@@ -61,6 +61,7 @@ class Tracking:
         changed: voyages as this batch leaves them; None for one that has ended.
         returned: messages that come back in this batch and have not been given to their service.
         tally: see ``Fleet.tally``.
+        reasons: see ``Fleet.reasons``.
         way_back: how the message that is being handled came, from here to its origin: a gateway that has just started,
             and whose map is still empty, can answer at least that way. Empty for others.
         detoured: by own log, the size up to which waiting messages have been sent another way.
@@ -71,6 +72,7 @@ class Tracking:
         self.returned: list[Returned] = []
         self.detoured: dict[int, int] = {}
         self.tally: dict[str, int] = {}
+        self.reasons: dict[tuple[str, str], int] = {}
         self.way_back: tuple[str, ...] = ()
         self._site = site
         self._store = store
@@ -155,13 +157,12 @@ class Tracking:
         raw, sealed = self._sealed(header, body, path)
         self._queue(path, raw, sealed, key, header.case_id, bulk=bulk)
         self._follow(header, raw, policy)
-        self._count("sent", "-".join(path))
+        self.count("sent", "-".join(path))
 
     def _follow(self, header: Header, raw: bytes, policy: str) -> None:
         name = header.kind.partition(".")[0]
-        voyage = Voyage(
-            header.case_id, header.destination, self._unit.now_text, header.expires_at, name, policy, (raw,)
-        )
+        opened_at = instant.to_fine_text(self._site.open_at(self._unit.now))
+        voyage = Voyage(header.case_id, header.destination, opened_at, header.expires_at, name, policy, (raw,))
         self._newest[header.case_id, member_of(header.destination)] = header.id
         self._write(header.id, voyage, UNDER_WAY)
 
@@ -230,7 +231,7 @@ class Tracking:
             self._write(message_id, replace(voyage, report=report), DELIVERED)
         elif item.outcome in {"relayed", "attempted"}:
             if item.outcome == "attempted":
-                self._count("attempted")
+                self.count("attempted")
             stage = len(proven) - 2
             if raw == voyage.tries[-1] and (stage > voyage.passed or item.outcome == "attempted"):
                 self._write(message_id, replace(voyage, passed=stage, report=report), UNDER_WAY)
@@ -308,7 +309,7 @@ class Tracking:
             raw, body = self._with_path(header, row.body, found), row.body
         self._queue(found, raw, body, "", header.case_id, bulk=False)
         tries = (*voyage.tries, raw)[-TRIES_MAX:]
-        self._count("moved", "-".join(found))
+        self.count("moved", "-".join(found))
         self._write(message_id, msgspec.structs.replace(voyage, tries=tries, passed=0), UNDER_WAY)
 
     def _end(self, message_id: str, voyage: Voyage, code: str) -> None:
@@ -323,6 +324,7 @@ class Tracking:
             return
         detail = voyage.detail or f"no path to {voyage.destination} is left"
         self._write(message_id, msgspec.structs.replace(voyage, code=code, detail=detail), UNDELIVERABLE)
+        self.blame("origin", code)
         self.returned.append(Returned(header, code, detail))
 
     # --- moving ---
@@ -429,16 +431,21 @@ class Tracking:
     def _write(self, message_id: str, voyage: Voyage, state: str) -> None:
         under_way = state == UNDER_WAY
         if not under_way:
-            self._count(state)
+            self.count(state)
         self.changed[message_id] = voyage if under_way else None
         remind_at = self._remind_at(voyage) if under_way else None
         self._unit.changes.cases[message_id] = CaseRow(
             message_id, ROUTE, state, self._site.encode(voyage), None, voyage.opened_at, self._unit.now_text, remind_at
         )
 
-    def _count(self, *names: str) -> None:
+    def count(self, *names: str) -> None:
+        """Count an event, see ``Fleet.tally``."""
         for name in names:
             self.tally[name] = self.tally.get(name, 0) + 1
+
+    def blame(self, side: str, code: str) -> None:
+        """Count a letter that was given up, see ``Fleet.reasons``."""
+        self.reasons[side, code] = self.reasons.get((side, code), 0) + 1
 
     def _remind_at(self, voyage: Voyage) -> str:
         at: datetime = self._unit.now + voyage.patience

@@ -178,9 +178,8 @@ class Unit:
         site, changes = self._site, self.changes
         data = site.encode(decision.data)
         ucr = decision.ucr or (None if case is None else case.ucr)
-        opened, opened_text = (
-            (self.now, self.now_text) if case is None else (case.opened_at, instant.to_text(case.opened_at))
-        )
+        opened = site.open_at(self.now) if case is None else case.opened_at
+        opened_text = instant.to_fine_text(opened)
         remind_at = None if decision.remind_at is None else instant.to_text(decision.remind_at)
         details = [site.encode(notice.detail) for notice in decision.notices]
         facts = [(fact, self._fact_row(case_id, ucr or "", fact)) for fact in decision.facts]
@@ -215,7 +214,7 @@ class Unit:
             case.state,
             self._site.encode(case.data),
             case.ucr,
-            instant.to_text(case.opened_at),
+            instant.to_fine_text(case.opened_at),
             instant.to_text(case.changed_at),
             None if at is None else instant.to_text(at),
         )

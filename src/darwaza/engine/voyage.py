@@ -29,8 +29,12 @@ DELIVERED: Final = "delivered"
 UNDELIVERABLE: Final = "undeliverable"
 EXPIRED: Final = "expired"
 
+EVENTS: Final = ("sent", "moved", "delivered", "undeliverable", "expired", "attempted", "relayed")
+"""What is counted of letters. All but the last are own ones; ``relayed`` were handed on for others."""
 TALLY_MAX: Final = 256
 """Paths counted; others are not."""
+REASONS_MAX: Final = 64
+"""Reasons counted by name; codes come from other members, and what is over this is one of ``other``."""
 TRIES_MAX: Final = 32
 """Headers kept of one voyage; of more the oldest is forgotten."""
 PATIENCE_FIRST: Final = timedelta(seconds=6)
@@ -114,12 +118,15 @@ class Fleet:
 
     Attributes:
         voyages: in the order they were sent.
-        tally: since the process started: ``sent``, ``moved``, ``delivered``, ``undeliverable``, and sent by path.
+        tally: since the process started, by event (``EVENTS``) and, of those sent and moved, by path.
+        reasons: letters given up since then, by side (``origin``: an own one came back; ``carrier``: another's went no
+            further here) and code.
     """
 
     def __init__(self) -> None:
         self.voyages: dict[str, Voyage] = {}
         self.tally: dict[str, int] = {}
+        self.reasons: dict[tuple[str, str], int] = {}
         self._leaves: dict[bytes, str] = {}
         self._cases: dict[tuple[str, str], dict[str, None]] = {}
 
@@ -150,11 +157,15 @@ class Fleet:
                 self._leaves.update((leaf_hash(header), message_id) for header in voyage.tries)
             self._cases.setdefault((voyage.case_id, member_of(voyage.destination)), {})[message_id] = None
 
-    def count(self, tally: dict[str, int]) -> None:
+    def count(self, tally: dict[str, int], reasons: dict[tuple[str, str], int]) -> None:
         """Take over what a committed batch counted."""
         for name, number in tally.items():
-            if name in self.tally or len(self.tally) < TALLY_MAX:
+            if name in EVENTS or name in self.tally or len(self.tally) < TALLY_MAX:
                 self.tally[name] = self.tally.get(name, 0) + number
+        for (side, code), number in reasons.items():
+            known = (side, code) in self.reasons or len(self.reasons) < REASONS_MAX
+            key = (side, code if known else "other")
+            self.reasons[key] = self.reasons.get(key, 0) + number
 
     def _drop(self, message_id: str, voyage: Voyage) -> None:
         del self.voyages[message_id]

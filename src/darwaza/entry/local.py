@@ -26,7 +26,7 @@ from darwaza.kernel.member import Card
 from darwaza.kernel.note import format_note, signed
 from darwaza.storage import STORE_FILE, create_store
 
-START_S_MAX = 30.0
+START_S_MAX = 120.0
 STOP_S_MAX = 20.0
 POLL_S = 0.02
 RATE = 1_000_000

@@ -7,6 +7,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from darwaza.engine.loop import Loop
+from darwaza.engine.voyage import EVENTS
+from darwaza.kernel.health import Condition
 
 
 class EngineCollector(Collector):
@@ -50,8 +52,65 @@ class EngineCollector(Collector):
         yield from (flowing, round_trip)
 
 
+class RouteCollector(Collector):
+    """Reads the map, the watch and the letters; no label holds anything of a message."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def collect(self) -> Iterable[Metric]:
+        """Give every metric."""
+        yield from self._links()
+        yield from self._letters()
+
+    def _links(self) -> Iterable[Metric]:
+        condition = GaugeMetricFamily(
+            "darwaza_link_condition", "1 for the condition that the own link is in", labels=["peer", "condition"]
+        )
+        latency = GaugeMetricFamily("darwaza_link_latency_seconds", "One way, as probed", labels=["peer"])
+        loss = GaugeMetricFamily("darwaza_link_loss_ratio", "Probes lost, 0 to 1", labels=["peer"])
+        queue = GaugeMetricFamily("darwaza_link_queue", "Own messages the neighbour has not co-signed", labels=["peer"])
+        engine, peers = self._loop.engine, self._loop.watch.peers
+        for code, peer in peers.items():
+            measure = peer.health.measure
+            for one in Condition:
+                condition.add_metric([code, one.word], float(measure.condition is one))
+            latency.add_metric([code], measure.latency_us / 1_000_000)
+            loss.add_metric([code], measure.loss_ppm / 1_000_000)
+            rows = [log.row for log in engine.logs.values() if log.row.reader == code]
+            queue.add_metric([code], sum(row.size - row.cosigned_size for row in rows))
+        yield from (condition, latency, loss, queue)
+        drained = float(self._loop.watch.drained)
+        yield GaugeMetricFamily("darwaza_drained", "1 when the gateway asks for no new messages", value=drained)
+        refused = CounterMetricFamily(
+            "darwaza_statements_refused", "Statements of links and home rules that were refused", labels=["reason"]
+        )
+        for code, count in self._loop.watch.refused.items():
+            refused.add_metric([code], count)
+        yield refused
+
+    def _letters(self) -> Iterable[Metric]:
+        fleet = self._loop.engine.site.fleet
+        under_way = len(fleet.voyages)
+        yield GaugeMetricFamily(
+            "darwaza_letters_under_way", "Own letters that their destination has not signed for", value=under_way
+        )
+        letters = CounterMetricFamily("darwaza_letters", "Letters, by what became of them here", labels=["event"])
+        for event in EVENTS:
+            letters.add_metric([event], fleet.tally.get(event, 0))
+        given_up = CounterMetricFamily(
+            "darwaza_letters_given_up",
+            "Letters that came back to this gateway (side origin) or went no further here (side carrier)",
+            labels=["side", "reason"],
+        )
+        for (side, code), count in fleet.reasons.items():
+            given_up.add_metric([side, code], count)
+        yield from (letters, given_up)
+
+
 def registry(loop: Loop) -> CollectorRegistry:
     """Make the registry of one gateway."""
     made = CollectorRegistry()
     made.register(EngineCollector(loop))
+    made.register(RouteCollector(loop))
     return made

@@ -1,6 +1,9 @@
 """Instants on the wire: RFC 3339, UTC, exactly milliseconds, 24 characters.
 
 ``2026-11-22T02:28:23.123Z``. One form only, so that equal instants are equal bytes and text order is time order.
+
+A gateway's own store writes the openings of cases to the microsecond (``to_fine_text``): no two of them are the same,
+so that lists have an order. Those texts are compared with each other only.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,6 +12,7 @@ from functools import lru_cache
 from darwaza.errors import MalformedError
 
 TEXT_LENGTH = 24
+FINE_LENGTH = 27
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT = 4_096
 """Everything in a batch tells the same few instants; so many are not written and read anew."""
@@ -45,6 +49,26 @@ def _read(text: str) -> datetime | None:
     except ValueError:
         return None
     return instant if instant.isoformat(timespec="milliseconds")[:-6] == text[:-1] else None
+
+
+def to_fine_text(instant: datetime) -> str:
+    """Write an aware instant to the microsecond."""
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def from_fine_text(text: str) -> datetime:
+    """Read an instant to the microsecond, or one to the millisecond as older stores have it.
+
+    Raises:
+        MalformedError: ``instant_malformed``, for anything else.
+    """
+    if len(text) == FINE_LENGTH:
+        fine = text[-4:-1]
+        if fine.isdecimal() and fine.isascii():
+            return from_text(f"{text[:-4]}Z") + timedelta(microseconds=int(fine))
+    return from_text(text)
 
 
 def to_seconds(instant: datetime) -> int:

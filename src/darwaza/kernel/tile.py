@@ -16,6 +16,7 @@ Example::
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -25,6 +26,11 @@ from darwaza.kernel.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, fold, grow, 
 TILE_HEIGHT = 8
 TILE_HASHES = 1 << TILE_HEIGHT
 TILE_LEVEL_MAX = 63
+
+_KEPT_BYTES_MIN = 16 * HASH_BYTES
+"""Roots of smaller subtrees are made as fast as they are found again."""
+_KEPT_MAX = 4_096
+"""Subtrees whose roots are remembered: of some 130 tiles, 4 MB."""
 
 ReadTile = Callable[[int, int], bytes]
 """``read_tile(level, number) -> hashes``, 32 bytes each."""
@@ -131,6 +137,24 @@ def _short(level: int, number: int) -> MalformedError:
     return MalformedError(f"tile {number} of level {level} is missing or has the wrong length", code="tile_short")
 
 
+def _complete(row: bytes) -> bytes:
+    """Root of a complete subtree over a row of nodes, as many as a power of two."""
+    if len(row) >= _KEPT_BYTES_MIN:
+        return _kept(row)
+    nodes = [row[at : at + HASH_BYTES] for at in range(0, len(row), HASH_BYTES)]
+    while len(nodes) > 1:
+        pairs = iter(nodes)
+        nodes = [node_hash(left, right) for left, right in zip(pairs, pairs, strict=True)]
+    return nodes[0]
+
+
+@lru_cache(_KEPT_MAX)
+def _kept(row: bytes) -> bytes:
+    """Do the same, and remember: a tree that grows leaf by leaf asks for the same subtrees with every proof."""
+    half = len(row) // 2
+    return node_hash(_complete(row[:half]), _complete(row[half:]))
+
+
 class _Reader:
     """Gives the hash of any complete subtree, reading each tile once."""
 
@@ -148,11 +172,7 @@ class _Reader:
         start, end = first * HASH_BYTES, (first + (1 << above)) * HASH_BYTES
         if len(tile) < end:
             raise _short(level, number)
-        row = [tile[at : at + HASH_BYTES] for at in range(start, end, HASH_BYTES)]
-        while len(row) > 1:
-            pairs = iter(row)
-            row = [node_hash(left, right) for left, right in zip(pairs, pairs, strict=True)]
-        return row[0]
+        return _complete(tile[start:end])
 
     def peaks(self, start: int, end: int) -> tuple[bytes, ...]:
         """Roots of the complete subtrees that cover [start, end), largest first; ``start`` is a multiple of each."""
@@ -259,9 +279,10 @@ class Prover:
         return found
 
     def _make_root(self, start: int, end: int) -> bytes:
-        if end - start == 1 or end - start > TILE_HASHES or (end - 1) >> TILE_HEIGHT != start >> TILE_HEIGHT:
+        width = end - start
+        if width == 1 or width * HASH_BYTES >= _KEPT_BYTES_MIN:
             return self._reader.root(start, end)
-        middle = _split(start, end)  # within one tile, build from the two halves, which other proofs need too
+        middle = _split(start, end)  # build small ones from the two halves, which other proofs need too
         return node_hash(self._root(start, middle), self._root(middle, end))
 
 

@@ -89,7 +89,10 @@ class CheckpointRow(NamedTuple):
 
 
 class CaseRow(NamedTuple):
-    """A case as stored; ``data`` is the service's value in MessagePack, instants are RFC 3339 text."""
+    """A case as stored; ``data`` is the service's value in MessagePack, instants are RFC 3339 text.
+
+    ``opened_at`` is to the microsecond (``instant.to_fine_text``), and later than that of every case opened before it.
+    """
 
     id: str
     service: str
@@ -305,7 +308,7 @@ class CaseFilter(msgspec.Struct, frozen=True):
         service: of this kind.
         states: in one of these states; empty for any.
         ucr: of this consignment.
-        opened_from, opened_before: instants, half open.
+        opened_from, opened_before: instants, half open, to the microsecond.
         after: (opened_at, case_id) of the last case of the former page.
         items_max: at most this many.
     """

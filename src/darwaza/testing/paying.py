@@ -41,6 +41,12 @@ from darwaza.testing.world import START
 AGAIN_S = 0.7
 LOOK_S = 0.6
 READY_S_MAX = 60.0
+LONG_CUT_S = 12.0
+OVERDUE_S = 4.0
+"""How long a gateway that runs may take to notice that a time is over."""
+PLENTY = 9_000_000_00
+FUNDS = {UBL: 100_000_00, HALYK: 1}
+"""What banks have that do not have plenty: one cannot pay twice, one cannot return what it took its fee of."""
 FLOORS = {f"position:{one.address}:PKR": one.floor_minor or 0 for one in PLAN.participants}
 SHORT = msgspec.structs.replace(
     PLAN,
@@ -66,6 +72,7 @@ class Banks(Parties):
         self.is_ready = False
         self.ordered = 0
         self._words: dict[str, str] = {}
+        self._overdue: dict[tuple[str, int, str], float] = {}
 
     # --- asking until answered ---
 
@@ -103,7 +110,8 @@ class Banks(Parties):
             for one in SHORT.participants:
                 if one.member == code and one.role != "operator":
                     account = (position if one.role == "psp" else liquidity)(one.address, own)
-                    orders.append(Move(f"in-{one.local_name}", external(own), account, 9_000_000_00))
+                    paid_in = FUNDS.get(one.address, PLENTY)
+                    orders.append(Move(f"in-{one.local_name}", external(own), account, paid_in))
             self._try_until(code, PlaceOrders(tuple(orders)), partial(self._opened, code), [False])
 
     def _opened(self, code: str, outcome: Any) -> None:
@@ -160,7 +168,13 @@ class Banks(Parties):
         )
         raw = write(msgspec.structs.replace(document, transactions=(whole,)))
         self._payments.auditor.urgent[case_id] = urgent
-        self._ask(bank, "pay", message.Pay(raw), case_id, f"p{number}")
+        self._ask(bank, "pay", message.Pay(raw), case_id, f"p{number}", partial(self._paid, case_id))
+
+    def _paid(self, case_id: str, outcome: Any) -> None:
+        """An order is answered as what it was, however often it had to be said."""
+        payment = self.record("PK", case_id)
+        if isinstance(outcome, Refusal) and isinstance(payment, Payment) and payment.sent_at is not None:
+            raise BrokenError(f"I5: {case_id} was ordered, and answered {outcome.code}")
 
     def record(self, code: str, case_id: str) -> Record:
         """What a gateway knows of a case."""
@@ -171,11 +185,25 @@ class Banks(Parties):
     def _look(self, code: str) -> None:
         node, rng = self._payments.nodes[code], self._rng
         if node.is_up:
-            states = ("asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
+            states = ("sent", "asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
             for row in node.store.find_cases(CaseFilter(party=None, states=states)):
-                if row.service == "payments" and rng.random() < 0.7:  # noqa: PLR2004
+                if row.service != "payments":
+                    continue
+                self._check_time(code, row.id, row.state)
+                if rng.random() < 0.7:  # noqa: PLR2004
                     self._answer(code, row.id, row.state)
         self._payments.after(LOOK_S, partial(self._look, code))
+
+    def _check_time(self, code: str, case_id: str, state: str) -> None:
+        """A time that is over is noticed soon by a gateway that runs, whatever others do."""
+        payment, node = self.record(code, case_id), self._payments.nodes[code]
+        until = {"sent": "decide_by", "asked": "answer_by", "checking": "answer_by", "screened": "answer_by"}.get(state)
+        over = None if until is None else getattr(payment, until)
+        place = (code, node.life, case_id + state)
+        if over is None or node.clock.now() <= over:
+            self._overdue.pop(place, None)
+        elif self._payments.now_s > self._overdue.setdefault(place, self._payments.now_s) + OVERDUE_S:
+            raise BrokenError(f"I8: {case_id} is {state} at {code} long after {over}")
 
     def _answer(self, code: str, case_id: str, state: str) -> None:
         drawn, payment = self._rng.random(), self.record(code, case_id)
@@ -229,6 +257,9 @@ class Banks(Parties):
         there = {row.id: row.state for row in stores["KZ"].scan_cases()}
         pairs = {"settled": ("credited",), "returned": ("given-back",)}
         for case_id in self._payments.auditor.urgent:
+            payment = self.record("PK", case_id)
+            if isinstance(payment, Payment) and _is_late(payment):
+                raise BrokenError(f"I7: {case_id} was ordered when its quote had expired")
             if there.get(case_id) not in pairs.get(here[case_id], ("refused", None)):
                 raise BrokenError(f"I9: {case_id} is {here[case_id]} here and {there.get(case_id)} there")
             word = self._words.get(case_id)
@@ -239,6 +270,11 @@ class Banks(Parties):
 
     def lost_disk(self, code: str) -> None:
         """No disk is lost here."""
+
+
+def _is_late(payment: Payment) -> bool:
+    sent_at, until = payment.sent_at, payment.quote_until
+    return sent_at is not None and until is not None and sent_at >= until
 
 
 class PaymentSimulation(Simulation):
@@ -274,6 +310,12 @@ class PaymentSimulation(Simulation):
         for node in self.nodes.values():
             node.crash()
         super().run()
+
+    def _mend(self) -> None:
+        """Mend everything, but let the two sometimes not hear from one another for longer than anybody may wait."""
+        super()._mend()
+        if self.rng.random() < 0.1:  # noqa: PLR2004
+            self._cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
 
     def _is_ready(self) -> bool:
         return self.parties.is_ready and "abroad:PK/fx-swift:KZ:KZT" in self.auditor.books["PK"].posted

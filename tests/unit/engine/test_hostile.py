@@ -7,6 +7,7 @@ import pytest
 from tests.unit.engine.peer import BULK, OURS, THEIRS, Gateway, damaged, header, offer, offer_body, uuid
 
 from darwaza.config import BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BODY_BYTES_MAX, HEADER_BYTES_MAX
+from darwaza.engine.fsck import examine
 from darwaza.engine.intake import (
     AcceptFork,
     Acknowledge,
@@ -29,6 +30,7 @@ from darwaza.kernel.merkle import EMPTY_ROOT, leaf_hash
 from darwaza.kernel.message import GENESIS
 from darwaza.kernel.note import Note, Signature, Signer, parse, signed, verified
 from darwaza.kernel.witness import Request
+from darwaza.services.documents import SERVICE
 from darwaza.testing.world import CORRIDOR_NAME
 
 STRANGER = Ed25519PrivateKey(b"\x07" * 32)
@@ -37,7 +39,10 @@ replace = msgspec.structs.replace
 
 @pytest.fixture
 def uz():
-    return Gateway()
+    """UZ's gateway; whatever it was sent, its store is whole afterwards. Its neighbour is the test itself."""
+    made = Gateway()
+    yield made
+    assert examine(made.store, member="UZ", trust=made.engine.site.trust, services=[SERVICE]) == []
 
 
 def deliver(gateway, raw):

@@ -6,7 +6,8 @@ import pytest
 
 from darwaza import config
 from darwaza.adapters.memory.store import MemoryStore
-from darwaza.engine.intake import Accepted, Submit
+from darwaza.engine import loop as loop_module
+from darwaza.engine.intake import Accepted, Acknowledge, Report, Submit
 from darwaza.engine.loop import Loop
 from darwaza.engine.watch import Watch
 from darwaza.errors import DarwazaError, FatalError, PeerError, PushbackError
@@ -19,6 +20,9 @@ class Unreachable:
     """A transport to nowhere."""
 
     async def run(self, errand):
+        raise PeerError("there is no network")
+
+    async def probe(self, probe):
         raise PeerError("there is no network")
 
 
@@ -98,6 +102,22 @@ def test_company_shares_a_transaction():
     assert with_loop(act) == 1
 
 
+def test_a_link_waits_for_no_company(monkeypatch):
+    """What a neighbour sends or signs runs at once, and takes along whatever was gathering."""
+    monkeypatch.setattr(config, "BATCH_WAIT_S_MAX", 3_600.0)
+
+    async def act(loop):
+        loop._ended_s = asyncio.get_running_loop().time()
+        gathering = loop.submit(offer(1))
+        acknowledgement = loop.submit(Acknowledge("no such log", b"", ()))
+        async with asyncio.timeout(60):
+            assert isinstance(await acknowledgement, DarwazaError)
+            assert isinstance(await gathering, Accepted)
+        return loop.batches
+
+    assert with_loop(act) == 1
+
+
 def test_a_store_that_pushes_back_is_the_callers_answer():
     """Nothing is stored, the gateway goes on."""
     store = MemoryStore()
@@ -126,3 +146,20 @@ def test_a_store_that_does_not_know_ends_the_loop_and_tells_nobody():
             await running
 
     with_loop(act, store)
+
+
+def test_news_for_an_origin_wakes_its_report(monkeypatch):
+    """A report that a message has arrived goes after the commit that brought it, and waits for no clock."""
+    monkeypatch.setattr(loop_module, "REPORT_GATHER_S", 3_600.0)
+
+    async def act(loop):
+        told = asyncio.get_running_loop().create_future()
+        monkeypatch.setitem(loop.engine._handlers, Report, lambda *_: told.set_result(True))
+        running = asyncio.create_task(loop.run())
+        await asyncio.sleep(0)
+        loop.engine.site.owes_news = True
+        await loop.submit(offer(1))
+        assert await asyncio.wait_for(told, 5)
+        running.cancel()
+
+    with_loop(act)

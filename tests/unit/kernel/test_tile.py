@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darwaza.errors import MalformedError
+from darwaza.kernel import tile as tile_module
 from darwaza.kernel.merkle import (
     EMPTY,
     EMPTY_ROOT,
@@ -16,6 +17,7 @@ from darwaza.kernel.merkle import (
 )
 from darwaza.kernel.tile import (
     TILE_HASHES,
+    Prover,
     Tile,
     append_to_tiles,
     consistency_proof,
@@ -133,6 +135,33 @@ def test_consistency_proofs_hold_and_bind(pair):
     assert not verify_consistency(old, new, old_root=ROOTS[old - 1], new_root=ROOTS[new], proof=proof)
     assert not verify_consistency(old, new, old_root=ROOTS[old], new_root=ROOTS[new - 1], proof=proof)
     assert not verify_consistency(old, new, old_root=ROOTS[old], new_root=ROOTS[new], proof=(*proof, LEAVES[0]))
+
+
+@given(sizes, st.data())
+@settings(deadline=None)
+def test_proofs_made_together_are_those_made_singly(size, data):
+    """However many leaves of one tree are proven together, each proof is the one of its own."""
+    store = filled()
+    prover = Prover(size, store.read)
+    for index in data.draw(st.lists(st.integers(0, size - 1), max_size=20)):
+        assert prover.inclusion(index) == inclusion_proof(index, size, store.read)
+
+
+def test_the_newest_leaf_is_proven_without_hashing_its_tile_again(monkeypatch):
+    """A log that grows leaf by leaf costs a few hashes a proof, and not the two hundred and fifty of a tile."""
+    store = filled()
+    Prover(SIZE, store.read).inclusion(SIZE - 1)
+    count = [0]
+    node_hash = tile_module.node_hash
+
+    def counted(left, right):
+        count[0] += 1
+        return node_hash(left, right)
+
+    monkeypatch.setattr(tile_module, "node_hash", counted)
+    store.append([leaf_hash(b"one more")])
+    Prover(SIZE + 1, store.read).inclusion(SIZE)
+    assert count[0] <= 32
 
 
 @pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 1), (-1, 1), (SIZE, SIZE)])

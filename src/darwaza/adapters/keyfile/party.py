@@ -85,6 +85,10 @@ class PartyFile:
         """Whether there is a party of this name."""
         return name in self._parties
 
+    def party(self, name: str) -> Party | None:
+        """The party of this name."""
+        return self._parties.get(name)
+
     def by_token(self, token: str) -> Party | None:
         """The party a token belongs to."""
         return self._by_digest.get(sha256(token.encode()).hexdigest())

@@ -10,6 +10,13 @@ def schema() -> str:
 
 
 @cache
+def migrations() -> tuple[str, ...]:
+    """The steps from nothing to the schema of today, in order: ``migrations/NNNN-what.sql``; each sets its version."""
+    steps = sorted((files(__package__) / "migrations").iterdir(), key=lambda step: step.name)
+    return tuple(step.read_text("utf-8") for step in steps if step.name.endswith(".sql"))
+
+
+@cache
 def queries() -> dict[str, str]:
     """Statements by name, without their comments."""
     found: dict[str, str] = {}

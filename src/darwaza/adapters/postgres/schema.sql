@@ -1,6 +1,6 @@
 -- The whole schema of a gateway's PostgreSQL store. docs/internals/postgres.md tells how it differs from SQLite's.
--- Instants are RFC 3339 UTC text with milliseconds; structured values are MessagePack. Text sorts by its bytes, as the
--- port asks, whatever the database's locale is.
+-- Instants are RFC 3339 UTC text with milliseconds, openings of cases with microseconds; structured values are
+-- MessagePack. Text sorts by its bytes, as the port asks, whatever the database's locale is.
 
 CREATE TABLE schema_version (
     version bigint PRIMARY KEY

@@ -14,7 +14,7 @@ import psycopg
 
 from darwaza.adapters.postgres.connection import FAULTS, Connection, meaning, open_connection, take_lease
 from darwaza.adapters.postgres.listing import case_list
-from darwaza.adapters.postgres.query import queries, schema
+from darwaza.adapters.postgres.query import migrations, queries, schema
 from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import (
@@ -38,7 +38,8 @@ from darwaza.ports.store import (
     newest_cases,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = len(migrations())
+"""Stands in the table ``schema_version``: how many of the migrations the store has seen."""
 SCAN_ROWS = 1_000
 
 
@@ -47,10 +48,7 @@ class PostgresStore:
 
     Attributes:
         url: of the database, ``postgresql://…``; the first schema of its search path is the store.
-        version: of its schema.
     """
-
-    version = SCHEMA_VERSION
 
     def __init__(self, url: str) -> None:
         """Open an existing store.
@@ -90,15 +88,41 @@ class PostgresStore:
                 raise OperatorError(f"the store cannot be made: {fault}", code="store_unusable") from fault
         return cls(url)
 
+    @staticmethod
+    def migrate(url: str, steps: Sequence[str] = migrations()) -> tuple[int, int]:
+        """Bring the schema of a store that nobody uses up to date, in one transaction.
+
+        Args:
+            url: see the class.
+            steps: all migrations, the first for version 1; each writes its number into ``schema_version``.
+
+        Returns:
+            The version it had and the one it has.
+
+        Raises:
+            OperatorError: ``store_missing``, ``store_in_use``; ``store_schema`` when it is of a later version;
+                ``store_unusable``: a step failed and nothing has changed.
+        """
+        with closing(open_connection(url)) as db:
+            _version(db)  # there is a store
+            take_lease(db)
+            before = _version(db)  # nobody else changes it now
+            if not 0 < before <= len(steps):
+                raise OperatorError(f"the store has schema {before}, the newest is {len(steps)}", code="store_schema")
+            try:
+                with db.transaction():
+                    for step in steps[before:]:
+                        db.execute(step.encode())
+            except psycopg.Error as fault:
+                raise OperatorError(f"the store cannot be migrated: {fault}", code="store_unusable") from fault
+        return before, len(steps)
+
     def _check_schema(self) -> None:
-        try:
-            if not _one(self._db, self._sql["find_schema"]):
-                raise OperatorError("there is no store; make one with: darwaza corridor admit", code="store_missing")
-            version = _one(self._db, self._sql["read_version"])
-        except psycopg.Error as fault:
-            raise OperatorError(f"the store cannot be read: {fault}", code="store_unusable") from fault
+        version = _version(self._db)
         if version != SCHEMA_VERSION:
-            detail = f"the store has schema {version}, this program wants {SCHEMA_VERSION}"
+            known = 0 < version < SCHEMA_VERSION
+            then = "run: darwaza migrate FOLDER" if known else "it belongs to another version of the program"
+            detail = f"the store has schema {version}, this program wants {SCHEMA_VERSION}; {then}"
             raise OperatorError(detail, code="store_schema")
 
     # --- writing ---
@@ -359,3 +383,18 @@ class PostgresStore:
 def _one(db: Connection, text: bytes) -> Any:
     row = db.execute(text).fetchone()
     return None if row is None else row[0]
+
+
+def _version(db: Connection) -> int:
+    """The version of a store's schema.
+
+    Raises:
+        OperatorError: ``store_missing``, ``store_unusable``.
+    """
+    try:
+        if not _one(db, queries()["find_schema"].encode()):
+            raise OperatorError("there is no store; make one with: darwaza corridor admit", code="store_missing")
+        version: int = _one(db, queries()["read_version"].encode())
+    except psycopg.Error as fault:
+        raise OperatorError(f"the store cannot be read: {fault}", code="store_unusable") from fault
+    return version

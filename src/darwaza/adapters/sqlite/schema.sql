@@ -1,5 +1,6 @@
 -- The whole schema of a gateway's SQLite store. docs/internals/sqlite.md tells the life of a message in it.
--- Instants are RFC 3339 UTC text with milliseconds; structured values are MessagePack blobs.
+-- Instants are RFC 3339 UTC text with milliseconds, openings of cases with microseconds; structured values are
+-- MessagePack blobs.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,

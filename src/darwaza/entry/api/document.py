@@ -142,6 +142,10 @@ _bulk = msgspec.msgpack.Decoder(list[BulkItem]).decode
 _pack = msgspec.msgpack.Encoder().encode
 
 
+def _fine(text: str | None, pointer: str) -> str | None:
+    return None if text is None else instant.to_fine_text(instant.from_text(text, pointer))
+
+
 def _instant(text: str | None, pointer: str) -> datetime | None:
     return None if text is None else instant.from_text(text, pointer)
 
@@ -313,8 +317,8 @@ async def find(call: Call) -> DocumentPage:
         service=SERVICE,
         states=() if query.state is None else (query.state,),
         ucr=query.ucr,
-        opened_from=query.since,
-        opened_before=query.before,
+        opened_from=_fine(query.since, "/since"),
+        opened_before=_fine(query.before, "/before"),
         after=after,
         items_max=query.limit + 1,
     )

@@ -14,7 +14,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from darwaza.entry.api.party import Door, Guest
+from darwaza.entry.api.party import Door, Guest, Shown
 from darwaza.entry.api.problem import respond
 from darwaza.entry.server import Server
 from darwaza.errors import DarwazaError, MalformedError, TooLargeError
@@ -105,7 +105,7 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
 
     async def run(request: Request) -> Response:
         try:
-            guest = door.admit(request.headers.get("authorization", ""), endpoint.role)
+            guest = door.admit(Shown.of(request), endpoint.role)
             call = Call(server, request, guest)
             if endpoint.query is not None:
                 call.query = _read_query(request, endpoint.query)

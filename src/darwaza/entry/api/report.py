@@ -236,8 +236,8 @@ async def _payments(
                 party=bank,
                 service=SERVICE,
                 states=states,
-                opened_from=instant.to_text(since),
-                opened_before=instant.to_text(before),
+                opened_from=instant.to_fine_text(since),
+                opened_before=instant.to_fine_text(before),
                 after=after,
                 items_max=PAGE_CASES,
             )

@@ -6,13 +6,16 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from darwaza.errors import PeerError
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 OK_STATUSES = (b"200", b"201")
+EVENT_DATA = b"data: "
 
 
 class Timed(NamedTuple):
@@ -108,10 +111,38 @@ async def flood(connections: list[Connection], requests: Iterator[bytes]) -> int
     return sent
 
 
+async def events(connection: Connection, target: str, token: str) -> AsyncIterator[tuple[float, dict[str, Any]]]:
+    """Listen to a stream of server-sent events, for as long as it lasts.
+
+    Yields:
+        When an event was read (``time.perf_counter``), and its data.
+    """
+    async for line in connection.stream(request("GET", target, token, b"")):
+        if line.startswith(EVENT_DATA):
+            yield time.perf_counter(), msgspec.json.decode(line[len(EVENT_DATA) :])
+
+
+def _unheard(_number: int, _body: bytes) -> None:
+    """Take no notice of an answer."""
+
+
 async def pace(
-    connections: list[Connection], make: Callable[[int], bytes], *, per_s: float, seconds: float
+    connections: list[Connection],
+    make: Callable[[int], bytes],
+    *,
+    per_s: float,
+    seconds: float,
+    answered: Callable[[int, bytes], None] = _unheard,
 ) -> list[Timed]:
-    """Send at a steady rate, each request at its due time; returns the times of each, in order."""
+    """Send at a steady rate, each request at its due time; returns the times of each, in order.
+
+    Args:
+        connections: to send on.
+        make: the request of a number, from 0.
+        per_s: requests due in a second.
+        seconds: for so long.
+        answered: told the number and the body of each answer.
+    """
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for connection in connections:
         free.put_nowait(connection)
@@ -120,8 +151,10 @@ async def pace(
     async def one(number: int, due_s: float) -> Timed:
         connection = await free.get()
         try:
-            await connection.exchange(make(number))
-            return Timed(due_s, time.perf_counter())
+            body = await connection.exchange(make(number))
+            timed = Timed(due_s, time.perf_counter())
+            answered(number, body)
+            return timed
         finally:
             free.put_nowait(connection)
 

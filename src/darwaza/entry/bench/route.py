@@ -1,39 +1,34 @@
 """``darwaza bench route``: the eight gateways of the CAREC profile on this machine, and the load besides.
 
-One member sends registered documents to another that is no neighbour, at a steady rate. In the middle of it the relay
-that carries them is killed (SIGKILL). Throughput of one relay and the search for paths are measured by themselves.
+Three measurements. What a relay adds (``hop``): nobody is killed, the rate is modest. A relay killed under load
+(``switch``). One relay by itself, and the search for paths (``relay``).
 """
 
-import asyncio
-import itertools
 import tempfile
 import time
 import tomllib
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Final
 
 import msgspec
 import uvloop
 
-from darwaza.adapters.sqlite.store import SqliteStore
-from darwaza.bootstrap import KEY_FOLDER, profile_folder
-from darwaza.entry.bench import load
-from darwaza.entry.bench.relay import choose_ms, relay_per_s
+from darwaza.bootstrap import profile_folder
+from darwaza.entry.bench.hop import PER_S, HopRun, Ways
+from darwaza.entry.bench.passage import Arrivals, arrivals, unproven
+from darwaza.entry.bench.relay import RelayFigures, choose_ms, measure_relay
+from darwaza.entry.bench.switch import SwitchRun
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import OperatorError
-from darwaza.kernel import instant
-from darwaza.kernel.message import decode_header
-from darwaza.kernel.relay import decode_envelope
-from darwaza.kernel.trail import RELAY_KIND
-from darwaza.storage import STORE_FILE
 
-ORIGIN, DESTINATION, POLICY = "KZ", "PK", "avoid CN"
-PACED_PER_S = 50
-CONNECTIONS = 48
-KILL_AFTER_SHARE = 3
+PATH: Final = ("KZ", "UZ", "AF", "PK")
+ORIGIN, DESTINATION, POLICY = PATH[0], PATH[-1], "avoid CN"
 ARRIVE_S_MAX = 60.0
 READY_S_MAX = 60.0
+
+Report = Callable[[str], None]
 
 
 class RouteFigures(msgspec.Struct):
@@ -42,11 +37,14 @@ class RouteFigures(msgspec.Struct):
     Attributes:
         path: members the documents went by before the kill.
         path_after: after it.
-        sent: documents accepted in all.
-        p50_ms: from due to signed by the destination, before and after the switch.
-        relay_ms_p50: from one gateway's commit to the next one's, link and relay together.
-        relay_messages_per_s: what one relay takes, checks, hands on and has on its disk, of 1.5 kB each.
-        switch_s: the longest any document took from due to signed by its destination.
+        direct_ms_p50: from due to heard of by the recipient, over the first link of the path alone.
+        path_ms_p50: over all of it.
+        relay_ms_p50: what one relay adds: the difference by the number of relays, the median of the rounds.
+        relay_ms_rounds: of each round.
+        relay_messages_per_s: what one relay takes, hands on, has signed for and reports, of 1.4 kB each.
+        relay_cpu_us: processor time of that, a message.
+        switch_s: the longest any document took from due to signed by its destination, the kill in between.
+        switched: documents sent in that run.
         lost: accepted and not arrived.
         doubled: arrived more than once.
         choose_ms: to find a path among 200 members and 1,000 links.
@@ -54,11 +52,14 @@ class RouteFigures(msgspec.Struct):
 
     path: list[str]
     path_after: list[str]
-    sent: int
-    p50_ms: float
+    direct_ms_p50: float
+    path_ms_p50: float
     relay_ms_p50: float
+    relay_ms_rounds: list[float]
     relay_messages_per_s: int
+    relay_cpu_us: float
     switch_s: float
+    switched: int
     lost: int
     doubled: int
     choose_ms: float
@@ -102,74 +103,67 @@ def wait_until_mapped(corridor: LocalCorridor, code: str, policy: str = "", to: 
     raise OperatorError(f"{code} knows no way to {to}", code="not_delivered")
 
 
-def measure(*, seconds: float, messages: int, report: Any) -> RouteFigures:
-    """Found the corridor, load it, kill a relay, and measure.
+def measure(*, seconds: float, messages: int, report: Report) -> RouteFigures:
+    """Found the corridor, measure, kill a relay under load, and measure that.
 
     Args:
-        seconds: length of the run at a steady rate; the relay is killed after a third of it.
+        seconds: length of each of the two runs; in the second a relay is killed after a third of it.
         messages: handed through one relay to measure what it can do.
         report: told what is being done.
+
+    Raises:
+        OperatorError: ``bench_unproven``: documents did not go the way they had to, so that there is no figure.
     """
-    names, links = carec()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
         report(f"one relay: {messages:,} messages")
-        per_s = relay_per_s(Path(folder), messages)
-        corridor = LocalCorridor(Path(folder) / "corridor", names, links=links)
-        write_terms(corridor)
-        token = corridor.add_party(ORIGIN, "sender")
-        corridor.add_party(DESTINATION, "receiver")
+        relay = measure_relay(Path(folder) / "relay", messages)
+        corridor, ways = _found(Path(folder) / "corridor")
         report("eight gateways start")
         corridor.start()
         try:
-            first = wait_until_mapped(corridor, ORIGIN, POLICY)
-            report(f"{PACED_PER_S} a second over {'-'.join(first)} for {seconds:.0f} s; a relay is killed on the way")
-            path: list[str] = []
-            latencies = uvloop.run(_load(corridor, token, seconds, path))
-            with corridor.client(ORIGIN) as client:
-                after = client.explain_route(DESTINATION, policy=POLICY)["chosen"] or []
+            wait_until_mapped(corridor, ORIGIN, POLICY)
+            report(f"what a relay adds: {PER_S} a second over {'-'.join(PATH)} for {seconds:.0f} s")
+            hops = HopRun(corridor, ways)
+            uvloop.run(hops.run(seconds))
+            report(f"a relay is killed under {PER_S} a second to {DESTINATION}")
+            switch = SwitchRun(corridor, msgspec.structs.replace(ways, policy=POLICY))
+            uvloop.run(switch.run(seconds))
             _wait_until_arrived(corridor)
         finally:
             corridor.stop()
-        lost, doubled, relays = _count(corridor, len(latencies))
-        latencies.sort()
-        return RouteFigures(
-            path=path,
-            path_after=after,
-            sent=len(latencies),
-            p50_ms=round(latencies[len(latencies) // 2] * 1_000, 1),
-            relay_ms_p50=sorted(relays)[len(relays) // 2],
-            relay_messages_per_s=per_s,
-            switch_s=round(latencies[-1], 2),
-            lost=lost,
-            doubled=doubled,
-            choose_ms=choose_ms(),
-        )
+        arrived = arrivals(corridor, DESTINATION, "receiver")
+    return _figures(ways, relay, hops, switch, arrived)
 
 
-async def _load(corridor: LocalCorridor, token: str, seconds: float, path: list[str]) -> list[float]:
-    certificate = corridor.path(ORIGIN) / KEY_FOLDER / "tls.pem"
+def _found(folder: Path) -> tuple[LocalCorridor, Ways]:
+    names, links = carec()
+    corridor = LocalCorridor(folder, names, links=links)
+    write_terms(corridor)
+    token = corridor.add_party(ORIGIN, "sender")
+    receivers = {code: corridor.add_party(code, "receiver") for code in names if code != ORIGIN}
+    return corridor, Ways(token, PATH, f"through {' '.join(PATH[1:-1])}; hops {len(PATH) - 1}", receivers)
 
-    def killing() -> None:
-        """Kill whoever carries the documents by now."""
-        with corridor.client(ORIGIN) as client:
-            path.extend(client.explain_route(DESTINATION, policy=POLICY)["chosen"])
-        corridor.kill(path[1])
 
-    numbers = itertools.count()
-
-    def make(_: int) -> bytes:
-        target = f"/v1/documents?to={DESTINATION}/receiver&title=bench&filename=m.xml"
-        headers = (
-            ("content-type", "application/xml"),
-            ("idempotency-key", f"{next(numbers):020d}"),
-            ("prefer", "wait=25"),
-        )
-        return load.request("POST", target, token, b"%020d" % time.time_ns() + b"x" * 1_400, *headers)
-
-    async with load.connected(corridor.port(ORIGIN), certificate, CONNECTIONS * 4) as opened:
-        asyncio.get_running_loop().call_later(seconds / KILL_AFTER_SHARE, killing)
-        timed = await load.pace(opened, make, per_s=PACED_PER_S, seconds=seconds)
-    return [one.latency_s for one in timed]
+def _figures(ways: Ways, relay: RelayFigures, hops: HopRun, switch: SwitchRun, arrived: Arrivals) -> RouteFigures:
+    strayed = {path for one in hops.case_ids for path in arrived.paths.get(one, {()})} - {ways.path}
+    if strayed:
+        raise unproven(f"documents took other paths than {'-'.join(ways.path)}: {sorted(strayed)}")
+    lost, doubled = switch.judge(arrived)
+    return RouteFigures(
+        path=list(switch.path),
+        path_after=list(switch.path_after(arrived)),
+        direct_ms_p50=round(median(one for part in hops.rounds for one in part.direct_s) * 1_000, 2),
+        path_ms_p50=round(median(one for part in hops.rounds for one in part.path_s) * 1_000, 2),
+        relay_ms_p50=round(median(hops.added_ms), 2),
+        relay_ms_rounds=hops.added_ms,
+        relay_messages_per_s=relay.messages_per_s,
+        relay_cpu_us=relay.cpu_us,
+        switch_s=round(max(switch.latencies), 2),
+        switched=len(switch.accepted),
+        lost=lost,
+        doubled=doubled,
+        choose_ms=choose_ms(),
+    )
 
 
 def _wait_until_arrived(corridor: LocalCorridor) -> None:
@@ -177,24 +171,3 @@ def _wait_until_arrived(corridor: LocalCorridor) -> None:
     with corridor.client(ORIGIN) as client:
         while client.routes()["under_way"] and time.monotonic() < until:
             time.sleep(0.2)
-
-
-def _count(corridor: LocalCorridor, sent: int) -> tuple[int, int, list[float]]:
-    """What is in the destination's store: documents lost, arrived twice, and milliseconds from relay to relay."""
-    store = SqliteStore(corridor.path(DESTINATION) / STORE_FILE)
-    try:
-        arrived: dict[str, int] = {}
-        for notice in store.notices(f"{DESTINATION}/receiver", 0, 1_000_000):
-            if notice.kind == "document.arrived":
-                arrived[notice.case_id] = arrived.get(notice.case_id, 0) + 1
-        relays = []
-        for row in store.logs():
-            for leaf in store.scan_leaves(row.id) if row.reader == DESTINATION else ():
-                header = decode_header(leaf.header)
-                if header.kind == RELAY_KIND:
-                    made = [decode_header(hop.header).created_at for hop in decode_envelope(leaf.body).hops]
-                    times = [instant.from_text(text) for text in (*made, header.created_at)]
-                    relays += [(two - one) / timedelta(milliseconds=1) for one, two in itertools.pairwise(times)]
-        return sent - len(arrived), sum(count > 1 for count in arrived.values()), relays or [0.0]
-    finally:
-        store.close()

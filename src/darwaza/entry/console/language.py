@@ -155,7 +155,7 @@ class Reader:
         return format_list(list(items), locale=self.locale)
 
     def _aware(self, value: datetime | str) -> datetime:
-        return instant.from_text(value) if isinstance(value, str) else value
+        return instant.from_fine_text(value) if isinstance(value, str) else value
 
 
 def name_of(language: str) -> str:

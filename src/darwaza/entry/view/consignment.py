@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from darwaza.engine.engine import Engine
-from darwaza.entry.view.document import MessageView, view_document
+from darwaza.entry.view.document import MessageView, view_document, view_messages
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.message import decode_header, member_of
@@ -88,9 +88,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def steps_of(engine: Engine, rows: Iterable[CaseRow]) -> list[Step]:
-    """What happened in some cases, oldest first."""
+    """What happened in some cases, oldest first; of one instant, the case opened first and in it the cause first."""
     found: list[Step] = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.opened_at, row.id)):
         if row.service == "transit":
             found += movement_steps(engine, row)
         elif row.service == "documents":
@@ -242,13 +242,8 @@ def _document_steps(engine: Engine, row: CaseRow) -> Iterator[Step]:
 
 
 def _message_steps(engine: Engine, row: CaseRow) -> Iterator[Step]:
-    for log_id, index, raw in engine.store.case_leaves(row.id):
-        header = decode_header(raw)
-        log = engine.logs[log_id].row
-        told = MessageView(
-            header.id, header.kind, header.origin, header.created_at, index, log.origin, index < log.cosigned_size
-        )
-        yield _message(engine, row, told, ())
+    for message in view_messages(engine, row.id):
+        yield _message(engine, row, message, ())
 
 
 def _message(

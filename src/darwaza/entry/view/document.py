@@ -1,11 +1,15 @@
 """A document as its sender and its recipient see it."""
 
+from collections import defaultdict, deque
+from collections.abc import Iterator
+
 import msgspec
 
 from darwaza.engine.engine import Engine
 from darwaza.engine.forwarding import own_message
 from darwaza.engine.routed import is_delivered
 from darwaza.kernel import instant
+from darwaza.kernel.machine import NEW
 from darwaza.kernel.message import decode_header
 from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ports.store import CaseRow, LeafRow
@@ -102,8 +106,12 @@ def view_document(engine: Engine, row: CaseRow) -> DocumentView:
 
 
 def view_messages(engine: Engine, case_id: str) -> list[MessageView]:
-    """Describe the messages of a case; one that went over several paths or came in an envelope stands there once."""
+    """Describe the messages of a case, oldest first and none before what it follows.
+
+    One that went over several paths or came in an envelope stands there once.
+    """
     views: dict[str, MessageView] = {}
+    behind: dict[str, tuple[bool, str | None]] = {}
     for log_id, index, raw in engine.store.case_leaves(case_id):
         header, log = decode_header(raw), engine.logs[log_id].row
         delivered = index < log.cosigned_size
@@ -120,4 +128,32 @@ def view_messages(engine: Engine, case_id: str) -> list[MessageView]:
             views[header.id] = MessageView(
                 header.id, header.kind, header.origin, header.created_at, index, log.origin, delivered
             )
-    return list(views.values())
+            behind[header.id] = not _opens(engine, header.kind), header.cause_id
+    return list(_in_order(views, behind))
+
+
+def _opens(engine: Engine, kind: str) -> bool:
+    """Whether a case can begin with a message of this kind."""
+    service = engine.site.services.get(kind.partition(".")[0])
+    return service is not None and (NEW, kind) in service.table
+
+
+def _in_order(views: dict[str, MessageView], behind: dict[str, tuple[bool, str | None]]) -> Iterator[MessageView]:
+    """Merge the logs by time.
+
+    Of one instant, a message stands behind those before it in its log, behind its cause, and behind what opens a case
+    unless it does so itself.
+
+    Args:
+        views: by id, each log's by index.
+        behind: by id, whether no case can begin with the message, and the id of the one it answers.
+    """
+    logs: dict[str, deque[MessageView]] = defaultdict(deque)
+    for view in views.values():
+        logs[view.log].append(view)
+    waiting = set(views)
+    while waiting:
+        heads = [queue[0] for queue in logs.values() if queue]
+        first = min(heads, key=lambda head: (head.created_at, behind[head.id][1] in waiting, behind[head.id][0]))
+        waiting.remove(first.id)
+        yield logs[first.log].popleft()

@@ -49,7 +49,7 @@ class RoutesView(msgspec.Struct):
         cuts: members a drill treats as dark, and until when.
         links: of its map.
         under_way: own messages under way over other members' gateways.
-        counts: of own routed messages since it started: sent, moved, delivered, undeliverable, and by path.
+        counts: of routed messages since it started, by event, and of own ones sent and moved by path.
         home_rules: members' home rules, by code.
         statements_refused: statements of others that were refused, by code.
     """

@@ -1,0 +1,136 @@
+"""What a relay adds: documents over a path of several links beside documents over its first link alone.
+
+Both go at the same time, by turns, from the same gateway, at a modest rate and with nothing else to do: whatever the
+machine does to one it does to the other. Each is measured from the moment its request is due to the moment its
+recipient hears, on an open event stream, that it has arrived; one clock measures all, in this process.
+"""
+
+import asyncio
+import itertools
+import time
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlencode
+
+import msgspec
+
+from darwaza.bootstrap import KEY_FOLDER
+from darwaza.entry.bench import load
+from darwaza.entry.bench.passage import unproven
+from darwaza.entry.local import LocalCorridor
+
+PER_S = 50
+ROUNDS = 5
+CONNECTIONS = 16
+SETTLE_S = 1.0
+ARRIVE_S_MAX = 30.0
+STRAIGHT = "hops 1"
+CONTENT = b"x" * 1_400
+
+
+class Ways(msgspec.Struct, frozen=True):
+    """Who sends to whom.
+
+    Attributes:
+        token: of the sender.
+        path: members, from the origin to the destination; the second one is sent to directly.
+        policy: that makes documents take the path.
+        receivers: token of the party ``receiver``, by member.
+    """
+
+    token: str
+    path: tuple[str, ...]
+    policy: str
+    receivers: dict[str, str]
+
+    def offer(self, to: str, policy: str, key: str, *headers: tuple[str, str]) -> bytes:
+        """The request that sends a document of 1.4 kB."""
+        query = urlencode({"to": f"{to}/receiver", "title": "bench", "filename": "m.xml", "path_policy": policy})
+        given = (("content-type", "application/xml"), ("idempotency-key", key), *headers)
+        return load.request("POST", f"/v1/documents?{query}", self.token, CONTENT, *given)
+
+
+class Round(msgspec.Struct):
+    """One stretch of time.
+
+    Attributes:
+        direct_s: seconds of each document over the first link.
+        path_s: of each document over the path.
+    """
+
+    direct_s: list[float]
+    path_s: list[float]
+
+
+class HopRun:
+    """One measurement.
+
+    Attributes:
+        rounds: as measured.
+        case_ids: of the documents over the path.
+    """
+
+    def __init__(self, corridor: LocalCorridor, ways: Ways) -> None:
+        """Prepare; the corridor runs and knows the way."""
+        self.rounds: list[Round] = []
+        self.case_ids: list[str] = []
+        self._corridor = corridor
+        self._ways = ways
+        self._numbers = itertools.count()
+        self._heard: dict[str, float] = {}
+
+    @property
+    def added_ms(self) -> list[float]:
+        """What one relay adds, in milliseconds, by round: the difference of the medians by the number of relays."""
+        relays = len(self._ways.path) - 2
+        return [round((median(one.path_s) - median(one.direct_s)) / relays * 1_000, 2) for one in self.rounds]
+
+    async def run(self, seconds: float) -> None:
+        """Measure in rounds.
+
+        Raises:
+            OperatorError: ``bench_unproven``: documents did not arrive.
+        """
+        origin = self._ways.path[0]
+        ears = [asyncio.create_task(self._listen(self._ways.path[at])) for at in (1, -1)]
+        try:
+            async with load.connected(self._corridor.port(origin), self._certificate(origin), CONNECTIONS) as opened:
+                await load.pace(opened, self._make, per_s=PER_S, seconds=SETTLE_S)  # connections and caches stand
+                for _ in range(ROUNDS):
+                    await self._round(opened, seconds / ROUNDS)
+        finally:
+            for ear in ears:
+                ear.cancel()
+            await asyncio.gather(*ears, return_exceptions=True)
+
+    async def _round(self, opened: list[load.Connection], seconds: float) -> None:
+        ids: dict[int, str] = {}
+
+        def answered(number: int, body: bytes) -> None:
+            ids[number] = msgspec.json.decode(body)["id"]
+
+        timed = await load.pace(opened, self._make, per_s=PER_S, seconds=seconds, answered=answered)
+        until = time.monotonic() + ARRIVE_S_MAX
+        while missing := set(ids.values()) - self._heard.keys():
+            if time.monotonic() > until:
+                raise unproven(f"{len(missing)} documents did not arrive")
+            await asyncio.sleep(0.02)
+        one = Round([], [])
+        for number, case_id in ids.items():
+            far = number % 2
+            (one.path_s if far else one.direct_s).append(self._heard[case_id] - timed[number].due_s)
+            if far:
+                self.case_ids.append(case_id)
+        self.rounds.append(one)
+
+    def _certificate(self, code: str) -> Path:
+        return self._corridor.path(code) / KEY_FOLDER / "tls.pem"
+
+    async def _listen(self, code: str) -> None:
+        async with load.connected(self._corridor.port(code), self._certificate(code), 1) as (connection,):
+            async for at, event in load.events(connection, "/v1/events", self._ways.receivers[code]):
+                self._heard.setdefault(event["case_id"], at)
+
+    def _make(self, number: int) -> bytes:
+        far, ways, key = number % 2, self._ways, f"hop{next(self._numbers):020d}"
+        return ways.offer(ways.path[-1], ways.policy, key) if far else ways.offer(ways.path[1], STRAIGHT, key)
