@@ -25,6 +25,7 @@ from darwaza.standards.iso20022.camt053 import Notification, Statement
 from darwaza.standards.iso20022.camt056 import CancellationRequest
 from darwaza.standards.iso20022.definition import Definition, Element
 from darwaza.standards.iso20022.document import message_of, parse_document
+from darwaza.standards.iso20022.form import Forms
 from darwaza.standards.iso20022.head001 import BusinessHeader
 from darwaza.standards.iso20022.pacs002 import StatusReport
 from darwaza.standards.iso20022.pacs004 import PaymentReturn
@@ -61,6 +62,9 @@ MESSAGES: Final[dict[str, type[Message]]] = {
 """Every message version read and written, with the class of its values."""
 
 
+_FORMS: Final = Forms()
+
+
 class Codec:
     """One message version, compiled.
 
@@ -87,7 +91,11 @@ class Codec:
     def read(self, root: etree._Element) -> Any:
         """Validate a parsed document and extract its value; raises ``MalformedError``."""
         self.schema.validate(root)
-        return self._read(root[0] if self._wrapped else root)
+        return self.extract(root)
+
+    def extract(self, root: Any) -> Any:
+        """The value of a valid document; raises ``MalformedError`` for what its schema cannot say."""
+        return self._read(root.getchildren()[0] if self._wrapped else root)
 
     def write(self, value: Message) -> bytes:
         """Write a value without validating; raises ``MalformedError``."""
@@ -141,11 +149,16 @@ def read(data: bytes) -> Message:
         MalformedError: with a code of docs/reference/iso20022.md and, where the document can be parsed, the path of
             the element at fault.
     """
+    known: Message | None = _FORMS.read(data)
+    if known is not None:
+        return known
     root = parse_document(data)
     message = message_of(root)
     if message not in MESSAGES:
         raise MalformedError(f"{message[:40]!r} is not a supported message", code="message_unsupported", pointer="/")
-    value: Message = codec_of(message).read(root)
+    codec = codec_of(message)
+    value: Message = codec.read(root)
+    _FORMS.learn(data, root, codec.schema.definition, codec.extract, value)
     return value
 
 
