@@ -10,16 +10,16 @@ checked here, a wrong text) is left to the parser and the schema, which also fin
 """
 
 import re
-import threading
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
 from darwaza.errors import MalformedError
 from darwaza.standards.iso20022.definition import ComplexType, Definition, Text
+from darwaza.standards.iso20022.reading import Reader, Recipe, Unfit
 
 FORM_BYTES_MAX: Final = 16_384
 """Longest document whose form is kept."""
@@ -43,105 +43,90 @@ Check = Callable[[str], Any]
 """True, or something that counts as true, for a text that is certainly right."""
 
 
-class Place:
-    """An element of a form; it looks to ``reading`` as an lxml element does."""
-
-    __slots__ = ("attributes", "children", "tag", "text")
-
-    def __init__(self, element: etree._Element) -> None:
-        self.tag = element.tag
-        self.attributes = dict(element.attrib)
-        self.children: list[Place] = []
-        self.text: str | None = None
-
-    def getchildren(self) -> "list[Place]":
-        """The elements inside."""
-        return self.children
-
-    def get(self, name: str) -> str | None:
-        """An attribute."""
-        return self.attributes.get(name)
-
-
-class _Unfit(Exception):  # noqa: N818 - it never leaves this module
-    """A form that cannot be learned."""
-
-
-class Form:
-    """One form, with places for the texts of the document at hand."""
+class _Taken:
+    """A valid document taken apart, in the order of its texts."""
 
     def __init__(self, root: etree._Element, definition: Definition) -> None:
+        """Walk it.
+
+        Raises:
+            Unfit: a text of it is of a kind that is not checked here.
+        """
         self._types = definition.types
         self.texts: list[str] = []
-        self.places: list[tuple[Place, Check]] = []
-        self.root = self._place(root, definition.types[definition.root_type])
+        self.checks: list[Check] = []
+        self.places: dict[etree._Element, int] = {}
+        self._walk(root, definition.types[definition.root_type])
 
-    def _place(self, element: etree._Element, kind: ComplexType | Text) -> Place:
-        place = Place(element)
+    def _walk(self, element: etree._Element, kind: ComplexType | Text) -> None:
         children = element.getchildren()
-        if children:
-            self._take(Place(element), element.text, _BLANK)
-        else:
-            text = kind if isinstance(kind, Text) else kind.text
-            self._take(place, element.text, _BLANK if text is None else check_of(text))
+        text = kind if isinstance(kind, Text) else kind.text
+        if element.text and not children:
+            self.places[element] = len(self.texts)
+        self._take(element.text, _BLANK if children or text is None else check_of(text))
         for child in children:
-            place.children.append(self._place(child, self._kind_of(child, kind)))
-            self._take(Place(child), child.tail, _BLANK)
-        return place
+            self._walk(child, self._kind_of(child, kind))
+            self._take(child.tail, _BLANK)
 
-    def _take(self, place: Place, text: str | None, check: Check | None) -> None:
+    def _take(self, text: str | None, check: Check | None) -> None:
         if text:
-            if check is None or not check(text):
-                raise _Unfit
+            if check is None:
+                raise Unfit
             self.texts.append(text)
-            self.places.append((place, check))
+            self.checks.append(check)
 
     def _kind_of(self, child: etree._Element, kind: ComplexType | Text) -> ComplexType | Text:
         found = None if isinstance(kind, Text) else kind.child(etree.QName(child).localname)
         if found is None:
-            raise _Unfit
+            raise Unfit
         return self._types[found.type] if isinstance(found.type, str) else found.type
 
-    def fill(self, texts: list[str]) -> bool:
-        """Put a document's texts in their places; False when one is not certainly right."""
-        if len(texts) != len(self.places):
-            return False
-        for text, (place, check) in zip(texts, self.places, strict=True):
-            if not check(text):
-                return False
-            place.text = text
-        return True
+
+class Form(NamedTuple):
+    """One form.
+
+    Attributes:
+        checks: of the texts, in order.
+        make: the value, of the texts.
+    """
+
+    checks: tuple[Check, ...]
+    make: Recipe
+
+    def read(self, texts: list[str]) -> Any:
+        """The value of a document of this form, None when it has to be read in full."""
+        if len(texts) != len(self.checks):
+            return None
+        try:
+            for text, check in zip(texts, self.checks, strict=True):
+                if not check(text):
+                    return None
+            return self.make(texts)
+        except (MalformedError, ValueError):
+            return None  # reading it in full tells what is wrong, and where
 
 
-class Forms(threading.local):
-    """The forms learned so far. Every thread has its own: a form holds the texts of the document that is being read."""
+class Forms:
+    """The forms learned so far."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Form, Callable[[Any], Any]]] = {}
+        self._known: dict[str, Form] = {}
         self._seen: set[str] = set()
 
     def read(self, data: bytes) -> Any:
         """Read a document of a known form; None when it has to be read in full."""
         taken = _apart(data)
-        found = None if taken is None else self._known.get(taken[0])
-        if taken is None or found is None:
-            return None
-        form, read = found
-        try:
-            return read(form.root) if form.fill(taken[1]) else None
-        except (MalformedError, TypeError, ValueError):
-            return None  # reading it in full tells what is wrong, and where
+        form = None if taken is None else self._known.get(taken[0])
+        return None if taken is None or form is None else form.read(taken[1])
 
-    def learn(
-        self, data: bytes, root: etree._Element, definition: Definition, read: Callable[[Any], Any], value: Any
-    ) -> None:
+    def learn(self, data: bytes, root: etree._Element, definition: Definition, read: Reader, value: Any) -> None:
         """Learn the form of a document that was read in full, when it comes for the second time.
 
         Args:
             data: the document.
-            root: parsed.
+            root: parsed; valid.
             definition: of its message.
-            read: what gave ``value``, from the root.
+            read: what gave ``value``.
             value: what the document says.
         """
         taken = _apart(data)
@@ -153,14 +138,15 @@ class Forms(threading.local):
             self._seen.add(taken[0])
             return
         try:
-            form = Form(root, definition)
-            same = form.texts == taken[1] and form.fill(taken[1]) and read(form.root) == value
-        except (_Unfit, MalformedError, TypeError, ValueError):
+            apart = _Taken(root, definition)
+            content = root.getchildren()[0] if definition.root == "Document" else root
+            form = Form(tuple(apart.checks), Recipe(read, content, apart.places))
+        except Unfit:
             return
-        if same:
+        if apart.texts == taken[1] and form.read(taken[1]) == value:
             if len(self._known) >= FORMS_MAX:
                 self._known.clear()
-            self._known[taken[0]] = (form, read)
+            self._known[taken[0]] = form
 
 
 def _apart(data: bytes) -> tuple[str, list[str]] | None:

@@ -71,6 +71,7 @@ class Codec:
     Attributes:
         schema: its schema.
         shape: its class joined to its definition.
+        reader: from the message's element to its value.
     """
 
     def __init__(self, message: str) -> None:
@@ -79,7 +80,7 @@ class Codec:
         wrapper, type_name = _content(definition)
         self.shape = shape_of(MESSAGES[message], definition, type_name)
         self._wrapped = wrapper is not None
-        self._read = reader_of(self.shape, definition.namespace, {"message": message})
+        self.reader = reader_of(self.shape, definition.namespace, {"message": message})
         self._write = writer_of(self.shape)
         inner = f"<{wrapper}>" if wrapper else ""
         self._start = (
@@ -91,11 +92,7 @@ class Codec:
     def read(self, root: etree._Element) -> Any:
         """Validate a parsed document and extract its value; raises ``MalformedError``."""
         self.schema.validate(root)
-        return self.extract(root)
-
-    def extract(self, root: Any) -> Any:
-        """The value of a valid document; raises ``MalformedError`` for what its schema cannot say."""
-        return self._read(root.getchildren()[0] if self._wrapped else root)
+        return self.reader(root[0] if self._wrapped else root)
 
     def write(self, value: Message) -> bytes:
         """Write a value without validating; raises ``MalformedError``."""
@@ -158,7 +155,7 @@ def read(data: bytes) -> Message:
         raise MalformedError(f"{message[:40]!r} is not a supported message", code="message_unsupported", pointer="/")
     codec = codec_of(message)
     value: Message = codec.read(root)
-    _FORMS.learn(data, root, codec.schema.definition, codec.extract, value)
+    _FORMS.learn(data, root, codec.schema.definition, codec.reader, value)
     return value
 
 

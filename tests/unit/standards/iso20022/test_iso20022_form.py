@@ -53,7 +53,7 @@ def learned(*documents: bytes) -> Forms:
         for _ in range(2):
             root = parse_document(data)
             codec = codec_of(message_of(root))
-            forms.learn(data, root, codec.schema.definition, codec.extract, codec.read(root))
+            forms.learn(data, root, codec.schema.definition, codec.reader, codec.read(root))
     return forms
 
 
@@ -116,13 +116,13 @@ def test_a_form_is_learned_when_it_comes_again() -> None:
     codec = codec_of(message_of(root))
     for known in (False, False, True):
         assert (forms.read(data) is not None) is known
-        forms.learn(data, root, codec.schema.definition, codec.extract, codec.read(root))
+        forms.learn(data, root, codec.schema.definition, codec.reader, codec.read(root))
     commented = data.replace(b"<Document", b"<!-- c --><Document")
     assert learned(commented).read(commented) is None
     for number in range(FORMS_MAX):
         other = data.replace(b"\n<Document", b"\n%b<Document" % (b" " * number))
         for _ in range(2):
-            forms.learn(other, root, codec.schema.definition, codec.extract, codec.read(root))
+            forms.learn(other, root, codec.schema.definition, codec.reader, codec.read(root))
     assert len(forms.__dict__["_known"]) <= FORMS_MAX
 
 
@@ -137,7 +137,7 @@ def test_threads_share_no_form() -> None:
         root = parse_document(document)
         codec = codec_of(message_of(root))
         for _ in range(2):
-            forms.learn(document, root, codec.schema.definition, codec.extract, in_full(document))
+            forms.learn(document, root, codec.schema.definition, codec.reader, in_full(document))
         return [forms.read(document) for _ in range(20)]
 
     with ThreadPoolExecutor(4) as pool:
