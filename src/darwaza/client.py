@@ -141,6 +141,7 @@ class Client:
         key: str | None = None,
         progress: Progress | None = None,
         path_policy: str = "",
+        waits: bool = True,
     ) -> dict[str, Any]:
         """Send a document, in chunks when it is large.
 
@@ -154,6 +155,7 @@ class Client:
             key: idempotency key; give the same one to repeat after a failure.
             progress: see ``Progress``.
             path_policy: which members may carry it, ``avoid AF``; it binds every chunk of a large document.
+            waits: False has it refused at once, ``undeliverable``, when every allowed path is down.
 
         Returns:
             ``id``, ``state``, ``message_ids``.
@@ -168,6 +170,8 @@ class Client:
             fields["expires_at"] = instant.to_text(expires_at)
         if path_policy:
             fields["path_policy"] = path_policy
+        if not waits:
+            fields["waits"] = False
         if size > INLINE_BYTES_MAX:
             return self._send_large(file, size, fields, title or file.name, media_type, key, progress)
         headers = {"content-type": media_type, "idempotency-key": key}

@@ -141,6 +141,10 @@ LIVE_STREAMS_MAX = 500
 """Open pages that hear of news, all people together."""
 LIVE_STREAMS_PER_SESSION_MAX = 12
 """Open pages of one person that hear of news."""
+LIST_CASES_MAX = 500
+"""Newest cases that match among which a list of the console is filtered and sorted at a time."""
+LIST_FILE_CASES_MAX = 10_000
+"""Cases that a list written as a file holds."""
 INDEX_SLICE_CASES = 200
 """Movements the console's index reads at a time before other work goes on."""
 

@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
+ASKED = {"file", "documents", "now", "result", "code"}
+FOLDERS = sorted(
+    path.parent.name
+    for path in VECTORS.glob("*/cases.json")
+    if all(isinstance(case, dict) and case.keys() >= ASKED for case in json.loads(path.read_bytes()))
+)
+"""Every set of vectors that asks for a verdict on a file."""
 RUN = """async ([raw, documents, now]) => {
     const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
     darwaza.forget();
@@ -43,7 +50,12 @@ def saved(chromium, corridor, tmp_path_factory):
     context.close()
 
 
-@pytest.mark.parametrize("folder", ["evidence", "fork"])
+def test_all_sets_of_vectors_are_asked():
+    """Evidence of one link and forks at least."""
+    assert {"evidence", "fork"} <= set(FOLDERS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_it_gives_every_vector_its_answer(saved, folder):
     """In Chromium, with no network: the same result and the same code for every file, and reasons with each."""
     for case in json.loads((VECTORS / folder / "cases.json").read_bytes()):

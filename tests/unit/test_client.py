@@ -29,9 +29,10 @@ def test_a_policy_goes_with_a_document_of_any_length(tmp_path):
         file = tmp_path / "scan.pdf"
         file.write_bytes(bytes(length))
         client = Recorder()
-        client.send_document(file, to="KZ/customs", path_policy="avoid AF")
+        client.send_document(file, to="KZ/customs", path_policy="avoid AF", waits=False)
         assert client.asked[0][:2] == ("POST", path)
         assert client.asked[0][2][place]["path_policy"] == "avoid AF"
+        assert client.asked[0][2][place]["waits"] is False
 
 
 class Told(Client):

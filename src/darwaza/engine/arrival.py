@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from darwaza.engine import recovery
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
 from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked
-from darwaza.engine.rule import Rules
+from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import DarwazaError, MessageError, ServiceError
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
-from darwaza.kernel.machine import Case, Draft, Refusal
+from darwaza.kernel.machine import Case, Draft, Received, Refusal
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
     REFUSED,
@@ -224,7 +224,6 @@ class Arriving:
 
     def deliver(self, header: Header, body: bytes) -> DarwazaError | None:
         """Give a message to its service; what it answers is on its way, a fault of the service is returned."""
-        name, _, _ = header.kind.partition(".")
         if header.kind.startswith(LINK_KINDS):
             return None
         if is_withheld(header, body):
@@ -234,6 +233,18 @@ class Arriving:
             return None
         received = recovery.received(header, header.kind, body)
         sent_before, now = self._sent_before(header) if self._replaying else ((), None)
+        fault = self._decide(header, received, sent_before, now)
+        if sent_before:
+            recovery.put_back(self._engine, self._rules, self._unit, sent_before)
+        if self._replaying and fault is None:
+            recovery.retry(self._engine, self._rules, self._unit, header.case_id)
+        return fault
+
+    def _decide(
+        self, header: Header, received: Received, sent_before: tuple[Said, ...], now: datetime | None
+    ) -> DarwazaError | None:
+        """Run the rule of a message, or say why it has none; what it answers is on its way."""
+        name, _, _ = header.kind.partition(".")
         service = self._site.services.get(name)
         if service is None:
             refusal = Refusal("unknown_service", f"there is no service {name!r} here", "/kind")
@@ -259,11 +270,7 @@ class Arriving:
         except ServiceError as fault:
             self._refuse(header, Refusal(fault.code, "the receiving service failed on this message"), sent_before)
             return fault
-        if isinstance(outcome, Refusal):
-            return self._refuse(header, outcome, sent_before)
-        if self._replaying:
-            recovery.retry(self._engine, self._rules, self._unit, header.case_id)
-        return None
+        return self._refuse(header, outcome, sent_before) if isinstance(outcome, Refusal) else None
 
     def _case(self, case_id: str) -> tuple[str, Case[Any]] | None:
         """The case as the batch has it; after a loss, an own message that opened it may come back only now.
@@ -276,37 +283,35 @@ class Arriving:
             found = self._unit.case(case_id)
         return found
 
-    def _sent_before(self, header: Header) -> tuple[tuple[tuple[str, str], ...], datetime | None]:
+    def _sent_before(self, header: Header) -> tuple[tuple[Said, ...], datetime | None]:
         """What this message made us send before a loss, and when: the rule is run again as of that moment.
 
         A message we answered nothing came in time and before our own next word on its case: it is taken as of then.
         """
         sent = []
-        for own in self._own(self._unit.given_back(header.id)):
-            sent.append((own.kind, own.destination))
+        for own, body in self._own(self._unit.given_back(header.id)):
+            sent.append(Said(own, recovery.unsealed(self._engine, self._unit, own, body)))
             self._unit.use_given_back(message_key(own))
             now = instant.from_text(own.created_at)
         if sent:
             return tuple(sent), now
         later = self._own(self._unit.given_back(recovery.case_cause(header.case_id)))
-        moments = [own.created_at for own in later]
+        moments = [own.created_at for own, _ in later]
         if moments and header.expires_at is not None:
             moments.append(header.expires_at)
         return (), instant.from_text(min(moments)) if moments else None
 
-    def _own(self, keys: list[str]) -> list[Header]:
+    def _own(self, keys: list[str]) -> list[tuple[Header, bytes]]:
         rows = [self._engine.store.leaf(key) for key in keys]
-        return [decode_header(row.header) for row in rows if row is not None]
+        return [(decode_header(row.header), row.body) for row in rows if row is not None]
 
-    def _refuse(
-        self, header: Header, refusal: Refusal, sent_before: tuple[tuple[str, str], ...]
-    ) -> DarwazaError | None:
+    def _refuse(self, header: Header, refusal: Refusal, sent_before: tuple[Said, ...]) -> DarwazaError | None:
         """Answer with a refusal; returns why it must be kept in quarantine when nobody can be answered."""
         name, _, _ = header.kind.partition(".")
         kind = name + REFUSED
         if header.kind.endswith(REFUSED):
             return MessageError(f"{refusal.code}: {refusal.detail}", code="unanswerable")
-        if (kind, header.origin) in sent_before:
+        if any(said.to(kind, header.origin) for said in sent_before):
             return None
         body = Refused(refusal.code, refusal.detail, header.kind, header.id, refusal.pointer)
         draft = Draft(

@@ -83,11 +83,14 @@ class Drills:
 
     def all(self) -> list[Drill]:
         """The drills, oldest first, as of now."""
-        now = self._site.clock.now()
+        self.look()
+        return self._drills
+
+    def look(self) -> None:
+        """Count up what runs; called after every commit, so that a drill's figures end with it."""
         for drill in self._drills:
             if drill.state == "running":
-                self._count_up(drill, now)
-        return self._drills
+                self._count_up(drill, self._site.clock.now())
 
     def _count_up(self, drill: Drill, now: datetime) -> None:
         fleet, before = self._site.fleet, self._before[drill.id]

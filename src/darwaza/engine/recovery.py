@@ -8,8 +8,9 @@ own logs need nothing special: they resend. But they are taken only after that (
 neighbour says is often about what we had said.
 
 Own messages given back rebuild their cases by the rules for ``restored …``. Those that answered a message wait for
-it to be resent; then it is processed again, as of the moment they were sent, without sending them a second time. Those
-whose case has not come back yet wait for the next message of that case, which is taken as of their moment too.
+it to be resent; then it is processed again, as of the moment they were sent, without sending them a second time; what
+the rule now words otherwise goes to the rules for ``restored …`` as well, because what was said stands. Those whose
+case has not come back yet wait for the next message of that case, which is taken as of their moment too.
 """
 
 from functools import partial
@@ -20,7 +21,7 @@ import msgspec
 from darwaza.engine import forwarding, repeat
 from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
-from darwaza.engine.rule import Rules
+from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import ConflictError, MalformedError, ServiceError, SignatureError
 from darwaza.kernel import fork, instant, letter
@@ -28,7 +29,16 @@ from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.kernel.merkle import leaf_hash
-from darwaza.kernel.message import GENESIS, Header, check_body, decode_header, is_withheld, member_of, message_key
+from darwaza.kernel.message import (
+    GENESIS,
+    REFUSED,
+    Header,
+    check_body,
+    decode_header,
+    is_withheld,
+    member_of,
+    message_key,
+)
 from darwaza.kernel.seal import Binding
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.trail import ROUTE_KINDS
@@ -215,7 +225,7 @@ def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
         cause_key = f"{member_of(header.destination)} {cause}"
         if not engine.store.known([cause_key]):
             unit.changes.given_back.append((cause, message_key(header)))
-    elif not _rebuild(engine, rules, unit, header, body):
+    elif not _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, body)):
         unit.changes.given_back.append((case_cause(header.case_id), message_key(header)))
 
 
@@ -228,8 +238,33 @@ def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
     """Try again the own messages given back that could not be understood before this word on their case."""
     for key in unit.given_back(case_cause(case_id)):
         row = engine.store.leaf(key)
-        if row is not None and _rebuild(engine, rules, unit, decode_header(row.header), row.body):
+        if row is None:
+            continue
+        header = decode_header(row.header)
+        if _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, row.body)):
             unit.use_given_back(key)
+
+
+def put_back(engine: "Engine", rules: Rules, unit: Unit, sent_before: tuple[Said, ...]) -> None:
+    """Rebuild from own messages what the rule, run again on their cause, did not say in the same words.
+
+    A rule may need what is not back yet (the ledger of another case, a command that no peer saw); what it said then
+    stands, because it was delivered.
+    """
+    for said in sent_before:
+        if not (said.again or said.header.kind.endswith(REFUSED)):
+            _rebuild(engine, rules, unit, said.header, said.body)
+
+
+def unsealed(engine: "Engine", unit: Unit, header: Header, body: bytes) -> bytes:
+    """The body of an own message as it was decided; b"" when its letter cannot be opened again."""
+    if header.path is None:
+        return body
+    try:
+        return engine.site.opened(partial(letter.read_again, body, Binding.of(header)))
+    except (SignatureError, MalformedError) as fault:
+        unit.faults.append(fault.detail)
+        return b""
 
 
 def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> bool:
@@ -240,12 +275,10 @@ def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
     if service is None or (found is not None and found[0] != name):
         return False
     case = None if found is None else found[1]
+    own = received(header, restored(header.kind), body)
     try:
-        if header.path is not None:
-            body = engine.site.opened(partial(letter.read_again, body, Binding.of(header)))
-        own = received(header, restored(header.kind), body)
         outcome = rules.run(unit, service, header.case_id, case, own, None, now=own.created_at)
-    except (ServiceError, SignatureError, MalformedError) as fault:
+    except ServiceError as fault:
         unit.faults.append(fault.detail)
         return False
     return not isinstance(outcome, Refusal)

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from darwaza.engine.site import Site
 from darwaza.engine.tracking import Returned
 from darwaza.engine.unit import Unit
@@ -20,11 +22,29 @@ from darwaza.kernel.machine import (
     Service,
     decide,
 )
-from darwaza.kernel.message import JSON_MEDIA_TYPE, REFUSED, Refused
+from darwaza.kernel.message import JSON_MEDIA_TYPE, REFUSED, Header, Refused
 from darwaza.kernel.path import UNDELIVERABLE
 
 WAKE_DEPTH_MAX = 16
 """Decisions that follow from one input by way of facts."""
+
+
+class Said(msgspec.Struct):
+    """An own message that an input had made this gateway send before it lost its disk.
+
+    Attributes:
+        header: of the message.
+        body: as it was decided, unsealed.
+        again: the rule, run again, said the very same.
+    """
+
+    header: Header
+    body: bytes
+    again: bool = False
+
+    def to(self, kind: str, destination: str) -> bool:
+        """Whether the message is of this kind, to this full address."""
+        return (self.header.kind, self.header.destination) == (kind, destination)
 
 
 class RuleContext:
@@ -85,7 +105,7 @@ class Rules:
         cause_id: str | None,
         *,
         now: datetime | None = None,
-        sent_before: tuple[tuple[str, str], ...] = (),
+        sent_before: tuple[Said, ...] = (),
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         """Let a service decide and take the decision into the batch.
 
@@ -97,7 +117,8 @@ class Rules:
             given: the input.
             cause_id: id of the received message that is handled, or None.
             now: the time the rule sees; the batch's unless a loss is being mended.
-            sent_before: (kind, destination) of messages this input sent before the loss; they are not sent again.
+            sent_before: messages this input sent before the loss; none of its kind and addressee is sent again, and
+                those said in the same words are marked.
 
         Returns:
             The decision and the ids of the messages it sent, or the refusal; after a refusal nothing has changed.
@@ -146,7 +167,7 @@ class Rules:
         given: Input,
         cause_id: str | None,
         now: datetime,
-        sent_before: tuple[tuple[str, str], ...],
+        sent_before: tuple[Said, ...],
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         ucr = getattr(given, "ucr", None) if case is None else case.ucr
         context = RuleContext(self._site, unit, service.name, case_id, ucr, now)
@@ -218,15 +239,18 @@ class Rules:
         return () if isinstance(outcome, Refusal) else outcome[0].facts
 
 
-def _without(decision: Decision[Any], sent_before: tuple[tuple[str, str], ...]) -> Decision[Any]:
+def _without(decision: Decision[Any], sent_before: tuple[Said, ...]) -> Decision[Any]:
     """The decision without the messages that were sent before the loss."""
     left = list(sent_before)
     messages = []
     for draft in decision.messages:
-        if (draft.kind, draft.destination) in left:
-            left.remove((draft.kind, draft.destination))
-        else:
+        said = [item for item in left if item.to(draft.kind, draft.destination)]
+        if not said:
             messages.append(draft)
+            continue
+        found = next((item for item in said if item.body == draft.body), said[0])
+        found.again = found.body == draft.body
+        left.remove(found)
     return Decision(
         **{name: getattr(decision, name) for name in decision.__struct_fields__ if name != "messages"},
         messages=tuple(messages),

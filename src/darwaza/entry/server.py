@@ -48,6 +48,7 @@ class Server:
         self._waits = 0
         self._early: dict[str, int] = {}
         self.loop.listen(self._committed)
+        self.loop.listen(self.drills.look)
 
     def _committed(self) -> None:
         self._changed.ring()

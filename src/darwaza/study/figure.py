@@ -317,7 +317,8 @@ def _design(found: Found, tables: dict[str, Any]) -> Iterator[Figure]:
             "USD",
             f"optimised; proven within {plan['gap']:.2%} of the best"
             if plan["finished"]
-            else f"best found when time ran out, within {plan['gap']:.2%} of the bound",
+            else f"best found, by the {plan['method']} method, when the exact one did not finish; within "
+            f"{plan['gap']:.2%} of the bound",
             (f"design.{plan['id']}.capex", "link.*.lease", "economics.discount", *TRAFFIC),
         )
         yield Figure(
@@ -430,8 +431,9 @@ def notes_of(scenario: Scenario, found: Found) -> Iterator[str]:
         design = found.designs[plan.id]
         if not design.finished:
             yield (
-                f"Plan '{plan.name}': the solver's time ran out. The best design found is shown; a better one can be "
-                f"at most {design.gap:.1%} cheaper. On another machine the result may differ; more time is given at "
+                f"Plan '{plan.name}': the exact method did not finish in its time or size. The best design found, by "
+                f"the {design.method} method, is shown; a better one can be at most {design.gap:.1%} cheaper. On "
+                "another machine the result may differ; more time is given at "
                 f"{Path(scenario.file).name}:{scenario.lines.get('study.time_limit_s', 0)} (study.time_limit_s)."
             )
     for member in scenario.members.values():

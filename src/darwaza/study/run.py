@@ -13,7 +13,7 @@ from pathlib import Path
 
 from darwaza.errors import InvariantError
 from darwaza.study import demand, latency, network, optical
-from darwaza.study.design import conflict, exact, routes, verify
+from darwaza.study.design import conflict, find, routes, verify
 from darwaza.study.design.design import Design, stage_years
 from darwaza.study.figure import figures_of, notes_of
 from darwaza.study.found import Found
@@ -119,7 +119,7 @@ def work(scenario: Scenario, stages: Stages, tell: Progress) -> Found:
     designs, assessments, options = {}, {}, {}
     for plan in scenario.alternatives:
         allowed = frozenset(plan.candidates) & usable
-        options[plan.id] = _complete(scenario, legs, routes.choices(scenario, legs, allowed), plan, allowed)
+        options[plan.id] = complete(scenario, legs, routes.choices(scenario, legs, allowed), plan, allowed)
         designs[plan.id] = stages.run(
             f"design-{plan.id}",
             Design,
@@ -157,7 +157,7 @@ def work(scenario: Scenario, stages: Stages, tell: Progress) -> Found:
     )
 
 
-def _complete(
+def complete(
     scenario: Scenario,
     legs: Mapping[str, Leg],
     options: list[routes.Choice],
@@ -201,7 +201,7 @@ def _design(
         # The gap falls from 1 towards the wanted one; its logarithm is what moves evenly.
         tell(name, min(0.99, max(0.0, 1.0 - gap)))
 
-    design = exact.solve(scenario, legs, options, volumes, plan, progress=report)
+    design = find.find(scenario, legs, options, volumes, plan, progress=report)
     if design is None:
         raise conflict.InfeasibleError(scenario, conflict.capacity_conflict(scenario, legs, options, volumes, plan))
     broken = verify.violations(scenario, design, volumes)

@@ -176,6 +176,7 @@ def _plans(scenario: Scenario, found: Found) -> Rows:
                 "bound": round(design.bound),
                 "gap": design.gap,
                 "finished": design.finished,
+                "method": design.method,
                 "protected_share": max(0.0, 1 - short / wanted) if wanted else 1.0,
                 "unserved": round(sum(g for (s, _, _), g in design.unserved.items() if s == 0) / volume, 6),
                 "lost_hours": sum(assessed.lost_hours[m] * weights[m] for m in assessed.lost_hours)

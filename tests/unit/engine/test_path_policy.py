@@ -106,3 +106,49 @@ def test_what_may_only_go_straight_does_not_go_round():
     chain.carry()
     assert chain.state("UZ", case_id) == "arrived"
     chain.check()
+
+
+def test_what_does_not_wait_is_refused_while_its_paths_are_down():
+    """At once or at expiry, as the sender asked: with the way down one is refused, the other waits and arrives."""
+    chain = Chain()
+    chain.settle()
+    darken(chain, dark=True)
+    for given in (
+        chain.wish("KZ/trader", "PK/agency", path_policy="avoid AF", waits=False),
+        Submit(
+            "KZ/trader",
+            frozenset(),
+            "documents",
+            "open",
+            "",
+            b"",
+            Open("PK/agency", MANIFEST, None, None, "avoid AF", False),
+        ),
+    ):
+        outcome = chain.one("KZ", given)
+        assert (outcome.code, outcome.transient) == ("undeliverable", True)
+    waiting, _ = chain.offer("KZ/trader", "PK/agency", path_policy="avoid AF")
+    darken(chain, dark=False)
+    chain.wait(61)
+    chain.carry()
+    assert chain.state("PK", waiting) == "arrived"
+    assert isinstance(
+        chain.one("KZ", chain.wish("KZ/trader", "PK/agency", path_policy="avoid AF", waits=False)), Accepted
+    )
+
+
+def test_a_chunk_that_did_not_wait_can_be_added_again():
+    """An upload that was begun goes on when the way is open again; nothing of it is lost or sent twice."""
+    chain = Chain()
+    chain.settle()
+    asked = Open("PK/agency", MANIFEST, path_policy="avoid AF", waits=False)
+    case_id = chain.one("KZ", Submit("KZ/trader", frozenset(), "documents", "open", "", b"", asked)).case_id
+    add(chain, case_id, PIECES[0])
+    chain.carry()
+    darken(chain, dark=True)
+    assert add(chain, case_id, PIECES[1]).code == "undeliverable"
+    darken(chain, dark=False)
+    add(chain, case_id, PIECES[1])
+    chain.carry()
+    assert chain.state("PK", case_id) == "arrived"
+    assert len([header for header in chain.headers("KZ", "CN") if header.case_id == case_id]) == len(PIECES) + 1

@@ -7,8 +7,8 @@ import httpx
 import msgspec
 
 from darwaza.bootstrap import Gateway
-from darwaza.engine.desk import answer_ask, cosigned_lines
-from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, Settle
+from darwaza.engine.desk import answer_ask, answer_fetch, cosigned_lines
+from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, Settle, TakeBack
 from darwaza.entry.api.app import App
 from darwaza.entry.clerk import Clerk
 from darwaza.entry.local import LocalCorridor
@@ -16,6 +16,7 @@ from darwaza.entry.server import Server
 from darwaza.kernel import batch
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.witness import parse_cosignatures
+from darwaza.storage import STORE_FILE, create_store
 from darwaza.testing.world import SetClock
 
 NAMES = {"AF": "Afghanistan", "PK": "Pakistan", "UZ": "Uzbekistan"}
@@ -64,12 +65,55 @@ class Corridor:
         self.gateways = {code: Gateway(self.local.path(code), clock=self.clock) for code in codes}
         self.clerks = {code: Clerk(gateway.engine) for code, gateway in self.gateways.items()}
         self.cut = set()
-        for author in codes:
-            for reader in codes:
-                if author != reader:
-                    for lane in self.lanes(author, reader):
-                        note = answer_ask(self.gateways[reader].engine, lane)
-                        self.gateways[author].engine.run([Settle(lane, note)])
+        self._settle()
+
+    def _settle(self):
+        """Ask every reader what it holds, and take back what its author has forgotten."""
+        for author, gateway in self.gateways.items():
+            for reader in self.gateways:
+                for lane in self.lanes(author, reader) if author != reader else ():
+                    desk = self.gateways[reader].engine
+                    while True:
+                        (settled,) = gateway.engine.run([Settle(lane, answer_ask(desk, lane))])
+                        assert not isinstance(settled, Exception), settled
+                        if settled.send_from is not None:
+                            break
+                        lost = batch.decode(answer_fetch(desk, lane, settled.take_back_from))
+                        (settled,) = gateway.engine.run([TakeBack(lost)])
+                        assert not isinstance(settled, Exception), settled
+
+    def backup(self, code):
+        """Copy a gateway's store as it is now; returns the files, for ``lose``."""
+        self._close(code)
+        kept = {path.name: path.read_bytes() for path in self._store(code)}
+        self._open(code)
+        self._settle()
+        return kept
+
+    def lose(self, code, backup=None):
+        """Throw a gateway's disk away and open it on an old backup, or on an empty store.
+
+        Its links come up again; nothing is carried yet.
+        """
+        self._close(code)
+        for path in self._store(code):
+            path.unlink()
+        if backup is None:
+            create_store(self.local.path(code))
+        for name, raw in (backup or {}).items():
+            (self.local.path(code) / name).write_bytes(raw)
+        self._open(code)
+        self._settle()
+
+    def _store(self, code):
+        return sorted(self.local.path(code).glob(STORE_FILE + "*"))
+
+    def _close(self, code):
+        self.gateways.pop(code).close()
+
+    def _open(self, code):
+        self.gateways[code] = gateway = Gateway(self.local.path(code), clock=self.clock)
+        self.clerks[code] = Clerk(gateway.engine)
 
     def lanes(self, author, reader):
         return [lane.origin for lane in self.gateways[author].engine.site.trust.current.lanes(author, reader)]
@@ -115,8 +159,12 @@ class Corridor:
         assert answer.is_success, answer.json()
         return answer.json()
 
-    def run(self):
-        """Carry everything between members that are reached, and let the clerks work, until nothing is left."""
+    def run(self, *, first=""):
+        """Carry everything between members that are reached, and let the clerks work, until nothing is left.
+
+        ``first`` is the author whose logs are carried before those of the others.
+        """
+        self.gateways = dict(sorted(self.gateways.items(), key=lambda item: item[0] != first))
         while any([self._carry(), self._clerks()]):
             pass
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure as MplFigure
 
 from darwaza.entry.cli.study import study as command
 from darwaza.study import compare, network, run, trace
+from darwaza.study.design import exact
 from darwaza.study.report import map_chart, summary
 from darwaza.study.report.html import charts
 from darwaza.study.report.page import pages
@@ -266,6 +267,17 @@ def test_command_prints_a_summary(small_out: Path, report: Path) -> None:
     assert code == 0
     assert "Economic rate of return" in output
     assert (report / "report.html").name in output
+
+
+def test_command_and_report_say_that_a_design_is_not_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the exact method cannot finish, terminal and report name the method that found the design, and the gap."""
+    monkeypatch.setattr(exact, "ENTRIES_MAX", 0)
+    code, output = invoke("run", str(SMALL), "--out", str(tmp_path))
+    assert code == 0
+    assert re.search(
+        r"note: Plan .* did not finish .* heuristic .* at most \d+\.\d% cheaper", output.replace("\n", " ")
+    )
+    assert "(not finished; heuristic)" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_command_lists_faults_with_lines(tmp_path: Path, small_text: str) -> None:

@@ -63,6 +63,7 @@ class CrossingView(msgspec.Struct, omit_defaults=True):
         zones: IANA time zones, by member.
         locodes: UN/LOCODEs, by member; empty where there is none.
         modes: of transport.
+        unknown: why ``coordinates``, ``hours PK`` or ``locodes PK`` are not known, in words.
         latitude: decimal degrees as text, absent when unknown.
         longitude: the same.
         works_now: whether both sides work now by their published hours; absent when those are not known.
@@ -75,6 +76,7 @@ class CrossingView(msgspec.Struct, omit_defaults=True):
     offices: dict[str, str]
     zones: dict[str, str]
     locodes: dict[str, tuple[str, ...]]
+    unknown: dict[str, str]
     modes: tuple[str, ...] = ()
     latitude: str = ""
     longitude: str = ""
@@ -190,6 +192,8 @@ def _view_crossing(crossing: Crossing, status: CrossingStatus, now: datetime) ->
         zones={side.member: side.zone for side in crossing.sides},
         locodes={side.member: side.locodes for side in crossing.sides},
         modes=tuple(sorted(crossing.modes)),
+        unknown=crossing.unknown
+        | {f"{field} {side.member}": why for side in crossing.sides for field, why in side.unknown.items()},
         latitude=crossing.latitude,
         longitude=crossing.longitude,
         works_now=crossing.open_at(now),

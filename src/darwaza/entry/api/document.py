@@ -39,6 +39,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         ucr: consignment.
         expires_at: RFC 3339 UTC with milliseconds.
         path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
+        waits: ``false`` refuses it at once when every allowed path is down, instead of letting it wait for one.
     """
 
     to: AddressText
@@ -47,6 +48,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
+    waits: bool = True
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,6 +59,7 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     ucr: UcrText | None = None
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
+    waits: bool = True
 
 
 class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -168,7 +171,7 @@ def idempotency_key(call: Call) -> str:
 def preferred_wait_s(call: Call) -> float:
     """How long the caller would wait for delivery: ``Prefer: wait=5`` (RFC 7240 section 4.3), 0 for not at all."""
     name, _, value = call.header("prefer").partition("=")
-    if name.strip() != "wait" or not value.strip().isdigit():
+    if name.strip() != "wait" or not value.strip().isdecimal():
         return 0.0
     return min(float(value), config.DELIVERY_WAIT_S_MAX)
 
@@ -203,6 +206,7 @@ async def offer(call: Call) -> Sent | DarwazaError | Refusal:
         query.ucr,
         _instant(query.expires_at, "/expires_at"),
         query.path_policy,
+        query.waits,
     )
     key = idempotency_key(call)
     given = command(call, "offer", asked, key=key, digest=_digest(asked) if key else b"")
@@ -256,7 +260,7 @@ async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     """Announce a large document."""
     body: OpenBody = call.body
     expires_at = _instant(body.expires_at, "/expires_at")
-    asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy)
+    asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
     key = idempotency_key(call)
     return _sent(await call.server.submit(command(call, "open", asked, key=key, digest=_digest(asked))))
 

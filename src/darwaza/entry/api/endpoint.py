@@ -164,7 +164,7 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
         MalformedError: ``request_cut_off`` when the caller went away.
     """
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > bytes_max:
+    if length.isdecimal() and int(length) > bytes_max:
         raise TooLargeError(f"the body has {length} bytes, the limit here is {bytes_max}", code="request_too_large")
     pieces, total = [], 0
     try:

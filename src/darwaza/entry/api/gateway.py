@@ -190,7 +190,7 @@ async def events(call: Call) -> StreamingResponse:
             "this party has too many event streams", retry_after_s=HEARTBEAT_S, code="too_many_requests"
         )
     last = call.header("last-event-id")
-    after = int(last) if last.isdigit() else call.query.after
+    after = int(last) if last.isdecimal() else call.query.after
     open_streams[address] = open_streams.get(address, 0) + 1
     headers = {"cache-control": "no-store"}
     return StreamingResponse(_notices(call, address, after), headers=headers, media_type="text/event-stream")

@@ -44,6 +44,7 @@ def _show_document(view: dict[str, Any]) -> None:
 @click.option("--media-type", default="", help="Guessed from the file's name if not given.")
 @click.option("--ucr", help="Consignment it belongs to.")
 @click.option("--path-policy", default="", help="Which members may carry it: 'avoid AF; hops 3'.")
+@click.option("--no-wait", is_flag=True, help="Refuse it at once when every allowed path is down.")
 @click.option(
     "--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more."
 )
@@ -65,6 +66,7 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
             ucr=options["ucr"],
             expires_at=options["expires"],
             path_policy=options["path_policy"],
+            waits=not options["no_wait"],
             key=options["key"],
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )

@@ -149,7 +149,7 @@ def run(scenario: Path, out: Path, *, fresh: bool, as_json: bool) -> None:
             shown.add_row(figure.label, show(figure.value, figure.unit))
     console.print(shown)
     for note in result.notes:
-        if "time ran out" in note or "left out" in note:
+        if "did not finish" in note or "left out" in note:
             console.print(f"note: {note}", markup=False)
     console.print(f"report: {files[0]}", markup=False)
 

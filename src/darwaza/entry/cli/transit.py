@@ -88,6 +88,8 @@ def print_movement(view: dict[str, Any]) -> None:
         console.print(f"   {entry['local']}  {entry['office']:8} {entry['what']:11} {entry['text']}{offline}")
     for item in view.get("disagreements", ()):
         console.print(f"   [red]{item['what']}[/] {item['detail']}")
+    if view.get("record"):
+        console.print(f"   [dim]record {view['record'][:16]}: the same at every member that holds the same[/]")
 
 
 @transit.command(

@@ -142,6 +142,11 @@ class Reader:
         pattern = "#,##0" + ("." + "0" * places if places else "") + "\u00a0¤¤"
         return format_currency(Decimal(amount), currency, pattern, locale=self.locale, currency_digits=False)
 
+    def amount(self, amount: str) -> str:
+        """Write a decimal amount without its currency, with exactly its decimals."""
+        places = len(amount.partition(".")[2])
+        return format_decimal(Decimal(amount), "#,##0" + ("." + "0" * places if places else ""), locale=self.locale)
+
     def share_ppm(self, value: int) -> str:
         """Write a share given in parts per million as a percentage."""
         return format_percent(Decimal(value) / 1_000_000, "#,##0.00%", locale=self.locale)

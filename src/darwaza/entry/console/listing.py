@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -23,13 +23,25 @@ class Column(Generic[Row]):
     Attributes:
         name: of the column in addresses and files.
         label: untranslated.
-        value: of a row, in the file, and to sort by.
+        value: of a row, in the file, to filter by, and to sort by.
+        order: to sort by, where that is something else.
+        words: what the values are called on screens, untranslated; a filter finds these too.
     """
 
-    def __init__(self, name: str, label: str, value: Callable[[Row], Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        value: Callable[[Row], Any],
+        *,
+        order: Callable[[Row], Any] | None = None,
+        words: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.label = label
         self.value = value
+        self.order = order or value
+        self.words = words
 
 
 class Listing(Generic[Row]):
@@ -40,9 +52,23 @@ class Listing(Generic[Row]):
         total: rows that match.
         page: number, from 1.
         pages: how many.
+        older: what asks for the rows behind these (``console.window``), "" when these are all.
     """
 
-    def __init__(self, visit: Visit, rows: Sequence[Row], columns: Sequence[Column[Row]]) -> None:
+    def __init__(
+        self, visit: Visit, rows: Sequence[Row], columns: Sequence[Column[Row]], *, path: str = "", older: str = ""
+    ) -> None:
+        """Filter, sort and page.
+
+        Args:
+            visit: whose query says how.
+            rows: all there are.
+            columns: of the list.
+            path: where the list stands, when the page that shows it may answer a form of another address.
+            older: see the class.
+        """
+        self.older = older
+        self._path = path
         self._visit = visit
         self.columns = columns
         self.wanted = visit.query("filter")[:100]
@@ -50,23 +76,35 @@ class Listing(Generic[Row]):
         found = [row for row in rows if self._fits(row)] if self.wanted else list(rows)
         by = {column.name: column for column in columns}.get(self.sort.lstrip("-"))
         if by is not None:
-            found.sort(key=lambda row: _order(by.value(row)), reverse=self.sort.startswith("-"))
+            found = _sorted(found, by.order, downwards=self.sort.startswith("-"))
         self.all = found
         self.total = len(found)
         self.pages = max(1, -(-self.total // PAGE_ROWS))
         asked = visit.query("page")
-        self.page = min(max(1, int(asked) if asked.isdigit() and len(asked) < 7 else 1), self.pages)  # noqa: PLR2004 - a page number of seven digits is none
+        self.page = min(max(1, int(asked) if asked.isdecimal() and len(asked) < 7 else 1), self.pages)  # noqa: PLR2004 - a page number of seven digits is none
         self.rows = found[(self.page - 1) * PAGE_ROWS : self.page * PAGE_ROWS]
 
     def _fits(self, row: Row) -> bool:
         wanted = self.wanted.casefold()
-        return any(wanted in str(column.value(row)).casefold() for column in self.columns)
+        return any(wanted in text.casefold() for column in self.columns for text in self._texts(column, row))
+
+    def _texts(self, column: Column[Row], row: Row) -> Iterator[str]:
+        value = column.value(row)
+        yield "" if value is None else str(value)
+        if column.words is not None and value in column.words:
+            yield self._visit.reader.text(column.words[value])
+
+    def given(self, name: str) -> str:
+        """What the address asks for, to stand in the form that asked for it."""
+        return self._visit.query(name)[:100]
 
     def link(self, **changes: str | int) -> str:
         """The address of this list with something else asked of it."""
         query = dict(self._visit.request.query_params) | {name: str(value) for name, value in changes.items()}
-        query.pop("said", None)
-        return "?" + urlencode({name: value for name, value in query.items() if value})
+        for once in ("said", "form"):
+            if once not in changes:
+                query.pop(once, None)
+        return self._path + "?" + urlencode({name: value for name, value in query.items() if value})
 
     def turn(self, name: str) -> str:
         """The address of this list sorted by a column, or the other way round if it is already."""
@@ -75,7 +113,12 @@ class Listing(Generic[Row]):
     @property
     def as_file(self) -> bool:
         """Whether the list is wanted as a file."""
-        return self._visit.query("form") == "csv"
+        return self.is_file(self._visit)
+
+    @staticmethod
+    def is_file(visit: Visit) -> bool:
+        """Whether a list is wanted as a file, told before it is read."""
+        return visit.query("form") == "csv"
 
     def file(self, name: str) -> Response:
         """The whole list, as CSV (RFC 4180) in UTF-8."""
@@ -98,6 +141,9 @@ def _cell(value: Any) -> str:
     return "'" + text if text.startswith(FORMULA) else text
 
 
-def _order(value: Any) -> tuple[bool, str, Any]:
-    """Missing values last, values of one kind beside each other."""
-    return value is None, type(value).__name__ if value is not None else "", value if value is not None else 0
+def _sorted(rows: list[Row], order: Callable[[Row], Any], *, downwards: bool) -> list[Row]:
+    """Values of one kind beside each other; rows without one last, up and down."""
+    keyed = [(order(row), row) for row in rows]
+    there = [(type(value).__name__, value, row) for value, row in keyed if value not in {None, ""}]
+    there.sort(key=lambda item: item[:2], reverse=downwards)
+    return [row for _, _, row in there] + [row for value, row in keyed if value in {None, ""}]

@@ -149,6 +149,7 @@ class Visit:
             "number": reader.number,
             "measure": lambda value, unit: isolated(f"{reader.number(value)}\u00a0{unit}"),
             "money": lambda minor, currency: isolated(reader.money(minor, currency)),
+            "amount": lambda text: isolated(reader.amount(text)),
             "country": reader.country,
             "office_name": lambda code: register.offices[code].name if code in register.offices else code,
             "zone_of": lambda code: register.offices[code].zone if code in register.offices else "",

@@ -272,6 +272,8 @@ PAYMENT_STATE: Mapping[str, str] = {
     "cancelled": N_("cancelled"),
 }
 
+DIRECTION: Mapping[str, str] = {"out": N_("out"), "in": N_("in")}
+
 ACCOUNT_KIND: Mapping[str, str] = {
     "position": N_("position"),
     "liquidity": N_("liquidity"),
@@ -396,6 +398,7 @@ NO: Mapping[str, str] = {
     "request_too_large": N_("That is too large."),
     "overloaded": N_("The gateway has more work than it can take at this moment. Nothing was done. Try again."),
     "office_not_yours": N_("You are not an officer of that office."),
+    "query_malformed": N_("What was asked for is not as it must be."),
     "body_malformed": N_("Something in the form is not as it must be."),
     "part_malformed": N_("That is not a code of a transit paper."),
     "parts_missing": N_("Some codes of the paper are missing. Any one may be missing, no more."),

@@ -13,7 +13,7 @@ from darwaza.services.transit.leg import Discrepancy, Progress, progress
 from darwaza.services.transit.message import Charge
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.seal import Custody
-from darwaza.services.transit.view import Entry, heads_to, timeline
+from darwaza.services.transit.view import Entry, fingerprint, heads_to, timeline
 from darwaza.standards.etir.codes import Fault
 from darwaza.standards.etir.value import Declaration
 
@@ -109,6 +109,7 @@ class MovementDetail(MovementView, omit_defaults=True, kw_only=True):
         faults: why somebody last said no.
         charges: due before the goods are handed over.
         release: "", ``awaiting`` or ``released``.
+        record: fingerprint of the editions and events held here, hex: two members' are equal when they hold the same.
     """
 
     declaration: Declaration | None = None
@@ -125,6 +126,7 @@ class MovementDetail(MovementView, omit_defaults=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     charges: tuple[Charge, ...] = ()
     release: str = ""
+    record: str = ""
 
 
 def read_movement(engine: Engine, row: CaseRow) -> Movement:
@@ -185,6 +187,7 @@ def view_detail(engine: Engine, row: CaseRow) -> MovementDetail:
         detail.disagreements = now.discrepancies
         detail.guarantee_until = clock.guarantee_until(movement)
         detail.border_times = border_times(movement, now)
+        detail.record = fingerprint(movement).hex()
     return detail
 
 

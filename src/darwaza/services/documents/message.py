@@ -65,6 +65,7 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ucr: consignment, or None.
         expires_at: after this instant it need not be handed over any more, or None.
         path_policy: which members may carry it, besides the corridor's policy (``kernel.policy``).
+        waits: when every allowed path is down, the document waits for one; otherwise it is refused at once.
     """
 
     to: str
@@ -75,6 +76,7 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ucr: str | None = None
     expires_at: datetime | None = None
     path_policy: str = ""
+    waits: bool = True
 
 
 class Open(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +88,7 @@ class Open(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ucr: consignment, or None.
         expires_at: see ``Offer``.
         path_policy: see ``Offer``; it binds every chunk and the offer.
+        waits: see ``Offer``; a chunk that is refused can be added again.
     """
 
     to: str
@@ -93,6 +96,7 @@ class Open(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ucr: str | None = None
     expires_at: datetime | None = None
     path_policy: str = ""
+    waits: bool = True
 
 
 class AddChunk(msgspec.Struct, frozen=True):
@@ -140,6 +144,7 @@ class Document(msgspec.Struct, frozen=True):
         detail: of the refusal, or "".
         ended_at: when it was handed over, refused or expired; None before.
         path_policy: what the sender asked of the path of chunks that are still to come; "" elsewhere.
+        waits: the same, whether they wait for a path.
     """
 
     sender: str
@@ -151,6 +156,7 @@ class Document(msgspec.Struct, frozen=True):
     detail: str = ""
     ended_at: datetime | None = None
     path_policy: str = ""
+    waits: bool = True
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def offer(_: None, command: Command, context: Context) -> Outcome:
     if asked.expires_at is not None and asked.expires_at <= context.now:
         return Refusal.of(DocumentRefusal.EXPIRED, "it would expire before it is sent", "/expires_at")
     document = Document(command.party, asked.to, manifest, expires_at=asked.expires_at)
-    return _send_offer(document, asked.content, ucr=asked.ucr, path_policy=asked.path_policy)
+    return _send_offer(document, asked.content, ucr=asked.ucr, path_policy=asked.path_policy, waits=asked.waits)
 
 
 def open_upload(_: None, command: Command, context: Context) -> Outcome:
@@ -99,7 +99,12 @@ def open_upload(_: None, command: Command, context: Context) -> Outcome:
     if asked.expires_at is not None and asked.expires_at <= context.now:
         return Refusal.of(DocumentRefusal.EXPIRED, "it would expire before it is sent", "/expires_at")
     document = Document(
-        command.party, asked.to, asked.manifest, expires_at=asked.expires_at, path_policy=asked.path_policy
+        command.party,
+        asked.to,
+        asked.manifest,
+        expires_at=asked.expires_at,
+        path_policy=asked.path_policy,
+        waits=asked.waits,
     )
     stuck = context.unsendable(_chunk(document, b""), min(CHUNK_BYTES, asked.manifest.bytes))
     if stuck is not None:
@@ -133,7 +138,7 @@ def add_chunk(case: DocumentCase, command: Command, _: Context) -> Outcome:
     if document.missing:
         answer = {"missing": document.missing}
         return Decision("uploading", document, messages=(chunk,), remind_at=document.expires_at, answer=answer)
-    offered = _send_offer(document, b"", ucr=case.ucr, path_policy=document.path_policy)
+    offered = _send_offer(document, b"", ucr=case.ucr, path_policy=document.path_policy, waits=document.waits)
     return replace(offered, messages=(chunk, *offered.messages), answer={"missing": ()})
 
 
@@ -147,6 +152,7 @@ def _chunk(document: Document, content: bytes) -> Draft:
         expires_at=document.expires_at,
         bulk=True,
         path_policy=document.path_policy,
+        waits=document.waits,
     )
 
 
@@ -167,7 +173,9 @@ def _sender_reminder(state: str, document: Document) -> datetime | None:
     return document.expires_at + SENDER_GRACE if state == "offered" else document.expires_at
 
 
-def _send_offer(document: Document, content: bytes, *, ucr: str | None, path_policy: str = "") -> Decision[Document]:
+def _send_offer(
+    document: Document, content: bytes, *, ucr: str | None, path_policy: str = "", waits: bool = True
+) -> Decision[Document]:
     if document.manifest is None:
         raise ValueError("a document is offered by its manifest")
     draft = Draft(
@@ -178,6 +186,7 @@ def _send_offer(document: Document, content: bytes, *, ucr: str | None, path_pol
         OFFER_MEDIA_TYPE,
         expires_at=document.expires_at,
         path_policy=path_policy,
+        waits=waits,
     )
     return Decision(
         "offered",

@@ -245,6 +245,7 @@ def _answer(data: Movement, event: Event, received: Received, context: Context) 
         "duplicate-termination": No.ALREADY_TERMINATED,
         "duplicate-discharge": No.ALREADY_DISCHARGED,
         "start-missing": No.NOT_YET_STARTED,
+        "entry-missing": No.NOT_YET_STARTED,
         "refused-and-started": No.REFUSAL_NOT_AUTHORISED,
         "operation-id-reused": No.OPERATION_ID_REUSED,
         "sequence-reused": No.SEQUENCE_REUSED,

@@ -28,6 +28,8 @@ from darwaza.services.transit.outcome import (
     e7,
     everyone,
     parties,
+    rebind,
+    shares_of,
     stay,
     tell_chain,
 )
@@ -67,7 +69,7 @@ class Binding:
             terms=declaration.guarantee,
             holder=declaration.holder.id,
             office=body.stamp.office,
-            shares=_shares(declaration),
+            shares=shares_of(declaration),
             at=body.stamp.at,
         )
         return Decision(ASKING, data, messages=(draft(context.member, asked, declaration.guarantee.guarantor),))
@@ -93,7 +95,8 @@ class Binding:
             state = DECLINED if case is None else case.state
             told = (draft(context.member, answer, origin_member(received)),)
             asked = body.terms if data.terms is None else data.asked
-            data = msgspec.structs.replace(data, asked=asked, faults=answer.faults)
+            shares = data.shares or body.shares
+            data = msgspec.structs.replace(data, asked=asked, shares=shares, faults=answer.faults)
             return Decision(state, data, messages=told) if case is None else stay(case, data, messages=told)
         data, acceptance, orders = _reserve(data, body.terms, body.shares, context)
         letters, notices = tell_chain(data, (e7(data, context, "accepted"),), context)
@@ -144,7 +147,8 @@ class Binding:
             return Refusal.of(No.NOT_AUTHORITY, "only the member of the recording office sends this", "/stamp/office")
         data = with_edition(Movement() if case is None else case.data, body)
         told = () if own else (draft(context.member, I8(context.case_id, body.stamp.event), member),)
-        return conclude(data, context, case=case, messages=told)
+        orders = self._fitted_again(body, context) if own else ()
+        return conclude(data, context, case=case, messages=told, transfers=orders)
 
     def hear_i15(self, case: MovementCase | None, received: Received, context: Context) -> Decision[Movement] | Refusal:
         """Everything about a movement that will come here, or an own one given back."""
@@ -158,16 +162,20 @@ class Binding:
             return Refusal.of(No.GUARANTEE_NOT_FOUND, "the acceptance is of another guarantee", "/acceptance")
         own = received.kind.startswith("restored ")
         data = with_edition(Movement() if case is None else case.data, body.recorded)
-        data = msgspec.structs.replace(data, acceptance=body.acceptance, pending=None)
+        if (
+            own or declaration.guarantee.guarantor != context.member
+        ):  # the guarantor takes nobody else's word for its own
+            data = msgspec.structs.replace(data, acceptance=body.acceptance)
+        data = msgspec.structs.replace(data, pending=None)
         for event in body.events:
             wrong = conflicting(data, event)
             if wrong is not None:
                 return wrong
             data = data if data.event(event.stamp.event) else with_event(data, event)
         answer = I16(context.case_id, body.recorded.stamp.event)
-        return conclude(
-            data, context, case=case, messages=() if own else (draft(context.member, answer, origin_member(received)),)
-        )
+        told = () if own else (draft(context.member, answer, origin_member(received)),)
+        orders = self._fitted_again(body.recorded, context) if own else ()
+        return conclude(data, context, case=case, messages=told, transfers=orders)
 
     def reroute(self, case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
         """Customs records a new edition: an amendment of the goods, or another itinerary for what lies ahead."""
@@ -178,7 +186,7 @@ class Binding:
         if wrong is not None:
             return wrong
         body = I7(body.declaration, body.stamp, first.seals if first else (), first.tracker if first else "")
-        terms, shares = data.guarantee(), _shares(body.declaration)
+        terms, shares = data.guarantee(), shares_of(body.declaration)
         if terms.guarantor == context.member:
             full = booking.room(terms, _more(data, terms, shares), context.ledger)
             if full is not None:
@@ -207,7 +215,7 @@ class Binding:
     def restore_i2(
         self, case: MovementCase | None, received: Received, context: Context
     ) -> Decision[Movement] | Refusal:
-        """An own I2 comes back: the guarantor had spoken; the ledger's holds come back with the ledger."""
+        """An own I2 comes back: the guarantor had spoken, and its ledger binds the guarantee again."""
         body = read(received, context, I2)
         if isinstance(body, Refusal):
             return body
@@ -218,12 +226,15 @@ class Binding:
         # The question may have been heard again before this, with the ledger still empty: the first word stands.
         state = RESERVED if case is None or case.state in {DECLINED, HEARD} else case.state
         data = msgspec.structs.replace(data, acceptance=body, faults=())
-        return Decision(state, data) if case is None else msgspec.structs.replace(stay(case, data), state=state)
+        data, orders, _ = rebind(data, data.shares, context)
+        if case is None:
+            return Decision(state, data, transfers=orders)
+        return msgspec.structs.replace(stay(case, data), state=state, transfers=orders)
 
     def _accept_here(self, case: MovementCase, pending: I7, context: Context) -> Decision[Movement] | Refusal:
         """Accept where departure and guarantor are one member: reservation and acceptance commit together."""
         declaration = pending.declaration
-        terms, shares = declaration.guarantee, _shares(declaration)
+        terms, shares = declaration.guarantee, shares_of(declaration)
         asked = I1(context.case_id, terms, declaration.holder.id, pending.stamp.office, shares, pending.stamp.at)
         wrong = _unacceptable(asked, case.data, context) or self._reference.authorised.refuse_holder(
             asked.holder, context.now, "/holder/id"
@@ -289,6 +300,17 @@ class Binding:
             orders += booking.fit_tracker(recorded.stamp.office, context.case_id, recorded.tracker)
         return tuple(orders)
 
+    def _fitted_again(self, recorded: I7, context: Context) -> tuple[Order, ...]:
+        """Order the entries of departure that the ledger lost; a tracker's pool must have been stocked again."""
+        if recorded.stamp.office[:2] != context.member:
+            return ()
+        lost = [
+            seal
+            for seal in recorded.seals
+            if context.ledger.account(booking.seal_account(context.member, seal.number)) is None
+        ]
+        return tuple(booking.record_seal(seal.number, context.case_id, context.member) for seal in lost)
+
     def _edition_wrong(self, data: Movement, edition: Declaration, context: Context) -> Refusal | None:
         """Check a new edition against the one in force."""
         present, recorded = data.known(), data.recorded
@@ -352,11 +374,6 @@ def _reachable(declaration: Declaration, context: Context) -> Refusal | None:
         if member != context.member and member not in context.reachable:
             return Refusal.of(No.NOBODY_TO_FORWARD_TO, f"{member} cannot be reached")
     return None
-
-
-def _shares(declaration: Declaration) -> tuple[Share, ...]:
-    """Return the liability of each leg."""
-    return tuple(Share(leg.member, leg.liability_minor) for leg in declaration.legs)
 
 
 def _unacceptable(asked: I1, data: Movement, context: Context) -> Refusal | None:
@@ -426,6 +443,6 @@ def _unless_named(data: Movement, terms: GuaranteeTerms) -> GuaranteeTerms | Non
 def _needs_no_more(data: Movement, edition: Declaration) -> bool:
     """Tell whether an edition keeps within the liabilities that were accepted."""
     terms = data.guarantee()
-    present = booking.sums(terms, _shares(data.known()))
-    wanted = booking.sums(terms, _shares(edition))
+    present = booking.sums(terms, shares_of(data.known()))
+    wanted = booking.sums(terms, shares_of(edition))
     return all(amount <= present.get(key, 0) for key, amount in wanted.items())

@@ -4,7 +4,7 @@ A crossing belongs to an ordered pair of members and has two sides, each with it
 hours; UN/LOCODE gives both sides unrelated codes, several codes, or none, so it is an attribute here and not the key.
 An office id begins with its member's code, which is how a rule knows whose office it is without asking the register.
 
-Hours that nobody has published are unknown, never "always open".
+Hours, codes and coordinates that nobody has published are unknown, with the reason, never "always open".
 """
 
 import re
@@ -43,6 +43,7 @@ class Side(msgspec.Struct, frozen=True):
         opens_minute: minutes after local midnight; None when the hours are not known.
         closes_minute: the same, up to 1440; later than ``opens_minute``.
         days: weekdays it works, 0 for Monday; all seven when nothing else is published.
+        unknown: ``hours`` and ``locodes`` that are not known, each with the reason in words.
     """
 
     member: str
@@ -53,6 +54,7 @@ class Side(msgspec.Struct, frozen=True):
     opens_minute: int | None
     closes_minute: int | None
     days: frozenset[int]
+    unknown: dict[str, str]
 
 
 class Crossing(msgspec.Struct, frozen=True):
@@ -67,6 +69,7 @@ class Crossing(msgspec.Struct, frozen=True):
         longitude: the same.
         closed_months: months in which it is closed by rule, 1 to 12.
         sources: short names of the public sources.
+        unknown: ``coordinates`` where they are not known, with the reason in words.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Crossing(msgspec.Struct, frozen=True):
     longitude: str
     closed_months: frozenset[int]
     sources: tuple[str, ...]
+    unknown: dict[str, str]
 
     def side(self, member: str) -> Side:
         """Return the side of a member; KeyError when it has none here."""
@@ -145,8 +149,10 @@ def load_register(crossings: Any, offices: Any) -> Register:
     problems = Problems("crossings and offices")
     top = Table(crossings, problems)
     sources = source_keys(top, problems)
+    stated = top.table("reasons")
+    reasons = {key: stated.text(key) for key in stated.names()}
     listed = top.table("crossing")
-    built = {key: _crossing(key, listed.table(key), sources) for key in listed.names()}
+    built = {key: _crossing(key, listed.table(key), sources, reasons) for key in listed.names()}
     top.close()
     inland = _inland(Table(offices, problems), problems)
     seen: set[str] = set(inland)
@@ -175,7 +181,7 @@ def _inland(top: Table, problems: Problems) -> dict[str, Office]:
     return found
 
 
-def _crossing(key: str, table: Table, sources: frozenset[str]) -> Crossing:
+def _crossing(key: str, table: Table, sources: frozenset[str], reasons: Mapping[str, str]) -> Crossing:
     """Read one crossing."""
     problems = table.problems
     if re.fullmatch(CROSSING_PATTERN, key) is None:
@@ -186,18 +192,22 @@ def _crossing(key: str, table: Table, sources: frozenset[str]) -> Crossing:
     cited = table.texts("sources", sources)
     _cite(table, ("coordinates", "closed_months"), sources)
     sides = table.table("side")
-    pair = (_side(first, sides.table(first), sources), _side(second, sides.table(second), sources))
+    pair = (
+        _side(first, sides.table(first), sources, reasons),
+        _side(second, sides.table(second), sources, reasons),
+    )
     sides.close()
     latitude, longitude = table.text("latitude", _COORDINATE, ""), table.text("longitude", _COORDINATE, "")
     if (latitude == "") != (longitude == ""):
         problems.note(table.where, "latitude and longitude come together")
+    unknown = _unknown(table, {"coordinates": latitude != ""}, reasons)
     months = frozenset(table.numbers("closed_months", 1, 12))
     modes = frozenset(table.texts("modes", MODES))
     table.close()
-    return Crossing(key, (first, second), pair, modes, latitude, longitude, months, cited)
+    return Crossing(key, (first, second), pair, modes, latitude, longitude, months, cited, unknown)
 
 
-def _side(member: str, table: Table, sources: frozenset[str]) -> Side:
+def _side(member: str, table: Table, sources: frozenset[str], reasons: Mapping[str, str]) -> Side:
     """Read one side of a crossing."""
     office = table.text("office", OFFICE_PATTERN)
     if office_member(office) != member:
@@ -218,6 +228,7 @@ def _side(member: str, table: Table, sources: frozenset[str]) -> Side:
         opens_minute=opens,
         closes_minute=closes,
         days=frozenset(_DAYS.index(day) for day in days if day in _DAYS),
+        unknown=_unknown(table, {"hours": table.has("hours"), "locodes": bool(locodes)}, reasons),
     )
     table.close()
     return side
@@ -233,6 +244,21 @@ def _cite(table: Table, fields: tuple[str, ...], sources: frozenset[str]) -> Non
         elif present and cited.text(field) not in sources:
             table.problems.note(f"{table.where}.source_of.{field}", "no such source")
     cited.close()
+
+
+def _unknown(table: Table, known: Mapping[str, bool], reasons: Mapping[str, str]) -> dict[str, str]:
+    """Read why fields are not known: each stands there, or its reason does."""
+    said = table.optional_table("unknown")
+    found: dict[str, str] = {}
+    for field, present in known.items():
+        if present == said.has(field):
+            table.problems.note(table.where, f"either {field} or the reason why they are unknown is required")
+        elif not present and (why := said.text(field)) not in reasons:
+            table.problems.note(f"{table.where}.unknown.{field}", "no such reason")
+        elif not present:
+            found[field] = reasons[why]
+    said.close()
+    return found
 
 
 def _zone(table: Table) -> str:

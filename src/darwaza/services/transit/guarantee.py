@@ -289,10 +289,13 @@ class _Rules:
         if wrong is not None:
             return wrong
         account = booking.cover_account(booking.terms_digest(terms), booking.covered(terms)[0])
-        if context.ledger.account(account) is not None:
+        orders: tuple[Order, ...] = ()
+        if context.ledger.account(account) is None:
+            orders = (*booking.chain_accounts(terms, context.ledger), *booking.register(terms, holder_party))
+        elif context.case_id != guarantee_case(terms.guarantor, terms.reference):
             text = "a guarantee with these terms is registered"
             return Refusal.of(No.GUARANTEE_ALREADY_REGISTERED, text, "/terms/reference")
-        orders = (*booking.chain_accounts(terms, context.ledger), *booking.register(terms, holder_party))
+        # else the cover was entered by a movement that came back before its guarantee did (``outcome.rebind``)
         answer = {"reference": terms.reference, "terms_digest": booking.terms_digest(terms)}
         parties = tuple(party for party in (terms.chain, holder_party) if party[:2] == context.member)
         return Decision(REGISTERED, Guarantee(terms), transfers=orders, parties=parties, answer=answer)

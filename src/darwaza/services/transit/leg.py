@@ -9,9 +9,11 @@ Standard: start, termination and discharge as in the TIR Convention, Article 1; 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 
+from darwaza.services.transit.civil import CLOCK_SKEW_MAX
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.message import (
     Cancellation,
@@ -139,6 +141,7 @@ def progress(movement: Movement) -> Progress:
         for index, leg in enumerate(declaration.legs)
     )
     _off_itinerary(declaration.legs, operations, found)
+    _entries(legs, found)
     _reused_numbers(operations, found)
     _rival_editions(movement, found)
     packages = _packages(movement, legs, found)
@@ -187,14 +190,7 @@ def _leg(index: int, leg: Leg, own: Sequence[Operation], found: list[Discrepancy
     end = _first(ends, "duplicate-termination", index, found)
     discharge = _first((event for event in own if isinstance(event, I13)), "duplicate-discharge", index, found)
     refusals = tuple(event for event in own if isinstance(event, I17))
-    if start is None and (end is not None or discharge is not None):
-        lone = end or discharge
-        if lone is not None:
-            text = "the start of this leg has not been heard of"
-            found.append(Discrepancy("start-missing", index, lone.stamp.event, text))
-    elif discharge is not None and end is None:
-        text = "the termination of this leg has not been heard of"
-        found.append(Discrepancy("termination-missing", index, discharge.stamp.event, text))
+    found += _untold(index, start, end, discharge)
     if start is not None:
         # Goods that are in the country are a liability whatever another post said: a start outweighs a refusal.
         found += [
@@ -202,8 +198,9 @@ def _leg(index: int, leg: Leg, own: Sequence[Operation], found: list[Discrepancy
             for event in refusals
             if event.stamp.at >= start.stamp.at
         ]
-    if end is not None and isinstance(end, I11) and not end.seals_intact:
-        found.append(Discrepancy("seals-not-intact", index, end.stamp.event, "the seals were found broken"))
+    for seen in (start, end):
+        if isinstance(seen, I9 | I11) and not seen.seals_intact:
+            found.append(Discrepancy("seals-not-intact", index, seen.stamp.event, "the seals were found broken"))
     status = PLANNED
     if discharge is not None:
         status = DISCHARGED
@@ -221,6 +218,30 @@ def _leg(index: int, leg: Leg, own: Sequence[Operation], found: list[Discrepancy
         discharge=discharge if isinstance(discharge, I13) else None,
         refusals=refusals,
     )
+
+
+def _untold(index: int, start: Event | None, end: Event | None, discharge: Event | None) -> list[Discrepancy]:
+    """List an act on a leg that rests on another one which has not been heard of."""
+    lone = end or discharge
+    if start is None and lone is not None:
+        return [Discrepancy("start-missing", index, lone.stamp.event, "the start of this leg has not been heard of")]
+    if start is not None and discharge is not None and end is None:
+        text = "the termination of this leg has not been heard of"
+        return [Discrepancy("termination-missing", index, discharge.stamp.event, text)]
+    return []
+
+
+def _entries(legs: Sequence[LegProgress], found: list[Discrepancy]) -> None:
+    """Reconcile the records of two countries at each border: what left one must have entered the other, afterwards."""
+    for index, (left, entered) in enumerate(pairwise(legs)):
+        if left.discharge is not None and entered.start is None:
+            text = f"leg {index} is discharged, but {entered.leg.member} has not been heard to have let the load in"
+            found.append(Discrepancy("entry-missing", index, left.discharge.stamp.event, text))
+        if left.end is None or entered.start is None:
+            continue
+        if entered.start.stamp.at < left.end.stamp.at - CLOCK_SKEW_MAX:
+            text = f"{entered.leg.member} let the load in before {left.leg.member} let it go"
+            found.append(Discrepancy("entry-before-exit", index + 1, entered.start.stamp.event, text))
 
 
 def _off_itinerary(legs: Sequence[Leg], operations: Sequence[Operation], found: list[Discrepancy]) -> None:

@@ -18,7 +18,7 @@ from darwaza.services.transit.movement import Hold, Movement, MovementCase, conc
 from darwaza.standards.charge import due_fact, paid_fact
 from darwaza.standards.etir.external import E7
 from darwaza.standards.etir.internal import I9, I11, I13, I15, I17, Share
-from darwaza.standards.etir.value import Body
+from darwaza.standards.etir.value import Body, Declaration
 from darwaza.standards.etir.wire import MEDIA_TYPE, encode
 
 CUSTOMS = "customs"
@@ -221,8 +221,11 @@ def settle(movement: Movement, now: Progress, context: Context) -> tuple[Movemen
     goods move uncovered, because they do.
     """
     terms = movement.guarantee()
-    if terms.guarantor != context.member or not movement.holds:
+    if terms.guarantor != context.member:
         return movement, (), ()
+    if not movement.holds:
+        movement, again, bound = rebind(movement, liable(now), context)
+        return movement, again, () if bound else (e7(movement, context, "uncovered"),)
     standing = booking.sums(terms, liable(now))
     if not terms.per_member and standing:
         # One sum for the whole journey stands, whole, until the last leg is discharged.
@@ -250,6 +253,49 @@ def settle(movement: Movement, now: Progress, context: Context) -> tuple[Movemen
             told.append(e7(movement, context, "uncovered"))
     changed = msgspec.structs.replace(movement, holds=tuple(kept))
     return changed, tuple(orders), tuple(told)
+
+
+def rebind(movement: Movement, shares: Sequence[Share], context: Context) -> tuple[Movement, tuple[Order, ...], bool]:
+    """Bind a guarantee again that this guarantor had accepted and whose ledger entries were lost with the disk.
+
+    Its own word (I2) is signed and delivered, so it stands: where even the cover is missing, because the registration
+    has not come back, the cover is entered as that word names it. Does nothing where nothing was lost.
+
+    Args:
+        movement: with the guarantor's word, if it has spoken.
+        shares: liabilities that stand.
+        context: of the rule.
+
+    Returns:
+        The movement, the orders, and whether the cover has room for what stands.
+    """
+    terms, acceptance = movement.terms, movement.acceptance
+    if terms is None or acceptance is None or movement.holds or terms.guarantor != context.member:
+        return movement, (), True
+    digest = booking.terms_digest(terms)
+    if acceptance.faults or acceptance.terms_digest != digest:
+        return movement, (), True
+    if shares and not terms.per_member:  # one sum for the whole journey stands, whole, until its end
+        shares = movement.shares if movement.recorded is None else shares_of(movement.known())
+    amounts = booking.sums(terms, tuple(shares))
+    lost = context.ledger.account(booking.cover_account(digest, booking.covered(terms)[0])) is None
+    orders: tuple[Order, ...] = ()
+    if lost:
+        orders = (*booking.chain_accounts(terms, context.ledger), *booking.register(terms, terms.chain))
+        bound = all(amount <= terms.cover_minor for amount in amounts.values())
+    else:
+        bound = booking.room(terms, tuple(shares), context.ledger) is None
+    if lost or (terms.single_use and booking.ticket_left(terms, context.ledger)):
+        orders += booking.spend_ticket(terms, context.case_id)
+    if not bound:
+        return movement, orders, False
+    holds, reserved = booking.reserve(terms, amounts, context.case_id, 0)
+    return msgspec.structs.replace(movement, holds=holds), (*orders, *reserved), True
+
+
+def shares_of(declaration: Declaration) -> tuple[Share, ...]:
+    """Return the liability of each leg."""
+    return tuple(Share(leg.member, leg.liability_minor) for leg in declaration.legs)
 
 
 def e7(movement: Movement, context: Context, what: str) -> E7:

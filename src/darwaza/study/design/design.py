@@ -73,6 +73,7 @@ class Design:
         cost: objective, USD present value in the base year.
         bound: proven lower bound of it.
         finished: the asked gap was proven.
+        method: ``exact`` or ``heuristic``: which of the two found it.
         schedule: purchases of modules by line and year (``yearly``); ``builds`` holds what each stage must end with.
     """
 
@@ -84,6 +85,7 @@ class Design:
     cost: float
     bound: float
     finished: bool
+    method: str = "exact"
     schedule: tuple[Upgrade, ...] = ()
 
     @property

@@ -12,33 +12,40 @@ The states of failure are each protected group and each single leg; states that 
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from darwaza.errors import TransientError
-from darwaza.study.demand import member_factors, price_factors
-from darwaza.study.design import yearly
-from darwaza.study.design.design import Build, Design, Flow, stage_years
+from darwaza.study.design.design import Build, Design, Flow
+from darwaza.study.design.price import Prices
 from darwaza.study.design.program import INFINITY, Program, Vector
 from darwaza.study.design.routes import Choice, leg_risk, protected_risks
 from darwaza.study.network import Leg
 from darwaza.study.scenario.model import Alternative, Scenario
 
-SHORTFALL_PRICE_FACTOR = 4.0
-"""Traffic left unprotected costs this many times the member's present price of capacity."""
-UNSERVED_PRICE_FACTOR = 40.0
 FLOW_MIN_GBPS = 1e-6
 SOFT_GAP_DIVISOR = 100
 """Where protection has a price the objective is many times the cost of building, so its gap must be finer."""
 ROUNDING = 1e-6
+ENTRIES_MAX = 8_000_000
+"""Entries of the largest program that is handed to the solver: about a gigabyte while it works."""
 UNLIMITED_GBPS = 1e6
 """Stands for a line without limit where a number is needed."""
 
 
 class SolverTimeoutError(TransientError):
-    """Time ran out before any design was found. More time may find one."""
+    """Time ran out before any design was found. More time may find one.
+
+    Args:
+        message: for people.
+        bound: USD that every design costs at least, as far as it was proven.
+    """
 
     code = "study_timeout"
+
+    def __init__(self, message: str, bound: float = -math.inf) -> None:
+        self.bound = bound
+        super().__init__(message)
 
 
 class _Model:
@@ -56,30 +63,7 @@ class _Model:
         self.short: dict[tuple[int, int], int] = {}
         self.lost: dict[tuple[int, int], int] = {}
         self.stages = range(len(scenario.stages))
-
-    def present(self, year: int) -> float:
-        """Discount factor of ``year``."""
-        return float((1 + self.scenario.economics.discount.base) ** (self.scenario.base_year - year))
-
-    def rent_factor(self, member: str, stage: int) -> float:
-        """Present value of renting one Gbit/s of the stage's last year over the stage, at a base-year price of 1."""
-        factors = member_factors(self.scenario, self.scenario.members[member])
-        years = stage_years(self.scenario, stage)
-        base, last = self.scenario.base_year, factors[years[-1] - self.scenario.base_year]
-        prices = price_factors(self.scenario)
-        return sum(self.present(y) * prices[y - base] * factors[y - base] / last for y in years)
-
-    def plain_years(self, stage: int) -> float:
-        return sum(self.present(year) for year in stage_years(self.scenario, stage))
-
-    def running(self, stage: int) -> float:
-        """Present value of 1 USD a year from the stage to the end."""
-        return sum(self.present(y) for y in range(self.scenario.stages[stage], self.scenario.last_year + 1))
-
-    def renewals(self, stage: int) -> float:
-        """Present value of buying line equipment in the stage and again at the end of each life."""
-        life = max(1, round(self.scenario.equipment.life.base))
-        return sum(self.present(y) for y in range(self.scenario.stages[stage] - 1, self.scenario.last_year, life))
+        self.prices = Prices(scenario)
 
 
 def solve(
@@ -89,6 +73,7 @@ def solve(
     volumes: Mapping[tuple[int, str, str], float],
     alternative: Alternative,
     *,
+    time_limit_s: float = math.inf,
     progress: Callable[[float], None] | None = None,
 ) -> Design | None:
     """Find the cheapest design of one plan.
@@ -99,35 +84,66 @@ def solve(
         options: routes and pairs per demand (``routes.choices``) under this plan.
         volumes: (stage, member, region) -> Gbit/s in the stage's last year.
         alternative: which candidates and whether protection is required.
+        time_limit_s: for everything.
         progress: told the gap now and then.
 
     Returns:
-        The design; None when no design satisfies the rules (see ``conflict`` for why).
+        The design, without its yearly schedule; None when no design satisfies the rules (see ``conflict`` for why).
 
     Raises:
         SolverTimeoutError: time ran out before any design was found.
     """
+    until = time.monotonic() + time_limit_s
     model = _model(scenario, legs, options, volumes, alternative)
-    start, relaxed = rounded(model)
+    start, relaxed = rounded(model, until)
     outcome = model.program.solve(
-        gap=scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR,
-        time_limit_s=scenario.time_limit_s,
+        gap=wanted_gap(scenario, alternative),
+        time_limit_s=max(0.0, until - time.monotonic()),
         seed=scenario.seed % 2**31,
         progress=progress,
         start=start,
     )
+    bound = max(outcome.bound, relaxed)
     if not outcome.found and not outcome.infeasible:
-        line = scenario.lines.get("study.time_limit_s", 0)
-        raise SolverTimeoutError(
-            f"{scenario.file}:{line}: plan {alternative.id}: no design was found in {scenario.time_limit_s:g} s; "
-            "raise study.time_limit_s"
-        )
+        raise timeout(scenario, alternative, bound)
     if not outcome.found:
         return None
-    design = _read(
-        model, options, alternative, outcome.values, outcome.objective, max(outcome.bound, relaxed), outcome.finished
+    return _read(model, options, alternative, outcome.values, outcome.objective, bound, outcome.finished)
+
+
+def timeout(scenario: Scenario, alternative: Alternative, bound: float = -math.inf) -> SolverTimeoutError:
+    """The error that says so, with the line of the limit."""
+    line = scenario.lines.get("study.time_limit_s", 0)
+    return SolverTimeoutError(
+        f"{scenario.file}:{line}: plan {alternative.id}: no design was found in {scenario.time_limit_s:g} s; "
+        "raise study.time_limit_s",
+        bound,
     )
-    return replace(design, schedule=yearly.schedule(scenario, legs, design))
+
+
+def wanted_gap(scenario: Scenario, alternative: Alternative) -> float:
+    """The relative gap at which a design of this plan counts as finished."""
+    return scenario.gap if alternative.required else scenario.gap / SOFT_GAP_DIVISOR
+
+
+def too_large(scenario: Scenario, legs: Mapping[str, Leg], options: Sequence[Choice]) -> bool:
+    """Whether the program would have more than ``ENTRIES_MAX`` entries, so that it is not even written down.
+
+    Counted from above: each limited leg has at most one row per stage and risk that cuts a route through it or one
+    that it protects, and in each row at most every way over it.
+    """
+    ways: dict[str, int] = {}
+    risks: dict[str, set[str]] = {}
+    for option in options:
+        pairs = [(option.routes[first], option.routes[second].legs) for first, second in option.pairs]
+        for working, others in [*pairs, *((option.routes[k], ()) for k in option.working)]:
+            for name in (*working.legs, *others):
+                if not math.isinf(legs[name].capacity_max):
+                    ways[name] = ways.get(name, 0) + 1
+                    risks.setdefault(name, set()).update(working.risks)
+        if sum(count * (1 + len(risks[name])) for name, count in ways.items()) * len(scenario.stages) > ENTRIES_MAX:
+            return True
+    return False
 
 
 def relaxation_infeasible(
@@ -158,11 +174,14 @@ def _model(
     return model
 
 
-def rounded(model: _Model) -> tuple[list[float] | None, float]:
+def rounded(model: _Model, until: float) -> tuple[list[float] | None, float]:
     """A quick feasible design: solve with fractions, round every build and module up, route again at no more than that.
 
-    It gives the search a first design (and the study an answer when time runs out at once). Rounding up keeps every
-    row but the ceiling of a line.
+    It gives the search a first design. Rounding up keeps every row but the ceiling of a line.
+
+    Args:
+        model: whole; unchanged afterwards.
+        until: ``time.monotonic`` at which to give up.
 
     Returns:
         The design's columns, or None when that, or anything else, fails; and the cost with fractions, a lower bound
@@ -171,7 +190,7 @@ def rounded(model: _Model) -> tuple[list[float] | None, float]:
     program = model.program
     kinds = program.integer
     program.integer = [False] * len(kinds)
-    relaxed = program.solve()
+    relaxed = program.solve(time_limit_s=max(0.0, until - time.monotonic()))
     program.integer = kinds
     if not relaxed.found:
         return None, -math.inf
@@ -180,7 +199,7 @@ def rounded(model: _Model) -> tuple[list[float] | None, float]:
         if whole:
             program.lower[column] = program.upper[column] = float(math.ceil(relaxed.values[column] - ROUNDING))
     program.integer = [False] * len(kinds)
-    fixed = program.solve()
+    fixed = program.solve(time_limit_s=max(0.0, until - time.monotonic()))
     program.integer, program.lower, program.upper = kinds, lower, upper
     return [float(value) for value in fixed.values] if fixed.found else None, relaxed.bound
 
@@ -192,22 +211,10 @@ def _builds(model: _Model, alternative: Alternative) -> None:
             continue
         leg = model.legs[name]
         for stage in model.stages:
-            later = stage + 1 < len(model.stages)
-            price = (
-                model.present(model.scenario.stages[stage] - 1) * leg.build_usd + model.running(stage) * leg.opex_usd
-            )
-            delayed = 0.0
-            if later:
-                delayed = model.present(model.scenario.stages[stage + 1] - 1) * leg.build_usd
-                delayed += model.running(stage + 1) * leg.opex_usd
-            model.build[name, stage] = program.column(price - delayed, upper=1, integer=True)
+            model.build[name, stage] = program.column(model.prices.build_step(leg, stage), upper=1, integer=True)
             ceiling = {model.build[name, stage]: -min(leg.capacity_max, UNLIMITED_GBPS)}
             for k, module in enumerate(equipment.modules):
-                cost = (
-                    (model.renewals(stage) - (model.renewals(stage + 1) if later else 0.0))
-                    * module.cost.base
-                    * leg.sections
-                )
+                cost = model.prices.module_step(leg, module, stage)
                 most = INFINITY if math.isinf(leg.capacity_max) else math.ceil(leg.capacity_max / module.capacity.base)
                 model.modules[name, k, stage] = program.column(cost, upper=most, integer=True)
                 ceiling[model.modules[name, k, stage]] = module.capacity.base
@@ -225,11 +232,12 @@ def _flows(model: _Model, options: Sequence[Choice], *, required: bool) -> None:
             volume = model.volumes[stage, option.member, option.region]
             member = model.scenario.members[option.member]
             protected = volume * member.protected.base
-            rent = model.rent_factor(option.member, stage)
-            price = member.price.base * model.plain_years(stage)
-            model.lost[number, stage] = program.column(price * UNSERVED_PRICE_FACTOR, upper=0 if required else volume)
+            rent = model.prices.rent(option.member, stage)
+            model.lost[number, stage] = program.column(
+                model.prices.unserved(option.member, stage), upper=0 if required else volume
+            )
             model.short[number, stage] = program.column(
-                price * SHORTFALL_PRICE_FACTOR, upper=0 if required else protected
+                model.prices.shortfall(option.member, stage), upper=0 if required else protected
             )
             total, guarded = {model.lost[number, stage]: 1.0}, {model.short[number, stage]: 1.0}
             for k, (first, second) in enumerate(option.pairs):
@@ -258,18 +266,10 @@ def _forcing(model: _Model, option: Choice, number: int, stage: int, volume: flo
         model.program.row({**terms, model.build[name, stage]: -volume}, upper=0)
 
 
-def contestable(option: Choice, legs: Mapping[str, Leg]) -> bool:
-    """Whether rented legs alone could carry all of the demand, so that new links have to win it."""
-    return any(
-        not option.routes[k].built and all(math.isinf(legs[name].capacity_max) for name in option.routes[k].legs)
-        for k in option.working
-    )
-
-
 def _captures(model: _Model, options: Sequence[Choice]) -> None:
     for stage in model.stages:
         for number, option in enumerate(options):
-            if not contestable(option, model.legs):
+            if not option.contestable(model.legs):
                 continue
             limit = (
                 model.scenario.regions[option.region].capture.base * model.volumes[stage, option.member, option.region]

@@ -1,264 +1,397 @@
-"""A fast survivable design for networks the exact method cannot finish, with its distance from a proven bound.
+"""A fast survivable design for what the exact method does not finish, with its distance from a proven bound.
 
-Problem: every demand gets two routes that share no link (1+1), each with its full volume; links carry modules bought
-in whole numbers and, where they are new, a building cost. This is min-sum disjoint pairs with economies of scale.
+It solves the exact program's problem over the same choices: modular capacity, stages, protection shared between
+failures that do not come together, limits of rented lines, the share new lines may win. Each demand is cut into
+parcels; every parcel takes one way.
 
-Method: demands, largest first, take the cheapest disjoint pair at marginal prices (Suurballe's augmentation, exact
-for given prices); then every demand in turn is taken out and put back at the prices the others leave, until a round
-saves nothing or the rounds are used up.
+Method: parcels, largest first, take the cheapest way at prices that spread the cost of building over all traffic a
+line could carry. Then, round after round, every parcel is taken out and put back where it costs least beside all
+others, and every line is closed on trial, for the first stages or for all, its parcels sent elsewhere, and left closed
+when that is cheaper. It ends when a round saves nothing, or with the time. The best design seen is kept.
 
-Bound: the larger of two. (a) Every unit of capacity costs at least its cheapest module per Gbit/s; with those prices
-each demand's cheapest disjoint pair is a shortest-path problem, and the sum over demands is below any design.
-(b) As (a), but with part of each building cost moved onto the flow: a unit of flow pays at least building cost over
-the most that can ever cross the link, which is the sum of all demands whose pair could use it.
+Bound: every way at the least its load can cost: the cheapest module per Gbit/s, in the one state of failure that
+decides the line's size, and building spread over all traffic that could use the line. The sum over demands of their
+cheapest ways is below every design over the same choices.
 """
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
-Vector = npt.NDArray[np.float64]
-Pair = tuple[tuple[int, ...], tuple[int, ...]]
+from darwaza.study.design.design import Build, Design, Flow
+from darwaza.study.design.load import SLACK, Array, Lines, Loads
+from darwaza.study.design.price import Prices
+from darwaza.study.design.program import Program
+from darwaza.study.design.routes import Choice
+from darwaza.study.network import Leg
+from darwaza.study.scenario.model import Alternative, Scenario
 
-TINY = 1e-12
-"""Stands for a price of zero, which the search would take for a missing edge."""
-LOAD_MIN = 1e-9
-ROOM_PRICE_SHARE = 0.05
-PROGRESS_EVERY = 50
-ROUNDS_MAX = 6
-SAVING_MIN = 1e-4
+PARCELS = 4
+"""A demand's protected and its other traffic are cut into about this many parcels each."""
+ORDERS_MAX = 12
+"""Orders in which the parcels choose first."""
+BLAME_STRANDED = 1e15
+ROUNDS_MAX = 12
+SAVING_MIN = 1e-5
 """A round that saves less than this share ends the search."""
+ROOM_PRICE_SHARE = 0.02
+"""Room that is there already costs this share of new capacity, so that it lasts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A link between two sites, numbered from 0.
-
-    Attributes:
-        a, b: sites.
-        build: cost of having it at all.
-        module: capacity of one module, > 0.
-        price: of one module.
-    """
-
-    a: int
-    b: int
-    build: float
-    module: float
-    price: float
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """A demand: volume between two sites, twice over disjoint routes."""
-
-    a: int
-    b: int
-    volume: float
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the heuristic found.
+@dataclass(slots=True)
+class Parcel:
+    """A share of one demand in one stage, and the way it takes.
 
     Attributes:
-        pairs: per demand the edges of its two routes; None when no disjoint pair exists.
-        modules: per edge.
-        cost: of building and modules.
-        bound: below the cost of every design that serves the same demands.
-        rounds: of improvement done.
+        demand: index into the choices.
+        stage: index.
+        gbps: volume, > 0.
+        guarded: counts towards the share that must be protected.
+        way: index into the demand's ways; -1 while it has none.
+        blame: what it has paid more than it had to, over all orders tried.
     """
 
-    pairs: tuple[tuple[tuple[int, ...], tuple[int, ...]] | None, ...]
-    modules: tuple[int, ...]
-    cost: float
-    bound: float
-    rounds: int
-
-    @property
-    def gap(self) -> float:
-        """(cost - bound) / cost."""
-        return (self.cost - self.bound) / self.cost if self.cost > 0 else 0.0
+    demand: int
+    stage: int
+    gbps: float
+    guarded: bool
+    way: int = -1
+    blame: float = 0.0
 
 
-class Graph:
-    """Undirected edges as arcs both ways, kept so that only prices change between searches.
-
-    Args:
-        sites: how many.
-        edges: with ends below ``sites``.
-    """
-
-    def __init__(self, sites: int, edges: Sequence[Edge]) -> None:
-        self.edges = edges
-        tails = np.array([end for edge in edges for end in (edge.a, edge.b)], dtype=np.int32)
-        heads = np.array([end for edge in edges for end in (edge.b, edge.a)], dtype=np.int32)
-        order = np.lexsort((heads, tails))
-        self.tail, self.head = tails[order], heads[order]
-        self.edge = np.repeat(np.arange(len(edges), dtype=np.int32), 2)[order]
-        self.starts = np.searchsorted(self.tail, np.arange(sites + 1)).astype(np.int32)
-        self.sites = sites
-
-    def pair(self, start: int, end: int, prices: Vector) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        """Two edge-disjoint routes of least total price (Suurballe), or None.
-
-        Args:
-            start: first site.
-            end: last site, not ``start``.
-            prices: per edge, > 0.
-        """
-        weights = prices[self.edge]
-        far, before = self._search(weights, start)
-        if not np.isfinite(far[end]):
-            return None
-        first = self._arcs(before, weights, start, end)
-        # Where the second search may go: with reduced prices every way is >= 0, the first route can only be walked
-        # backwards, for nothing. Free ways get the smallest number there is, for zero would mean "no way".
-        with np.errstate(invalid="ignore"):
-            reduced = np.maximum(weights + far[self.tail] - far[self.head], 0.0) + TINY
-        reduced[~np.isfinite(reduced)] = np.inf
-        reduced[first] = np.inf
-        for arc in first:
-            reduced[self._back(int(arc))] = TINY
-        far, before = self._search(reduced, start)
-        if not np.isfinite(far[end]):
-            return None
-        used = {(int(self.edge[arc]), int(self.tail[arc])) for arc in first}
-        for arc in self._arcs(before, reduced, start, end):
-            number, tail, head = int(self.edge[arc]), int(self.tail[arc]), int(self.head[arc])
-            if (number, head) in used:
-                used.discard((number, head))  # walked once each way: neither route needs it
-            else:
-                used.add((number, tail))
-        return self._unravel(start, end, used)
-
-    def _search(self, weights: Vector, start: int) -> tuple[Vector, npt.NDArray[np.int32]]:
-        matrix = csr_array((weights, self.head, self.starts), shape=(self.sites, self.sites))
-        far, before = dijkstra(matrix, indices=start, return_predecessors=True)
-        return far, before
-
-    def _arcs(self, before: npt.NDArray[np.int32], weights: Vector, start: int, end: int) -> list[int]:
-        """The arcs of the way found, cheapest of parallel ones."""
-        arcs, here = [], end
-        while here != start:
-            tail = int(before[here])
-            own = range(int(self.starts[tail]), int(self.starts[tail + 1]))
-            arcs.append(min((arc for arc in own if self.head[arc] == here), key=lambda arc: float(weights[arc])))
-            here = tail
-        return arcs
-
-    def _back(self, arc: int) -> int:
-        """The same edge the other way."""
-        head = int(self.head[arc])
-        own = range(int(self.starts[head]), int(self.starts[head + 1]))
-        return next(other for other in own if self.edge[other] == self.edge[arc])
-
-    def _far(self, number: int, site: int) -> int:
-        edge = self.edges[number]
-        return edge.b if site == edge.a else edge.a
-
-    def _unravel(self, start: int, end: int, used: set[tuple[int, int]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        leaving: dict[int, list[int]] = {}
-        for number, start_of in sorted(used):
-            leaving.setdefault(start_of, []).append(number)
-        routes = []
-        for _ in range(2):
-            here, route = start, []
-            while here != end:
-                number = leaving[here].pop()
-                route.append(number)
-                here = self._far(number, here)
-            routes.append(tuple(route))
-        return routes[0], routes[1]
-
-
-def design(
-    sites: int, edges: Sequence[Edge], wants: Sequence[Want], *, progress: Callable[[float], None] | None = None
-) -> Plan:
-    """Design a network; see the module docstring.
+def solve(
+    scenario: Scenario,
+    legs: Mapping[str, Leg],
+    options: Sequence[Choice],
+    volumes: Mapping[tuple[int, str, str], float],
+    plan: Alternative,
+    *,
+    time_limit_s: float = math.inf,
+    progress: Callable[[float], None] | None = None,
+) -> Design | None:
+    """Design one plan; arguments as of ``exact.solve``.
 
     Args:
-        sites: how many.
-        edges: what can be built.
-        wants: demands.
+        scenario: limits and prices.
+        legs: worked out.
+        options: routes and pairs per demand under this plan.
+        volumes: (stage, member, region) -> Gbit/s in the stage's last year.
+        plan: which candidates and whether protection is required.
+        time_limit_s: the search for something better ends then; the first design is always completed.
         progress: told the share of the rounds done.
+
+    Returns:
+        The design, unfinished by its own account, without its yearly schedule; None when it found none, which proves
+        nothing.
     """
-    graph, table = Graph(sites, edges), _Prices(edges)
-    order = sorted(range(len(wants)), key=lambda i: (-wants[i].volume, i))
-    pairs: list[Pair | None] = [None] * len(wants)
-    for i in order:
-        pairs[i] = graph.pair(wants[i].a, wants[i].b, table.marginal(wants[i].volume))
-        table.load(pairs[i], wants[i].volume)
-    cost, rounds = table.cost(), 0
-    for rounds in range(1, ROUNDS_MAX + 1):
-        for done, i in enumerate(order):
-            old = pairs[i]
-            if old is None:
+    search = _Search(scenario, legs, options, volumes, plan)
+    until = time.monotonic() + time_limit_s
+    if not search.first(until):
+        return None
+    search.improve(until, progress or (lambda _share: None))
+    return search.design()
+
+
+class _Search:
+    """Parcels, their ways, and the loads that follow."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        legs: Mapping[str, Leg],
+        options: Sequence[Choice],
+        volumes: Mapping[tuple[int, str, str], float],
+        plan: Alternative,
+    ) -> None:
+        self.scenario, self.options, self.plan, self.volumes = scenario, options, plan, volumes
+        self.lines = Lines(scenario, legs, options, plan)
+        self.loads = Loads(self.lines, len(scenario.stages))
+        self.legs, self.prices = legs, Prices(scenario)
+        self.captured: dict[tuple[int, int], float] = {}
+        self.fixed = {
+            (number, t): self._fixed(number, t) for number in range(len(options)) for t in range(len(scenario.stages))
+        }
+        self.parcels = [p for key in self.fixed for p in self._parcels(*key)]
+        self.order = sorted(self.parcels, key=lambda p: (not p.guarded, -p.gbps, p.stage, p.demand))
+        self.spread = self._spread()
+
+    def volume(self, demand: int, stage: int) -> float:
+        option = self.options[demand]
+        return self.volumes[stage, option.member, option.region]
+
+    def room(self, demand: int, stage: int) -> float:
+        """Gbit/s that new lines may win; unlimited where rented lines alone could not carry the demand."""
+        option = self.options[demand]
+        if not option.contestable(self.legs):
+            return math.inf
+        return self.scenario.regions[option.region].capture.base * self.volume(demand, stage)
+
+    def _parcels(self, demand: int, stage: int) -> list[Parcel]:
+        volume, room = self.volume(demand, stage), self.room(demand, stage)
+        guarded = volume * self.scenario.members[self.options[demand].member].protected.base
+        found = []
+        for total, counts in ((guarded, True), (volume - guarded, False)):
+            for part in (min(total, room), total - min(total, room)):
+                if part > SLACK:
+                    pieces = max(1, round(PARCELS * part / total))
+                    found += [Parcel(demand, stage, part / pieces, counts) for _ in range(pieces)]
+        return found
+
+    def _fixed(self, demand: int, stage: int) -> tuple[Array, Array]:
+        """Per way USD per Gbit/s of lease and of what a promise left open costs: for guarded and for other parcels."""
+        ways, member = self.lines.ways[demand], self.options[demand].member
+        plain = ways.lease * self.prices.rent(member, stage)
+        plain[-1] = math.inf if self.plan.required else self.prices.unserved(member, stage)
+        guarded = plain.copy()
+        guarded[ways.pairs :] += math.inf if self.plan.required else self.prices.shortfall(member, stage)
+        return guarded, plain
+
+    def _spread(self) -> Array:
+        """(stages, lines) USD per Gbit/s of building, spread over all the traffic that could use the line."""
+        most = np.zeros(self.loads.need.shape)
+        for demand, stage in self.fixed:
+            touched = np.unique(self.lines.ways[demand].lines)
+            most[stage, touched] += self.volume(demand, stage)
+        steps = self.lines.build - np.vstack([self.lines.build[1:], np.zeros((1, self.lines.build.shape[1]))])
+        return np.asarray(np.divide(steps, most, out=np.zeros_like(steps), where=most > 0))
+
+    def first(self, until: float) -> bool:
+        """Give every parcel a way, in several orders; the cheapest outcome stands. False when none served all."""
+        best, kept = math.inf, list[int]()
+        for _ in range(ORDERS_MAX):
+            for parcel in self.order:
+                if not self._take(parcel, self._spread_price(parcel)):
+                    parcel.blame += BLAME_STRANDED
+            whole = all(parcel.way >= 0 for parcel in self.parcels)
+            if whole and self.cost() < best:
+                best, kept = self.cost(), [parcel.way for parcel in self.parcels]
+            if (best < math.inf and time.monotonic() > until) or not self._complain():
+                break
+            self._restore(self.parcels, [-1] * len(self.parcels))
+        if kept:
+            self._restore(self.parcels, kept)
+        return bool(kept)
+
+    def _complain(self) -> bool:
+        """Those who fared worst come first next time; False when nobody has a reason."""
+        for parcel in self.parcels:
+            own = self.fixed[parcel.demand, parcel.stage][0 if parcel.guarded else 1]
+            if parcel.way >= 0:
+                parcel.blame += float(own[parcel.way] - own.min()) * parcel.gbps
+        order = sorted(self.order, key=lambda parcel: -parcel.blame)
+        moved = order != self.order
+        self.order = order
+        return moved
+
+    def _spread_price(self, parcel: Parcel) -> Array:
+        ways = self.lines.ways[parcel.demand]
+        lines, needed = self.loads.needed(ways, parcel.stage, parcel.gbps)
+        rate = (self.lines.linear[parcel.stage] + self.spread[parcel.stage])[lines].sum(axis=1)
+        fits = (needed <= self.lines.ceiling[lines] + SLACK).all(axis=1)
+        return np.where(fits, rate * parcel.gbps, math.inf) + self._own(parcel)
+
+    def _own(self, parcel: Parcel) -> Array:
+        """Per way what the parcel costs whatever the others do; infinite where new lines have won their share."""
+        key = parcel.demand, parcel.stage
+        cost = self.fixed[key][0 if parcel.guarded else 1] * parcel.gbps
+        room = self.room(*key)
+        if self.captured.get(key, 0.0) + parcel.gbps > room + SLACK * max(1.0, room if room < math.inf else 1.0):
+            cost = np.where(self.lines.ways[parcel.demand].captured, math.inf, cost)
+        return np.asarray(cost)
+
+    def _take(self, parcel: Parcel, cost: Array) -> bool:
+        best = int(cost.argmin())
+        if not math.isfinite(cost[best]):
+            return False
+        self._put(parcel, best)
+        return True
+
+    def _put(self, parcel: Parcel, way: int) -> None:
+        self._move(parcel, way, parcel.gbps)
+        parcel.way = way
+
+    def _lift(self, parcel: Parcel) -> int:
+        way, parcel.way = parcel.way, -1
+        self._move(parcel, way, -parcel.gbps)
+        return way
+
+    def _move(self, parcel: Parcel, way: int, gbps: float) -> None:
+        ways, key = self.lines.ways[parcel.demand], (parcel.demand, parcel.stage)
+        self.loads.put(ways, way, parcel.stage, gbps)
+        if ways.captured[way]:
+            self.captured[key] = self.captured.get(key, 0.0) + gbps
+
+    def _price(self, parcel: Parcel) -> Array:
+        """Per way what putting the parcel there adds to the cost of everything."""
+        ways = self.lines.ways[parcel.demand]
+        added = self.loads.added(ways, parcel.stage, parcel.gbps)
+        held = self.lines.linear[parcel.stage][ways.lines].sum(axis=1)
+        return np.asarray(added + ROOM_PRICE_SHARE * held * parcel.gbps + self._own(parcel))
+
+    def cost(self, parcels: Sequence[Parcel] | None = None) -> float:
+        """USD of the design as it stands; of what is leased and left open only for ``parcels`` when these are given."""
+        return self.loads.cost() + sum(self._paid(p) for p in (self.parcels if parcels is None else parcels))
+
+    def _paid(self, parcel: Parcel) -> float:
+        return float(self.fixed[parcel.demand, parcel.stage][0 if parcel.guarded else 1][parcel.way]) * parcel.gbps
+
+    def improve(self, until: float, tell: Callable[[float], None]) -> None:
+        """Rounds of moving parcels and closing lines, until nothing is saved or time is up; ends with the best seen."""
+        best, kept = self.cost(), [p.way for p in self.parcels]
+        for round_number in range(ROUNDS_MAX):
+            before = best
+            for step in (self._reroute, self._close):
+                step(until)
+                now = self.cost()
+                if now < best:
+                    best, kept = now, [p.way for p in self.parcels]
+            tell((round_number + 1) / ROUNDS_MAX)
+            if before - best < SAVING_MIN * best or time.monotonic() > until:
+                break
+        self._restore(self.parcels, kept)
+
+    def _restore(self, parcels: Sequence[Parcel], ways: Sequence[int]) -> None:
+        for parcel in parcels:
+            if parcel.way >= 0:
+                self._lift(parcel)
+        for parcel, way in zip(parcels, ways, strict=True):
+            if way >= 0:
+                self._put(parcel, way)
+
+    def _reroute(self, until: float) -> None:
+        for parcel in self.order:
+            if time.monotonic() > until:
+                return
+            old = self._lift(parcel)
+            if not self._take(parcel, self._price(parcel)):
+                self._put(parcel, old)
+
+    def _close(self, until: float) -> None:
+        """Close each new line on trial up to each stage, the least used for its price first."""
+        worth = self.loads.need.max(axis=0) / np.maximum(1.0, self.lines.build[0])
+        for line in [int(n) for n in np.argsort(worth, kind="stable") if self.lines.new[n]]:
+            for last in reversed(range(len(self.lines.build))):
+                if time.monotonic() > until:
+                    return
+                if self.loads.users[: last + 1, line].any() and self._closed(line, last):
+                    break
+
+    def _closed(self, line: int, last: int) -> bool:
+        """Send what uses ``line`` up to stage ``last`` elsewhere; undone, and False, when that is not cheaper."""
+        moved = [p for p in self.parcels if p.stage <= last and line in self.lines.ways[p.demand].over[p.way]]
+        before, old = self.cost(moved), [p.way for p in moved]
+        for parcel in moved:
+            self._lift(parcel)
+        for parcel in moved:
+            barred = (self.lines.ways[parcel.demand].lines == line).any(axis=1)
+            if not self._take(parcel, np.where(barred, math.inf, self._price(parcel))):
+                break
+        else:
+            if self.cost(moved) < before:
+                return True
+        self._restore(moved, old)
+        return False
+
+    def bound(self) -> float:
+        """A cost no design over the same choices is under; see the module docstring."""
+        decisive = self.loads.load.argmax(axis=2)
+        total = 0.0
+        for (demand, stage), (guarded, plain) in self.fixed.items():
+            ways = self.lines.ways[demand]
+            rows = np.arange(len(ways.stands))[:, None]
+            works = ways.stands[rows, decisive[stage][ways.working]] * self.lines.linear[stage][ways.working]
+            helps = ~ways.stands[rows, decisive[stage][ways.protection]] * self.lines.linear[stage][ways.protection]
+            rate = works.sum(axis=1) + helps.sum(axis=1) + self.spread[stage][ways.lines].sum(axis=1)
+            share = self.scenario.members[self.options[demand].member].protected.base
+            for part, fixed in ((share, guarded), (1 - share, plain)):
+                if part > 0:
+                    total += self.volume(demand, stage) * part * float((rate + fixed).min())
+        return total
+
+    def design(self) -> Design | None:
+        """The design as it stands; None when the modules do not fit."""
+        builds = self._builds()
+        if builds is None:
+            return None
+        flows: dict[tuple[int, int, int], float] = {}
+        left: dict[bool, dict[tuple[int, str, str], float]] = {True: {}, False: {}}
+        own = 0.0
+        for p in self.parcels:
+            own += self._paid(p)
+            option, ways = self.options[p.demand], self.lines.ways[p.demand]
+            where = p.stage, option.member, option.region
+            lost = p.way == ways.pairs + ways.singles
+            if p.guarded and p.way >= ways.pairs:
+                left[True][where] = left[True].get(where, 0.0) + p.gbps
+            if lost:
+                left[False][where] = left[False].get(where, 0.0) + p.gbps
+            else:
+                key = p.demand, p.stage, p.way
+                flows[key] = flows.get(key, 0.0) + p.gbps
+        found, cost = builds
+        return Design(
+            self.plan.id,
+            tuple(sorted(found, key=lambda b: (b.leg, b.stage))),
+            tuple(self._flow(*key, gbps) for key, gbps in sorted(flows.items(), key=lambda item: item[0])),
+            left[True],
+            left[False],
+            cost + own,
+            self.bound(),
+            finished=False,
+            method="heuristic",
+        )
+
+    def _flow(self, demand: int, stage: int, way: int, gbps: float) -> Flow:
+        option, ways = self.options[demand], self.lines.ways[demand]
+        if way < ways.pairs:
+            first, second = option.pairs[way]
+            return Flow(stage, option.member, option.region, option.routes[first], option.routes[second], gbps)
+        return Flow(stage, option.member, option.region, option.routes[option.working[way - ways.pairs]], None, gbps)
+
+    def _builds(self) -> tuple[list[Build], float] | None:
+        """What is built, and USD of it: per line the cheapest modules that never shrink."""
+        found, total = [], 0.0
+        for number, leg in enumerate(self.lines.legs):
+            opened = next((t for t, users in enumerate(self.loads.users[:, number]) if users), None)
+            if not leg.candidate or opened is None:
                 continue
-            table.load(old, -wants[i].volume)
-            prices = table.marginal(wants[i].volume)
-            new = graph.pair(wants[i].a, wants[i].b, prices)
-            if new is not None and _sum(prices, new) < _sum(prices, old) * (1 - 1e-12):
-                pairs[i] = new
-            table.load(pairs[i], wants[i].volume)
-            if progress is not None and done % PROGRESS_EVERY == 0:
-                progress((rounds - 1 + done / len(order)) / ROUNDS_MAX)
-        now = table.cost()
-        saved, cost = cost - now, now
-        if saved < SAVING_MIN * cost:
-            break
-    served = [want for want, pair in zip(wants, pairs, strict=True) if pair is not None]
-    modules = tuple(int(count) for count in table.count(table.loads))
-    return Plan(tuple(pairs), modules, cost, lower_bound(sites, edges, served), rounds)
+            counts = self._modules(leg, self.loads.need[:, number])
+            if counts is None:
+                return None
+            modules = self.scenario.equipment.modules
+            total += self.prices.built(leg, opened)
+            for stage, row in enumerate(counts):
+                each = list(zip(row, modules, strict=True))
+                total += sum(n * self.prices.module_step(leg, m, stage) for n, m in each)
+                if stage >= opened:
+                    found.append(Build(leg.id, stage, row, sum(n * m.capacity.base for n, m in each)))
+        return found, total
 
-
-class _Prices:
-    """Loads of all edges and what more would cost."""
-
-    def __init__(self, edges: Sequence[Edge]) -> None:
-        self.build = np.array([edge.build for edge in edges], dtype=np.float64)
-        self.module = np.array([edge.module for edge in edges], dtype=np.float64)
-        self.price = np.array([edge.price for edge in edges], dtype=np.float64)
-        self.loads = np.zeros(len(edges))
-
-    def count(self, loads: Vector) -> Vector:
-        """Modules that carry ``loads``."""
-        return np.maximum(0.0, np.ceil(loads / self.module - 1e-9))
-
-    def marginal(self, volume: float) -> Vector:
-        """What ``volume`` more costs on each edge; room that is there already has a small price, so that it lasts."""
-        more = self.count(self.loads + volume) - self.count(self.loads)
-        new = np.where(self.loads <= LOAD_MIN, self.build, 0.0)
-        return np.asarray(more * self.price + new + ROOM_PRICE_SHARE * self.price * volume / self.module + TINY)
-
-    def load(self, pair: "Pair | None", volume: float) -> None:
-        """Add ``volume`` to both routes."""
-        for route in pair or ():
-            self.loads[list(route)] += volume
-
-    def cost(self) -> float:
-        """Of everything that carries a load."""
-        return float((self.count(self.loads) * self.price + np.where(self.loads > LOAD_MIN, self.build, 0.0)).sum())
-
-
-def _sum(prices: Vector, pair: "Pair") -> float:
-    return float(sum(prices[list(route)].sum() for route in pair))
-
-
-def lower_bound(sites: int, edges: Sequence[Edge], wants: Sequence[Want]) -> float:
-    """A cost no design of these demands can be under; see the module docstring, (b), which is never below (a)."""
-    graph = Graph(sites, edges)
-    most = sum(want.volume for want in wants)
-    if most <= 0:
-        return 0.0
-    prices = np.array([edge.price / edge.module + edge.build / most for edge in edges])
-    total = 0.0
-    for want in wants:
-        pair = graph.pair(want.a, want.b, prices + TINY)
-        if pair is not None:
-            total += want.volume * _sum(prices, pair)
-    return total
+    def _modules(self, leg: Leg, need: Array) -> list[tuple[int, ...]] | None:
+        """Counts of each size per stage: the cheapest of each stage where they never shrink, else a small program."""
+        cover = self.lines.cover
+        each = [cover.counts(int(n)) for n in cover.index(np.maximum.accumulate(need) / self.lines.fill)]
+        rows = [row for row in each if row is not None]
+        if len(rows) == len(each) and all(
+            a <= b for now, then in pairwise(rows) for a, b in zip(now, then, strict=True)
+        ):
+            return rows
+        modules, fill = self.scenario.equipment.modules, self.scenario.equipment.fill.base
+        program = Program()
+        columns: list[list[int]] = []
+        for stage, load in enumerate(need):
+            costs = [self.prices.module_step(leg, m, stage) for m in modules]
+            columns.append([program.column(cost, integer=True) for cost in costs])
+            room = {c: m.capacity.base for c, m in zip(columns[-1], modules, strict=True)}
+            program.row(room, lower=float(load) / fill * (1 - SLACK), upper=leg.capacity_max)
+            if stage:
+                for now, then in zip(columns[-1], columns[-2], strict=True):
+                    program.row({now: 1.0, then: -1.0}, lower=0)
+        outcome = program.solve()
+        if not outcome.found:
+            return None
+        return [tuple(round(float(outcome.values[c])) for c in row) for row in columns]

@@ -1,14 +1,19 @@
 """Candidate routes of every demand, and the pairs of which one survives whatever strikes the other.
 
-Routes are proposed by shortest paths under many weightings: by time and by cost, with each protected risk left out in
-turn, and clear of everything an earlier route touches. That gives few, different routes, where plain k-shortest paths
-would give many that share the same pass. The same scenario always gives the same routes in the same order.
+Routes are proposed by shortest paths under many weightings: by time and by cost, as the cheapest pairs that share no
+leg, with each protected risk left out in turn, and clear of everything an earlier route touches. That gives few,
+different routes, where plain k-shortest paths would give many that share the same pass. The same scenario always gives
+the same routes in the same order.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
 
+import numpy as np
+import numpy.typing as npt
+
+from darwaza.study.design.graph import TINY, Graph, Vector
 from darwaza.study.network import Leg
 from darwaza.study.scenario.model import Member, Region, Scenario
 
@@ -57,33 +62,17 @@ class Choice:
     pairs: tuple[tuple[int, int], ...]
     exempt: frozenset[str]
 
+    def contestable(self, legs: Mapping[str, Leg]) -> bool:
+        """Whether rented legs alone could carry all of the demand, so that new links have to win it."""
+        return any(
+            not self.routes[k].built and all(math.isinf(legs[name].capacity_max) for name in self.routes[k].legs)
+            for k in self.working
+        )
+
 
 def leg_risk(leg: str) -> str:
     """The name under which the failure of one leg alone is listed among risks."""
     return f"leg:{leg}"
-
-
-def _path(
-    legs: Iterable[Leg], start: str, ends: frozenset[str], weight: Callable[[Leg], float]
-) -> tuple[str, ...] | None:
-    around: dict[str, list[Leg]] = {}
-    for leg in legs:
-        around.setdefault(leg.a, []).append(leg)
-        around.setdefault(leg.b, []).append(leg)
-    heap: list[tuple[float, str, tuple[str, ...]]] = [(0.0, start, ())]
-    done: set[str] = set()
-    while heap:
-        cost, site, path = heappop(heap)
-        if site in ends:
-            return path
-        if site in done:
-            continue
-        done.add(site)
-        for leg in around.get(site, ()):
-            far = leg.other(site)
-            if far not in done:
-                heappush(heap, (cost + weight(leg), far, (*path, leg.id)))
-    return None
 
 
 def rank_cost(leg: Leg) -> float:
@@ -127,32 +116,67 @@ def usable(scenario: Scenario, legs: Mapping[str, Leg], member: Member, allowed:
     ]
 
 
+class _Web:
+    """The legs one demand may use, as a graph whose last site stands for reaching any of the demand's ends."""
+
+    def __init__(self, choices: Sequence[Leg], start: str, ends: frozenset[str]) -> None:
+        numbers: dict[str, int] = {start: 0}
+        for leg in choices:
+            for site in (leg.a, leg.b):
+                numbers.setdefault(site, len(numbers))
+        self.choices, self.goal = choices, len(numbers)
+        arrivals = [(number, self.goal) for site, number in numbers.items() if site in ends]
+        # Each arrival twice, so that both routes of a pair may end at the same site.
+        self.graph = Graph(self.goal + 1, [*((numbers[leg.a], numbers[leg.b]) for leg in choices), *arrivals * 2])
+        self.arrivals = np.full(2 * len(arrivals), TINY)
+        times = np.array([leg.rtt_ms for leg in choices])
+        ranks = np.array([rank_cost(leg) for leg in choices])
+        self.weightings = [times + TINY, ranks, ranks + 400 * times]
+
+    def routes(self, clear: npt.NDArray[np.bool_]) -> Iterator[tuple[str, ...]]:
+        """The best route over the ``clear`` legs under each weighting."""
+        for weights in self.weightings:
+            found = self.graph.route(0, self.goal, self._prices(weights, clear))
+            if found is not None:
+                yield self._names(found)
+
+    def pairs(self) -> Iterator[tuple[str, ...]]:
+        """Both routes of the cheapest pair that shares no leg, under each weighting."""
+        every = np.ones(len(self.choices), dtype=bool)
+        for weights in self.weightings:
+            for found in self.graph.pair(0, self.goal, self._prices(weights, every)) or ():
+                yield self._names(found)
+
+    def _prices(self, weights: Vector, clear: npt.NDArray[np.bool_]) -> Vector:
+        return np.concatenate([np.where(clear, weights, np.inf), self.arrivals])
+
+    def _names(self, edges: Iterable[int]) -> tuple[str, ...]:
+        return tuple(self.choices[edge].id for edge in edges if edge < len(self.choices))
+
+
 def propose(
-    choices: list[Leg], legs: Mapping[str, Leg], start: str, ends: frozenset[str], risks: Iterable[str], limit: int
+    choices: Sequence[Leg], legs: Mapping[str, Leg], start: str, ends: frozenset[str], risks: Iterable[str], limit: int
 ) -> list[Route]:
     """Up to ``limit`` different routes, see the module docstring for how."""
+    web = _Web(choices, start, ends)
     found: dict[tuple[str, ...], Route] = {}
 
-    def keep(path: tuple[str, ...] | None) -> None:
-        if path is not None and path not in found:
-            found[path] = route_of(legs, path)
+    def keep(paths: Iterable[tuple[str, ...]]) -> None:
+        for path in paths:
+            if path not in found:
+                found[path] = route_of(legs, path)
 
-    weightings: tuple[Callable[[Leg], float], ...] = (
-        lambda leg: leg.rtt_ms,
-        rank_cost,
-        lambda leg: rank_cost(leg) + 400 * leg.rtt_ms,
-    )
-    for weigh in weightings:
-        keep(_path(choices, start, ends, weigh))
+    keep(web.routes(np.ones(len(choices), dtype=bool)))
+    keep(web.pairs())
     for risk in risks:
-        clear = [leg for leg in choices if risk not in leg.risks]
-        for weigh in weightings:
-            keep(_path(clear, start, ends, weigh))
+        keep(web.routes(np.array([risk not in leg.risks for leg in choices], dtype=bool)))
     for route in list(found.values()):
-        local = route.risks & (_near(choices, start) | _near_ends(choices, ends))
-        clear = [leg for leg in choices if leg.id not in route.legs and not (leg.risks & route.risks) - local]
-        for weigh in weightings:
-            keep(_path(clear, start, ends, weigh))
+        barred = route.risks - (_near(choices, start) | _near_ends(choices, ends))
+        keep(
+            web.routes(
+                np.array([leg.id not in route.legs and leg.risks.isdisjoint(barred) for leg in choices], dtype=bool)
+            )
+        )
     ranked = sorted(
         found.values(), key=lambda r: (r.lease + sum(legs[b].build_usd for b in sorted(r.built)) / 8000, r.legs)
     )

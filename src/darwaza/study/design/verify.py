@@ -5,14 +5,16 @@ adds up loads. What it reports is a fault of the design, never of the input.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from darwaza.study.demand import member_factors
 from darwaza.study.design.design import Design, Flow
+from darwaza.study.design.routes import Route
+from darwaza.study.network import fibre_km
 from darwaza.study.scenario.model import Scenario
 
-TOLERANCE_GBPS = 1e-3
+TOLERANCE_GBPS, TOLERANCE_MS = 1e-3, 1e-6
 
 
 def struck_links(scenario: Scenario, risk: str) -> frozenset[str]:
@@ -41,19 +43,39 @@ def walk(scenario: Scenario, start: str, legs: tuple[str, ...], struck: frozense
 
 def violations(scenario: Scenario, design: Design, volumes: Mapping[tuple[int, str, str], float]) -> list[str]:
     """Every promise of the design that does not hold, as sentences; empty when all hold."""
-    risks = [*(g.id for g in scenario.groups.values() if g.protect), *scenario.links]
-    struck = {risk: struck_links(scenario, risk) for risk in risks}
+    return [*stage_violations(scenario, design, volumes), *_yearly(scenario, design, _struck(scenario))]
+
+
+def stage_violations(scenario: Scenario, design: Design, volumes: Mapping[tuple[int, str, str], float]) -> list[str]:
+    """As ``violations``, without the yearly schedule."""
+    struck = _struck(scenario)
     lit = {(b.leg, b.stage): b.capacity for b in design.builds}
     found = [*_routes(scenario, design, struck), *_volumes(scenario, design, volumes)]
     for stage in range(len(scenario.stages)):
         flows = [flow for flow in design.flows if flow.stage == stage]
-        for state in (None, *risks):
-            loads = loads_in(flows, struck[state] if state else frozenset())
+        over: dict[str, list[int]] = {}
+        for number, flow in enumerate(flows):
+            for name in flow.working.legs:
+                over.setdefault(name, []).append(number)
+        normal = loads_in(flows, frozenset())
+        for state in (None, *struck):
+            loads = dict(normal)
+            if state is not None:
+                # Only what the failure moves has to be added up again; a line it does not touch was checked before.
+                moved = [flows[n] for n in sorted({n for name in struck[state] for n in over.get(name, ())})]
+                before, after = loads_in(moved, frozenset()), loads_in(moved, struck[state])
+                loads = {n: normal.get(n, 0.0) - before.get(n, 0.0) + after.get(n, 0.0) for n in {*before, *after}}
             for name, load in sorted(loads.items()):
                 limit = _limit(scenario, name, lit.get((name, stage), 0.0))
                 if load > limit + max(TOLERANCE_GBPS, 1e-6 * limit):
                     found.append(f"stage {stage}, {state or 'normal'}: {name} carries {load:.3f} of {limit:.3f} Gbit/s")
-    return [*found, *_yearly(scenario, design, struck)]
+    return found
+
+
+def _struck(scenario: Scenario) -> dict[str, frozenset[str]]:
+    """Every failure a design must survive, and the links it takes down."""
+    risks = [*(g.id for g in scenario.groups.values() if g.protect), *scenario.links]
+    return {risk: struck_links(scenario, risk) for risk in risks}
 
 
 def _yearly(scenario: Scenario, design: Design, struck: Mapping[str, frozenset[str]]) -> list[str]:
@@ -102,30 +124,43 @@ def _limit(scenario: Scenario, name: str, lit: float) -> float:
 def _routes(scenario: Scenario, design: Design, struck: Mapping[str, frozenset[str]]) -> list[str]:
     found = []
     for flow in design.flows:
-        member, region = scenario.members[flow.member], scenario.regions[flow.region]
         what = f"stage {flow.stage}, {flow.member} to {flow.region}"
-        home = scenario.sites[member.site].country
-        ends = {scenario.sites[site].country for site in region.sites}
-        for route in (flow.working, *([flow.protection] if flow.protection else [])):
-            if walk(scenario, member.site, route.legs, frozenset()) not in region.sites:
-                found.append(f"{what}: a route does not lead there: {', '.join(route.legs)}")
-            touched = {
-                scenario.sites[s].country
-                for name in route.legs
-                for s in (scenario.links[name].a, *scenario.links[name].via, scenario.links[name].b)
-            }
-            if touched & (set(scenario.avoid) | set(member.avoid)):
-                found.append(f"{what}: a route enters a country to be avoided")
-        if flow.protection is None:
-            continue
-        for risk, down in struck.items():
-            group = scenario.groups.get(risk)
-            if group and group.kind == "country" and (group.country == home or ends == {group.country}):
-                continue
-            reached = [walk(scenario, member.site, r.legs, down) for r in (flow.working, flow.protection)]
-            if not any(end in region.sites for end in reached):
-                found.append(f"{what}: {risk} cuts both routes")
+        region = scenario.regions[flow.region]
+        found += [f"{what}: {fault}" for fault in _faults(scenario, flow, flow.working, region.working_rtt_ms_max.base)]
+        if flow.protection is not None:
+            limit = region.protection_rtt_ms_max.base
+            found += [f"{what}: {fault}" for fault in _faults(scenario, flow, flow.protection, limit)]
+            found += [f"{what}: {risk} cuts both routes" for risk in _cutting(scenario, flow, flow.protection, struck)]
     return found
+
+
+def _faults(scenario: Scenario, flow: Flow, route: Route, rtt_ms_max: float) -> Iterator[str]:
+    """What is wrong with one route while nothing fails."""
+    member, region = scenario.members[flow.member], scenario.regions[flow.region]
+    if walk(scenario, member.site, route.legs, frozenset()) not in region.sites:
+        yield f"a route does not lead there: {', '.join(route.legs)}"
+    links = [scenario.links[name] for name in route.legs]
+    touched = {scenario.sites[site].country for link in links for site in (link.a, *link.via, link.b)}
+    if touched & (set(scenario.avoid) | set(member.avoid)):
+        yield "a route enters a country to be avoided"
+    rtt_ms = 2 * sum(fibre_km(scenario, link) for link in links) * scenario.equipment.delay.base / 1000
+    if rtt_ms > rtt_ms_max + TOLERANCE_MS:
+        yield f"a route takes {rtt_ms:.2f} of {rtt_ms_max:g} ms: {', '.join(route.legs)}"
+
+
+def _cutting(scenario: Scenario, flow: Flow, protection: Route, struck: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """Risks the traffic was promised to survive and does not."""
+    member, region = scenario.members[flow.member], scenario.regions[flow.region]
+    home = scenario.sites[member.site].country
+    ends = {scenario.sites[site].country for site in region.sites}
+    for risk, down in struck.items():
+        if down.isdisjoint(flow.working.legs):
+            continue  # the working route stands, and where it leads was looked at before
+        group = scenario.groups.get(risk)
+        if group and group.kind == "country" and (group.country == home or ends == {group.country}):
+            continue
+        if walk(scenario, member.site, protection.legs, down) not in region.sites:
+            yield risk
 
 
 def _volumes(scenario: Scenario, design: Design, volumes: Mapping[tuple[int, str, str], float]) -> list[str]:

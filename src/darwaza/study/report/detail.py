@@ -52,7 +52,7 @@ def _plans_table(result: Result) -> tuple[str, list[str], list[list[Any]], range
             musd(r["capex"]),
             musd(r["capex_all"]),
             musd(r["present_cost"]),
-            f"{r['gap']:.2%}" + ("" if r["finished"] else " (time ran out)"),
+            f"{r['gap']:.2%}" + ("" if r["finished"] else f" (not finished; {r['method']})"),
             f"{r['protected_share']:.1%}",
             ", ".join(r["built"]) or "nothing",
         ]

@@ -54,6 +54,32 @@ class TestCrossings:
             assert crossing.modes
             assert all(side.name and side.zone for side in crossing.sides)
 
+    def test_every_field_stands_there_with_its_source_or_is_said_to_be_unknown(self):
+        """Names, office, zone, modes and sources always; codes, hours and coordinates, or why they are not known."""
+        sources, reasons = set(CROSSINGS["sources"]), set(CROSSINGS["reasons"].values())
+        register = reference().register
+        assert set(register.crossings) == set(CROSSINGS["crossing"])
+        for key, crossing in register.crossings.items():
+            written = CROSSINGS["crossing"][key]
+            assert set(crossing.sources) <= sources
+            assert crossing.modes
+            assert bool(crossing.latitude and crossing.longitude) != ("coordinates" in crossing.unknown)
+            assert ("coordinates" in written.get("source_of", {})) == bool(crossing.latitude)
+            assert set(crossing.unknown.values()) <= reasons
+            for side in crossing.sides:
+                assert side.name
+                assert side.office
+                assert side.zone
+                assert (side.opens_minute is None) == ("hours" in side.unknown)
+                assert bool(side.locodes) != ("locodes" in side.unknown)
+                assert set(side.unknown.values()) <= reasons
+                cited = written["side"][side.member].get("source_of", {})
+                assert ("hours" in cited) == (side.opens_minute is not None)
+        used = {
+            why for item in register.crossings.values() for at in (item, *item.sides) for why in at.unknown.values()
+        }
+        assert used == reasons
+
     def test_a_code_where_one_exists_names_the_office(self):
         """An office is its place's UN/LOCODE; only a place without one has a name of ours."""
         for crossing in reference().register.crossings.values():
@@ -94,6 +120,14 @@ class TestCrossings:
             (("crossing", "AF-PK/TORKHAM", "sources"), ["hearsay"], "not one of"),
             (("crossing", "AF-PK/TORKHAM", "side", "AF", "office"), "AFHRT", "stands twice"),
             (("crossing", "AF-PK/CHAMAN", "side", "AF", "source_of"), {}, "come together"),
+            (("crossing", "AF-PK/CHAMAN", "side", "PK", "unknown"), None, "either hours or the reason"),
+            (
+                ("crossing", "AF-PK/CHAMAN", "side", "AF", "unknown"),
+                {"hours": "no-source"},
+                "either hours or the reason",
+            ),
+            (("crossing", "AF-PK/CHAMAN", "side", "PK", "unknown", "hours"), "hearsay", "no such reason"),
+            (("crossing", "AF-PK/KHARLACHI", "unknown"), None, "either coordinates or the reason"),
             (("crossing", "AF-PK/CHAMAN", "side", "AF", "name"), 5, "a text is required"),
         ],
     )

@@ -3,33 +3,41 @@
 from starlette.responses import Response
 
 from darwaza.entry.api.evidence import EVIDENCE_MEDIA_TYPE
+from darwaza.entry.console.audit import Entry
 from darwaza.entry.console.desk import DeclinedError, content_of
-from darwaza.entry.console.listing import csv_file
+from darwaza.entry.console.listing import Column, Listing
 from darwaza.entry.console.page import Page, get, post
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import view_corridor
 from darwaza.errors import MalformedError
 
-ENTRIES_SHOWN = 100
-ENTRIES_IN_FILE = 2_000
+ENTRIES_MAX = 2_000
 NOTE_SHOWN_BYTES = 4_096
+COLUMNS: tuple[Column[Entry], ...] = (
+    Column("at", N_("Date"), lambda entry: entry.at),
+    Column("login", N_("Who"), lambda entry: entry.login),
+    Column("party", N_("Party"), lambda entry: entry.party),
+    Column("act", N_("Act"), lambda entry: entry.act),
+    Column("about", N_("About"), lambda entry: entry.about),
+    Column("outcome", N_("Outcome"), lambda entry: entry.outcome),
+    Column("address", N_("From"), lambda entry: entry.address),
+)
 
 
 async def show(visit: Visit, problem: dict[str, str] | None = None, status: int = 200) -> Response:
     """Logs, checkpoints, witnesses, evidence, and who did what in this console."""
     engine = visit.server.gateway.engine
-    if visit.query("form") == "csv":
-        entries = visit.lobby.trail.newest(ENTRIES_IN_FILE)
-        names = ("at", "login", "party", "act", "about", "outcome", "address")
-        return csv_file("audit-trail", [{name: getattr(entry, name) for name in names} for entry in entries])
+    listing = Listing(visit, visit.lobby.trail.newest(ENTRIES_MAX), COLUMNS, path="/console/auditor")
+    if listing.as_file:
+        return listing.file("audit-trail")
     return visit.page(
         "auditor.html",
         title=N_("Auditor"),
         status=status,
         logs=[log.row for _, log in sorted(engine.logs.items(), key=lambda item: item[1].row.origin)],
         corridor=view_corridor(engine),
-        entries=visit.lobby.trail.newest(ENTRIES_SHOWN),
+        listing=listing,
         broken=visit.lobby.trail.check(),
         forks=engine.store.forks(),
         problem=problem,
@@ -67,7 +75,7 @@ async def evidence(visit: Visit) -> Response:
 async def fork(visit: Visit) -> Response:
     """The proof of a fork."""
     number, rows = visit.name("number"), visit.server.store.forks()
-    if not number.isdigit() or not 1 <= int(number[:6]) <= len(rows):
+    if not number.isdecimal() or not 1 <= int(number[:6]) <= len(rows):
         raise MalformedError("there is no such proof", code="not_found")
     headers = {"content-disposition": f'attachment; filename="{int(number)}.fork.json"'}
     return Response(rows[int(number) - 1].proof, headers=headers, media_type="application/vnd.darwaza.fork+json")

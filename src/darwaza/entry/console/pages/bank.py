@@ -1,11 +1,15 @@
 """The bank desk: quotes side by side with their full cost, paying, credits to answer, statements, screening."""
 
+from decimal import Decimal
 from typing import Any
 
 from starlette.responses import Response
 
+from darwaza.entry.api.report import LineView, StatementView
+from darwaza.entry.console import word
+from darwaza.entry.console.account import list_payments
 from darwaza.entry.console.desk import DeclinedError
-from darwaza.entry.console.listing import csv_file
+from darwaza.entry.console.listing import Column, Listing
 from darwaza.entry.console.order import Form, write_order
 from darwaza.entry.console.page import Page, get, post
 from darwaza.entry.console.visit import Visit
@@ -24,10 +28,9 @@ LATE = frozenset({"quoting", "quoted", "reserved", "lapsed"})
 async def show(visit: Visit, problem: dict[str, str] | None = None, status: int = 200) -> Response:
     """What a bank clerk starts with."""
     desk, directory = visit.desk, visit.server.gateway.directory
-    query = {"state": visit.query("state"), "page": visit.query("page"), "limit": 25}
-    page = await desk.ask("/v1/payments", query=query)
-    if visit.query("form") == "csv":
-        return csv_file("payments", [_row(view) for view in page.payments])
+    listing = await list_payments(visit)
+    if listing.as_file:
+        return listing.file("payments")
     held = await desk.ask("/v1/payments/held") if "compliance" in desk.roles else []
     others = set(visit.server.gateway.engine.site.trust.current.codes) - {visit.member}
     banks = [one for one in directory.plan.participants if one.role == "psp" and one.member in others]
@@ -36,8 +39,8 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
         "bank.html",
         title=N_("Bank"),
         status=status,
-        payments=page.payments,
-        following=page.next,
+        listing=listing,
+        states=word.PAYMENT_STATE,
         credits=await desk.ask("/v1/payments/credits"),
         accounts=await desk.ask("/v1/payments/accounts"),
         held=held,
@@ -45,26 +48,8 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
         asks=bool(reachable) and directory.participant(desk.guest.address, "psp") is not None,
         given={name: visit.field(name) for name in ("payee_bank", "amount", "fixed", "fee")},
         own=desk.guest.address,
-        query=query,
         problem=problem,
     )
-
-
-def _row(view: PaymentView) -> dict[str, Any]:
-    """One line of the list as a file."""
-    debit, credit = (None, None) if view.chosen is None else (view.chosen.debit, view.chosen.credit)
-    return {
-        "from": view.payer_bank,
-        "to": view.payee_bank,
-        "state": view.state,
-        "leaves": "" if debit is None else debit.amount,
-        "leaves_currency": "" if debit is None else debit.currency,
-        "arrives": "" if credit is None else credit.amount,
-        "arrives_currency": "" if credit is None else credit.currency,
-        "reference": view.end_to_end,
-        "opened_at": view.opened_at,
-        "id": view.id,
-    }
 
 
 async def quote(visit: Visit) -> Response:
@@ -174,13 +159,25 @@ async def _do(visit: Visit, path: str, body: Any, said: str) -> Response:
     return visit.go(f"/console/payments/{payment}", said="already" if done.repeated else said)
 
 
+LINES: tuple[Column[LineView], ...] = (
+    Column("sequence", "#", lambda line: line.sequence),
+    Column("at", N_("Date"), lambda line: line.at),
+    Column("phase", N_("Kind"), lambda line: line.phase, words=word.PHASE),
+    Column("amount", N_("Amount"), lambda line: line.amount, order=lambda line: Decimal(line.amount)),
+    Column("booked", N_("Booked"), lambda line: line.booked, order=lambda line: Decimal(line.booked)),
+    Column("available", N_("Available"), lambda line: line.available, order=lambda line: Decimal(line.available)),
+    Column("reference", N_("Reference"), lambda line: line.reference),
+    Column("payment", N_("Payment"), lambda line: line.payment),
+)
+
+
 async def statement(visit: Visit) -> Response:
-    """A statement of one account, on the page or as a file."""
-    found = await visit.desk.ask("/v1/payments/statement", query={"account": visit.query("account")})
-    names = ("sequence", "at", "phase", "amount", "booked", "available", "reference", "payment")
-    if visit.query("form") == "csv":
-        return csv_file("statement", [{name: getattr(line, name) for name in names} for line in found.lines])
-    return visit.page("statement.html", title=N_("Statement"), found=found, asked=visit.query("account"))
+    """A statement of one account, newest line first until it is sorted otherwise, on the page or as a file."""
+    found: StatementView = await visit.desk.ask("/v1/payments/statement", query={"account": visit.query("account")})
+    listing = Listing(visit, found.lines[::-1], LINES)
+    if listing.as_file:
+        return listing.file("statement")
+    return visit.page("statement.html", title=N_("Statement"), found=found, listing=listing)
 
 
 PAGES: tuple[Page, ...] = (

@@ -5,13 +5,13 @@ from collections import defaultdict
 import msgspec
 from starlette.responses import Response
 
-from darwaza import config
 from darwaza.entry.api.evidence import EVIDENCE_MEDIA_TYPE
 from darwaza.entry.api.transit import addresses
 from darwaza.entry.console.desk import content_of
-from darwaza.entry.console.listing import csv_file
+from darwaza.entry.console.listing import Column
 from darwaza.entry.console.page import Page, get
 from darwaza.entry.console.visit import Visit
+from darwaza.entry.console.window import list_cases, wanted_cases
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.consignment import steps_of
 from darwaza.entry.view.document import view_document
@@ -24,39 +24,42 @@ STEPS_MAX = 500
 
 
 class Group(msgspec.Struct):
-    """A consignment in a list: its cases by service, newest change first."""
+    """A consignment in a list: its cases, newest first, and when one of them last changed."""
 
     ucr: str
     cases: list[CaseRow]
     changed_at: str
 
 
+COLUMNS: tuple[Column[Group], ...] = (
+    Column("ucr", N_("Consignment"), lambda group: group.ucr),
+    Column("there", N_("What there is"), lambda group: " ".join(f"{row.service}:{row.state}" for row in group.cases)),
+    Column("cases", N_("How many"), lambda group: len(group.cases)),
+    Column("opened_at", N_("First news"), lambda group: group.cases[-1].opened_at),
+    Column("changed_at", N_("Last news"), lambda group: group.changed_at),
+)
+SERVICES = ("transit", "documents", "payments", "guarantee")
+
+
 async def show_all(visit: Visit) -> Response:
-    """Consignments that concern whoever is signed in, newest first."""
-    wanted = visit.query("ucr")[:35]
-    if wanted:
-        return visit.go(f"/console/consignments/{wanted}")
-    page = visit.query("page")[:128]
-    after = None
-    if page:
-        opened_at, _, case_id = page.partition("~")
-        after = (opened_at, case_id)
+    """Consignments that concern whoever is signed in, those with the newest cases first."""
+    ucr, service = visit.query("ucr")[:35], visit.query("service")
+    if ucr:
+        return visit.go(f"/console/consignments/{ucr}")
+    wanted = wanted_cases(visit, service=service if service in SERVICES else None)
+    listing = await list_cases(visit, addresses(visit.desk.call()), wanted, COLUMNS, _groups)
+    if listing.as_file:
+        return listing.file("consignments")
+    return visit.page("consignments.html", title=N_("Consignments"), listing=listing, services=SERVICES)
+
+
+def _groups(rows: list[CaseRow]) -> list[Group]:
     groups: dict[str, list[CaseRow]] = defaultdict(list)
-    rows: list[CaseRow] = []
-    for address in addresses(visit.desk.call()):
-        rows += visit.server.store.find_cases(CaseFilter(party=address, after=after, items_max=config.PAGE_ITEMS_MAX))
-    rows.sort(key=lambda row: (row.opened_at, row.id), reverse=True)
-    more, rows = len(rows) > config.PAGE_ITEMS_MAX, rows[: config.PAGE_ITEMS_MAX]
-    for row in {row.id: row for row in rows}.values():
+    for row in rows:
         if row.ucr:
             groups[row.ucr].append(row)
     listed = [Group(ucr, cases, max(row.changed_at for row in cases)) for ucr, cases in groups.items()]
-    listed.sort(key=lambda group: group.changed_at, reverse=True)
-    following = f"{rows[-1].opened_at}~{rows[-1].id}" if more else ""
-    if visit.query("form") == "csv":
-        lines = [{"ucr": one.ucr, "cases": len(one.cases), "changed_at": one.changed_at} for one in listed]
-        return csv_file("consignments", lines)
-    return visit.page("consignments.html", title=N_("Consignments"), groups=listed, following=following)
+    return sorted(listed, key=lambda group: group.changed_at, reverse=True)
 
 
 def cases_of(visit: Visit, ucr: str) -> list[CaseRow]:

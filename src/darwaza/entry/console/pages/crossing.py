@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from darwaza.entry.api.crossing import CrossingView, make_stamp
+from darwaza.entry.console import word
 from darwaza.entry.console.desk import DeclinedError
+from darwaza.entry.console.index import Bound
 from darwaza.entry.console.listing import Column, Listing
 from darwaza.entry.console.page import Page, get, post
 from darwaza.entry.console.visit import Visit
@@ -22,8 +24,19 @@ SPOILS_SOON = timedelta(days=3)
 COLUMNS: tuple[Column[tuple[CrossingView, int]], ...] = (
     Column("name", N_("Crossing"), lambda row: next(iter(row[0].names.values()))),
     Column("id", N_("Code"), lambda row: row[0].id),
-    Column("state", N_("State"), lambda row: "closed" if row[0].closures else "open"),
+    Column("state", N_("State"), lambda row: "closed" if row[0].closures else "open", words=word.STATE),
     Column("heading", N_("Heading for it"), lambda row: row[1]),
+)
+
+
+WAITING: tuple[Column[Bound], ...] = (
+    Column("plates", N_("Vehicles"), lambda item: " ".join(item.plates)),
+    Column("state", N_("State"), lambda item: item.state, words=word.STATE),
+    Column("holder", N_("Carrier"), lambda item: item.holder),
+    Column("place", N_("Where"), lambda item: item.place),
+    Column("spoils", N_("Spoils"), lambda item: item.spoils_at),
+    Column("ucr", N_("Consignment"), lambda item: item.ucr),
+    Column("id", N_("Movement"), lambda item: item.id),
 )
 
 
@@ -54,11 +67,15 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
     view = await _find(visit, visit.name("crossing"))
     await visit.lobby.index.refresh()
     waiting = visit.lobby.index.before(view.id)
+    listing = Listing(visit, waiting, WAITING, path=f"/console/crossings/{view.id}")
+    if listing.as_file:
+        return listing.file("crossing-" + view.id.replace("/", "-").lower())
     return visit.page(
         "crossing.html",
         title=N_("Crossing"),
         status=status,
         view=view,
+        listing=listing,
         waiting=waiting,
         by_place=Counter(item.place for item in waiting).most_common(),
         speaks=visit.member in view.names and ROLE_SUPERVISOR in visit.desk.roles,

@@ -1,48 +1,81 @@
 """Documents for a party: what came in, what was sent, sending, taking over, refusing."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from darwaza import config
-from darwaza.entry.api.document import DocumentPage, Sent
+from darwaza.engine.engine import Engine
+from darwaza.entry.api.document import Sent
+from darwaza.entry.console import word
 from darwaza.entry.console.desk import DeclinedError
-from darwaza.entry.console.listing import csv_file
+from darwaza.entry.console.listing import Column
 from darwaza.entry.console.page import Page, get, post
 from darwaza.entry.console.visit import Visit
+from darwaza.entry.console.window import list_cases, wanted_cases
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.consignment import grade_of
-from darwaza.entry.view.document import DocumentView
-from darwaza.services.documents.message import INLINE_BYTES_MAX
+from darwaza.entry.view.document import DocumentView, view_document
+from darwaza.ports.store import CaseRow
+from darwaza.services.documents.message import INLINE_BYTES_MAX, Document
 
 UPLOAD_BYTES_MAX = config.REQUEST_BYTES_MAX
 PREVIEW_BYTES = 4_096
 READABLE = ("application/json", "application/xml", "text/")
 REASON_MAX = 500
+STATE_CHARACTERS_MAX = 32
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A document in a list: what its case says, without its messages."""
+
+    id: str
+    title: str
+    state: str
+    sender: str
+    recipient: str
+    ucr: str
+    opened_at: str
+
+
+COLUMNS: tuple[Column[Line], ...] = (
+    Column("title", N_("Title"), lambda line: line.title),
+    Column("state", N_("State"), lambda line: line.state, words=word.STATE),
+    Column("from", N_("From"), lambda line: line.sender),
+    Column("to", N_("To"), lambda line: line.recipient),
+    Column("ucr", N_("Consignment"), lambda line: line.ucr),
+    Column("opened_at", N_("Date"), lambda line: line.opened_at),
+    Column("id", N_("Document"), lambda line: line.id),
+)
+STATES = ("arrived", "offered", "handed-over", "refused", "expired", "uploading", "incomplete")
 
 
 async def show_all(visit: Visit) -> Response:
-    """The party's documents, newest first."""
-    query = {name: visit.query(name) for name in ("state", "with", "ucr", "page")}
-    page: DocumentPage = await visit.desk.ask("/v1/documents", query=query)
-    if visit.query("form") == "csv":
-        return csv_file("documents", [_row(view) for view in page.documents])
-    return visit.page("documents.html", title=N_("Documents"), views=page.documents, following=page.next, query=query)
+    """The party's documents, newest first until they are sorted otherwise."""
+    engine = visit.server.gateway.engine
+    state = visit.query("state")[:STATE_CHARACTERS_MAX]
+    wanted = wanted_cases(visit, service="documents", states=(state,) if state else ())
+    mine = (visit.desk.guest.address,)
+    listing = await list_cases(visit, mine, wanted, COLUMNS, lambda rows: [_line(engine, row) for row in rows])
+    if listing.as_file:
+        return listing.file("documents")
+    stages = _stages(engine, listing.rows)
+    return visit.page("documents.html", title=N_("Documents"), listing=listing, states=STATES, stages=stages)
 
 
-def _row(view: DocumentView) -> dict[str, Any]:
-    """One line of the list as a file."""
-    title = "" if view.manifest is None else view.manifest.title
-    return {
-        "title": title,
-        "stage": view.stage,
-        "from": view.sender,
-        "to": view.recipient,
-        "ucr": view.ucr,
-        "opened_at": view.opened_at,
-        "id": view.id,
-    }
+def _stages(engine: Engine, lines: Sequence[Line]) -> dict[str, str]:
+    """How far the documents on the page are that were sent: whether the other side has signed for them."""
+    rows = engine.store.cases([line.id for line in lines if line.state == "offered"])
+    return {case_id: view_document(engine, row).stage for case_id, row in rows.items()}
+
+
+def _line(engine: Engine, row: CaseRow) -> Line:
+    document: Document = engine.site.decode_case(row).data
+    title = row.id if document.manifest is None else document.manifest.title
+    return Line(row.id, title, row.state, document.sender, document.recipient, row.ucr or "", row.opened_at)
 
 
 async def show(visit: Visit, problem: dict[str, str] | None = None, status: int = 200) -> Response:

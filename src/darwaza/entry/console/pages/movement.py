@@ -121,7 +121,7 @@ async def act(visit: Visit) -> Response:
     engine = visit.server.gateway.engine
     view, movement = view_detail(engine, row), read_movement(engine, row)
     wanted = visit.field("leg")
-    leg = int(wanted) if wanted.isdigit() and len(wanted) <= 2 else -1  # noqa: PLR2004 - no itinerary has a hundred legs
+    leg = int(wanted) if wanted.isdecimal() and len(wanted) <= 2 else -1  # noqa: PLR2004 - no itinerary has a hundred legs
     allowed = possible(view, offices_of(visit), _held(movement))
     chosen = next((item for item in allowed if (item.act, item.leg, item.office) == (kind, leg, office)), None)
     if chosen is None:
@@ -198,7 +198,7 @@ async def paper(visit: Visit) -> Response:
 async def code(visit: Visit) -> Response:
     """One QR code of it, as a picture."""
     number = visit.name("number")
-    if not number.isdigit():
+    if not number.isdecimal():
         raise MalformedError("there is no such code", code="not_found")
     query = {"office": visit.query("office"), "form": "png", "number": number}
     answer = await visit.desk.ask(PATH + "paper", query=query, id=visit.name("id"))

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.entry.api.transit import OFFICE_ROLE, need_office
+from darwaza.entry.console import word
 from darwaza.entry.console.desk import DeclinedError
 from darwaza.entry.console.index import Bound
 from darwaza.entry.console.listing import Column, Listing
@@ -19,7 +20,7 @@ COLUMNS: tuple[Column[Bound], ...] = (
     Column("plates", N_("Vehicles"), lambda item: " ".join(item.plates)),
     Column("holder", N_("Carrier"), lambda item: item.holder),
     Column("ucr", N_("Consignment"), lambda item: item.ucr),
-    Column("state", N_("State"), lambda item: item.state),
+    Column("state", N_("State"), lambda item: item.state, words=word.STATE),
     Column("leg", N_("Leg"), lambda item: item.leg + 1),
     Column("due", N_("Due"), lambda item: item.due_at),
     Column("spoils", N_("Spoils"), lambda item: item.spoils_at),

@@ -63,7 +63,7 @@ async def show(visit: Visit) -> Response:
             "waiting": sum(not item.under_way for item in bound.values()),
             "stopped": sum(item.stopped for item in bound.values()),
             "queue": sum(link.queue for link in links),
-            "delivered": sum(lane.delivered for link in links for lane in link.lanes),
+            "delivered": sum(lane.delivered + lane.received for link in links for lane in link.lanes),
         },
     )
 

@@ -3,11 +3,14 @@
 import msgspec
 from starlette.responses import Response
 
-from darwaza.entry.api.transit import MovementPage
+from darwaza.entry.console import word
+from darwaza.entry.console.listing import Column
 from darwaza.entry.console.page import Page, get
 from darwaza.entry.console.visit import Visit
+from darwaza.entry.console.window import list_cases, wanted_cases
 from darwaza.entry.console.word import N_
-from darwaza.entry.view.transit import LegView, MovementDetail
+from darwaza.entry.view.transit import LegView, MovementDetail, view_movement
+from darwaza.ports.store import CaseRow
 from darwaza.services.transit.parts import split
 
 DONE = ("terminated", "discharged")
@@ -66,11 +69,24 @@ def missing(view: MovementDetail, facts: frozenset[str], documents: int) -> list
     return found
 
 
+COLUMNS: tuple[Column[CaseRow], ...] = (
+    Column("ucr", N_("Consignment"), lambda row: row.ucr),
+    Column("state", N_("State"), lambda row: row.state, words=word.STATE),
+    Column("opened_at", N_("Date"), lambda row: row.opened_at),
+    Column("changed_at", N_("Last news"), lambda row: row.changed_at),
+    Column("id", N_("Movement"), lambda row: row.id),
+)
+
+
 async def show_all(visit: Visit) -> Response:
-    """The carrier's movements, newest first."""
-    query = {"page": visit.query("page"), "state": visit.query("state"), "limit": 25}
-    page: MovementPage = await visit.desk.ask("/v1/transit", query=query)
-    return visit.page("trips.html", title=N_("My movements"), views=page.movements, following=page.next)
+    """The carrier's movements, newest first until they are sorted otherwise."""
+    engine = visit.server.gateway.engine
+    wanted = wanted_cases(visit, service="transit")
+    listing = await list_cases(visit, (visit.desk.guest.address,), wanted, COLUMNS, list)
+    if listing.as_file:
+        return listing.file("movements")
+    views = [view_movement(engine, row) for row in listing.rows]
+    return visit.page("trips.html", title=N_("My movements"), listing=listing, views=views)
 
 
 async def show(visit: Visit) -> Response:

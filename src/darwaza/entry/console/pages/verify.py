@@ -23,7 +23,9 @@ from darwaza.entry.console.render import STATIC_FOLDER, render
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 
-MODULES = ("verify.mjs", "paper.mjs", "verify-page.mjs")
+MODULES = ("mldsa.mjs", "policy.mjs", "verify.mjs", "paper.mjs", "verify-page.mjs")
+OPEN = {"verify.mjs", "verify-page.mjs"}
+"""Modules whose names stand open; of the others only what they export does, for the modules that follow."""
 IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
 TITLE = N_("Verify")
 
@@ -31,14 +33,13 @@ TITLE = N_("Verify")
 @cache
 def script() -> str:
     """The modules as one, without the lines that import one from another."""
-    parts = [IMPORT.sub("", (STATIC_FOLDER / name).read_text("utf-8")) for name in MODULES]
-    # Each module keeps names of its own to itself; what it exports stands open for the next.
-    return "\n".join([parts[0], _closed(parts[1]), parts[2]])
+    parts = {name: IMPORT.sub("", (STATIC_FOLDER / name).read_text("utf-8")) for name in MODULES}
+    return "\n".join(text if name in OPEN else _closed(text) for name, text in parts.items())
 
 
 def _closed(text: str) -> str:
     """Wrap a module so that its own names do not meet those of the others."""
-    exported = re.findall(r"^export (?:async )?function (\w+)", text, re.MULTILINE)
+    exported = re.findall(r"^export (?:async )?(?:function|const) (\w+)", text, re.MULTILINE)
     inner = re.sub(r"^export ", "", text, flags=re.MULTILINE)
     return f"const {{ {', '.join(exported)} }} = (() => {{\n{inner}\nreturn {{ {', '.join(exported)} }};\n}})();"
 

@@ -1,6 +1,8 @@
 // Verifies evidence files and fork proofs with nothing but WebCrypto, in a browser or in Node: written from
-// spec/evidence.md, in another language than the gateway, so each is a check of the other. It lacks ML-DSA-44, and takes
-// the corridor documents as admitted: spec/corridor.md has vectors of its own.
+// spec/evidence.md, in another language than the gateway, so each is a check of the other. It takes the corridor
+// documents as admitted: spec/corridor.md has vectors of its own.
+import { verifyMldsa44 } from "./mldsa.mjs";
+import { policyObjections, readPolicy } from "./policy.mjs";
 
 const SKEW_S = 300n, NUMBER_MAX = 2n ** 63n - 1n;
 const encoder = new TextEncoder();
@@ -138,15 +140,22 @@ const signedAt = (note, who) => linesOf(note, who).map(seconds).reduce((one, oth
 
 // Whether the key signed: true, or false when a line says so and lies; null when no line says so.
 export async function signedBy(note, who) {
-  const lines = linesOf(note, who);
-  const imported = await crypto.subtle.importKey("raw", who.raw, { name: "Ed25519" }, false, ["verify"]);
-  for (const line of lines) {
-    const timed = who.type === 4, time = timed ? seconds(line) : 0n;
-    const message = timed ? join_(`cosignature/v1\ntime ${time}\n`, note.text) : encoder.encode(note.text);
-    const value = timed ? line.value.slice(8) : line.value;
-    if (time > NUMBER_MAX || !(await crypto.subtle.verify({ name: "Ed25519" }, imported, value, message))) return false;
-  }
+  const lines = linesOf(note, who), check = who.type === 6 ? signedMldsa44 : signedEd25519;
+  for (const line of lines) if (!(await check(note, who, line))) return false;
   return lines.length ? true : null;
+}
+async function signedEd25519(note, who, line) {
+  const imported = await crypto.subtle.importKey("raw", who.raw, { name: "Ed25519" }, false, ["verify"]);
+  const timed = who.type === 4, time = timed ? seconds(line) : 0n;
+  const message = timed ? join_(`cosignature/v1\ntime ${time}\n`, note.text) : encoder.encode(note.text);
+  return time <= NUMBER_MAX && crypto.subtle.verify({ name: "Ed25519" }, imported, timed ? line.value.slice(8) : line.value, message);
+}
+// C2SP tlog-cosignature, ML-DSA-44: it signs who, when, and the whole of the log up to its size.
+function signedMldsa44({ text }, who, line) {
+  const { origin, size, root } = parseCheckpoint(text), time = seconds(line), long = (number) => unhex(number.toString(16).padStart(16, "0"));
+  const named = (name) => join_([encoder.encode(name).length], name);
+  const message = join_("subtree/v1\n\0", named(who.name), long(time), named(origin), long(0n), long(size), root);
+  return time <= NUMBER_MAX && verifyMldsa44(who.raw, line.value.slice(8), message);
 }
 
 const LANE = /^([a-z0-9][a-z0-9./-]*)\/([A-Z0-9]{2,8})-to-([A-Z0-9]{2,8})\/(0|[1-9][0-9]?)$/;
@@ -292,20 +301,24 @@ class Examination {
     const document = this.document(item.corridor), keys = await keysOf(document, point.origin, lane);
     if (keys === null) this.fails("origin_unknown");
     this.note("holds", "", document);
-    await this.signatures(document, { ...keys, witnesses: [] }, lane, note, this.turn + 2 < this.path.length, "handover");
+    await this.signatures(document, keys, lane, note, this.turn + 2 < this.path.length, "handover");
     this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
   }
 
-  // After the items: whether all links are proven. A policy of the corridor cannot be judged here, and is not passed over.
+  // After the items: whether all links are proven, and whether nobody carried it whom the corridor's policy excludes.
   route() {
     this.at = "route";
     if (this.path === null || this.path.length <= 2) return;
-    if (this.turn + 1 < this.path.length) this.unknown("hops_missing");
-    else this.note("holds", "", { path: this.path });
+    if (this.turn + 1 < this.path.length) return this.unknown("hops_missing");
+    this.note("holds", "", { path: this.path });
     this.at = "policy";
     const classes = this.document_.classes ?? [], service = this.header_.kind.split(".")[0];
     const terms = classes.find((one) => one.name === service) ?? classes.find((one) => one.name === "default");
-    if (terms?.path_policy) this.unknown("policy_unsupported");
+    let policy;
+    try { policy = readPolicy(terms?.path_policy ?? ""); } catch (fault) { return this.unknown(fault.code); }
+    const against = policyObjections(policy, this.path);
+    for (const code of against) { this.note("fails", code); this.fail ??= code; }
+    if (!against.length) this.note("holds");
   }
 
   relate(item, header, id) {
@@ -327,15 +340,19 @@ class Examination {
   async signatures(document, keys, lane, note, goes_on = false, receipt = "receipt") {
     this.at = "origin";
     const author = await signedBy(note, keys.log), later = this.now + SKEW_S;
-    if (author === false) this.fails("signature_false");
-    const second = keys.mldsa44 !== null && linesOf(note, keys.mldsa44).length > 0;
+    const second = keys.mldsa44 === null ? null : await signedBy(note, keys.mldsa44);
+    if (author === false || second === false) this.fails("signature_false");
     if (author === null) this.unknown("signature_missing");
-    else if (document.mldsa44_required) this.unknown(second ? "algorithm_unsupported" : "signature_weak");
+    else if (document.mldsa44_required && second === null) this.unknown("signature_weak");
     else this.note("holds", "", lane);
     this.at = receipt;
     const reader = await signedBy(note, keys.reader);
     let received_at = null;
     if (reader === false) this.fails("signature_false");
+    const known = [keys.log, keys.reader, ...keys.witnesses, ...(keys.mldsa44 ? [keys.mldsa44] : [])];
+    const strange = !note.lines.every((line) => known.some((one) => one.name === line.name && one.id === line.id));
+    const hop = receipt !== "receipt";
+    if (hop && strange) this.unknown("signature_unknown");
     if (reader === null) {
       if (goes_on) this.note("noted", "handover_unsigned");
       else this.unknown("receipt_missing");
@@ -348,7 +365,8 @@ class Examination {
       else if (this.retired(document, lane.author, "log", at) || this.retired(document, lane.reader, "witness", at)) this.unknown("key_retired");
       else this.note("holds", "", { ...lane, at });
     }
-    this.at = receipt === "receipt" ? "witnesses" : receipt;
+    if (hop) return {};
+    this.at = "witnesses";
     const witnesses = [];
     for (const witness of keys.witnesses) {
       const signed = await signedBy(note, witness);
@@ -359,9 +377,7 @@ class Examination {
       else if (this.retired(document, witness.member, "witness", at)) this.note("noted", "witness_key_retired", witness);
       else witnesses.push({ member: witness.member, at });
     }
-    const known = [keys.log, keys.reader, ...keys.witnesses, ...(keys.mldsa44 ? [keys.mldsa44] : [])];
-    if (!note.lines.every((line) => known.some((one) => one.name === line.name && one.id === line.id))) this.unknown("signature_unknown");
-    if (receipt !== "receipt") return {};
+    if (strange) this.unknown("signature_unknown");
     if (witnesses.length) this.note("holds", "", { members: witnesses.map((one) => one.member) });
     else this.note("noted", "not_witnessed");
     const enough = witnesses.length && witnesses.length >= document.witness_quorum;
@@ -396,12 +412,13 @@ class Examination {
       if (leaf && !(await included(unhex(leaf), statement))) this.fails("inclusion_false");
       if (leaf) this.note("holds", "", { index: statement.index, size: statement.point.size, log: value.origin });
       this.at = "origin";
-      const logs = [...new Map(keys.map((one) => [one.log.id, one.log])).values()];
-      const signed = await Promise.all(logs.map((log) => signedBy(statement.note, log)));
-      if (signed.includes(false)) this.fails("signature_false");
-      const signers = signed.filter(Boolean).length;
-      if (!signers) this.unknown("signature_missing");
-      else if (statement.note.lines.length > signers) this.unknown("signature_unknown");
+      const [first, second] = await Promise.all([keys.map((one) => one.log), keys.map((one) => one.mldsa44).filter(Boolean)].map(async (all) => {
+        const distinct = [...new Map(all.map((one) => [one.id, one])).values()];
+        return Promise.all(distinct.map((one) => signedBy(statement.note, one)));
+      }));
+      if (first.includes(false) || second.includes(false)) this.fails("signature_false");
+      if (!first.includes(true)) this.unknown("signature_missing");
+      else if (statement.note.lines.length > [...first, ...second].filter(Boolean).length) this.unknown("signature_unknown");
       else this.note("holds", "", lane);
     }
     this.subject = "file"; this.at = "contradiction";
