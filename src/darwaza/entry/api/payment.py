@@ -232,11 +232,12 @@ async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Ref
     """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become."""
     try:
         document = newest(document)
-        given = _order_command(call, document, call.query)
+        uetr = _uetr(document)
+        given = _order_command(call, document, uetr, call.query)
         outcome: Outcome = await call.server.submit(given, len(document))
     except MessageError as fault:
         return fault
-    answer = ordered(outcome, _uetr(document))
+    answer = ordered(outcome, uetr)
     if isinstance(answer, Ordered) and answer.repeated:
         answer.state = call.server.store.cases([answer.id])[answer.id].state
     elif isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
@@ -280,14 +281,14 @@ def _uetr(document: bytes) -> str:
     return "" if found is None else found[1].decode("ascii")
 
 
-def _order_command(call: Call, document: bytes, query: OrderQuery) -> Submit:
+def _order_command(call: Call, document: bytes, uetr: str, query: OrderQuery) -> Submit:
     """The command a pacs.008 is: under a quote, or at a rate of the moment.
 
     A payment's UETR is its idempotency key: the same document again gets the same answer.
     """
     if query.quote is None and query.to is None:
         query = _place(call, document)
-    key = idempotency_key(call) or _uetr(document)
+    key = idempotency_key(call) or uetr
     if query.quote is not None:
         return command(call, "pay", payments.Pay(document), query.quote, key=key)
     market = market_id(call.server.gateway.config.member, query.to or "")
@@ -332,8 +333,8 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     """
     parts = split(newest(document))
     waiting = []
-    for _, part in parts:
-        given = _order_command(call, part, call.query)
+    for uetr, part in parts:
+        given = _order_command(call, part, uetr, call.query)
         waiting.append(call.server.loop.submit(given, len(part)))
     answers = []
     for (uetr, _), future in zip(parts, waiting, strict=True):

@@ -33,7 +33,8 @@ NAMES = {"KZ": "Kazakhstan", "PK": "Pakistan"}
 SIDES = {"PK": "payer", "KZ": "payee"}
 ASSETS = {"PK": Asset("PKR", 2), "KZ": Asset("KZT", 2)}
 RATE, MID = "1.75", "1.80"
-CONNECTIONS = 256
+CONNECTIONS = 512
+PACED_CONNECTIONS = 256
 BULK_CONNECTIONS = 4
 PACED_PER_S = 1_500
 FIRST = 1_000
@@ -228,7 +229,7 @@ class _Run:
                     timed.extend(await load.pace(opened, lambda at: made[at][1], per_s=PACED_PER_S, seconds=seconds))
                     await asyncio.wait_for(hearing.all_heard.wait(), SETTLE_S_MAX)
 
-        _, spent = self._settled(count, CONNECTIONS, run)
+        _, spent = self._settled(count, PACED_CONNECTIONS, run)
         both = zip(timed, hearing.credited_s.values(), strict=True)
         return [max(one.answered_s, credited_s) - one.due_s for one, credited_s in both], spent
 

@@ -111,7 +111,7 @@ class Forms:
 
     def __init__(self) -> None:
         self._known: dict[str, Form] = {}
-        self._seen: set[str] = set()
+        self._seen: set[int] = set()
 
     def read(self, data: bytes) -> Any:
         """Read a document of a known form; None when it has to be read in full."""
@@ -132,10 +132,12 @@ class Forms:
         taken = _apart(data)
         if taken is None or taken[0] in self._known:
             return
-        if taken[0] not in self._seen:
+        # Two forms of one hash only mean that one of them is learned at once.
+        seen = hash(taken[0])
+        if seen not in self._seen:
             if len(self._seen) >= SEEN_MAX:
                 self._seen.clear()
-            self._seen.add(taken[0])
+            self._seen.add(seen)
             return
         try:
             apart = _Taken(root, definition)
