@@ -35,6 +35,8 @@ ASSETS = {"PK": Asset("PKR", 2), "KZ": Asset("KZT", 2)}
 RATE, MID = "1.75", "1.80"
 CONNECTIONS = 512
 PACED_CONNECTIONS = 256
+PER_CONNECTION = 20
+"""A connection is opened for so many payments, up to these."""
 BULK_CONNECTIONS = 4
 PACED_PER_S = 1_500
 FIRST = 1_000
@@ -90,7 +92,7 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
     """
     with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
         corridor = LocalCorridor(Path(folder), NAMES, links=[("KZ", "PK")])
-        run = _Run(corridor, accounts, report)
+        run = _Run(corridor, accounts, min(CONNECTIONS, 1 + payments // PER_CONNECTION), report)
         try:
             run.prepare()
             run.flood(FIRST, "HIGH")
@@ -126,8 +128,9 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
 class _Run:
     """The phases of a measurement."""
 
-    def __init__(self, corridor: LocalCorridor, accounts: int, report: Callable[[str], None]) -> None:
+    def __init__(self, corridor: LocalCorridor, accounts: int, connections: int, report: Callable[[str], None]) -> None:
         self._corridor = corridor
+        self._connections = connections
         self._accounts = accounts
         self._report = report
         self._tokens: dict[str, list[str]] = {}
@@ -205,7 +208,7 @@ class _Run:
     def flood(self, count: int, priority: str) -> tuple[float, dict[str, float]]:
         """Payments a second when each has a request of its own, and CPU by process and stage."""
         requests = (self._orders.single(priority, bank.WAIT)[1] for _ in range(count))
-        return self._settled(count, CONNECTIONS, lambda opened: _send(opened, requests, bank.check_settled))
+        return self._settled(count, self._connections, lambda opened: _send(opened, requests, bank.check_settled))
 
     def bulk(self, count: int) -> tuple[float, dict[str, float]]:
         """Payments a second in bulk, and CPU by process and stage."""
@@ -229,7 +232,7 @@ class _Run:
                     timed.extend(await load.pace(opened, lambda at: made[at][1], per_s=PACED_PER_S, seconds=seconds))
                     await asyncio.wait_for(hearing.all_heard.wait(), SETTLE_S_MAX)
 
-        _, spent = self._settled(count, PACED_CONNECTIONS, run)
+        _, spent = self._settled(count, min(PACED_CONNECTIONS, self._connections), run)
         both = zip(timed, hearing.credited_s.values(), strict=True)
         return [max(one.answered_s, credited_s) - one.due_s for one, credited_s in both], spent
 
