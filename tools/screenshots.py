@@ -28,6 +28,7 @@ PAGES = (
     ("PK", "nadia", "crossing", "/console/crossings/AF-PK/TORKHAM"),
     ("PK", "nadia", "consignments", "/console/consignments"),
     ("PK", "nadia", "consignments+consignment", "/console/consignments"),
+    ("PK", "bilal", "consignments+paid", "/console/consignments?service=payments"),
     ("PK", "nadia", "documents", "/console/documents"),
     ("PK", "nadia", "documents+document", "/console/documents"),
     ("PK", "nadia", "document-send", "/console/documents/send"),
@@ -50,6 +51,7 @@ FOLLOW = {
     "payment": "#payments tbody a",
     "trip": "#list a",
     "drain": "form[action$='/drain'] button",
+    "paid": "#list tbody tr:is(:has-text('Payments'), :has-text('Платежи'), :has-text('ادائیگیاں')) a",
 }
 """What is clicked on a list to come to one of its entries."""
 
@@ -93,6 +95,8 @@ def feature(browser: Browser, corridor: LocalCorridor, out: Path) -> None:
     """Take the three pictures of the README, on a day when a crossing is closed and a neighbour is down."""
     urls = {code: f"https://127.0.0.1:{corridor.port(code)}" for code in corridor.names}
     corridor.kill("CN")
+    with corridor.client("TJ") as client:
+        client.drain(drained=True)
     page = opened(browser, urls["PK"], "nadia", "desktop", "light", "en")
     page.goto(urls["PK"] + "/console/crossings/AF-PK/TORKHAM")
     page.locator("details.act summary").click()
@@ -100,7 +104,8 @@ def feature(browser: Browser, corridor: LocalCorridor, out: Path) -> None:
     page.locator("form[action$='/close'] button").click()
     page.locator("form[action$='/close'] button.bad").click()
     page.goto(urls["PK"] + "/console/overview")
-    page.wait_for_function("document.querySelectorAll('#links .mark.bad').length > 0")
+    for state in ("#links .mark.bad", "#map .tie.drained", "#map .tie.down"):
+        page.locator(state).first.wait_for(state="attached", timeout=120_000)
     keep(page, out / "console-overview.png")
     page = opened(browser, urls["PK"], "asma", "phone", "dark", "ur")
     page.goto(urls["PK"] + "/console/office")

@@ -147,7 +147,8 @@ class Settled(msgspec.Struct, frozen=True):
 
     Attributes:
         send_from: index to send from; None when leaves must be taken back first.
-        take_back_from: index from which the reader holds leaves that were forgotten here; None when there are none.
+        take_back_from: index from which the reader holds leaves that were forgotten here; None when there are none, or
+            when the same must be given again first.
     """
 
     send_from: int | None

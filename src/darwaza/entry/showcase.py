@@ -275,10 +275,15 @@ class Traffic:
         self._bazaar.pay(99, confirm=False, debtor=Party(name=SUSPECT, address=Address(town="Karachi", country="PK")))
 
     def _pay(self) -> None:
-        if self._bazaar.pay(self._payments):
+        if self._bazaar.pay(self._payments, remittance=(self._purpose(),)):
             self._payments += 1
         else:
             time.sleep(WAIT_S)  # the providers' money is still on its way over the link
+
+    def _purpose(self) -> str:
+        """What a payment says it is for: the goods of one of the trucks, by their UCR and the invoice's number."""
+        number = 1 + self._payments % max(1, len(self.movements))
+        return f"/UCR/{UCR_PREFIX}{datetime.now(UTC):%y}DRYFRUIT{number:06d}/REF/INV-{number:04d}"
 
     def step(self) -> None:
         """Let one act of every truck under way happen."""
@@ -293,7 +298,7 @@ class Traffic:
                 movement = self.lodge()
                 self.send_paper(movement, f"{UCR_PREFIX}{datetime.now(UTC):%y}DRYFRUIT{len(self.movements):06d}")
                 self._jobs.append(self.drive(movement, 6))
-            self._bazaar.pay(self._payments)
+            self._bazaar.pay(self._payments, remittance=(self._purpose(),))
             self._payments += 1
             for _ in range(ACTS_BETWEEN):
                 self.step()

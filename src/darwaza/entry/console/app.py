@@ -98,29 +98,46 @@ class Console:
     def _answer(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def run(request: Request) -> Response:
             visit = self._visit(request)
-            try:
-                if page.role != ANYONE and not visit.signed_in:
-                    return self._to_sign_in(request, visit)
-                if page.method == "POST":
-                    await self._read_form(visit, page)
-                _need(page.role, visit)
-                return await page.handler(visit)
-            except DeclinedError as no:
-                return self._fault(visit, no.problem)
-            except DarwazaError as fault:
-                return self._fault(visit, problem_of(fault))
-            except ClientDisconnect:
-                return Response(status_code=HTTPStatus.BAD_REQUEST)
-            except Exception:
-                log.exception("page failed", path=page.path)
-                problem = Problem(
-                    "urn:darwaza:problem:internal", "", HTTPStatus.INTERNAL_SERVER_ERROR.value, "internal", ""
-                )
-                return self._fault(visit, problem)
-            finally:
-                await visit.form.close()
+            response = await self._handle(page, visit)
+            if page.method == "POST" and visit.signed_in and not visit.desk.noted:
+                self._note(page, visit, response)
+            return response
 
         return run
+
+    def _note(self, page: Page, visit: Visit, response: Response) -> None:
+        """Write an act down that nothing wrote down on its way: what a page itself did, or refused to do.
+
+        A form that only leads to a question, which is answered with a page, is no act yet.
+        """
+        if response.status_code == HTTPStatus.SEE_OTHER:
+            visit.desk.note(f"POST {page.path}", "", "done")
+        elif response.status_code >= HTTPStatus.BAD_REQUEST:
+            visit.desk.note(f"POST {page.path}", "", visit.refused or "refused")
+
+    async def _handle(self, page: Page, visit: Visit) -> Response:
+        request = visit.request
+        try:
+            if page.role != ANYONE and not visit.signed_in:
+                return self._to_sign_in(request, visit)
+            if page.method == "POST":
+                await self._read_form(visit, page)
+            _need(page.role, visit)
+            return await page.handler(visit)
+        except DeclinedError as no:
+            return self._fault(visit, no.problem)
+        except DarwazaError as fault:
+            return self._fault(visit, problem_of(fault))
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
+        except Exception:
+            log.exception("page failed", path=page.path)
+            problem = Problem(
+                "urn:darwaza:problem:internal", "", HTTPStatus.INTERNAL_SERVER_ERROR.value, "internal", ""
+            )
+            return self._fault(visit, problem)
+        finally:
+            await visit.form.close()
 
     def _visit(self, request: Request) -> Visit:
         key = request.cookies.get(COOKIE, "")

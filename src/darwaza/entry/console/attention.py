@@ -115,6 +115,11 @@ def _keeping(visit: Visit) -> Iterator[Matter]:
     if document.not_after - now < EXPIRES_SOON:
         text = N_("The corridor document expires on %(day)s")
         yield Matter(2, "bad", text, {"day": visit.reader.day(document.not_after)}, path)
+    for card in document.members:
+        if card.valid_until - now < EXPIRES_SOON:
+            values = {"country": visit.reader.country(card.code), "day": visit.reader.day(card.valid_until)}
+            tone = "bad" if card.code == visit.member else "warn"
+            yield Matter(3, tone, N_("The keys of %(country)s expire on %(day)s"), values, path)
 
 
 def _documents(visit: Visit) -> Iterator[Matter]:

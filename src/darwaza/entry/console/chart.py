@@ -22,12 +22,25 @@ HEIGHT_MAX = 760
 Point = tuple[float, float]
 
 
+LABEL_WIDTH, LABEL_HEIGHT = 165.0, 30.0
+"""Room for a member's name as a phone writes it, the larger of the two ways."""
+SEAT_RADIUS = 16.0
+SIDES: Mapping[str, Point] = {
+    "above": (0.0, -SEAT_RADIUS - LABEL_HEIGHT / 2),
+    "below": (0.0, SEAT_RADIUS + LABEL_HEIGHT / 2),
+    "right": (SEAT_RADIUS + LABEL_WIDTH / 2, 0.0),
+    "left": (-SEAT_RADIUS - LABEL_WIDTH / 2, 0.0),
+}
+"""Where a name may stand beside its seat, from the seat to the middle of the name."""
+
+
 class Seat(msgspec.Struct, frozen=True):
-    """Where a member's gateway stands: its code, its place in the picture."""
+    """Where a member's gateway stands: its code, its place in the picture, and the side its name stands on."""
 
     code: str
     x: float
     y: float
+    side: str = "above"
 
 
 class Tie(msgspec.Struct, frozen=True):
@@ -113,7 +126,33 @@ def draw(document: Corridor, register: Register, known: profile.Profile | None) 
     seats = tuple(Seat(code, *put(*places[code])) for code in document.codes)
     gates = tuple(Gate(crossing.id, crossing.members, *put(*place)) for crossing, place in crossings)
     ties = tuple(_tie(link.members, places, known, put) for link in document.links)
-    return Chart(put.height, seats, ties, gates, _degrees(put))
+    return Chart(put.height, label_sides(seats), ties, gates, _degrees(put))
+
+
+def label_sides(seats: tuple[Seat, ...]) -> tuple[Seat, ...]:
+    """Choose the side of each name so that it covers no other name and no seat, as far as there is such a side."""
+    names: list[Point] = []
+    found = []
+    for seat in seats:
+        others = [(other.x, other.y) for other in seats if other is not seat]
+        by_side = {side: (seat.x + right, seat.y + down) for side, (right, down) in SIDES.items()}
+        side = min(by_side, key=lambda one: _covered(by_side[one], names, others))
+        names.append(by_side[side])
+        found.append(msgspec.structs.replace(seat, side=side))
+    return tuple(found)
+
+
+def _covered(middle: Point, names: Iterable[Point], seats: Iterable[Point]) -> float:
+    """How much a name there covers: of other names, of seats, and what lies outside the picture."""
+    x, y = middle
+    of_names = sum(max(0.0, LABEL_WIDTH - abs(x - left)) * max(0.0, LABEL_HEIGHT - abs(y - top)) for left, top in names)
+    of_seats = sum(
+        LABEL_HEIGHT**2
+        for left, top in seats
+        if abs(x - left) < LABEL_WIDTH / 2 + SEAT_RADIUS and abs(y - top) < LABEL_HEIGHT / 2 + SEAT_RADIUS
+    )
+    outside = max(0.0, LABEL_WIDTH / 2 - x, x + LABEL_WIDTH / 2 - WIDTH) + max(0.0, LABEL_HEIGHT / 2 - y)
+    return of_names + of_seats + outside * LABEL_HEIGHT
 
 
 def _places(document: Corridor, known: profile.Profile | None) -> Mapping[str, Point]:

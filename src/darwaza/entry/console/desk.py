@@ -39,6 +39,7 @@ class Desk:
         server: the running gateway.
         account: theirs.
         guest: the party they act for.
+        noted: how many of their acts have been written into the trail.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Desk:
         self.account = account
         self.guest = guest
         self._endpoints = endpoints
+        self.noted = 0
         self._trail = trail
         self._address = address
 
@@ -123,6 +125,7 @@ class Desk:
 
     def note(self, act: str, about: str, outcome: str) -> None:
         """Write an act into the audit trail."""
+        self.noted += 1
         self._trail.write(
             login=self.account.login,
             party=self.guest.address,

@@ -46,6 +46,7 @@ class Bound(msgspec.Struct, frozen=True):
         seals: that are on and whole.
         offices: that still have something to do for it.
         crossings: it still has before it.
+        waits_at: crossing it stands before, "" for none: the leg up to it has ended, the next has not begun.
         leg: index of the leg it is on or waits to start.
         place: member it is in or enters next.
         under_way: whether that leg has been started.
@@ -65,6 +66,7 @@ class Bound(msgspec.Struct, frozen=True):
     seals: tuple[str, ...]
     offices: frozenset[str]
     crossings: frozenset[str]
+    waits_at: str
     leg: int
     place: str
     under_way: bool
@@ -203,6 +205,7 @@ def _entry(row: CaseRow, movement: Movement) -> Bound:
         seals=seal.on_now(now.seals),
         offices=frozenset(office for office in offices if heads_to(movement, office)),
         crossings=frozenset(crossing for crossing in crossings if clock.heads_for(now, crossing)),
+        waits_at=_stands_before(now, last),
         leg=last,
         place=now.legs[last].leg.member,
         under_way=now.legs[last].status == STARTED,
@@ -213,6 +216,12 @@ def _entry(row: CaseRow, movement: Movement) -> Bound:
         wrong=len(now.discrepancies),
         changed_at=row.changed_at,
     )
+
+
+def _stands_before(now: Progress, index: int) -> str:
+    if now.legs[index].status not in {PLANNED, REFUSED} or index == 0:
+        return ""
+    return now.legs[index - 1].leg.crossing or ""
 
 
 def _due(movement: Movement, now: Progress, index: int) -> datetime | None:

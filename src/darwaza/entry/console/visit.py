@@ -34,6 +34,7 @@ class Visit:
         reader: how they read.
         key: of their session, "" when they are not signed in.
         form: what they sent; empty for a GET.
+        refused: code of the refusal that was shown to them, "" for none.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Visit:
         self.reader = reader
         self.key = key
         self.form = FormData()
+        self.refused = ""
         self._desk = desk
         self._menu = menu
 
@@ -115,6 +117,7 @@ class Visit:
             context: for the template.
         """
         common = self._context(title)
+        self.refused = (context.get("problem") or {}).get("code", "")
         if taken := common.keys() & context.keys():
             raise TypeError(f"{template} gives {sorted(taken)} another meaning than every page does")
         return HTMLResponse(render(self.reader.language, template, common | context), status, dict(headers or {}))

@@ -11,6 +11,8 @@ from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import view_corridor
 from darwaza.errors import MalformedError
+from darwaza.kernel.note import parse
+from darwaza.ports.store import LogRow
 
 ENTRIES_MAX = 2_000
 NOTE_SHOWN_BYTES = 4_096
@@ -51,15 +53,27 @@ async def show_log(visit: Visit) -> Response:
     if log is None:
         raise MalformedError("there is no such log", code="not_found")
     row = log.row
-    witnessed = engine.store.witnessed(row.origin)
     newest = engine.store.checkpoint_from(row.id, row.cosigned_size) if row.cosigned_size else None
+    note = newest.note if newest else row.checkpoint
     return visit.page(
         "log.html",
         title=N_("Log"),
         row=row,
-        checkpoint=(newest.note if newest else row.checkpoint).decode("utf-8", "replace")[:NOTE_SHOWN_BYTES],
-        witnessed=witnessed,
+        checkpoint=note.decode("utf-8", "replace")[:NOTE_SHOWN_BYTES],
+        signers=_signers(note, row),
     )
+
+
+def _signers(note: bytes, row: LogRow) -> list[tuple[str, str]]:
+    """Who signed a checkpoint, as what: the log's author, its reader, witnesses."""
+    found: dict[tuple[str, str], None] = {}
+    for line in parse(note).signatures if note else ():
+        member = line.name.rpartition("/")[2]
+        if line.name == row.origin:
+            found[N_("Author"), row.author] = None
+        else:
+            found[N_("Reader") if member == row.reader else N_("Witness"), member] = None
+    return list(found)
 
 
 async def evidence(visit: Visit) -> Response:

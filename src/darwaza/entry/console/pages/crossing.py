@@ -132,10 +132,12 @@ async def _consequences(visit: Visit, view: CrossingView, reason: str, until: st
 
 
 async def reopen(visit: Visit) -> Response:
-    """End a closure of ours."""
+    """End a closure of ours; first shows what that does."""
     view = await _find(visit, visit.field("crossing"))
     now, once = visit.server.gateway.clock.now(), visit.field("once")
     office = view.offices.get(visit.member, "")
+    if not visit.confirmed:
+        return await _ask_first(visit, view, "reopen", {"closure": visit.field("closure")})
     body = {
         "id": visit.field("closure"),
         "crossing": view.id,
@@ -145,10 +147,30 @@ async def reopen(visit: Visit) -> Response:
 
 
 async def divert(visit: Visit) -> Response:
-    """Give what heads for a crossing the shortest open way round it."""
+    """Give what heads for a crossing the shortest open way round it; first shows what that does."""
     view = await _find(visit, visit.field("crossing"))
+    if not visit.confirmed:
+        return await _ask_first(visit, view, "divert", {})
     body = {"crossing": view.id, "office": view.offices.get(visit.member, ""), "officer": visit.desk.account.login}
     return await _done(visit, "/v1/crossings/divert", body, visit.field("once"), "diverted")
+
+
+async def _ask_first(visit: Visit, view: CrossingView, act: str, fields: dict[str, str]) -> Response:
+    """What reopening or diverting would do, to whom, before it is done."""
+    await visit.lobby.index.refresh()
+    waiting = visit.lobby.index.before(view.id)
+    others = [closure for closure in view.closures if closure.stamp.office[:2] != visit.member]
+    return visit.page(
+        "crossing-act.html",
+        title=N_("Reopen the crossing?") if act == "reopen" else N_("Divert the trucks?"),
+        view=view,
+        act=act,
+        waiting=waiting,
+        stopped=sum(item.stopped for item in waiting),
+        moving=sum(item.under_way for item in waiting),
+        still_closed=others,
+        fields=fields | {"crossing": view.id, "once": visit.field("once")},
+    )
 
 
 async def _done(visit: Visit, path: str, body: object, once: str, said: str) -> Response:

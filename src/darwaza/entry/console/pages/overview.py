@@ -46,6 +46,7 @@ async def show(visit: Visit) -> Response:
     links = view_links(engine, visit.server.loop.courier)
     own = {ends_of(visit.member, link.peer): link for link in links}
     closed = closed_crossings(visit)
+    waiting: Counter[str] = Counter(item.waits_at for item in bound.values() if item.waits_at)
     heading: Counter[str] = Counter(code for item in bound.values() for code in item.crossings)
     return visit.page(
         "overview.html",
@@ -56,6 +57,7 @@ async def show(visit: Visit) -> Response:
         last=_last_signed(visit, links),
         closed={status.crossing for status in closed},
         heading=heading,
+        waiting=waiting,
         busiest=[(code, count) for code, count in heading.most_common(8) if code in visit.register.crossings],
         matters=matters(visit, links, closed),
         figures={
