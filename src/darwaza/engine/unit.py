@@ -293,6 +293,7 @@ class Unit:
             kind=draft.kind,
             media_type=draft.media_type,
             origin=draft.origin,
+            path_policy=self._site.routing.canonical(draft.path_policy) or None,
             ucr=ucr,
             version=VERSION,
         )

@@ -54,6 +54,7 @@ class Trail(msgspec.Struct):
     Attributes:
         path: its members; empty before the message was read.
         message_class: name of its service.
+        path_policy: its sender's, as text; "" for none.
         links: how many have been proven so far.
         last: what travelled the last of them.
         received: whether its destination has signed for it.
@@ -62,6 +63,7 @@ class Trail(msgspec.Struct):
 
     path: tuple[str, ...] = ()
     message_class: str = ""
+    path_policy: str = ""
     links: int = 0
     last: Carried | None = None
     received: bool = False
@@ -355,6 +357,7 @@ class Exhibit:
         trail, header = self.trail, self.header
         trail.path = header.path or (self.lane.author, self.lane.reader)
         trail.message_class = header.kind.partition(".")[0]
+        trail.path_policy = header.path_policy or ""
         trail.links, trail.last = 1, Carried(header, header.id, leaf_hash(self.raw_header))
         trail.received = trail.path[-1] == self.lane.reader and self.received_at is not None
         trail.document = self.document

@@ -54,7 +54,7 @@ const HEADER = {
   created_at: instant, destination: address, "expires_at?": instant, id: uuid, kind: string(/^[a-z]+\.[a-z0-9-]+$/, 64),
   media_type: string(/^[!-~]+\/[ -~]+$/, 127), origin: address,
   "path?": (value) => Array.isArray(value) && value.length >= 2 && value.length <= 16 && value.every(code),
-  "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
+  "path_policy?": string(/^[ -~]+$/, 512), "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
 };
 const DOCUMENT = { digest, name: string(/^[^]+$/, 128), version: integer(1, 2147483647) };
 const ITEM = {
@@ -290,7 +290,7 @@ class Examination {
     const [from, to] = this.path.slice(this.turn, this.turn + 2), message = this.header_;
     const shaped = header.kind === "route.relay" && header.media_type === "application/vnd.darwaza.relay"
       && header.origin === `${from}/gateway` && header.destination === `${to}/gateway` && header.case_id === message.case_id
-      && header.expires_at === message.expires_at && header.path === undefined && header.ucr === undefined
+      && header.expires_at === message.expires_at && header.path === undefined && header.path_policy === undefined && header.ucr === undefined
       && header.cause_id === this.before;
     if (!shaped) this.fails("hop_header_wrong");
     if (header.relays !== hex(this.leaf)) this.fails("hop_chain_broken");
@@ -306,18 +306,20 @@ class Examination {
     await this.signatures(document, keys, lane, note, this.turn + 1 < this.path.length, "handover");
   }
 
-  // After the items: whether all links are proven, and nobody carried it whom the corridor's policy or one given excludes.
+  // After the items: whether all links are proven, and nobody carried it whom the corridor, the sender or who asks excludes.
   route() {
     this.at = "route";
-    if (this.path === null || (this.path.length <= 2 && !this.asked)) return;
+    if (this.path === null || (this.path.length <= 2 && !this.header_.path_policy && !this.asked)) return;
     if (this.turn + 1 < this.path.length) return this.unknown("hops_missing");
     this.note("holds", "", { path: this.path });
     this.at = "policy";
     const classes = this.document_.classes ?? [], service = this.header_.kind.split(".")[0];
     const terms = classes.find((one) => one.name === service) ?? classes.find((one) => one.name === "default");
-    let policy;
-    try { policy = readPolicy(terms?.path_policy ?? ""); } catch (fault) { return this.unknown(fault.code); }
-    const against = [...policyObjections(policy, this.path), ...policyObjections(readPolicy(this.asked), this.path)];
+    const against = [];
+    for (const text of [terms?.path_policy ?? "", this.header_.path_policy ?? ""]) {
+      try { against.push(...policyObjections(readPolicy(text), this.path)); } catch (fault) { return this.unknown(fault.code); }
+    }
+    against.push(...policyObjections(readPolicy(this.asked), this.path));
     for (const code of against) { this.note("fails", code); this.fail ??= code; }
     if (!against.length) this.note("holds");
   }
