@@ -77,8 +77,8 @@ class TransitFigures(msgspec.Struct):
         scan_ms_p99: judging a paper of 100 goods items and 6 legs, joined from its codes, all signatures and proofs
             checked.
         divert_s: finding and recording another itinerary for every movement, and telling the other members.
-        qr_codes: of that paper, the spare one included. Its issuer is the guarantor, so no other member's word and proof
-            are in it; with them it takes up to four (``test_a_hundred_items_and_six_legs_fit_four_codes``).
+        qr_codes: of that paper, the spare one included. Its issuer is the guarantor, so no other member's word is in it
+            with its proof; with them it takes up to four (``test_a_hundred_items_and_six_legs_fit_four_codes``).
     """
 
     movements: int
