@@ -79,12 +79,14 @@ class Tracking:
         # A plain reference back would make a ring: batches, bodies and all, would stay until the collector came by.
         self._unit: Unit = proxy(unit)
         self._newest: dict[tuple[str, str], str] = {}
+        self._looked_at: tuple[Draft, tuple[str, ...] | Refusal] | None = None
 
     # --- before anything is sent ---
 
     def refusal(self, draft: Draft, body_bytes: int | None = None) -> Refusal | None:
         """Say why a draft, or one like it with a body of so many bytes, cannot be sent, or None."""
         found = self._choice(draft, body_bytes)
+        self._looked_at = None if body_bytes is not None else (draft, found)
         return found if isinstance(found, Refusal) else None
 
     def _choice(self, draft: Draft, body_bytes: int | None = None) -> tuple[str, ...] | Refusal:
@@ -130,7 +132,9 @@ class Tracking:
 
     def _path(self, draft: Draft, case_id: str, member: str) -> tuple[str, ...]:
         """The path of what the case has under way to that member, else the best."""
-        found = self._choice(draft)
+        # Nearly always it was looked at just before, to see whether it can be sent at all.
+        looked_at, self._looked_at = self._looked_at, None
+        found = looked_at[1] if looked_at is not None and looked_at[0] is draft else self._choice(draft)
         path = (self._site.member, member) if isinstance(found, Refusal) else found
         before = self._before(case_id, member)
         if before is not None:
