@@ -77,6 +77,10 @@ TIMERS_PER_BATCH_MAX = 512
 """Cases woken in one transaction."""
 HOLDS_PER_BATCH_MAX = 512
 """Holds that one batch lets expire; the next takes the rest."""
+MOVED_MESSAGES_MAX = 2_048
+"""Own messages that make room, or come back, in one transaction while a reader gives leaves back."""
+MOVED_BYTES_MAX = 8 * 1_048_576
+"""Headers and bodies of those."""
 DOCUMENT_BYTES_MAX = 100 * 1_000_000
 """Of a whole document."""
 CHUNK_BYTES = 786_432

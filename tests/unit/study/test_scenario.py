@@ -46,6 +46,14 @@ def test_base_scenario_is_sourced_throughout(carec: Scenario) -> None:
     assert all(source.url for source in carec.sources.values() if source.confidence == "published")
 
 
+def test_base_scenario_gives_a_reason_for_every_opinion(carec: Scenario) -> None:
+    """What no publication gives, and what is derived from one, says how it was come by."""
+    for value in carec.values.values():
+        confidence = value.confidence or carec.sources[value.source].confidence
+        if confidence in ("judgement", "choice") or value.confidence == "derived":
+            assert value.note, value.path
+
+
 @pytest.mark.parametrize(
     ("old", "new", "path", "wanted"),
     [

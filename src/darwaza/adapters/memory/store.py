@@ -22,6 +22,7 @@ from darwaza.adapters.memory.police import check
 from darwaza.adapters.memory.table import Tables
 from darwaza.errors import DarwazaError, FatalError, InvariantError, PushbackError
 from darwaza.ports.store import (
+    WAITING_NONE,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -118,6 +119,25 @@ class MemoryStore:
             found.append((leaf.header, leaf.body))
         return found
 
+    def waiting(self, log_id: int, bytes_max: int, items_max: int) -> list[LeafRow]:
+        """The first of what waits."""
+        found: list[LeafRow] = []
+        total = 0
+        for leaf in self._waiting(log_id)[:items_max]:
+            total += len(leaf.header) + len(leaf.body)
+            if found and total > bytes_max:
+                break
+            found.append(leaf)
+        return found
+
+    def _waiting(self, log_id: int) -> list[LeafRow]:
+        return [leaf for _, leaf in sorted(self._usable().waiting.get(log_id, {}).items())]
+
+    def waiting_span(self, log_id: int) -> tuple[int, int]:
+        """First index of what waits and the index behind the last."""
+        held = self._usable().waiting.get(log_id) or {}
+        return (min(held), max(held) + 1) if held else WAITING_NONE
+
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""
         return self._usable().by_key.get(message_key)
@@ -129,8 +149,10 @@ class MemoryStore:
 
     def body(self, log_id: int, index: int) -> bytes | None:
         """A message's body."""
-        leaves = self._usable().leaves.get(log_id, [])
-        return leaves[index].body if 0 <= index < len(leaves) else None
+        tables = self._usable()
+        leaves = tables.leaves.get(log_id, [])
+        found = leaves[index] if 0 <= index < len(leaves) else tables.waiting.get(log_id, {}).get(index)
+        return None if found is None else found.body
 
     def known(self, message_keys: Iterable[str]) -> set[str]:
         """Those of the keys that are stored."""
@@ -302,7 +324,8 @@ class MemoryStore:
 
     def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
         """All leaves of a log in order."""
-        return iter(self._usable().leaves.get(log_id, ()))
+        tables = self._usable()
+        return iter([*tables.leaves.get(log_id, ()), *self._waiting(log_id)])
 
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases."""

@@ -18,6 +18,8 @@ from darwaza.adapters.postgres.query import migrations, queries, schema
 from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import (
+    WAITING_FROM,
+    WAITING_NONE,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -145,6 +147,8 @@ class PostgresStore:
             for log_id, size in changes.truncate:
                 for name, values in truncation(log_id, size):
                     cursor.execute(self._sql[name], values)
+            for stretch in changes.released:
+                cursor.execute(self._sql["truncate_leaves"], stretch)
             for name, rows_of in WRITERS:
                 rows = rows_of(changes)
                 if rows:
@@ -205,6 +209,16 @@ class PostgresStore:
     def leaves(self, log_id: int, start: int, end: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
         """Headers and bodies of a stretch of a log."""
         return self._all("read_leaves", log_id, start, end, bytes_max)
+
+    def waiting(self, log_id: int, bytes_max: int, items_max: int) -> list[LeafRow]:
+        """The first of what waits."""
+        rows = self._all("read_waiting", log_id, WAITING_FROM, items_max, bytes_max)
+        return [LeafRow(*row) for row in rows]
+
+    def waiting_span(self, log_id: int) -> tuple[int, int]:
+        """First index of what waits and the index behind the last."""
+        first, last = self._one("read_waiting_span", log_id, WAITING_FROM)
+        return WAITING_NONE if first is None else (first, last + 1)
 
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""

@@ -35,6 +35,15 @@ INSERT INTO leaf (place, message_key, case_id, header, body) VALUES (?, ?, ?, ?,
 -- A stretch of a log.
 SELECT header, body FROM leaf WHERE place BETWEEN ? AND ? ORDER BY place;
 
+-- name: read_waiting
+-- The first of the messages that wait for a place.
+SELECT place, message_key, case_id, header, body FROM leaf WHERE place BETWEEN ? AND ? ORDER BY place LIMIT ?;
+
+-- name: read_waiting_span
+-- The first and the last of them: two steps into the key.
+SELECT (SELECT min(place) FROM leaf WHERE place BETWEEN ? AND ?),
+    (SELECT max(place) FROM leaf WHERE place BETWEEN ? AND ?);
+
 -- name: scan_leaves
 -- A whole log, in order.
 SELECT place, message_key, case_id, header, body FROM leaf WHERE place BETWEEN ? AND ? ORDER BY place;

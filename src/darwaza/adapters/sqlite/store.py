@@ -32,6 +32,8 @@ from darwaza.adapters.sqlite.rows import (
 )
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import (
+    WAITING_FROM,
+    WAITING_NONE,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -154,6 +156,8 @@ class SqliteStore:
         for log_id, size in changes.truncate:
             for name, values in truncation(log_id, size):
                 db.execute(self._sql[name], values)
+        for log_id, start, end in changes.released:
+            db.execute(self._sql["truncate_leaves"], stretch(log_id, start, end))
         for name, rows_of in WRITERS:
             rows = rows_of(changes)
             if rows:
@@ -223,6 +227,23 @@ class SqliteStore:
                     break
                 found.append(row)
         return found
+
+    def waiting(self, log_id: int, bytes_max: int, items_max: int) -> list[LeafRow]:
+        """The first of what waits."""
+        found: list[LeafRow] = []
+        total = 0
+        with closing(self._each(self._sql["read_waiting"], (*stretch(log_id, WAITING_FROM), items_max))) as rows:
+            for row in map(leaf_row, rows):
+                total += len(row.header) + len(row.body)
+                if found and total > bytes_max:
+                    break
+                found.append(row)
+        return found
+
+    def waiting_span(self, log_id: int) -> tuple[int, int]:
+        """First index of what waits and the index behind the last."""
+        first, last = self._one("read_waiting_span", *stretch(log_id, WAITING_FROM) * 2)
+        return WAITING_NONE if first is None else (split(first)[1], split(last)[1] + 1)
 
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""

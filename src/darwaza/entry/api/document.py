@@ -261,8 +261,8 @@ async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     body: OpenBody = call.body
     expires_at = _instant(body.expires_at, "/expires_at")
     asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
-    key = idempotency_key(call)
-    return _sent(await call.server.submit(command(call, "open", asked, key=key, digest=_digest(asked))))
+    given = command(call, "open", asked, key=idempotency_key(call), digest=_digest(asked))
+    return _sent(await call.server.submit(msgspec.structs.replace(given, opens=True)))
 
 
 async def add_chunk(call: Call) -> Sent | DarwazaError | Refusal:

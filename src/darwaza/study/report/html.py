@@ -69,7 +69,7 @@ details{margin:12px 0}summary{cursor:pointer;color:var(--accent)}
 table{border-collapse:collapse;font-size:13px;width:100%;margin:8px 0}
 th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--faint);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.judgement,.weak{color:var(--bad)}
+.judgement,.weak{color:var(--bad)}.choice{color:var(--muted)}
 code{font-size:12.5px;background:var(--code);padding:1px 4px;overflow-wrap:anywhere}
 ul.plain{padding-left:20px}
 @media print{:root{--ink:#1d2b36;--muted:#5f6f7b;--faint:#c9d1d7;--grid:#e8ecef;--accent:#2563a8;--paper:#fff;

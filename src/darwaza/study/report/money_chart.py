@@ -27,7 +27,7 @@ from darwaza.study.report.style import (
     span,
     two_lines,
 )
-from darwaza.study.report.summary import value_name
+from darwaza.study.report.summary import INFLUENCES_SHOWN, value_name
 from darwaza.study.result import Result
 
 GROUP_NAMES = {
@@ -203,9 +203,6 @@ def tornado(figure: Any, result: Result) -> None:
     )
 
 
-INFLUENCES_SHOWN = 12
-
-
 def influence(figure: Any, result: Result) -> None:
     """The assumptions that move the result most, told apart by how far they can be trusted."""
     known = {row["path"]: row for row in result.tables["assumptions"]}
@@ -235,7 +232,7 @@ def influence(figure: Any, result: Result) -> None:
     axes.tick_params(length=0)
     axes.set_xlabel(f"net present value to the economy, million USD (base ${base:,.0f}m)")
     handles = [Line2D([], [], color=BLUE, lw=6), Line2D([], [], color=ORANGE, lw=6)]
-    figure.legend(handles, ["published, derived or weak source", "judgement"], loc="upper right", ncols=2)
+    figure.legend(handles, ["from a source, or a choice of the parties", "judgement"], loc="upper right", ncols=2)
 
 
 def uncertainty(figure: Any, result: Result) -> None:

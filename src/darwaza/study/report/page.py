@@ -11,6 +11,7 @@ from typing import Any
 from darwaza.study.report import map_chart, money_chart, network_chart
 from darwaza.study.report.style import PRICE_PER_MBPS_MONTH, chance, gbps, hours, musd, percent
 from darwaza.study.report.summary import (
+    INFLUENCES_SHOWN,
     cause_name,
     link_name,
     name_of,
@@ -234,7 +235,7 @@ def _influence(result: Result) -> str:
     if not rows:
         return "No value with a range acts on money directly."
     trust = {row["path"]: row["confidence"] for row in result.tables["assumptions"]}
-    top = rows[: money_chart.INFLUENCES_SHOWN]
+    top = rows[:INFLUENCES_SHOWN]
     guessed = sum(1 for row in top if trust[row["path"]] == "judgement")
     negative = sum(1 for row in rows if min(row["enpv_low"], row["enpv_high"]) < 0)
     text = (

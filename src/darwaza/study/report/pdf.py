@@ -15,7 +15,7 @@ from darwaza.study.result import Result
 
 A4_LANDSCAPE = (11.69, 8.27)
 ANSWER_COLUMNS, NOTE_COLUMNS, ROWS_A_PAGE = 92, 150, 30
-HEAD_COLUMNS, TEXT_COLUMNS, CONTENT_COLUMNS = 56, 78, 3
+HEAD_COLUMNS, TEXT_COLUMNS, QUOTE_COLUMNS, CONTENT_COLUMNS = 56, 78, 155, 3
 
 
 def write(result: Result, path: Path) -> None:
@@ -60,9 +60,8 @@ def _cover(result: Result, items: list[Page]) -> Figure:
         down = top - 0.052 - 0.026 * head.count("\n")
         figure.text(left + 0.012, down, textwrap.fill(item.text, TEXT_COLUMNS), fontsize=9, va="top", linespacing=1.3)
     figure.text(0.05, 0.315, "Before you quote this", fontsize=10.5, fontweight="bold", color=BAD)
-    figure.text(
-        0.05, 0.302, textwrap.fill(" ".join(cautions(result)), NOTE_COLUMNS), fontsize=9, va="top", linespacing=1.3
-    )
+    quote = textwrap.fill(" ".join(cautions(result)), QUOTE_COLUMNS)
+    figure.text(0.05, 0.302, quote, fontsize=9, va="top", linespacing=1.3)
     figure.text(0.05, 0.215, "In this report", fontsize=10.5, fontweight="bold")
     rows = -(-len(items) // CONTENT_COLUMNS)
     for number, page in enumerate(items):

@@ -113,10 +113,10 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def chance(value: float) -> str:
-    """A probability as percent that never claims certainty."""
-    if 0.995 <= value < 1:  # noqa: PLR2004 - would be rounded to certainty
+    """A share of the futures drawn, as percent that never claims certainty: not even of what all of them say."""
+    if value >= 0.995:  # noqa: PLR2004 - would be rounded to certainty
         return "over 99%"
-    return "under 1%" if 0 < value < 0.005 else f"{value:.0%}"  # noqa: PLR2004 - would be rounded to never
+    return "under 1%" if value < 0.005 else f"{value:.0%}"  # noqa: PLR2004 - would be rounded to never
 
 
 def gbps(value: float) -> str:

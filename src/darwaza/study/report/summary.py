@@ -10,6 +10,9 @@ from typing import Any
 from darwaza.study.report.style import PRICE_PER_MBPS_MONTH, chance, gbps, hours, musd, percent
 from darwaza.study.result import Result
 
+INFLUENCES_SHOWN = 12
+"""How many of the assumptions that move the result most are drawn and counted."""
+
 LIKELY = 0.9
 """From this chance on the answer is yes without a condition."""
 KINDS = {
@@ -258,8 +261,14 @@ def cautions(result: Result) -> list[str]:
         verb = "is" if len(farther) == 1 else "are"
         found.append(f"{_list(farther)} {verb} farther through {result.tables['gateway']} than on today's routes.")
     rows = result.tables["assumptions"]
-    count = sum(1 for row in rows if row["confidence"] == "judgement")
-    found.append(f"{count} of {len(rows)} inputs are judgements, marked as such.")
+    judged, chosen = (sum(1 for row in rows if row["confidence"] == kind) for kind in ("judgement", "choice"))
+    trust = {row["path"]: row["confidence"] for row in rows}
+    top = result.tables["influence"][:INFLUENCES_SHOWN]
+    strong = sum(1 for row in top if trust[row["path"]] == "judgement")
+    found.append(
+        f"Of {len(rows)} inputs {judged} are judgements ({strong} of the {len(top)} that matter most) and {chosen} "
+        "choices of the parties."
+    )
     return [*found, *result.tables["limits"][:2]]
 
 

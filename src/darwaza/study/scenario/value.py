@@ -44,8 +44,9 @@ UNITS: dict[str, tuple[str, float]] = {
 }
 """Unit as written -> (unit the study computes in, factor)."""
 
-CONFIDENCES = ("published", "derived", "weak", "judgement")
-"""How far a source can be trusted: printed as such, computed from printed figures, printed but contested, opinion."""
+CONFIDENCES = ("published", "derived", "weak", "judgement", "choice")
+"""How far a source can be trusted: printed as such, computed from printed figures, printed but contested, opinion;
+and ``choice``, what the parties set or agree themselves (a limit, a tariff, a covenant)."""
 
 
 @dataclass(frozen=True, slots=True)
