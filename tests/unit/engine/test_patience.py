@@ -60,3 +60,28 @@ def test_the_copy_that_went_round_is_sent_straight_when_no_other_is_left():
     chain.carry()
     assert chain.state("UZ", case_id) == "arrived"
     chain.check()
+
+
+def test_what_had_to_step_aside_is_reported_when_it_has_its_place():
+    """A relay that lost its disk hands on before it knows what it had said; once all has its place, origins hear."""
+    chain = Chain()
+    chain.offer("KZ/trader", "PK/agency", b"before")
+    chain.carry()
+    chain.stores["UZ"] = MemoryStore()
+    chain.start("UZ", seed=1)
+    logs = chain.logs
+    chain.logs = lambda: (origin for origin in logs() if "AF" not in origin)
+    chain.restore("UZ")
+    _, message_id = chain.offer("KZ/trader", "PK/agency", b"after")
+    chain.carry()
+    assert chain.engines["UZ"].site.owed
+    chain.logs = logs
+    chain.restore("UZ")
+    chain.dark.add("PK")  # so that nothing but what UZ and AF say is heard
+    chain.carry()
+    assert chain.engines["UZ"].site.owed == []
+    assert chain.engines["KZ"].site.fleet.voyages[message_id].passed >= 1
+    chain.dark.clear()
+    chain.carry()
+    assert chain.state("KZ", message_id) == DELIVERED
+    chain.check()
