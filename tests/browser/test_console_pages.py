@@ -1,6 +1,7 @@
 """The console in a real browser: each role's story, both directions and sizes, without scripts, through a restart."""
 
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -193,6 +194,55 @@ def test_an_operator_drains_drills_and_asks_for_the_way(visit, scripts):
     page.fill("[name=through]", "AF")
     page.locator("main form button.main").click()
     assert "Pakistan → Afghanistan → Uzbekistan" in page.inner_text("section h2 + p")
+
+
+def test_an_officer_scans_a_paper_from_pictures(visit, traffic, corridor, tmp_path):
+    """The codes' pictures become texts in the form, and the form gives the verdict."""
+    with corridor.client("UZ", "customs") as client:
+        movement = traffic.movements[-1]
+        count = len(client.paper(movement, "UZTAS", "codes").decode().splitlines())
+        paths = [tmp_path / f"{number}.png" for number in range(1, count + 1)]
+        for number, path in enumerate(paths, 1):
+            path.write_bytes(client.paper(movement, "UZTAS", "png", number))
+    seen = visit("PK/asma", "/console/scan")
+    seen.page.set_input_files("[data-scan] input[type=file]", paths)
+    for _ in range(300):
+        if seen.page.inner_text("[data-count]") == str(count):
+            break
+        seen.page.wait_for_timeout(100)
+    seen.page.locator("form[action='/console/scan'] button.main").click()
+    seen.page.wait_for_load_state()
+    assert re.search("Valid|Cannot tell", seen.page.inner_text("main"))
+    assert seen.faults == []
+
+
+@pytest.mark.timeout(300)
+def test_an_officer_works_by_keys_alone(visit, traffic, corridor):
+    """Look up, open, fill in and start a leg with no pointer at all."""
+    movement = traffic.lodge()
+    for _ in traffic.drive(movement, 4):
+        pass
+    with corridor.client("PK", "customs") as client:
+        for _ in range(300):
+            view = client.movement(movement)
+            if [leg["status"] for leg in view.get("legs", [])][:2] == ["terminated", "terminated"]:
+                break
+            time.sleep(0.1)
+    page = visit("PK/asma", "/console/office").page
+    page.keyboard.press("/")
+    page.keyboard.type(view["declaration"]["vehicles"][0]["registration"].lower())
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/movements/**")
+    page.keyboard.press("1")
+    assert page.evaluate("document.activeElement.localName") == "summary"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "plate"
+    page.keyboard.type(view["declaration"]["vehicles"][0]["registration"])
+    page.keyboard.press("Tab")
+    page.keyboard.type(" ".join(view["seals"]))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**said=started**")
+    assert "The leg is started." in page.inner_text("main")
 
 
 @pytest.mark.timeout(300)

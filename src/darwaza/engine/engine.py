@@ -323,11 +323,13 @@ class Engine:
         if service is None:
             raise MalformedError(f"there is no service {given.service!r}", code="unknown_service")
         command = Command(given.kind, given.party, given.roles, given.body)
-        if given.case_id is None:
+        case_id = given.case_id
+        if case_id is None and given.opens and given.key:
+            case_id = repeat.case_of(self.site.blind_secret, given)
+        if case_id is None:
             case_id, case = unit.new_id(), None
             unit.assume_new(case_id)
         else:
-            case_id = given.case_id
             found = unit.case(case_id)
             if found is None and given.opens:
                 case = None
