@@ -12,13 +12,14 @@ from starlette.responses import Response, StreamingResponse
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Submit
+from darwaza.engine.routed import read_at
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.view.document import DocumentView, view_document
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
 from darwaza.kernel.machine import Refusal
-from darwaza.kernel.message import AddressText, InstantText, UcrText, decode_header
+from darwaza.kernel.message import AddressText, InstantText, UcrText
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.documents import message as documents
 from darwaza.services.documents.message import FileName, Manifest, MediaType, Title
@@ -340,32 +341,33 @@ async def content(call: Call) -> Response:
     if view.manifest is None or view.missing:
         raise MalformedError("the document is not all here yet", code="not_found")
     bodies = _bodies(call, row.id)
-    if any(not call.server.store.body(*place) for place in bodies.values()):
+    wanted = ("offer", *(view.manifest.chunks or ()))
+    if any(name not in bodies for name in wanted):
         raise MalformedError("the content is not kept any more; the receipts are", code="body_forgotten")
     headers = {"content-disposition": _disposition(view.manifest.filename), "x-content-type-options": "nosniff"}
     if view.manifest.chunks is None:
-        _, inline = documents.read_offer(call.server.store.body(*bodies["offer"]) or b"")
+        _, inline = documents.read_offer(read_at(call.server.gateway.engine, bodies["offer"])[1])
         return Response(inline, headers=headers, media_type=view.manifest.media_type)
     headers["content-length"] = str(view.manifest.bytes)
     pieces = _stream(call, [bodies[digest] for digest in view.manifest.chunks])
     return StreamingResponse(pieces, headers=headers, media_type=view.manifest.media_type)
 
 
-def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int]]:
-    """Places of the offer and of each chunk, by digest."""
+def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int, bytes]]:
+    """Places of the offer and of each chunk that are kept, by digest; a routed one is opened to know it."""
     places = {}
-    for log_id, index, raw in call.server.store.case_leaves(case_id):
-        header = decode_header(raw)
-        if header.kind == documents.OFFER:
-            places["offer"] = (log_id, index)
-        elif header.kind == documents.CHUNK:
-            places[header.body_digest] = (log_id, index)
+    for place in call.server.store.case_leaves(case_id):
+        header, body = read_at(call.server.gateway.engine, place)
+        if body and header.kind == documents.OFFER:
+            places["offer"] = place
+        elif body and header.kind == documents.CHUNK:
+            places[header.body_digest if header.path is None else documents.digest_of(body)] = place
     return places
 
 
-async def _stream(call: Call, places: list[tuple[int, int]]) -> AsyncIterator[bytes]:
+async def _stream(call: Call, places: list[tuple[int, int, bytes]]) -> AsyncIterator[bytes]:
     for place in places:
-        yield call.server.store.body(*place) or b""
+        yield read_at(call.server.gateway.engine, place)[1]
 
 
 def _disposition(filename: str) -> str:
