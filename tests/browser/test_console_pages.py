@@ -196,6 +196,62 @@ def test_an_operator_drains_drills_and_asks_for_the_way(visit, scripts):
     assert "Pakistan → Afghanistan → Uzbekistan" in page.inner_text("section h2 + p")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_supervisor_closes_and_reopens_a_crossing(visit, traffic, scripts):
+    """The consequences first, both times; the overview says what is closed, and then no longer."""
+    page = visit("PK/nadia", "/console/crossings/AF-PK/TORKHAM", scripts=scripts, phone=not scripts).page
+    page.locator("details.act summary").click()
+    page.fill("[name=reason]", "Rockfall above the river")
+    page.locator("form[action$='/close'] button").click()
+    assert "Everybody is told at once" in page.inner_text("main")
+    page.locator("form[action$='/close'] button.bad").click()
+    assert "The crossing is closed." in page.inner_text("main")
+    page.goto("/console/overview")
+    assert "Torkham is closed" in page.inner_text("#matters")
+    page.goto("/console/crossings/AF-PK/TORKHAM")
+    page.locator("form[action$='/reopen'] button").click()
+    assert "run on, in every country, from now" in page.inner_text("main")
+    page.locator("form[action$='/reopen'] button.main").click()
+    assert "The closure has ended." in page.inner_text("main")
+    page.goto("/console/overview")
+    assert "Torkham is closed" not in page.inner_text("#matters")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_carrier_sees_the_next_step_and_shows_the_code(visit, traffic, scripts):
+    """On a phone: one next step, what is missing, a picture for each code of the paper."""
+    page = visit("UZ/rustam", f"/console/trips/{traffic.movements[-1]}", scripts=scripts, phone=True).page
+    assert page.locator(".next h2").count() == 1
+    pictures = page.locator(".codes img")
+    assert pictures.count() >= 2
+    loaded = "images => images.every((one) => one.complete && one.naturalWidth > 50)"
+    page.wait_for_load_state("load")
+    assert pictures.evaluate_all(loaded) if scripts else True
+    page.goto("/console/trips")
+    page.locator("#list a").first.click()
+    assert "/console/trips/" in page.url
+
+
+def test_an_auditor_checks_without_trusting_the_gateway(visit, traffic, tmp_path):
+    """From a step of a consignment to its evidence, and from the file to the answer of the auditor's own browser."""
+    seen = visit("PK/nadia", "/console/consignments?service=transit")
+    seen.page.locator("#list tbody a").first.click()
+    seen.page.wait_for_load_state()
+    message = seen.page.locator("a[href^='/console/evidence/']").last.get_attribute("href").rpartition("/")[2]
+    page = visit("PK/omar", "/console/auditor").page
+    page.locator("#logs tbody a").first.click()
+    page.wait_for_load_state()
+    assert "Author" in page.inner_text("aside")
+    page.goto("/console/auditor")
+    page.fill("[name=message]", message)
+    with page.expect_download() as got:
+        page.locator("form[action$='/evidence'] button").click()
+    page.goto("/console/verify")
+    page.wait_for_selector("body[data-ready=yes]")
+    page.set_input_files("#files", got.value.path())
+    page.wait_for_selector("#answer[data-result=valid]")
+
+
 def test_an_officer_scans_a_paper_from_pictures(visit, traffic, corridor, tmp_path):
     """The codes' pictures become texts in the form, and the form gives the verdict."""
     with corridor.client("UZ", "customs") as client:
