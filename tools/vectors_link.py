@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from tools.vectors_corridor import AF, ONE, PK, UZ
 from tools.vectors_evidence import evidence_cases, fork_cases
+from tools.vectors_route import CORRIDOR, corridor_note, route_cases
 from tools.vectors_stage import (
     BACK_LOG,
     BODY,
@@ -60,12 +61,14 @@ def _headers() -> list[Case]:
         return bad(name, "header_malformed", about, msgspec.json.encode(fields))
 
     routed = header(3, path=("PK", "UZ", "TJ"), destination="TJ/customs")
+    asked = header(3, path=("PK", "UZ", "TJ"), path_policy="avoid AF; hops 3", destination="TJ/customs")
     without = msgspec.json.encode({name: one for name, one in value.items() if name != "blind"})
     return [
         Case("good-full.json", good, "good", "A consignment and an expiry."),
         Case("good-minimal.json", encode_header(header(2)), "good", "Only what every header has."),
         Case("good-answer.json", encode_header(TAKEN), "good", "Names the message that caused it."),
         Case("good-routed.json", encode_header(routed), "good", "Travels over a third member."),
+        Case("good-path-policy.json", encode_header(asked), "good", "Its sender wants a member avoided."),
         Case(
             "good-empty-body.json",
             encode_header(header(4, body_bytes=0, body_digest=body_digest(b""))),
@@ -94,6 +97,9 @@ def _headers() -> list[Case]:
         changed("ucr-empty", "An empty consignment reference.", ucr=""),
         changed("ucr-space", "A consignment reference with a space.", ucr="26PK 7"),
         changed("ucr-36", "A consignment reference of 36 characters.", ucr="7" * 36),
+        changed("path-policy-empty", "A path policy that says nothing.", path_policy=""),
+        changed("path-policy-513", "A path policy of 513 characters.", path_policy="avoid " + "AF " * 168 + "AFG"),
+        changed("path-policy-lines", "A path policy of two lines.", path_policy="avoid AF\nhops 3"),
         changed("path-one", "A path of one member.", path=["PK"]),
         changed("path-17", "A path of 17 members.", path=[f"A{at}" for at in range(17)]),
         bad("not-an-object", "header_malformed", "An array.", b"[" + good + b"]"),
@@ -282,6 +288,7 @@ def _carriers() -> list[Case]:
 # --- writing ---
 
 _BY_KEYS = "judged by the keys of `../corridor/version-1.note`"
+_POLICY = "The path is held against `policy` besides that of the corridor."
 _CHECKED = "checked at `now` with the corridor documents in `documents`, without an anchor. `result` is the answer."
 
 FOLDERS = {
@@ -294,6 +301,10 @@ FOLDERS = {
     "request": (_requests, f"Authorization headers of signed requests, for spec/link.md, {_BY_KEYS} as of PK."),
     "carrier": (_carriers, "Carrier files, for spec/link.md. `items` are the kinds of those that can be read."),
     "evidence": (evidence_cases, f"Evidence files, for spec/evidence.md, {_CHECKED}"),
+    "route": (
+        route_cases,
+        f"Evidence files of routed messages, for spec/evidence.md and spec/routing.md, {_CHECKED} {_POLICY}",
+    ),
     "fork": (fork_cases, f"Fork proofs, for spec/evidence.md, {_CHECKED}"),
 }
 """What makes the vectors of each folder, and the first line of its README.md."""
@@ -301,7 +312,7 @@ FOLDERS = {
 
 def generate() -> dict[str, bytes]:
     """Make all vectors; content by path below ``spec/vectors``."""
-    files = {}
+    files = {f"route/{CORRIDOR}": corridor_note()}
     for name, (make, about) in FOLDERS.items():
         cases = make()
         entries = [{"file": case.name, "result": case.result, **case.more} for case in cases]

@@ -77,6 +77,10 @@ TIMERS_PER_BATCH_MAX = 512
 """Cases woken in one transaction."""
 HOLDS_PER_BATCH_MAX = 512
 """Holds that one batch lets expire; the next takes the rest."""
+MOVED_MESSAGES_MAX = 2_048
+"""Own messages that make room, or come back, in one transaction while a reader gives leaves back."""
+MOVED_BYTES_MAX = 8 * 1_048_576
+"""Headers and bodies of those."""
 DOCUMENT_BYTES_MAX = 100 * 1_000_000
 """Of a whole document."""
 CHUNK_BYTES = 786_432
@@ -97,6 +101,8 @@ CONNECTIONS_MAX = 4_096
 """Connections open at a time; more are closed at once."""
 REQUESTS_PER_S_MAX = 2_000
 """Requests one party may make in a second, averaged over ten; set per party in its entry."""
+LOOKED_AT_MAX = 5_000
+"""Cases one page of a list looks at; one that finds too few among them says where the next goes on."""
 PAGE_ITEMS_MAX = 200
 """Items one page of a list holds."""
 EVENT_STREAMS_PER_PARTY_MAX = 8

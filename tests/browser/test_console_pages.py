@@ -1,6 +1,7 @@
 """The console in a real browser: each role's story, both directions and sizes, without scripts, through a restart."""
 
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -193,6 +194,111 @@ def test_an_operator_drains_drills_and_asks_for_the_way(visit, scripts):
     page.fill("[name=through]", "AF")
     page.locator("main form button.main").click()
     assert "Pakistan → Afghanistan → Uzbekistan" in page.inner_text("section h2 + p")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_supervisor_closes_and_reopens_a_crossing(visit, traffic, scripts):
+    """The consequences first, both times; the overview says what is closed, and then no longer."""
+    page = visit("PK/nadia", "/console/crossings/AF-PK/TORKHAM", scripts=scripts, phone=not scripts).page
+    page.locator("details.act summary").click()
+    page.fill("[name=reason]", "Rockfall above the river")
+    page.locator("form[action$='/close'] button").click()
+    assert "Everybody is told at once" in page.inner_text("main")
+    page.locator("form[action$='/close'] button.bad").click()
+    assert "The crossing is closed." in page.inner_text("main")
+    page.goto("/console/overview")
+    assert "Torkham is closed" in page.inner_text("#matters")
+    page.goto("/console/crossings/AF-PK/TORKHAM")
+    page.locator("form[action$='/reopen'] button").click()
+    assert "run on, in every country, from now" in page.inner_text("main")
+    page.locator("form[action$='/reopen'] button.main").click()
+    assert "The closure has ended." in page.inner_text("main")
+    page.goto("/console/overview")
+    assert "Torkham is closed" not in page.inner_text("#matters")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_carrier_sees_the_next_step_and_shows_the_code(visit, traffic, scripts):
+    """On a phone: one next step, what is missing, a picture for each code of the paper."""
+    page = visit("UZ/rustam", f"/console/trips/{traffic.movements[-1]}", scripts=scripts, phone=True).page
+    assert page.locator(".next h2").count() == 1
+    pictures = page.locator(".codes img")
+    assert pictures.count() >= 2
+    loaded = "images => images.every((one) => one.complete && one.naturalWidth > 50)"
+    page.wait_for_load_state("load")
+    assert pictures.evaluate_all(loaded) if scripts else True
+    page.goto("/console/trips")
+    page.locator("#list a").first.click()
+    assert "/console/trips/" in page.url
+
+
+def test_an_auditor_checks_without_trusting_the_gateway(visit, traffic, tmp_path):
+    """From a step of a consignment to its evidence, and from the file to the answer of the auditor's own browser."""
+    seen = visit("PK/nadia", "/console/consignments?service=transit")
+    seen.page.locator("#list tbody a").first.click()
+    seen.page.wait_for_load_state()
+    message = seen.page.locator("a[href^='/console/evidence/']").last.get_attribute("href").rpartition("/")[2]
+    page = visit("PK/omar", "/console/auditor").page
+    page.locator("#logs tbody a").first.click()
+    page.wait_for_load_state()
+    assert "Author" in page.inner_text("aside")
+    page.goto("/console/auditor")
+    page.fill("[name=message]", message)
+    with page.expect_download() as got:
+        page.locator("form[action$='/evidence'] button").click()
+    page.goto("/console/verify")
+    page.wait_for_selector("body[data-ready=yes]")
+    page.set_input_files("#files", got.value.path())
+    page.wait_for_selector("#answer[data-result=valid]")
+
+
+def test_an_officer_scans_a_paper_from_pictures(visit, traffic, corridor, tmp_path):
+    """The codes' pictures become texts in the form, and the form gives the verdict."""
+    with corridor.client("UZ", "customs") as client:
+        movement = traffic.movements[-1]
+        count = len(client.paper(movement, "UZTAS", "codes").decode().splitlines())
+        paths = [tmp_path / f"{number}.png" for number in range(1, count + 1)]
+        for number, path in enumerate(paths, 1):
+            path.write_bytes(client.paper(movement, "UZTAS", "png", number))
+    seen = visit("PK/asma", "/console/scan")
+    seen.page.set_input_files("[data-scan] input[type=file]", paths)
+    for _ in range(300):
+        if seen.page.inner_text("[data-count]") == str(count):
+            break
+        seen.page.wait_for_timeout(100)
+    seen.page.locator("form[action='/console/scan'] button.main").click()
+    seen.page.wait_for_load_state()
+    assert re.search("Valid|Cannot tell", seen.page.inner_text("main"))
+    assert seen.faults == []
+
+
+@pytest.mark.timeout(300)
+def test_an_officer_works_by_keys_alone(visit, traffic, corridor):
+    """Look up, open, fill in and start a leg with no pointer at all."""
+    movement = traffic.lodge()
+    for _ in traffic.drive(movement, 4):
+        pass
+    with corridor.client("PK", "customs") as client:
+        for _ in range(300):
+            view = client.movement(movement)
+            if [leg["status"] for leg in view.get("legs", [])][:2] == ["terminated", "terminated"]:
+                break
+            time.sleep(0.1)
+    page = visit("PK/asma", "/console/office").page
+    page.keyboard.press("/")
+    page.keyboard.type(view["declaration"]["vehicles"][0]["registration"].lower())
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/movements/**")
+    page.keyboard.press("1")
+    assert page.evaluate("document.activeElement.localName") == "summary"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "plate"
+    page.keyboard.type(view["declaration"]["vehicles"][0]["registration"])
+    page.keyboard.press("Tab")
+    page.keyboard.type(" ".join(view["seals"]))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**said=started**")
+    assert "The leg is started." in page.inner_text("main")
 
 
 @pytest.mark.timeout(300)

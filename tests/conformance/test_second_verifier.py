@@ -26,7 +26,7 @@ def answers(cases: Path) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["evidence", "fork"])
+@pytest.mark.parametrize("folder", ["evidence", "route", "fork"])
 def test_it_gives_every_vector_its_answer(folder):
     """The same result and the same code for every file."""
     cases = FOLDER / folder / "cases.json"

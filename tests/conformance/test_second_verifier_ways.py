@@ -43,14 +43,18 @@ POLICIES = ("", "avoid TJ", "avoid KZ; hops 3", "only PK", "only PK TJ", "throug
 AT = RECEIVED_AT + timedelta(minutes=5)
 
 
-def way(document, links, *, spoil="", second=True):
+ASKED = ("avoid TJ", "hops 3; only PK TJ", "through TJ PK", "hops 2", "no policy")
+"""What a sender asks of the path, in the header."""
+
+
+def way(document, links, *, spoil="", second=True, asked=None):
     """An evidence file of a message from AF to UZ over PK and TJ, of which so many links are shown.
 
     ``spoil``: ``<link> <what>`` with ``unsigned``, ``strange``, ``false``, ``second``, ``relays``.
     """
     where, _, what = spoil.partition(" ")
     ref = DocumentRef(document.digest, document.name, document.version)
-    first = header(1, origin="AF/fbr", destination="UZ/customs", path=PATH)
+    first = header(1, origin="AF/fbr", destination="UZ/customs", path=PATH, path_policy=asked)
     items, before = [], first
     for link in range(links):
         author, reader = PATH[link : link + 2]
@@ -103,6 +107,8 @@ def files(document, required):
     yield "plain", way(document, 3, second=False)
     if document.terms("documents").path_policy not in {"", "avoid TJ"}:
         return
+    for number, asked in enumerate(ASKED):
+        yield f"asked-{number}", way(document, 3, asked=asked)
     yield "short", way(document, 2)
     for spoil in ("0 unsigned", "1 unsigned", "2 unsigned", "0 strange", "1 strange", "2 strange", "1 witness",
                   "2 false", "0 second", "2 second", "1 relays"):  # fmt: skip

@@ -11,7 +11,7 @@ from tools.vectors_link import FOLDER, FOLDERS, generate, schemas
 from tools.vectors_stage import FORTH
 
 from darwaza.errors import DarwazaError
-from darwaza.kernel import batch, carrier, instant
+from darwaza.kernel import batch, carrier, instant, policy
 from darwaza.kernel.checkpoint import Checkpoint
 from darwaza.kernel.corridor import read
 from darwaza.kernel.examination import verify
@@ -56,7 +56,7 @@ def test_the_schemas_are_those_of_the_code():
 def test_every_file_has_its_line_and_its_case():
     """The README of a folder and its cases.json name every file there is."""
     for folder in FOLDERS:
-        names = {path.name for path in (FOLDER / folder).iterdir()} - {"README.md", "cases.json"}
+        names = {path.name for path in (FOLDER / folder).iterdir()} - {"README.md", "cases.json", "corridor.note"}
         assert {case.values[0]["file"] for case in cases(folder)} == names
         assert all(f"| `{name}` |" in content(folder, "README.md").decode() for name in names)
 
@@ -144,13 +144,15 @@ def test_batches(case):
 
 @pytest.mark.parametrize(
     ("folder", "case"),
-    [pytest.param(one, *case.values, id=case.id) for one in ("evidence", "fork") for case in cases(one)],
+    [pytest.param(one, *case.values, id=case.id) for one in ("evidence", "route", "fork") for case in cases(one)],
 )
 def test_verdicts(folder, case):
     """Each evidence file and fork proof gets its answer with its code, and its reasons are numbered and complete."""
     now = datetime.strptime(case["now"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     documents = [(FOLDER / folder / Path(name)).read_bytes() for name in case["documents"]]
-    verdict = verify(content(folder, case["file"]), Reference.read(documents, None, now), now)
+    verdict = verify(
+        content(folder, case["file"]), Reference.read(documents, None, now), now, policy.parse(case.get("policy", ""))
+    )
     assert (verdict.result, verdict.code) == (case["result"], case["code"]), verdict.checks
     assert [check.number for check in verdict.checks] == list(range(1, len(verdict.checks) + 1))
     assert all(check.text.endswith(".") for check in verdict.checks)

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { readDocument, verify } from "../../src/darwaza/entry/console/static/verify.mjs";
 
 const [, , path] = process.argv, folder = dirname(path), answers = {};
-for (const { file, documents, now } of JSON.parse(readFileSync(path))) {
+for (const { file, documents, now, policy } of JSON.parse(readFileSync(path))) {
   const read = await Promise.all(documents.map((name) => readDocument(readFileSync(join(folder, name)))));
-  answers[file] = await verify(readFileSync(join(folder, file)), read, now);
+  answers[file] = await verify(readFileSync(join(folder, file)), read, now, policy);
 }
 console.log(JSON.stringify(answers));

@@ -6,6 +6,7 @@ from tests.contract.rows import case, dump, everything, filled, instant, leaf, l
 
 from darwaza.errors import FatalError, InvariantError
 from darwaza.ports.store import (
+    WAITING_NONE,
     AnswerRow,
     Changes,
     CheckpointRow,
@@ -225,6 +226,47 @@ class TestTruncate:
         assert list(store.scan_leaves(1)) == [leaf(1, at) for at in range(4)] + moved
         assert store.leaf("PK 1-4") == moved[2]
         assert store.tile(1, 0, 0) == tiles(1, 7, "new ")[1, 0, 0].hashes
+
+    def test_what_waits_has_no_place_and_stays(self, store):
+        """It is found by key and case, grows at both ends, and no truncation of its log touches it."""
+        store.commit(filled(1, 6, exposed_size=4))
+        assert store.waiting_span(1) == WAITING_NONE
+        assert store.waiting(1, 1_000, 9) == []
+        first, _ = WAITING_NONE
+        later = [leaf(1, first, key="PK c"), leaf(1, first + 1, key="PK d")]
+        store.commit(Changes(leaves=later))
+        aside = [leaf(1, first - 2, key="PK 1-4"), leaf(1, first - 1, key="PK 1-5")]
+        store.commit(Changes(truncate=[(1, 4)], logs={1: log(1, 4, exposed_size=4)}, leaves=aside))
+        assert store.waiting_span(1) == (first - 2, first + 2)
+        assert store.waiting(1, 10_000, 9) == [*aside, *later]
+        assert store.waiting(1, 10_000, 3) == [*aside, later[0]]
+        assert store.waiting(1, 0, 3) == aside[:1]
+        assert store.waiting(2, 10_000, 9) == []
+        assert list(store.scan_leaves(1)) == [leaf(1, at) for at in range(4)] + aside + later
+        assert store.leaves(1, 0, first - 2, 10_000) == [leaf(1, at)[4:] for at in range(4)]
+        assert store.leaf("PK c") == later[0]
+        assert store.body(1, first) == b"body"
+        assert store.case_leaves("case")[-1] == (1, first + 1, later[1].header)
+        store.commit(Changes(truncate=[(1, 4)], logs={1: log(1, 4, exposed_size=4)}))
+        assert store.waiting(1, 10_000, 9) == [*aside, *later]
+
+    def test_what_waited_gets_its_place_in_one_commit(self, store):
+        """Released from the front, appended to the log under the same keys; what is not released stays."""
+        store.commit(filled(1, 4))
+        first, _ = WAITING_NONE
+        rows = [leaf(1, first + at, key=f"PK w{at}") for at in range(4)]
+        store.commit(Changes(leaves=rows))
+        placed = [leaf(1, 4, key="PK w0"), leaf(1, 5, key="PK w2")]
+        store.commit(Changes(released=[(1, first, first + 3)], logs={1: log(1, 6)}, leaves=placed))
+        assert store.waiting(1, 10_000, 9) == rows[3:]
+        assert store.waiting_span(1) == (first + 3, first + 4)
+        assert store.leaf("PK w2") == placed[1]
+        assert store.leaf("PK w1") is None
+        with pytest.raises(InvariantError):
+            store.commit(Changes(leaves=[leaf(1, first + 3, key="PK other")]))
+        with pytest.raises(InvariantError):
+            store.commit(Changes(leaves=[leaf(1, first + 9, key="PK w0")]))
+        assert store.waiting(1, 10_000, 9) == rows[3:]
 
     def test_of_two_sizes_the_smaller_holds(self, store):
         store.commit(filled(1, 9))

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from darwaza.entry.caravan import Caravan
 
 WAIT_S = 120.0
@@ -34,6 +36,7 @@ class Listener:
             time.sleep(0.1)
 
 
+@pytest.mark.timeout(600)
 def test_a_killed_relay_loses_nothing(tmp_path: Path) -> None:
     """SIGKILL under load: all arrive once by another path, the evidence says which, and every store is whole."""
     listener = Listener()

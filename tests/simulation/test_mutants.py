@@ -5,13 +5,14 @@ import functools
 import msgspec
 import pytest
 
-from darwaza.engine import arrival, courier, recovery
+from darwaza.engine import arrival, courier, recovery, waiting
 from darwaza.engine import unit as unit_module
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Settle
 from darwaza.errors import DarwazaError, FatalError, SignatureError
 from darwaza.kernel.link import Fresh, Repeat, judge, read_checkpoint
 from darwaza.kernel.merkle import leaf_hash
+from darwaza.ports.store import WAITING_FROM, WAITING_NONE
 from darwaza.testing.auditor import BrokenError
 from darwaza.testing.simulation import Simulation
 
@@ -63,7 +64,7 @@ def reuse_indexes_after_a_loss(patch):
         outcome = settle(engine, unit, given)
         if outcome.send_from is None:
             unit.unheard.clear()
-            return recovery._heard(unit, unit.log(engine.find_log(given.origin).row.id), outcome.take_back_from)
+            return recovery._heard(engine, unit, unit.log(engine.find_log(given.origin).row.id), outcome.take_back_from)
         return outcome
 
     patch(Engine, "_handlers", {**Engine._handlers, Settle: mutant})
@@ -81,9 +82,16 @@ def believe_bodies(patch):
     patch(arrival, "check_body", lambda header, body: None)
 
 
-def forget_the_tail(patch):
-    tail = recovery._tail
-    patch(recovery, "_tail", lambda *arguments: msgspec.structs.replace(tail(*arguments), kept=[]))
+def forget_what_steps_aside(patch):
+    step_aside = waiting.step_aside
+
+    def mutant(engine, unit, log):
+        more = step_aside(engine, unit, log)
+        unit.changes.leaves = [leaf for leaf in unit.changes.leaves if leaf.leaf_index < WAITING_FROM]
+        unit.install(msgspec.structs.replace(unit.log(log.row.id), waiting=WAITING_NONE))
+        return more
+
+    patch(waiting, "step_aside", mutant)
 
 
 def forget_what_was_said(patch):
@@ -110,7 +118,7 @@ MUTANTS = [
     expose_before_asking,
     listen_before_catching_up,
     believe_bodies,
-    forget_the_tail,
+    forget_what_steps_aside,
     forget_what_was_said,
     ignore_keys_of_commands,
     never_ask_again,

@@ -235,10 +235,10 @@ class Courier:
             return
         if outcome.send_from is not None:
             lane.phase, lane.next_index = "flow", outcome.send_from
-        elif isinstance(errand, Ask):
-            lane.phase, lane.next_index = "restore", outcome.take_back_from or 0
+        elif isinstance(errand, Ask) and outcome.take_back_from is not None:
+            lane.phase, lane.next_index = "restore", outcome.take_back_from
         else:
-            # One batch is back; ask again whether that was all.
+            # One batch is back, or one piece was moved; ask again whether that was all.
             lane.phase = "ask"
 
     def _landed(self, lane: Lane, errand: Send) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from darwaza.config import HEADER_BYTES_MAX
+from darwaza.config import HEADER_BYTES_MAX, MOVED_MESSAGES_MAX
 from darwaza.engine import arrival, recovery, repeat, reporting, retention, testimony
 from darwaza.engine.intake import (
     Accepted,
@@ -38,7 +38,7 @@ from darwaza.engine.intake import (
     Witness,
 )
 from darwaza.engine.ledger import Expiry, LedgerEnd
-from darwaza.engine.log import Log
+from darwaza.engine.log import Log, newest
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
 from darwaza.engine.unit import Unit
@@ -56,7 +56,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import acknowledge, read_checkpoint
 from darwaza.kernel.machine import Case, Command, Draft, Elapsed, Refusal
-from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis, decode_header
+from darwaza.kernel.message import GATEWAY_PARTY, GENESIS, JSON_MEDIA_TYPE, Genesis
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import format_note
 from darwaza.kernel.tile import root_at
@@ -76,6 +76,7 @@ class Engine:
         site: where it runs.
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
+        moved_messages_max: own messages moved in one transaction (``waiting``).
         commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds of processor time spent so far: deciding, giving places and signing, committing.
     """
@@ -89,21 +90,15 @@ class Engine:
         self._rules = Rules(site)
         self._given_back = store.given_back_count()
         self.commands_given_back = store.meta(repeat.META) is not None
+        self.moved_messages_max = MOVED_MESSAGES_MAX
         self._halted: dict[int, str] = {}
         self._expiry = Expiry(store)
-        self._newest = self._signed_until()
+        self._newest = newest([log for log in self.logs.values() if log.row.author == site.member], store)
         self.spent_s = {"decide": 0.0, "sign": 0.0, "commit": 0.0}
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
         site.fleet = Fleet.load(store)
         self._open_logs()
-
-    def _signed_until(self) -> datetime:
-        """When the newest message of the own logs was made."""
-        own = [log.row for log in self.logs.values() if log.row.author == self.site.member and log.row.size]
-        last = (self.store.leaves(row.id, row.size - 1, row.size, HEADER_BYTES_MAX) for row in own)
-        made = [instant.from_text(decode_header(header).created_at) for ((header, _),) in last]
-        return max(made, default=instant.EPOCH)
 
     # --- running ---
 
@@ -117,7 +112,13 @@ class Engine:
         Raises:
             FatalError: whether the batch is stored is unknown; the process must stop.
         """
-        return [outcome for part in _transactions(inputs) for outcome in self._run(part)]
+        outcomes: list[Outcome] = []
+        for part in _transactions(inputs):
+            found = self._run(part)
+            while type(part[0]) is TakeBack and found == [recovery.AGAIN]:
+                found = self._run(part)
+            outcomes += found
+        return outcomes
 
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.processor_s()
@@ -322,11 +323,13 @@ class Engine:
         if service is None:
             raise MalformedError(f"there is no service {given.service!r}", code="unknown_service")
         command = Command(given.kind, given.party, given.roles, given.body)
-        if given.case_id is None:
+        case_id = given.case_id
+        if case_id is None and given.opens and given.key:
+            case_id = repeat.case_of(self.site.blind_secret, given)
+        if case_id is None:
             case_id, case = unit.new_id(), None
             unit.assume_new(case_id)
         else:
-            case_id = given.case_id
             found = unit.case(case_id)
             if found is None and given.opens:
                 case = None

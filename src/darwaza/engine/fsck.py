@@ -29,7 +29,7 @@ from darwaza.kernel.note import Verifier, verified
 from darwaza.kernel.tile import TILE_HASHES, append_to_tiles
 from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ledger.audit import audit
-from darwaza.ports.store import CaseRow, LeafRow, LogRow, PartyRow, Store
+from darwaza.ports.store import WAITING_FROM, CaseRow, LeafRow, LogRow, PartyRow, Store
 
 RUN_LEAVES_MAX = 1_024
 """Leaves held at a time."""
@@ -307,6 +307,9 @@ class _LogExamination:
         """Leaves, tiles and checkpoints on the way; peaks and the newest checkpoint at the end."""
         row, hashes = self._row, list[bytes]()
         for index, leaf in enumerate(self._store.scan_leaves(row.id)):
+            if leaf.leaf_index >= WAITING_FROM:
+                yield from self._waiting(leaf)
+                continue
             if leaf.leaf_index != index:
                 yield Finding("leaf_missing", f"{row.origin} {index}", f"the next leaf is {leaf.leaf_index}")
                 return
@@ -317,6 +320,11 @@ class _LogExamination:
                 hashes = []
         yield from self._append(hashes)
         yield from self._end()
+
+    def _waiting(self, leaf: LeafRow) -> Iterator[Finding]:
+        if self._row.author != self._whole._member:  # noqa: SLF001 - two halves of one thing
+            yield Finding("waiting_foreign", f"{self._row.origin} {leaf.leaf_index}", "only own messages can wait")
+        yield from self._whole.leaf(self._row, leaf)
 
     def _stop(self) -> int:
         return -1 if self._next is None else self._next.size

@@ -24,7 +24,8 @@ class Submit(msgspec.Struct, frozen=True):
         digest: SHA-256 over everything the party asked; another one under the same key is a conflict.
         body: the command's value.
         case_id: the case it is about, or None to open one.
-        opens: the command opens the case under ``case_id`` if it does not exist yet.
+        opens: the command opens the case under ``case_id`` if it does not exist yet; without one, under the name its
+            key gives (``repeat.case_of``).
         acts_for: addresses the party's roles let it act for, besides its own: an officer's office.
     """
 
@@ -147,7 +148,8 @@ class Settled(msgspec.Struct, frozen=True):
 
     Attributes:
         send_from: index to send from; None when leaves must be taken back first.
-        take_back_from: index from which the reader holds leaves that were forgotten here; None when there are none.
+        take_back_from: index from which the reader holds leaves that were forgotten here; None when there are none, or
+            when the same must be given again first.
     """
 
     send_from: int | None

@@ -16,9 +16,7 @@ case has not come back yet wait for the next message of that case, which is take
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from darwaza.engine import forwarding, repeat
+from darwaza.engine import forwarding, repeat, waiting
 from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules, Said
@@ -28,7 +26,6 @@ from darwaza.kernel import fork, instant, letter
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
 from darwaza.kernel.machine import Received, Refusal, restored
-from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
     GENESIS,
     REFUSED,
@@ -42,11 +39,13 @@ from darwaza.kernel.message import (
 from darwaza.kernel.seal import Binding
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.trail import ROUTE_KINDS
-from darwaza.ports.store import ForkRow
+from darwaza.ports.store import WAITING_FROM, WAITING_NONE, ForkRow
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
 
+AGAIN = Settled(None, None)
+"""Room was made, or what waits came back, but not all of it yet: the same once more, in another transaction."""
 FORK = "fork"
 """Why a link stopped of which two signed histories were found."""
 
@@ -59,7 +58,7 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
     """
     log = engine.own_log(unit, given.origin)
     if not given.note:
-        return _heard(unit, log, 0)
+        return _heard(engine, unit, log, 0)
     trust = engine.site.trust
     checkpoint, note = read_cosigned(
         given.note,
@@ -68,20 +67,26 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
         cosigners=trust.cosigners(log.row.reader, past=True),
     )
     if checkpoint.size > log.row.size:
-        return _forgotten(unit, log)
+        return _forgotten(engine, unit, log)
     if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
         if checkpoint.size > log.row.cosigned_size:
             unit.keep_checkpoint(log.row.id, checkpoint.size, note)
             log = log.with_row(cosigned_size=checkpoint.size)
-        return _heard(unit, log, checkpoint.size)
+            unit.install(log)
+        return _heard(engine, unit, log, checkpoint.size)
     if checkpoint.size > log.row.exposed_size:
-        return _forgotten(unit, log)
+        return _forgotten(engine, unit, log)
     # Both histories were exposed. Sending from what both sides agree on lets the reader find the fork and prove it.
-    return _heard(unit, log, min(log.row.cosigned_size, checkpoint.size))
+    return _heard(engine, unit, log, min(log.row.cosigned_size, checkpoint.size))
 
 
-def _heard(unit: Unit, log: Log, send_from: int) -> Settled:
+def _heard(engine: "Engine", unit: Unit, log: Log, send_from: int) -> Settled:
     """From now on the reader cannot hold more than we know: leaves may be exposed as they are appended."""
+    if log.waiting != WAITING_NONE:
+        if waiting.come_back(engine, unit, log):
+            unit.unheard.add(log.row.id)
+            return AGAIN
+        log = unit.log(log.row.id)
     exposed = log.with_row(exposed_size=log.row.size)
     # A quiet link asks again every few seconds: when nothing is new, nothing is written.
     if exposed.row != unit.log(log.row.id).row:
@@ -90,17 +95,19 @@ def _heard(unit: Unit, log: Log, send_from: int) -> Settled:
     return Settled(send_from)
 
 
-def _forgotten(unit: Unit, log: Log) -> Settled:
+def _forgotten(engine: "Engine", unit: Unit, log: Log) -> Settled:
     """The reader holds what is not held here: no leaf may be exposed before that is back."""
     unit.unheard.add(log.row.id)
+    if log.row.size > log.row.exposed_size and waiting.step_aside(engine, unit, log):
+        return AGAIN
     return Settled(None, log.row.cosigned_size)
 
 
 def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settled | Forked:
     """Put leaves a reader gives back into their old places.
 
-    Runs in a transaction of its own. When the leaves differ from what was exposed here, the link stops and the proof
-    that two histories were signed is kept.
+    Runs in a transaction of its own, or in several: ``AGAIN`` when first room had to be made. When the leaves differ
+    from what was exposed here, the link stops and the proof that two histories were signed is kept.
 
     Raises:
         ConflictError: ``take_back_misplaced``: the batch does not start at the size both sides agree on.
@@ -118,7 +125,7 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         authors=authors,
         cosigners=trust.cosigners(log.row.reader, past=True),
     )
-    shorter, tiles = log.cut(log.row.exposed_size, engine.store)
+    shorter, _ = log.cut(log.row.exposed_size, engine.store)
     verdict = judge(
         batch,
         held=shorter.frontier,
@@ -135,78 +142,51 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         for header, (_, body) in zip(headers, batch.entries[verdict.skip :], strict=True):
             if not is_withheld(header, body):
                 check_body(header, body)
-        keys = _own_keys(engine, log, headers)
+        if log.row.size > log.row.exposed_size:
+            waiting.step_aside(engine, unit, log)
+            return AGAIN
+        keys, held = _own_keys(engine, unit, log, headers)
         entries = [
             Pending(leaf, key, header.case_id, raw, body)
             for leaf, key, header, (raw, body) in zip(
                 verdict.hashes, keys, headers, batch.entries[verdict.skip :], strict=True
             )
         ]
-        tail = _tail(engine, log, headers)
-        unit.changes.truncate.append((log.row.id, log.row.exposed_size))
-        for tile in tiles:
-            unit.changes.tiles[tile[:3]] = tile
-        unit.append(shorter, entries, note)
-        _rebuild_cases(engine, rules, unit, headers, entries, tail)
-        for entry in tail.kept:
-            unit.queue(log.row.id, entry.header, entry.body, entry.message_key, entry.case_id)
+        unit.append(log, entries, note)
+        _rebuild_cases(engine, rules, unit, headers, entries, held)
     else:
         unit.keep_checkpoint(log.row.id, batch.end, note)
         unit.install(log.with_row(cosigned_size=batch.end))
     return Settled(None, batch.end)
 
 
-def _own_keys(engine: "Engine", log: Log, headers: list[Header]) -> list[str]:
-    """Under which keys own messages given back are stored: one that went over several paths is stored by its first."""
+def _own_keys(engine: "Engine", unit: Unit, log: Log, headers: list[Header]) -> tuple[list[str], set[str]]:
+    """Under which keys own messages given back are stored, and which of those waited here.
+
+    One that went over several paths is stored by its first. One that waits has its place now.
+    """
     keys: list[str] = []
+    waited: set[str] = set()
     for header in headers:
         key = message_key(header)
-        held = engine.store.leaf(key)
-        elsewhere = held is not None and (held.log_id, held.leaf_index >= log.row.exposed_size) != (log.row.id, True)
-        keys.append("" if elsewhere or (key in keys) else key)
-    return keys
+        held = None if key in waited else engine.store.leaf(key)
+        if held is not None and held.log_id == log.row.id and held.leaf_index >= WAITING_FROM:
+            unit.changes.released.append((held.log_id, held.leaf_index, held.leaf_index + 1))
+            waited.add(key)
+            held = None
+        keys.append("" if held is not None or key in keys else key)
+    return keys, waited
 
 
 def _rebuild_cases(
-    engine: "Engine", rules: Rules, unit: Unit, headers: list[Header], entries: list[Pending], tail: "_Tail"
+    engine: "Engine", rules: Rules, unit: Unit, headers: list[Header], entries: list[Pending], held: set[str]
 ) -> None:
-    held = {entry.message_key for entry in tail.dropped}
+    """Rebuild the cases of own messages that came back, except of those that were held here besides."""
     for header, entry in zip(headers, entries, strict=True):
         if header.path is not None and not header.kind.startswith(ROUTE_KINDS):
             unit.tracking.resume(header)
         if entry.message_key and entry.message_key not in held:
             _restore(engine, rules, unit, header, entry.body)
-
-
-class _Tail(msgspec.Struct, frozen=True):
-    """Unexposed leaves: those that move behind, and those that what came back replaces."""
-
-    kept: list[Pending]
-    dropped: list[Pending]
-
-
-def _tail(engine: "Engine", log: Log, given: list[Header]) -> _Tail:
-    """Sort the unexposed leaves.
-
-    A leaf is replaced when the very message came back, when what came back answers the same message, and when it is a
-    genesis leaf that turns out not to be the first. Whatever a party commanded stays, even if it was said before: the
-    services take what is said twice.
-    """
-    keys = {message_key(header) for header in given}
-    causes = {(header.cause_id, header.kind, header.destination) for header in given if header.cause_id is not None}
-    kept: list[Pending] = []
-    dropped: list[Pending] = []
-    unexposed = engine.store.leaves(log.row.id, log.row.exposed_size, log.row.size, 1 << 40)
-    for index, (raw, body) in enumerate(unexposed, log.row.exposed_size):
-        header = decode_header(raw)
-        key = message_key(header)
-        held = engine.store.leaf(key)
-        first = held is not None and (held.log_id, held.leaf_index) == (log.row.id, index)
-        entry = Pending(leaf_hash(raw), key if first else "", header.case_id, raw, body)
-        answered = (header.cause_id, header.kind, header.destination) in causes
-        replaced = key in keys or answered or header.kind == GENESIS
-        (dropped if replaced else kept).append(entry)
-    return _Tail(kept, dropped)
 
 
 def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> None:

@@ -7,12 +7,15 @@ secret that the log key gives, and that so survives the disk. When the message i
 answer to that command; the party's retry computes the same blind and finds it. Without this a retry after a loss would
 be a second delivery (P2).
 
-What it leaves out: a command that sends no message by itself (the announcement of a large document), and commands
-given before the log key was renewed.
+A command that sends no message by itself, the announcement of a large document, is known by its case instead: under a
+key its case has an id computed from party and key (``case_of``), which comes back in the headers of the chunks.
+
+What it leaves out: commands given before the log key was renewed.
 """
 
 from hashlib import blake2b
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 
@@ -28,6 +31,9 @@ TAG_BYTES = 8
 """Half of a blind names the command, the other half what was asked."""
 GIVEN_BACK = "\n"
 """Begins the keys of answers made from what was given back; no party's key holds it."""
+_UUID_MASK = 0xF << 76 | 0x3 << 62
+_UUID_BITS = 0x8 << 76 | 0x2 << 62
+"""Version 8 and the variant of RFC 9562, where they stand."""
 META = "commands_given_back"
 """Set in the store once such an answer is kept: until then nobody looks for one."""
 
@@ -41,6 +47,13 @@ def blind_of(secret: bytes, given: Submit) -> str:
     tag = blake2b(command, digest_size=TAG_BYTES, key=secret)
     asked = blake2b(command + given.digest, digest_size=TAG_BYTES, key=secret)
     return tag.hexdigest() + asked.hexdigest()
+
+
+def case_of(secret: bytes, given: Submit) -> str:
+    """The case a keyed command opens under its own name: a UUID of version 8 (RFC 9562 section 5.8)."""
+    command = f"case\n{given.party}\n{given.key}".encode()
+    digest = blake2b(command, digest_size=16, key=secret).digest()
+    return str(UUID(int=int.from_bytes(digest, "big") & ~_UUID_MASK | _UUID_BITS))
 
 
 def wanted(engine: "Engine", given: Submit) -> list[tuple[str, str]]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from darwaza.kernel import report
+from darwaza.kernel.message import decode_header, message_key
 from darwaza.kernel.note import format_note, parse
 from darwaza.kernel.relay import Passage
 from darwaza.kernel.report import ITEMS_MAX, Item, Outcome
 from darwaza.kernel.tile import Prover
 from darwaza.kernel.trail import Hop
+from darwaza.ports.store import WAITING_NONE
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
@@ -92,6 +94,9 @@ def send(engine: "Engine", unit: "Unit") -> list[Owed]:
     for owed in (*engine.site.owed, *_overdue(engine, unit)):
         if owed.log_id:
             log = engine.logs[owed.log_id]
+            if owed.index < 0 and log.waiting == WAITING_NONE and not _found_again(engine, owed):
+                sent.append(owed)
+                continue
             if not 0 <= owed.index < log.row.exposed_size:
                 continue
             if owed.log_id not in provers:
@@ -107,6 +112,19 @@ def send(engine: "Engine", unit: "Unit") -> list[Owed]:
     for way_back, items in by_way.items():
         _send_to(unit, way_back, items)
     return sent
+
+
+def _found_again(engine: "Engine", owed: Owed) -> bool:
+    """Look for the place of a message that had to step aside (``engine.waiting``); False when it is not there any more.
+
+    Then what came back from the reader says that it was handed on before, and so its origin has been told.
+    """
+    row = engine.store.leaf(message_key(decode_header(owed.header)))
+    if row is None or row.header != owed.header:
+        owed.due_at = ""
+        return False
+    owed.index = row.leaf_index
+    return True
 
 
 def _overdue(engine: "Engine", unit: "Unit") -> list[Owed]:

@@ -1,4 +1,4 @@
-"""The items of an evidence file that show which way a routed message went.
+"""Routed messages as they are stored: what they carry, and the items of evidence that show which way they went.
 
 At its origin they come from the newest report of a member of the path; at its destination from the envelope it came in.
 """
@@ -18,7 +18,7 @@ from darwaza.kernel.evidence import HOP, MESSAGE, DocumentRef, Item
 from darwaza.kernel.exhibit import signed_by
 from darwaza.kernel.history import keys_of
 from darwaza.kernel.merkle import leaf_hash
-from darwaza.kernel.message import decode_header
+from darwaza.kernel.message import Header, decode_header, member_of
 from darwaza.kernel.proof import format_proof
 from darwaza.kernel.relay import decode_envelope
 from darwaza.kernel.seal import Binding
@@ -41,6 +41,30 @@ def items(engine: Engine, leaf: LeafRow, *, with_body: bool) -> list[Item]:
         body = envelope.body if with_body else None
         return [_item(engine, hop, HOP if at else MESSAGE, None if at else body) for at, hop in enumerate(hops)]
     return [_item(engine, hop, HOP, None) for hop in _told(engine, leaf)[1]]
+
+
+def read(engine: Engine, leaf: LeafRow) -> tuple[Header, bytes]:
+    """The message a stored leaf carries and its body as its service knows it: out of its envelope, and opened.
+
+    Returns:
+        The message's own header, and b"" for a body that is not kept or that only another gateway opens.
+    """
+    if not leaf.body:
+        return decode_header(leaf.header), b""
+    header, body = own_message(leaf)
+    if header.path is None:
+        return header, body
+    opening = letter.read_again if member_of(header.origin) == engine.site.member else letter.read
+    try:
+        return header, engine.site.opened(partial(opening, body, Binding.of(header)))
+    except DarwazaError:
+        return header, b""
+
+
+def read_at(engine: Engine, place: tuple[int, int, bytes]) -> tuple[Header, bytes]:
+    """Do the same for a log's id, an index and the header there, as ``Store.case_leaves`` gives them."""
+    log_id, index, raw = place
+    return read(engine, LeafRow(log_id, index, "", "", raw, engine.store.body(log_id, index) or b""))
 
 
 def sent(engine: Engine, leaf: LeafRow) -> LeafRow:

@@ -20,13 +20,14 @@ import msgspec
 
 from darwaza.config import BODY_BYTES_MAX
 from darwaza.engine.trust import Trust
-from darwaza.errors import MessageError
+from darwaza.errors import MessageError, TooLargeError
 from darwaza.kernel import instant, locality, path, policy
 from darwaza.kernel.health import Condition, Measure
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.linkstate import Ends, HomeStatement, LinkState, Statement, ends_of, subject
 from darwaza.kernel.locality import HomeRules
 from darwaza.kernel.machine import Refusal
+from darwaza.kernel.message import SENDER_POLICY_CHARACTERS_MAX
 from darwaza.kernel.path import REPORT_CLASS, Explanation, Need, Rules
 from darwaza.kernel.policy import PathPolicy
 from darwaza.kernel.relay import ROUTED_BODY_BYTES_MAX
@@ -88,6 +89,7 @@ class Routing:
         self._choices: dict[Asked, tuple[str, ...] | Refusal] = {}
         self._relays: dict[tuple[tuple[str, ...], str, int], Refusal | None] = {}
         self._policies: dict[str, PathPolicy] = {}
+        self._canonical: dict[str, str] = {}
         self._reachable: frozenset[str] | None = None
 
     # --- what is known ---
@@ -96,7 +98,7 @@ class Routing:
         """Go by a version of the corridor document."""
         self._trust = trust
         self._neighbours = frozenset(trust.neighbours(self.member))
-        self._policies = {}
+        self._policies, self._canonical = {}, {}
         self._forget()
 
     def set_lanes(self, lanes: dict[str, list[int]]) -> None:
@@ -215,9 +217,27 @@ class Routing:
             MalformedError, TooLargeError: the sender's policy cannot be read; see ``policy.parse``.
         """
         asked = self._parsed(sender)
+        if len(self.canonical(sender)) > SENDER_POLICY_CHARACTERS_MAX:
+            detail = f"the policy of one message has at most {SENDER_POLICY_CHARACTERS_MAX} characters"
+            raise TooLargeError(detail, code="policy_too_large")
         if avoid:
             asked = msgspec.structs.replace(asked, avoid=tuple(dict.fromkeys((*asked.avoid, *avoid))))
         return Rules(self._parsed(self._corridor_policy(message_class)), asked, self.homes)
+
+    def canonical(self, text: str) -> str:
+        """Write a policy in its one form; "" when it asks for nothing.
+
+        Raises:
+            MalformedError, TooLargeError: see ``policy.parse``.
+        """
+        if not text:
+            return ""
+        found = self._canonical.get(text)
+        if found is None:
+            if len(self._canonical) >= CHOICES_MAX:
+                self._canonical.clear()
+            found = self._canonical[text] = policy.format_policy(self._parsed(text))
+        return found
 
     def _corridor_policy(self, message_class: str) -> str:
         return "" if self._trust is None else self._trust.current.terms(message_class).path_policy
@@ -227,6 +247,8 @@ class Routing:
             return _ANYTHING
         found = self._policies.get(text)
         if found is None:
+            if len(self._policies) >= CHOICES_MAX:
+                self._policies.clear()
             found = self._policies[text] = policy.parse(text)
         return found
 

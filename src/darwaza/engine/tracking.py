@@ -79,12 +79,14 @@ class Tracking:
         # A plain reference back would make a ring: batches, bodies and all, would stay until the collector came by.
         self._unit: Unit = proxy(unit)
         self._newest: dict[tuple[str, str], str] = {}
+        self._looked_at: tuple[Draft, tuple[str, ...] | Refusal] | None = None
 
     # --- before anything is sent ---
 
     def refusal(self, draft: Draft, body_bytes: int | None = None) -> Refusal | None:
         """Say why a draft, or one like it with a body of so many bytes, cannot be sent, or None."""
         found = self._choice(draft, body_bytes)
+        self._looked_at = None if body_bytes is not None else (draft, found)
         return found if isinstance(found, Refusal) else None
 
     def _choice(self, draft: Draft, body_bytes: int | None = None) -> tuple[str, ...] | Refusal:
@@ -124,13 +126,15 @@ class Tracking:
         else:
             key = message_key(header)
         if len(path) > 2:  # noqa: PLR2004
-            self._begin(header, draft.body, path, key, policy=draft.path_policy, bulk=draft.bulk)
-        elif draft.path_policy:
-            self._follow(header, encode_header(header), draft.path_policy)  # another way must obey it too
+            self._begin(header, draft.body, path, key, bulk=draft.bulk)
+        elif header.path_policy is not None:
+            self._follow(header, encode_header(header))  # another way must obey it too
 
     def _path(self, draft: Draft, case_id: str, member: str) -> tuple[str, ...]:
         """The path of what the case has under way to that member, else the best."""
-        found = self._choice(draft)
+        # Nearly always it was looked at just before, to see whether it can be sent at all.
+        looked_at, self._looked_at = self._looked_at, None
+        found = looked_at[1] if looked_at is not None and looked_at[0] is draft else self._choice(draft)
         path = (self._site.member, member) if isinstance(found, Refusal) else found
         before = self._before(case_id, member)
         if before is not None:
@@ -153,14 +157,14 @@ class Tracking:
         name = draft.kind.partition(".")[0]
         return self._site.routing.may_wait(member, name, len(draft.body), draft.path_policy)
 
-    def _begin(self, header: Header, body: bytes, path: tuple[str, ...], key: str, *, policy: str, bulk: bool) -> None:
+    def _begin(self, header: Header, body: bytes, path: tuple[str, ...], key: str, *, bulk: bool) -> None:
         raw, sealed = self._sealed(header, body, path)
         self._queue(path, raw, sealed, key, header.case_id, bulk=bulk)
-        self._follow(header, raw, policy)
+        self._follow(header, raw)
         self.count("sent", "-".join(path))
 
-    def _follow(self, header: Header, raw: bytes, policy: str) -> None:
-        name = header.kind.partition(".")[0]
+    def _follow(self, header: Header, raw: bytes) -> None:
+        name, policy = header.kind.partition(".")[0], header.path_policy or ""
         opened_at = instant.to_fine_text(self._site.open_at(self._unit.now))
         voyage = Voyage(header.case_id, header.destination, opened_at, header.expires_at, name, policy, (raw,))
         self._newest[header.case_id, member_of(header.destination)] = header.id
@@ -173,7 +177,7 @@ class Tracking:
         if voyage is not None:
             self._write(header.id, msgspec.structs.replace(voyage, tries=(*voyage.tries, raw)[-TRIES_MAX:]), UNDER_WAY)
         elif header.id not in self._store.cases([header.id]):
-            self._follow(header, raw, "")
+            self._follow(header, raw)
 
     def _sealed(self, header: Header, body: bytes, path: tuple[str, ...]) -> tuple[bytes, bytes]:
         to = self._site.seal_key(member_of(header.destination))
@@ -266,7 +270,7 @@ class Tracking:
         if self._site.routing.is_open(path):
             silent = min(passed + 1, len(path) - 2)
             self._site.routing.suspect(path[silent], path[silent + 1])
-        self._try_again(message_id, voyage, always=True)
+        self._try_again(message_id, msgspec.structs.replace(voyage, silences=voyage.silences + 1), always=True)
 
     def _first(self, message_id: str) -> LeafRow | None:
         return self._store.leaf(f"{self._site.member} {message_id}")
@@ -300,8 +304,10 @@ class Tracking:
         if isinstance(found, Refusal):
             self._end(message_id, voyage, found.code)
             return
-        if len(found) == 2 or (found == voyage.path and not always) or found[1] not in self._site.lanes:  # noqa: PLR2004
-            self._write(message_id, voyage, UNDER_WAY)  # it waits in the log it stands in, or there is no other way yet
+        # One for a neighbour waits in the log of that link; after a lost disk there may be only a copy that went round.
+        waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004
+        if waits_there or (found == voyage.path and not always) or found[1] not in self._site.lanes:
+            self._write(message_id, voyage, UNDER_WAY)
             return
         if header.path is None:
             raw, body = self._sealed(header, row.body, found)
@@ -390,7 +396,7 @@ class Tracking:
             How many messages took another way.
         """
         count = 0
-        found = self._way_round(neighbour, "", 0, straight=straight)
+        found = self._way_round(neighbour, "", 0, "", straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
             return 0
         for log_id in dict.fromkeys(self._site.lanes.get(neighbour, ())):
@@ -411,19 +417,20 @@ class Tracking:
         return count
 
     def _way_round(
-        self, neighbour: str, message_class: str, body_bytes: int, *, straight: bool
+        self, neighbour: str, message_class: str, body_bytes: int, policy: str, *, straight: bool
     ) -> tuple[str, ...] | Refusal:
         routing = self._site.routing
         if straight:
-            return routing.choose(neighbour, message_class, body_bytes)
-        return routing.choose_other(neighbour, message_class, (), straight=False)
+            return routing.choose(neighbour, message_class, body_bytes, sender=policy)
+        return routing.choose_other(neighbour, message_class, (), sender=policy, straight=False)
 
     def _detour_one(self, header: Header, body: bytes, *, straight: bool) -> bool:
         name = header.kind.partition(".")[0]
-        found = self._way_round(member_of(header.destination), name, len(body), straight=straight)
+        policy = header.path_policy or ""
+        found = self._way_round(member_of(header.destination), name, len(body), policy, straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004
             return False
-        self._begin(header, body, found, "", policy="", bulk=False)
+        self._begin(header, body, found, "", bulk=False)
         return True
 
     # --- keeping ---

@@ -32,6 +32,7 @@ from darwaza.kernel.message import (
 )
 from darwaza.kernel.report import REPORT_KIND, REPORT_MEDIA_TYPE
 from darwaza.ports.store import (
+    WAITING_NONE,
     AnswerRow,
     CaseRow,
     Changes,
@@ -292,6 +293,7 @@ class Unit:
             kind=draft.kind,
             media_type=draft.media_type,
             origin=draft.origin,
+            path_policy=self._site.routing.canonical(draft.path_policy) or None,
             ucr=ucr,
             version=VERSION,
         )
@@ -450,6 +452,20 @@ class Unit:
     def flush(self, log_id: int) -> None:
         """Give the messages queued for one log their places, and sign it."""
         entries = self._pending.pop(log_id, [])
+        if entries and self.log(log_id).waiting != WAITING_NONE:
+            self._wait(self.log(log_id), entries)
+        else:
+            self.place(log_id, entries)
+
+    def _wait(self, log: Log, entries: list[Pending]) -> None:
+        """Let messages queue behind those that wait for a place (``engine.waiting``)."""
+        log_id, (start, end) = log.row.id, log.waiting
+        for index, (_, key, case_id, header, body) in enumerate(entries, end):
+            self.changes.leaves.append(LeafRow(log_id, index, key or f"{log_id}:{index}", case_id, header, body))
+        self.install(msgspec.structs.replace(log, waiting=(start, end + len(entries))))
+
+    def place(self, log_id: int, entries: list[Pending]) -> None:
+        """Give messages their places in an own log, and sign it."""
         if not entries:
             return
         self.append(self.log(log_id), entries)

@@ -38,7 +38,7 @@ REASONS_MAX: Final = 64
 TRIES_MAX: Final = 32
 """Headers kept of one voyage; of more the oldest is forgotten."""
 PATIENCE_FIRST: Final = timedelta(seconds=6)
-"""So long nothing may be heard of a message before it is sent again; each time twice as long."""
+"""So long nothing may be heard of a message before it is sent again; after each such silence twice as long."""
 PATIENCE_LAST: Final = timedelta(seconds=600)
 
 
@@ -68,6 +68,7 @@ class Voyage(msgspec.Struct, frozen=True, array_like=True):
         report: key of the stored message that told the newest news, and the number of the item in it.
         code: why it is undeliverable, or "".
         detail: the same for people.
+        silences: how often it was sent again because nothing was heard of it. That a path broke under it is no silence.
     """
 
     case_id: str
@@ -83,6 +84,7 @@ class Voyage(msgspec.Struct, frozen=True, array_like=True):
     report: tuple[str, int] | None = None
     code: str = ""
     detail: str = ""
+    silences: int = 0
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ class Voyage(msgspec.Struct, frozen=True, array_like=True):
     @property
     def patience(self) -> timedelta:
         """How long to wait for news of the newest try."""
-        return min(PATIENCE_FIRST * (1 << min(len(self.tries) - 1, 10)), PATIENCE_LAST)
+        return min(PATIENCE_FIRST * (1 << min(self.silences, 10)), PATIENCE_LAST)
 
     @property
     def links_ahead(self) -> set[Ends]:

@@ -77,8 +77,7 @@ class RouteCollector(Collector):
                 condition.add_metric([code, one.word], float(measure.condition is one))
             latency.add_metric([code], measure.latency_us / 1_000_000)
             loss.add_metric([code], measure.loss_ppm / 1_000_000)
-            rows = [log.row for log in engine.logs.values() if log.row.reader == code]
-            queue.add_metric([code], sum(row.size - row.cosigned_size for row in rows))
+            queue.add_metric([code], sum(log.queue for log in engine.logs.values() if log.row.reader == code))
         yield from (condition, latency, loss, queue)
         drained = float(self._loop.watch.drained)
         yield GaugeMetricFamily("darwaza_drained", "1 when the gateway asks for no new messages", value=drained)

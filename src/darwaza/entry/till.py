@@ -23,6 +23,16 @@ _ANSWERED = frozenset({"payment.credited", "payment.refused"})
 _ENDED = frozenset({"payment.settled", "payment.rejected", "verification.ended"})
 
 
+class _Waiter:
+    """Who waits for an end, and the kind of the notice that told of it."""
+
+    __slots__ = ("future", "kind")
+
+    def __init__(self, future: asyncio.Future[bool]) -> None:
+        self.future = future
+        self.kind = ""
+
+
 class Till:
     """See the module."""
 
@@ -37,7 +47,7 @@ class Till:
         self._now = now
         self._seen: dict[str, int] = {}
         self._asked: dict[str, dict[str, None]] = {}
-        self._waiting: dict[str, dict[str, list[asyncio.Future[bool]]]] = {}
+        self._waiting: dict[str, dict[str, list[_Waiter]]] = {}
 
     def credits(self, bank: str) -> list[str]:
         """Ids of payments that may wait for this bank's word, oldest first."""
@@ -50,20 +60,23 @@ class Till:
         """Strike a payment off: it does not wait for the bank any more."""
         self._asked.get(bank, {}).pop(case_id, None)
 
-    async def ended(self, bank: str, case_id: str, timeout_s: float) -> bool:
-        """Wait for the end of a payment of this bank; False when it took too long.
+    async def ended(self, bank: str, case_id: str, timeout_s: float) -> str:
+        """Wait for the end of a payment of this bank; returns the notice's kind, "" when it took too long.
 
-        The caller looks at the case before and after: an end that came before is not seen here.
+        An end that came before is not seen here: the caller looks at the case first, unless it was made by the last
+        commit and nothing was awaited since.
         """
-        self._seen.setdefault(bank, self._store.notice_sequence())
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if bank not in self._seen:
+            self._seen[bank] = self._store.notice_sequence()
+        waiter = _Waiter(asyncio.get_running_loop().create_future())
         waiting = self._waiting.setdefault(bank, {})
         others = waiting.setdefault(case_id, [])
-        others.append(future)
+        others.append(waiter)
         try:
-            return await within(future, timeout_s)
+            await within(waiter.future, timeout_s)
+            return waiter.kind
         finally:
-            others.remove(future)
+            others.remove(waiter)
             if not others:
                 waiting.pop(case_id, None)
 
@@ -81,7 +94,8 @@ class Till:
         )
         for row in reversed(self._store.find_cases(wanted)):
             self._asked[bank][row.id] = None
-        self._seen.setdefault(bank, self._store.notice_sequence())
+        if bank not in self._seen:
+            self._seen[bank] = self._store.notice_sequence()
 
     def _follow(self, bank: str) -> None:
         asked, waiting = self._asked.get(bank), self._waiting.get(bank, {})
@@ -89,9 +103,10 @@ class Till:
             self._seen[bank] = notices[-1].sequence
             for notice in notices:
                 if notice.kind in _ENDED:
-                    for future in waiting.get(notice.case_id, ()):
-                        if not future.done():
-                            future.set_result(True)
+                    for waiter in waiting.get(notice.case_id, ()):
+                        if not waiter.future.done():
+                            waiter.kind = notice.kind
+                            waiter.future.set_result(True)
                 elif asked is not None and notice.kind == ASKED:
                     asked[notice.case_id] = None
                 elif asked is not None and notice.kind in _ANSWERED:

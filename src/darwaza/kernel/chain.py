@@ -8,17 +8,16 @@ links are all there, and ``policy``: that nobody carried the message whom the co
 check, excludes. spec/evidence.md has the table with all codes.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from darwaza.errors import MessageError
 from darwaza.kernel import policy
 from darwaza.kernel.corridor import Corridor
-from darwaza.kernel.exhibit import Check, Exhibit, signed_by
+from darwaza.kernel.exhibit import Check, Exhibit, Trail, signed_by
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.naming import Lane
-from darwaza.kernel.policy import CORRIDOR, Objection
-from darwaza.kernel.trail import check_link_header
+from darwaza.kernel.policy import CORRIDOR, SENDER, Objection
+from darwaza.kernel.trail import Carried, check_link_header
 from darwaza.kernel.verdict import Record
 
 FILE: Final = "file"
@@ -29,19 +28,21 @@ ASKED: Final = "the policy given with this check"
 def check_chain(hop: Exhibit) -> bool:
     """Whether an item is the next link of the message's path."""
     trail = hop.trail
-    link = len(trail.leaves)
+    link = trail.links
     if not trail.path or link >= len(trail.path) - 1:
         return hop.fails("chain", "path_length_wrong", "The file shows more links than the message's path has.")
     author, reader = trail.path[link : link + 2]
     try:
-        check_link_header(hop.header, trail.path, link, trail.leaves[-1])
+        check_link_header(hop.header, trail.path, link, trail.last)
         hop.lane = lane = Lane.parse(hop.checkpoint.origin)
     except MessageError as fault:
         return hop.fails("chain", fault.code, f"This is not how {author} hands the message on: {fault.detail}.")
     if (lane.corridor, lane.author, lane.reader) != (hop.corridor_name, author, reader):
         text = f"The log {lane.origin} is not one from {author} to {reader} in {hop.corridor_name}."
         return hop.fails("chain", "lane_differs", text)
-    trail.leaves.append(leaf_hash(hop.raw_header))
+    if trail.last is not None:
+        trail.last = Carried(trail.last.message, hop.header.id, leaf_hash(hop.raw_header))
+    trail.links += 1
     return hop.holds("chain", f"In it {author} hands the message on to {reader}, as its path says.")
 
 
@@ -73,19 +74,16 @@ OF_HOP: Final[tuple[Check, ...]] = (
 )
 
 
-def conclude(
-    path: Sequence[str], links: int, message_class: str, document: Corridor, asked: policy.PathPolicy, record: Record
-) -> None:
+def conclude(trail: Trail, document: Corridor, asked: policy.PathPolicy, record: Record) -> None:
     """Say which members carried a message, and whether that was allowed.
 
     Args:
-        path: of the message; of one without any, its sender and its recipient.
-        links: how many of its links have been proven.
-        message_class: name of the message's service.
+        trail: of the message, followed to its end.
         document: the corridor document whose policy binds it.
         asked: policy that whoever checks holds the path against.
         record: to write to.
     """
+    path, links = trail.path, trail.links
     names = " - ".join(path)
     if links < len(path) - 1:
         text = f"The message goes on over {names}; the file shows only that it came as far as {path[links]}."
@@ -94,18 +92,19 @@ def conclude(
     carriers = ", ".join(path[1:-1]) or "nobody in between"
     text = f"The message went {names}. It was carried by {carriers}: each link is signed by the member that sent it."
     record.holds(FILE, "path", text)
-    try:
-        corridors = policy.parse(document.terms(message_class).path_policy)
-    except MessageError as fault:
-        record.unknown(FILE, "policy", fault.code, f"The corridor's policy cannot be read: {fault.detail}.")
-        return
-    against: list[Objection] = [
-        *policy.path_objections(corridors, CORRIDOR, path, 0),
-        *policy.path_objections(asked, ASKED, path, 0),
-    ]
+    against: list[Objection] = []
+    said = []
+    for by, written in ((CORRIDOR, document.terms(trail.message_class).path_policy), (SENDER, trail.path_policy)):
+        try:
+            binding = policy.parse(written)
+        except MessageError as fault:
+            record.unknown(FILE, "policy", fault.code, f"The policy of {by} cannot be read: {fault.detail}.")
+            return
+        against += policy.path_objections(binding, by, path, 0)
+        said.append(policy.format_policy(binding))
+    against += policy.path_objections(asked, ASKED, path, 0)
     for one in against:
         record.fails(FILE, "policy", one.code, f"That was not allowed: {one.detail}.")
     if not against:
-        rules = [text for text in map(policy.format_policy, (corridors, asked)) if text]
-        said = f"That satisfies {'; '.join(rules)}." if rules else "No policy says otherwise."
-        record.holds(FILE, "policy", said)
+        rules = [text for text in (*said, policy.format_policy(asked)) if text]
+        record.holds(FILE, "policy", f"That satisfies {'; '.join(rules)}." if rules else "No policy says otherwise.")

@@ -148,8 +148,8 @@ def _examine_items(
         one = Exhibit(item, subject, seen, known, now, record, trail)
         if all(check(one) for check in checks) and one.complete:
             findings.append(one.finding())
-    if trail.document is not None and (len(trail.path) > 2 or asked != ANY):  # noqa: PLR2004
-        conclude(trail.path, len(trail.leaves), trail.message_class, trail.document, asked, record)
+    if trail.document is not None and (len(trail.path) > 2 or trail.path_policy or asked != ANY):  # noqa: PLR2004
+        conclude(trail, trail.document, asked, record)
     return tuple(findings)
 
 

@@ -35,6 +35,7 @@ from darwaza.kernel.naming import KeyRole, Lane, SignerName
 from darwaza.kernel.note import Note, Verifier, verified
 from darwaza.kernel.proof import Proof, parse_proof
 from darwaza.kernel.reference import INSTANT_FORMAT, Reference
+from darwaza.kernel.trail import Carried
 from darwaza.kernel.verdict import Attestation, Finding, Record, counted
 
 
@@ -53,14 +54,18 @@ class Trail(msgspec.Struct):
     Attributes:
         path: its members; empty before the message was read.
         message_class: name of its service.
-        leaves: leaf hashes of the links proven so far.
+        path_policy: its sender's, as text; "" for none.
+        links: how many have been proven so far.
+        last: what travelled the last of them.
         received: whether its destination has signed for it.
         document: the corridor document it goes by.
     """
 
     path: tuple[str, ...] = ()
     message_class: str = ""
-    leaves: list[bytes] = []
+    path_policy: str = ""
+    links: int = 0
+    last: Carried | None = None
     received: bool = False
     document: Corridor | None = None
 
@@ -352,7 +357,8 @@ class Exhibit:
         trail, header = self.trail, self.header
         trail.path = header.path or (self.lane.author, self.lane.reader)
         trail.message_class = header.kind.partition(".")[0]
-        trail.leaves = [leaf_hash(self.raw_header)]
+        trail.path_policy = header.path_policy or ""
+        trail.links, trail.last = 1, Carried(header, header.id, leaf_hash(self.raw_header))
         trail.received = trail.path[-1] == self.lane.reader and self.received_at is not None
         trail.document = self.document
         return True

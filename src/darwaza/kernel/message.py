@@ -21,6 +21,8 @@ from darwaza.errors import MalformedError, TooLargeError
 
 VERSION = 1
 PATH_MEMBERS_MAX = 16
+SENDER_POLICY_CHARACTERS_MAX = 512
+"""Of a path policy of one message, in its canonical form."""
 
 # In Python, $ also matches before a final newline; the look-ahead takes that back.
 _END = r"$(?!\n)"
@@ -55,6 +57,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         media_type: of the body, RFC 6838.
         origin: full address of the sender, ``PK/fbr``.
         path: member codes from origin to destination of a routed message, or absent between neighbours.
+        path_policy: what the sender asked of its path, in the one form ``policy.format_policy`` writes, or absent.
         relays: leaf hash, lower-case hex, of the header this one forwards; only in a relay's own message, else absent.
         ucr: the consignment (WCO unique consignment reference), or absent.
         version: of this format, 1.
@@ -73,6 +76,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media_type: Annotated[str, Meta(min_length=3, max_length=127, pattern=r"^[!-~]+/[ -~]+" + _END)]
     origin: AddressText
     path: Annotated[tuple[MemberText, ...], Meta(min_length=2, max_length=PATH_MEMBERS_MAX)] | None = None
+    path_policy: (
+        Annotated[str, Meta(min_length=1, max_length=SENDER_POLICY_CHARACTERS_MAX, pattern=r"^[ -~]+" + _END)] | None
+    ) = None
     relays: DigestText | None = None
     ucr: UcrText | None = None
     version: Annotated[int, Meta(ge=VERSION, le=VERSION)]

@@ -27,6 +27,7 @@ from darwaza.kernel.trail import (
     HOP_BYTES_MAX,
     HOPS_MAX,
     RELAY_KIND,
+    RELAY_MEDIA_TYPE,
     Hop,
     Logs,
     check_hops,
@@ -36,7 +37,6 @@ from darwaza.kernel.trail import (
 )
 
 VERSION: Final = 1
-RELAY_MEDIA_TYPE: Final = "application/vnd.darwaza.relay"
 
 ENVELOPE_OVERHEAD_BYTES_MAX: Final = 16 + HOPS_MAX * HOP_BYTES_MAX
 ROUTED_BODY_BYTES_MAX: Final = BODY_BYTES_MAX - ENVELOPE_OVERHEAD_BYTES_MAX
@@ -147,8 +147,7 @@ def receive(
     path = check_path(message)
     stage = stage_of(path, author, here)
     _check_length(path, stage, len(envelope.hops))
-    leaf = check_hops(path, envelope.hops, logs)
-    check_link_header(carrier, path, stage - 1, leaf)
+    check_link_header(carrier, path, stage - 1, check_hops(path, envelope.hops, logs))
     check_body(message, envelope.body)
     return Passage(message, envelope.body, envelope.hops, arrived, carrier.id, stage)
 

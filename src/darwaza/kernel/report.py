@@ -23,7 +23,7 @@ from darwaza.config import BODY_BYTES_MAX
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.merkle import HASH_BYTES, leaf_hash
 from darwaza.kernel.message import decode_header
-from darwaza.kernel.trail import HOPS_MAX, Hop, Logs, check_hops, check_path
+from darwaza.kernel.trail import HOPS_MAX, Carried, Hop, Logs, check_hops, check_path
 
 VERSION: Final = 1
 REPORT_KIND: Final = "route.report"
@@ -121,7 +121,8 @@ def check(item: Item, message: bytes, reporter: str, logs: Logs) -> tuple[str, .
     leaf = leaf_hash(message)
     if item.leaf != leaf:
         raise MalformedError("the report is about another message", code="report_leaf_wrong")
-    path = check_path(decode_header(message))
+    header = decode_header(message)
+    path = check_path(header)
     if reporter not in path[1:]:
         raise MalformedError(f"{reporter} is not on the message's path", code="report_not_on_path")
     stage = path.index(reporter)
@@ -133,5 +134,5 @@ def check(item: Item, message: bytes, reporter: str, logs: Logs) -> tuple[str, .
             f"{reporter} is {stage} links from the origin and cannot report {item.outcome} with {len(item.hops)} links",
             code="report_length_wrong",
         )
-    check_hops(path, item.hops, logs, leaf)
+    check_hops(path, item.hops, logs, Carried(header, header.id, leaf))
     return path[: stage + 1 + relayed]

@@ -20,7 +20,7 @@ spec/routing.md is the language-neutral text.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -38,6 +38,7 @@ ROUTE_KINDS: Final = "route."
 """Beginning of the kinds in which gateways speak to one another of routing; no rule binds such a message's path."""
 RELAY_KIND: Final = "route.relay"
 """Kind of a relay's own message."""
+RELAY_MEDIA_TYPE: Final = "application/vnd.darwaza.relay"
 
 HOPS_MAX: Final = PATH_MEMBERS_MAX - 2
 """Links before the last one of the longest path, and links after the first one."""
@@ -179,7 +180,21 @@ def stage_of(path: Sequence[str], author: str, here: str) -> int:
     return stage
 
 
-def check_hops(path: Sequence[str], hops: Sequence[Hop], logs: Logs, before: bytes | None = None) -> bytes | None:
+class Carried(NamedTuple):
+    """What travelled a link, for the check of the next one.
+
+    Attributes:
+        message: header of the routed message.
+        id: of the header that travelled the link: the message's own, or that of a relay's message.
+        leaf: leaf hash of that header.
+    """
+
+    message: Header
+    id: str
+    leaf: bytes
+
+
+def check_hops(path: Sequence[str], hops: Sequence[Hop], logs: Logs, before: Carried | None = None) -> Carried | None:
     """Check that a message travelled consecutive links of its path.
 
     For each link in order: the header's form; whose it is and what it forwards; the proof's form; that its checkpoint
@@ -189,11 +204,11 @@ def check_hops(path: Sequence[str], hops: Sequence[Hop], logs: Logs, before: byt
         path: of the message.
         hops: what proves the links, in order.
         logs: whose signatures count.
-        before: None when the first hop is that of the path's first link; else the leaf hash of the message's own
-            header, and the first hop is that of the second link.
+        before: None when the first hop is that of the path's first link; else the message on that link, and the first
+            hop is that of the second link.
 
     Returns:
-        The leaf hash of the last header; ``before`` when there are no hops.
+        What travelled the last link; ``before`` when there are no hops.
 
     Raises:
         TooLargeError: see ``message.decode_header``, ``Logs.checkpoint``.
@@ -202,35 +217,36 @@ def check_hops(path: Sequence[str], hops: Sequence[Hop], logs: Logs, before: byt
         SignatureError: see ``Logs.checkpoint``; ``hop_proof_false`` when the log does not hold the header. The pointer
             names the hop in all of them.
     """
-    leaf = before
+    last = before
     first = 0 if before is None else 1
     for number, hop in enumerate(hops):
         try:
-            leaf = _check_hop(path, number + first, hop, leaf, logs)
+            last = _check_hop(path, number + first, hop, last, logs)
         except DarwazaError as fault:
             fault.pointer = f"/hops/{number}{fault.pointer}"
             raise
-    return leaf
+    return last
 
 
-def _check_hop(path: Sequence[str], link: int, hop: Hop, before: bytes | None, logs: Logs) -> bytes:
-    check_link_header(decode_header(hop.header), path, link, before)
+def _check_hop(path: Sequence[str], link: int, hop: Hop, before: Carried | None, logs: Logs) -> Carried:
+    header = decode_header(hop.header)
+    check_link_header(header, path, link, before)
     leaf = leaf_hash(hop.header)
     siblings = hop.siblings
     checkpoint = logs.checkpoint(hop.checkpoint, path[link], path[link + 1])
     if not verify_inclusion(hop.index, checkpoint.size, leaf=leaf, root=checkpoint.root, proof=siblings):
         raise SignatureError(f"the log {checkpoint.origin} does not hold this header", code="hop_proof_false")
-    return leaf
+    return Carried(header if before is None else before.message, header.id, leaf)
 
 
-def check_link_header(header: Header, path: Sequence[str], link: int, before: bytes | None) -> None:
+def check_link_header(header: Header, path: Sequence[str], link: int, before: Carried | None) -> None:
     """Check the header that travelled a link: on the first the message's own, then that of a relay's message.
 
     Args:
         header: to check.
         path: of the message.
         link: number of the link, from 0; it joins the members at this place of the path and the next.
-        before: leaf hash of the header that travelled the link before; None on the first.
+        before: what travelled the link before; None on the first.
 
     Raises:
         MalformedError: ``hop_header_wrong``, ``hop_chain_broken``; see ``check_hops``.
@@ -239,9 +255,14 @@ def check_link_header(header: Header, path: Sequence[str], link: int, before: by
         if header.path != tuple(path) or header.kind == RELAY_KIND or header.relays is not None:
             raise MalformedError("this is not the header of a message with this path", code="hop_header_wrong")
         return
-    expected = (RELAY_KIND, None, *(f"{member}/{GATEWAY_PARTY}" for member in path[link : link + 2]))
-    if (header.kind, header.path, header.origin, header.destination) != expected:
+    message = before.message
+    absent = (header.path, header.path_policy, header.ucr)
+    fixed = (header.kind, header.media_type, *absent, header.origin, header.destination)
+    ends = (f"{member}/{GATEWAY_PARTY}" for member in path[link : link + 2])
+    taken = (header.case_id, header.cause_id, header.expires_at)
+    given = (message.case_id, before.id, message.expires_at)
+    if fixed != (RELAY_KIND, RELAY_MEDIA_TYPE, None, None, None, *ends) or taken != given:
         detail = f"this is not the header of a relay's message from {path[link]} to {path[link + 1]}"
         raise MalformedError(detail, code="hop_header_wrong")
-    if header.relays != before.hex():
+    if header.relays != before.leaf.hex():
         raise MalformedError("the header does not forward the one before it", code="hop_chain_broken")

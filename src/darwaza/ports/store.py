@@ -19,6 +19,14 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+WAITING_FROM = 1 << 39
+"""Indices from here on are no places in a log: own messages stand there in order until they get one.
+
+A log does not count them, and no tile or checkpoint covers them (``engine.waiting``).
+"""
+WAITING_NONE = (3 << 38, 3 << 38)
+"""The span of what waits while nothing does: in the middle, for it grows at both ends."""
+
 
 class LogRow(msgspec.Struct, frozen=True):
     """One directed log of a link, written or read by this gateway, as stored.
@@ -56,7 +64,7 @@ class LeafRow(NamedTuple):
 
     Attributes:
         log_id: which log.
-        leaf_index: its index in the log.
+        leaf_index: its index in the log; from ``WAITING_FROM`` on it has no place yet.
         message_key: origin member and message id; unique in the store.
         case_id: the case it belongs to.
         header: canonical bytes.
@@ -252,11 +260,13 @@ class Changes(msgspec.Struct):
     Attributes:
         logs: new states of logs, by id; what a log is (origin, author, reader, lane) never changes.
         truncate: (log_id, size): forget leaves at and past that size, the hashes in tiles that stand for them, and
-            checkpoints past it, before anything below is written; never below what has left this gateway.
+            checkpoints past it, before anything below is written; never below what has left this gateway. Those that
+            wait stay.
+        released: (log_id, start, end): forget what waits there, before anything below is written.
         leaves, tiles, checkpoints, cases, parties, answers, facts, quarantine, notices, forks, witnessed: rows to
-            write. Leaves append to their log; leaves, answers, notices and forks are new; parties ignore a row that
-            is there; the others replace one of the same key, but a witnessed size never shrinks. What a case is
-            (service, opened_at) never changes.
+            write. Leaves append to their log, or to what waits; leaves, answers, notices and forks are new; parties
+            ignore a row that is there; the others replace one of the same key, but a witnessed size never shrinks. What
+            a case is (service, opened_at) never changes.
         awaits: per case the complete set of (ucr, fact name) it waits for, replacing the former.
         given_back: (cause_id, message_key) of own messages a peer gave back before their cause was replayed; one that
             is there stays as it is.
@@ -274,6 +284,7 @@ class Changes(msgspec.Struct):
 
     logs: dict[int, LogRow] = {}
     truncate: list[tuple[int, int]] = []
+    released: list[tuple[int, int, int]] = []
     leaves: list[LeafRow] = []
     tiles: dict[tuple[int, int, int], TileRow] = {}
     checkpoints: list[CheckpointRow] = []
@@ -310,6 +321,7 @@ class CaseFilter(msgspec.Struct, frozen=True):
         ucr: of this consignment.
         opened_from, opened_before: instants, half open, to the microsecond.
         after: (opened_at, case_id) of the last case of the former page.
+        last: (opened_at, case_id) of the last case that is looked at; None for no end.
         items_max: at most this many.
     """
 
@@ -321,6 +333,7 @@ class CaseFilter(msgspec.Struct, frozen=True):
     opened_from: str | None = None
     opened_before: str | None = None
     after: tuple[str, str] | None = None
+    last: tuple[str, str] | None = None
     items_max: int = 50
 
     @property
@@ -349,6 +362,12 @@ class Store(Protocol):
     def leaves(self, log_id: int, start: int, end: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
         """Headers and bodies from ``start`` to before ``end``, at most ``bytes_max`` bytes; one of any size if any."""
 
+    def waiting(self, log_id: int, bytes_max: int, items_max: int) -> list[LeafRow]:
+        """The first of what waits, at most ``bytes_max`` bytes of headers and bodies; one of any size if any."""
+
+    def waiting_span(self, log_id: int) -> tuple[int, int]:
+        """First index of what waits and the index behind the last; ``WAITING_NONE`` when nothing does."""
+
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""
 
@@ -375,6 +394,12 @@ class Store(Protocol):
 
     def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
         """Newest first by (opened_at, id)."""
+
+    def case_back(self, party: str, service: str, place: tuple[str, str], count: int) -> tuple[str, str] | None:
+        """(opened_at, case_id) of a party's case of a service, ``count`` back from a place; None for fewer.
+
+        It costs ``count`` steps through keys, however many cases there are.
+        """
 
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder is at or before ``now``, oldest first by (remind_at, id)."""
@@ -455,7 +480,7 @@ class Store(Protocol):
         """All transfers in sequence, for fsck."""
 
     def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
-        """All leaves of a log in order, for fsck."""
+        """All leaves of a log in order, then what waits, for fsck."""
 
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases by id, for fsck."""

@@ -118,7 +118,8 @@ class Parties:
         self._keys += 1
         key = f"k{self._keys}"
         digest = sha256(key.encode()).digest()
-        given = Submit(f"{code}/{party}", frozenset(), "documents", kind, key, digest, body, case_id)
+        opens = kind == "open"
+        given = Submit(f"{code}/{party}", frozenset(), "documents", kind, key, digest, body, case_id, opens=opens)
         wish = Wish(code, given, then)
         self._wishes.append(wish)
         self._try(wish)

@@ -145,6 +145,7 @@ class Node:
                 raise
             simulation.crash(self)
             return
+        self.engine.moved_messages_max = 1 + simulation.seed % 4  # several pieces, and crashes between them
         self.courier = Courier(self.engine, ask_again_s=ASK_AGAIN_S)
         self.is_up = True
         if self.is_whole:
@@ -343,9 +344,8 @@ class Simulation:
             if not node.is_up or not node.is_whole:
                 return False
             for log in node.engine.logs.values():
-                row = log.row
-                behind = row.author == node.code and row.cosigned_size != row.size
-                if behind and row.origin not in self.auditor.forked:
+                behind = log.row.author == node.code and log.queue
+                if behind and log.row.origin not in self.auditor.forked:
                     return False
         return not self.parties.open_ends()
 

@@ -1,14 +1,18 @@
-"""A sender's path policy binds every message of a document in chunks, also when paths break under it."""
+"""A sender's path policy binds every message of a document, when paths break under it and when a disk is lost."""
 
 from datetime import timedelta
 
 import pytest
 from tests.unit.engine.chain import Chain
 
+from darwaza.adapters.memory.store import MemoryStore
 from darwaza.config import CHUNK_BYTES
+from darwaza.engine.export import collect
 from darwaza.engine.intake import Accepted, Reroute, Submit
+from darwaza.engine.routing import Routing
+from darwaza.kernel.examination import verify
 from darwaza.kernel.health import Condition, Measure
-from darwaza.kernel.message import member_of
+from darwaza.kernel.message import SENDER_POLICY_CHARACTERS_MAX, member_of
 from darwaza.services.documents.message import AddChunk, Manifest, Open, digest_of
 
 PIECES = (b"a" * CHUNK_BYTES, b"the rest")
@@ -152,3 +156,85 @@ def test_a_chunk_that_did_not_wait_can_be_added_again():
     chain.carry()
     assert chain.state("PK", case_id) == "arrived"
     assert len([header for header in chain.headers("KZ", "CN") if header.case_id == case_id]) == len(PIECES) + 1
+
+
+def judged(chain, code, message_id):
+    return verify(collect(chain.engines[code], message_id), chain.world.history, chain.world.clock.now())
+
+
+def test_evidence_says_what_the_sender_had_asked_and_that_it_was_obeyed():
+    """The policy stands in the signed header: an auditor needs nobody's word for it, at either end."""
+    chain = Chain()
+    _, message_id = chain.offer("KZ/trader", "PK/agency", path_policy="hops 3\navoid   AF")
+    chain.carry()
+    for code in ("KZ", "PK"):
+        verdict = judged(chain, code, message_id)
+        assert verdict.result == "valid"
+        assert any(check.text == "That satisfies avoid AF; hops 3." for check in verdict.checks)
+
+
+def test_evidence_shows_that_a_policy_was_not_obeyed(monkeypatch):
+    """A gateway that sends over a member its party wanted avoided signs for having done so."""
+    chain = Chain()
+    choose = Routing.choose
+
+    def deaf(routing, *asked, **more):
+        return choose(routing, *asked, **more | {"sender": ""})
+
+    monkeypatch.setattr(Routing, "choose", deaf)
+    _, message_id = chain.offer("KZ/trader", "PK/agency", path_policy="avoid AF")
+    chain.carry()
+    for code in ("KZ", "PK"):
+        verdict = judged(chain, code, message_id)
+        assert (verdict.result, verdict.code) == ("invalid", "policy_avoid")
+        assert any("the sender wants AF avoided" in check.text for check in verdict.checks)
+
+
+def lose_disk(chain, code):
+    chain.stores[code] = MemoryStore()
+    chain.start(code, seed=1)
+    chain.restore(code)
+
+
+def test_a_policy_outlives_the_disk_of_its_origin():
+    """What comes back from the relay is sent again only where its sender allowed it, though AF is the better way."""
+    chain = Chain()
+    case_id, message_id = chain.offer("KZ/trader", "PK/agency", path_policy="avoid AF")
+    chain.carry(rounds=1, reports=False)
+    lose_disk(chain, "KZ")
+    darken(chain, dark=True)
+    for seconds in (7, 13, 25):
+        chain.wait(seconds)
+    assert paths(chain, "UZ") == []
+    darken(chain, dark=False)
+    chain.wait(61)
+    chain.carry()
+    assert chain.state("KZ", message_id) == "delivered"
+    assert chain.state("PK", case_id) == "arrived"
+    assert paths(chain, "UZ") == []
+    chain.check()
+
+
+def test_a_policy_between_neighbours_outlives_the_disk_of_its_origin():
+    """A document that may only go straight, given back by its reader, still does not go round."""
+    chain = Chain((("KZ", "UZ"), ("KZ", "CN"), ("CN", "UZ")), {})
+    chain.settle()
+    case_id, _ = chain.offer("KZ/trader", "UZ/agency", path_policy="hops 1")
+    chain.carry(rounds=1, reports=False)
+    lose_disk(chain, "KZ")
+    darken(chain, dark=True, member="UZ")
+    chain.wait(7)
+    assert [header for header in chain.headers("KZ", "CN") if header.case_id == case_id] == []
+    darken(chain, dark=False, member="UZ")
+    chain.wait(61)
+    chain.carry()
+    assert chain.engines["KZ"].site.fleet.voyages == {}
+    chain.check()
+
+
+def test_a_policy_too_long_for_a_header_is_refused():
+    """The refusal points at the field, and nothing is stored."""
+    chain = Chain()
+    members = " ".join(f"M{number:07}" for number in range(SENDER_POLICY_CHARACTERS_MAX // 8))
+    outcome = chain.one("KZ", chain.wish("KZ/trader", "PK/agency", path_policy="avoid " + members))
+    assert (outcome.code, outcome.pointer) == ("policy_too_large", "/path_policy")

@@ -1,17 +1,21 @@
 """A party's retry after its gateway lost the disk is the same command, not a second delivery (P2)."""
 
+import msgspec
 import pytest
 from tests.unit.engine.corridor import Corridor
 
 from darwaza.adapters.memory.store import MemoryStore
+from darwaza.config import CHUNK_BYTES
 from darwaza.engine.desk import answer_fetch
 from darwaza.engine.intake import Accepted, Settled, Submit, TakeBack
 from darwaza.engine.repeat import blind_of
 from darwaza.errors import ConflictError
 from darwaza.kernel import batch
+from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import decode_header
+from darwaza.ports.store import CaseFilter
 from darwaza.services.documents.machine import SERVICE
-from darwaza.services.documents.message import Offer
+from darwaza.services.documents.message import AddChunk, Manifest, Offer, Open, digest_of
 
 
 def command(key="k1", content=b"<a/>", party="PK/fbr"):
@@ -54,6 +58,64 @@ def test_a_retry_after_a_loss_gets_the_first_answer(corridor):
         corridor.one("PK", command(content=b"<other/>"))
     assert refused.value.code == "key_reused"
     assert corridor.engines["PK"].find_log(corridor.origin("PK", "UZ")).row.size == size
+
+
+PIECES = (b"one", b"two")
+MANIFEST = Manifest(
+    bytes=2 * CHUNK_BYTES,
+    chunks=tuple(map(digest_of, PIECES)),
+    digest="0" * 64,
+    filename="m.tif",
+    media_type="image/tiff",
+    title="A map",
+)
+
+
+def announced(corridor, manifest=MANIFEST, key="up", party="PK/fbr"):
+    """Announce a large document under a key."""
+    digest = digest_of(manifest.title.encode()).encode()[:32]
+    given = Submit(party, frozenset(), "documents", "open", key, digest, Open("UZ/customs", manifest), None, opens=True)
+    return corridor.one("PK", given)
+
+
+def added(corridor, case_id, piece):
+    given = Submit("PK/fbr", frozenset(), "documents", "add-chunk", "", b"", AddChunk(piece), case_id)
+    return corridor.one("PK", given)
+
+
+@pytest.mark.parametrize("held", range(3))
+def test_an_upload_is_announced_once(corridor, held):
+    """However many of its chunks reached the neighbour: the same case, and only what is not back is missing."""
+    first = announced(corridor)
+    assert announced(corridor).repeated
+    for piece in PIECES[:held]:
+        added(corridor, first.case_id, piece)
+    corridor.carry("PK", "UZ", 1)
+    lose_the_disk(corridor)
+    again = announced(corridor)
+    assert again.case_id == first.case_id
+    assert set(again.answer["missing"]) == set(MANIFEST.chunks[held:])
+    for piece in PIECES[held:]:
+        added(corridor, first.case_id, piece)
+    for lane in (0,) if held == len(PIECES) else (0, 1):
+        corridor.carry("PK", "UZ", lane)
+    (row,) = corridor.engines["UZ"].store.find_cases(CaseFilter(party="UZ/customs"))
+    assert (row.id, row.state) == (first.case_id, "arrived")
+
+
+def test_an_upload_is_not_taken_for_another(corridor):
+    """Another key and another party have cases of their own; another manifest under the key is refused."""
+    first = announced(corridor)
+    assert announced(corridor, key="other").case_id != first.case_id
+    assert announced(corridor, party="PK/other").case_id != first.case_id
+    added(corridor, first.case_id, PIECES[0])
+    added(corridor, first.case_id, PIECES[1])
+    for lane in range(2):
+        corridor.carry("PK", "UZ", lane)
+    lose_the_disk(corridor)
+    other = announced(corridor, msgspec.structs.replace(MANIFEST, title="Another map"))
+    assert isinstance(other, Refusal)
+    assert announced(corridor).answer == {"missing": ()}
 
 
 def test_what_had_not_reached_a_neighbour_is_sent_anew(corridor):

@@ -291,7 +291,7 @@ def test_evidence_without_a_link_or_with_a_foreign_one_proves_no_path():
     assert result(message, first, second) == ""
     assert result(message) == result(message, first) == "hops_missing"
     assert result(message, second) == "hop_header_wrong"
-    assert result(message, foreign.items[1], second) == "hop_chain_broken"
+    assert result(message, foreign.items[1], second) == "hop_header_wrong"
     assert result(message, first, second, second) == "path_length_wrong"
 
 

@@ -169,3 +169,62 @@ def until(found, seconds=60):
     while not (something := found()) and time.monotonic() < end:
         time.sleep(0.05)
     return something
+
+
+def test_a_post_with_its_network_cut(corridor, tmp_path):
+    """A key and a delegation while there is a network; acts without one; carried in by file and by QR code, once."""
+    folder, now = tmp_path / "hairatan", datetime.now(UTC)
+    terms = freight.carnet("CLI-2", now)
+    run_body(corridor, tmp_path, freight.CHAIN, ("guarantee", "register"), Register(terms, freight.HOLDER_PARTY))
+    uz, af, _ = freight.way_to_karachi(now)
+    legs = (uz, msgspec.structs.replace(af, exit_office="AFKBL", crossing=None))
+    made = freight.declaration(str(uuid.uuid4()), terms, now, legs=legs)
+    run_body(corridor, tmp_path, freight.HOLDER_PARTY, ("transit", "do", "declare", "-"), made)
+    seals = 'seals=[{"number":"CLI-S9"}]'
+    run(corridor, "UZ/tashkent", "transit", "do", "accept", made.movement, seals, "--office", "UZTAS")
+
+    begin = ("act", str(folder), "start", made.movement, "leg=1", "operation=op-af", "sequence=2")
+    assert alone(*begin, code=4)["code"] == "post_not_delegated"
+    run(corridor, "AF/customs", "post", "delegate", str(folder), "--office", "AFHRT")
+    assert (folder / "key").stat().st_mode & 0o077 == 0
+    wrong = alone("act", str(folder), "start", made.movement, "leg=one", code=1)
+    assert (wrong["code"], wrong["pointer"]) == ("body_malformed", "/leg")
+    begun = alone(*begin, "--officer", "nabi")
+    change = ("action=broken", "number=CLI-S9", "reason=opened for inspection")
+    broken = alone("act", str(folder), "seal", made.movement, *change)
+    assert all(path.endswith(".png") for path in begun["codes"])
+    assert len(begun["codes"]) == 2
+
+    texts = broken["file"].removesuffix(".event") + ".txt"
+    for _ in range(2):
+        answers = run(corridor, "UZ/customs", "post", "carry", begun["file"], texts)
+        assert [item["answer"] for item in answers] == ["valid", "valid"]
+    shown = run(corridor, "UZ/customs", "transit", "show", made.movement)
+    acts = [(entry["office"], entry["what"], entry["offline"]) for entry in shown["timeline"]]
+    assert acts[1:] == [("AFHRT", "started", True), ("AFHRT", "seal", True)]
+    (tmp_path / "forged.event").write_bytes(b"\x00" + (tmp_path / begun["file"]).read_bytes())
+    command = [
+        "post",
+        "carry",
+        str(tmp_path / "forged.event"),
+        "--gateway",
+        str(corridor.path("UZ")),
+        "--as",
+        "customs",
+    ]
+    outcome = CliRunner().invoke(main, command)
+    assert (outcome.exit_code, "malformed" in outcome.stdout) == (1, True)
+
+
+def alone(*words, code=0):
+    """Run a post's command that speaks to no gateway."""
+    outcome = CliRunner().invoke(main, ["post", *words, "--json"])
+    assert outcome.exit_code == code, (outcome.stdout, outcome.stderr)
+    return json.loads(outcome.stdout if code == 0 else outcome.stderr)
+
+
+def run_body(corridor, folder, who, words, body):
+    """Run a command whose body is a file."""
+    file = folder / "body.json"
+    file.write_bytes(msgspec.json.encode(body))
+    return run(corridor, who, *words, "--body", str(file))

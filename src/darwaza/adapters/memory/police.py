@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from darwaza.adapters.memory.table import HASH_BYTES, TILE_HASHES, Tables
 from darwaza.errors import InvariantError
 from darwaza.ports.store import (
+    WAITING_FROM,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -59,6 +60,7 @@ _PAIRS = {
     "given_back": (str, str),
     "documents": (int, bytes),
     "truncate": (int, int),
+    "released": (int, int, int),
     "holds_opened": (str, str),
     "holds_ended": (str, str),
     "forgotten": (int, int),
@@ -142,17 +144,32 @@ def _check_leaves(tables: Tables, changes: Changes, held: dict[int, int]) -> Non
     kept = held.copy()
     new: set[str] = set()
     for leaf in changes.leaves:
-        size = held.get(leaf.log_id)
-        if size is None:
-            size = len(tables.leaves.get(leaf.log_id, ()))
-        if leaf.leaf_index != size:
-            _refuse(f"log {leaf.log_id}: leaf {leaf.leaf_index} does not follow its {size} leaves")
-        held[leaf.log_id] = size + 1
+        _check_place(tables, changes, leaf, held)
         there = tables.by_key.get(leaf.message_key)
-        forgotten = there is not None and there.leaf_index >= kept.get(there.log_id, SIZE_MAX)
+        forgotten = there is not None and _is_forgotten(changes, there, kept)
         if leaf.message_key in new or (there is not None and not forgotten):
             _refuse(f"message {leaf.message_key} is stored already")
         new.add(leaf.message_key)
+
+
+def _check_place(tables: Tables, changes: Changes, leaf: LeafRow, held: dict[int, int]) -> None:
+    if leaf.leaf_index >= WAITING_FROM:
+        there = tables.waiting.get(leaf.log_id, {}).get(leaf.leaf_index)
+        if there is not None and not _is_forgotten(changes, there, {}):
+            _refuse(f"log {leaf.log_id}: another message waits at {leaf.leaf_index}")
+        return
+    size = held.get(leaf.log_id)
+    if size is None:
+        size = len(tables.leaves.get(leaf.log_id, ()))
+    if leaf.leaf_index != size:
+        _refuse(f"log {leaf.log_id}: leaf {leaf.leaf_index} does not follow its {size} leaves")
+    held[leaf.log_id] = size + 1
+
+
+def _is_forgotten(changes: Changes, leaf: LeafRow, kept: dict[int, int]) -> bool:
+    if leaf.leaf_index < WAITING_FROM:
+        return leaf.leaf_index >= kept.get(leaf.log_id, SIZE_MAX)
+    return any(log_id == leaf.log_id and start <= leaf.leaf_index < end for log_id, start, end in changes.released)
 
 
 def _check_logs(tables: Tables, changes: Changes, held: dict[int, int]) -> None:

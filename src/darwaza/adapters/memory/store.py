@@ -22,6 +22,7 @@ from darwaza.adapters.memory.police import check
 from darwaza.adapters.memory.table import Tables
 from darwaza.errors import DarwazaError, FatalError, InvariantError, PushbackError
 from darwaza.ports.store import (
+    WAITING_NONE,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -118,6 +119,25 @@ class MemoryStore:
             found.append((leaf.header, leaf.body))
         return found
 
+    def waiting(self, log_id: int, bytes_max: int, items_max: int) -> list[LeafRow]:
+        """The first of what waits."""
+        found: list[LeafRow] = []
+        total = 0
+        for leaf in self._waiting(log_id)[:items_max]:
+            total += len(leaf.header) + len(leaf.body)
+            if found and total > bytes_max:
+                break
+            found.append(leaf)
+        return found
+
+    def _waiting(self, log_id: int) -> list[LeafRow]:
+        return [leaf for _, leaf in sorted(self._usable().waiting.get(log_id, {}).items())]
+
+    def waiting_span(self, log_id: int) -> tuple[int, int]:
+        """First index of what waits and the index behind the last."""
+        held = self._usable().waiting.get(log_id) or {}
+        return (min(held), max(held) + 1) if held else WAITING_NONE
+
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""
         return self._usable().by_key.get(message_key)
@@ -129,8 +149,10 @@ class MemoryStore:
 
     def body(self, log_id: int, index: int) -> bytes | None:
         """A message's body."""
-        leaves = self._usable().leaves.get(log_id, [])
-        return leaves[index].body if 0 <= index < len(leaves) else None
+        tables = self._usable()
+        leaves = tables.leaves.get(log_id, [])
+        found = leaves[index] if 0 <= index < len(leaves) else tables.waiting.get(log_id, {}).get(index)
+        return None if found is None else found.body
 
     def known(self, message_keys: Iterable[str]) -> set[str]:
         """Those of the keys that are stored."""
@@ -169,6 +191,8 @@ class MemoryStore:
             end = bisect_left(listed, (wanted.opened_before,))
         if wanted.after is not None:
             end = min(end, bisect_left(listed, wanted.after))
+        if wanted.last is not None:
+            first = max(first, bisect_left(listed, wanted.last))
         found = (tables.cases[listed[at][1]] for at in range(end - 1, first - 1, -1))
         return list(islice((case for case in found if self._wanted(case, wanted)), wanted.items_max))
 
@@ -180,6 +204,12 @@ class MemoryStore:
             and (wanted.ucr is None or case.ucr == wanted.ucr)
             and (other is None or PartyRow(other, case.service, case.opened_at, case.id) in self._tables.parties)
         )
+
+    def case_back(self, party: str, service: str, place: tuple[str, str], count: int) -> tuple[str, str] | None:
+        """Place of a party's case of a service, so many back from a place."""
+        tables = self._usable()
+        places = (one for one in reversed(tables.listed.get(party, [])) if one < place)
+        return next(islice((one for one in places if tables.cases[one[1]].service == service), count - 1, None), None)
 
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder has come."""
@@ -302,7 +332,8 @@ class MemoryStore:
 
     def scan_leaves(self, log_id: int) -> Iterator[LeafRow]:
         """All leaves of a log in order."""
-        return iter(self._usable().leaves.get(log_id, ()))
+        tables = self._usable()
+        return iter([*tables.leaves.get(log_id, ()), *self._waiting(log_id)])
 
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from darwaza.ports.store import (
+    WAITING_FROM,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -37,6 +38,7 @@ class Tables:
     Attributes:
         logs: by id.
         leaves: of each log, by index.
+        waiting: of each log, what has no place yet, by index.
         by_key, by_case: the same leaves by message key and by case.
         tiles: of each log, hashes by (level, number).
         checkpoints: of each log, note by size.
@@ -69,6 +71,7 @@ class Tables:
 
     logs: dict[int, LogRow] = field(default_factory=dict)
     leaves: dict[int, list[LeafRow]] = field(default_factory=dict)
+    waiting: dict[int, dict[int, LeafRow]] = field(default_factory=dict)
     by_key: dict[str, LeafRow] = field(default_factory=dict)
     by_case: dict[str, list[LeafRow]] = field(default_factory=dict)
     tiles: dict[int, dict[tuple[int, int], bytes]] = field(default_factory=dict)
@@ -105,13 +108,8 @@ class Tables:
 
     def apply(self, changes: Changes) -> None:
         """Write what ``police`` has passed, in the order the port names."""
-        for log_id, size in changes.truncate:
-            self._truncate(log_id, size)
+        self._put_leaves(changes)
         self.logs.update(changes.logs)
-        for leaf in changes.leaves:
-            self.leaves.setdefault(leaf.log_id, []).append(leaf)
-            self.by_key[leaf.message_key] = leaf
-            self.by_case.setdefault(leaf.case_id, []).append(leaf)
         for tile in changes.tiles.values():
             self._put_tile(tile)
         for checkpoint in changes.checkpoints:
@@ -132,6 +130,19 @@ class Tables:
         self.forks += changes.forks
         self._put_ledger(changes)
         self._put_rest(changes)
+
+    def _put_leaves(self, changes: Changes) -> None:
+        for log_id, size in changes.truncate:
+            self._truncate(log_id, size)
+        for stretch in changes.released:
+            self._release(*stretch)
+        for leaf in changes.leaves:
+            if leaf.leaf_index >= WAITING_FROM:
+                self.waiting.setdefault(leaf.log_id, {})[leaf.leaf_index] = leaf
+            else:
+                self.leaves.setdefault(leaf.log_id, []).append(leaf)
+            self.by_key[leaf.message_key] = leaf
+            self.by_case.setdefault(leaf.case_id, []).append(leaf)
 
     def _forget_body(self, log_id: int, index: int) -> None:
         held = self.leaves.get(log_id, [])
@@ -175,6 +186,13 @@ class Tables:
             at = bisect_left(self.open_holds, hold)
             if self.open_holds[at : at + 1] == [hold]:
                 del self.open_holds[at]
+
+    def _release(self, log_id: int, start: int, end: int) -> None:
+        waiting = self.waiting.get(log_id, {})
+        for index in [one for one in waiting if start <= one < end]:
+            leaf = waiting.pop(index)
+            del self.by_key[leaf.message_key]
+            self.by_case[leaf.case_id].remove(leaf)
 
     def _truncate(self, log_id: int, size: int) -> None:
         leaves = self.leaves.get(log_id, [])

@@ -13,7 +13,7 @@ SELECT id, origin, author, reader, lane, size, peaks, exposed_size, cosigned_siz
 
 -- name: truncate_leaves
 -- Forget leaves that never left this gateway.
-DELETE FROM leaf WHERE log_id = %s AND leaf_index >= %s;
+DELETE FROM leaf WHERE log_id = %s AND leaf_index >= %s AND leaf_index < %s;
 
 -- name: truncate_tiles
 -- Forget the tiles of one level from a number on.
@@ -38,6 +38,19 @@ SELECT header, body FROM (
         sum(octet_length(header) + octet_length(body)) OVER in_order AS bytes
     FROM leaf WHERE log_id = %s AND leaf_index >= %s AND leaf_index < %s WINDOW in_order AS (ORDER BY leaf_index)
 ) AS stretch WHERE number = 1 OR bytes <= %s ORDER BY leaf_index;
+
+-- name: read_waiting
+-- The first of the messages that wait for a place.
+SELECT log_id, leaf_index, message_key, case_id, header, body FROM (
+    SELECT *, row_number() OVER in_order AS number,
+        sum(octet_length(header) + octet_length(body)) OVER in_order AS bytes
+    FROM (SELECT * FROM leaf WHERE log_id = %s AND leaf_index >= %s ORDER BY leaf_index LIMIT %s) AS first
+    WINDOW in_order AS (ORDER BY leaf_index)
+) AS stretch WHERE number = 1 OR bytes <= %s ORDER BY leaf_index;
+
+-- name: read_waiting_span
+-- The first and the last of them.
+SELECT min(leaf_index), max(leaf_index) FROM leaf WHERE log_id = %s AND leaf_index >= %s;
 
 -- name: scan_leaves
 -- A whole log, in order.
@@ -111,6 +124,11 @@ INSERT INTO case_party (party, service, opened_at, case_id) VALUES (%s, %s, %s, 
 -- name: read_party
 -- Whether a case concerns an address.
 SELECT 1 FROM case_party WHERE party = %s AND service = %s AND opened_at = %s AND case_id = %s;
+
+-- name: read_case_back
+-- A party's case of a service, so many back from a place: steps through the key alone.
+SELECT opened_at, case_id FROM case_party WHERE party = %s AND service = %s AND (opened_at, case_id) < (%s, %s)
+ORDER BY opened_at DESC, case_id DESC LIMIT 1 OFFSET %s;
 
 -- name: read_services
 -- Services with cases that concern an address: one step through the key for each.

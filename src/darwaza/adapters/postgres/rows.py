@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from darwaza.ports.store import AccountRow, BalanceRow, Changes, LogRow
+from darwaza.ports.store import WAITING_FROM, AccountRow, BalanceRow, Changes, LogRow
 
 TILE_HASHES = 256
 HASH_BYTES = 32
@@ -20,7 +20,7 @@ def account_row(row: Sequence[Any]) -> tuple[AccountRow, BalanceRow]:
 
 def truncation(log_id: int, size: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Statements that forget everything of a log at and past a size, with their values."""
-    yield "truncate_leaves", (log_id, size)
+    yield "truncate_leaves", (log_id, size, WAITING_FROM)
     yield "truncate_checkpoints", (log_id, size)
     for level in range(TILE_LEVELS):
         # Of this level ``kept`` hashes stand for complete subtrees below the size.

@@ -18,6 +18,8 @@ from darwaza.adapters.postgres.query import migrations, queries, schema
 from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import (
+    WAITING_FROM,
+    WAITING_NONE,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -145,6 +147,8 @@ class PostgresStore:
             for log_id, size in changes.truncate:
                 for name, values in truncation(log_id, size):
                     cursor.execute(self._sql[name], values)
+            for stretch in changes.released:
+                cursor.execute(self._sql["truncate_leaves"], stretch)
             for name, rows_of in WRITERS:
                 rows = rows_of(changes)
                 if rows:
@@ -206,6 +210,16 @@ class PostgresStore:
         """Headers and bodies of a stretch of a log."""
         return self._all("read_leaves", log_id, start, end, bytes_max)
 
+    def waiting(self, log_id: int, bytes_max: int, items_max: int) -> list[LeafRow]:
+        """The first of what waits."""
+        rows = self._all("read_waiting", log_id, WAITING_FROM, items_max, bytes_max)
+        return [LeafRow(*row) for row in rows]
+
+    def waiting_span(self, log_id: int) -> tuple[int, int]:
+        """First index of what waits and the index behind the last."""
+        first, last = self._one("read_waiting_span", log_id, WAITING_FROM)
+        return WAITING_NONE if first is None else (first, last + 1)
+
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""
         row = self._one("read_leaf", message_key)
@@ -249,6 +263,11 @@ class PostgresStore:
             return newest_cases(pages, wanted.items_max)
         text, values = case_list(wanted)
         return [CaseRow(*row) for row in self._rows(text.encode(), values)]
+
+    def case_back(self, party: str, service: str, place: tuple[str, str], count: int) -> tuple[str, str] | None:
+        """Place of a party's case of a service, so many back from a place."""
+        found: tuple[str, str] | None = self._one("read_case_back", party, service, *place, count - 1)
+        return found
 
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder has come."""

@@ -35,6 +35,15 @@ INSERT INTO leaf (place, message_key, case_id, header, body) VALUES (?, ?, ?, ?,
 -- A stretch of a log.
 SELECT header, body FROM leaf WHERE place BETWEEN ? AND ? ORDER BY place;
 
+-- name: read_waiting
+-- The first of the messages that wait for a place.
+SELECT place, message_key, case_id, header, body FROM leaf WHERE place BETWEEN ? AND ? ORDER BY place LIMIT ?;
+
+-- name: read_waiting_span
+-- The first and the last of them: two steps into the key.
+SELECT (SELECT min(place) FROM leaf WHERE place BETWEEN ? AND ?),
+    (SELECT max(place) FROM leaf WHERE place BETWEEN ? AND ?);
+
 -- name: scan_leaves
 -- A whole log, in order.
 SELECT place, message_key, case_id, header, body FROM leaf WHERE place BETWEEN ? AND ? ORDER BY place;
@@ -105,6 +114,11 @@ INSERT OR IGNORE INTO case_party (party, service, opened_at, case_id) VALUES (?,
 -- name: read_party
 -- Whether a case concerns an address.
 SELECT 1 FROM case_party WHERE party = ? AND service = ? AND opened_at = ? AND case_id = ?;
+
+-- name: read_case_back
+-- A party's case of a service, so many back from a place: steps through the key alone.
+SELECT opened_at, case_id FROM case_party WHERE party = ? AND service = ? AND (opened_at, case_id) < (?, ?)
+ORDER BY opened_at DESC, case_id DESC LIMIT 1 OFFSET ?;
 
 -- name: read_services
 -- Services with cases that concern an address: one step through the key for each.

@@ -12,7 +12,7 @@ for the rows of one message as they come, 14 like this).
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from darwaza.ports.store import AccountRow, BalanceRow, Changes, LeafRow, LogRow, QuarantineRow
+from darwaza.ports.store import WAITING_FROM, AccountRow, BalanceRow, Changes, LeafRow, LogRow, QuarantineRow
 
 PLACE_BITS = 40
 SIZE_MAX = 1 << PLACE_BITS
@@ -68,7 +68,7 @@ def account_row(row: Sequence[Any]) -> tuple[AccountRow, BalanceRow]:
 
 def truncation(log_id: int, size: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Statements that forget everything of a log at and past a size, with their values."""
-    yield "truncate_leaves", stretch(log_id, size)
+    yield "truncate_leaves", stretch(log_id, size, WAITING_FROM)
     yield "truncate_checkpoints", stretch(log_id, size + 1)
     for level in range(TILE_LEVELS):
         # Of this level ``kept`` hashes stand for complete subtrees below the size.

@@ -32,6 +32,8 @@ from darwaza.adapters.sqlite.rows import (
 )
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import (
+    WAITING_FROM,
+    WAITING_NONE,
     AccountRow,
     AnswerRow,
     BalanceRow,
@@ -154,6 +156,8 @@ class SqliteStore:
         for log_id, size in changes.truncate:
             for name, values in truncation(log_id, size):
                 db.execute(self._sql[name], values)
+        for log_id, start, end in changes.released:
+            db.execute(self._sql["truncate_leaves"], stretch(log_id, start, end))
         for name, rows_of in WRITERS:
             rows = rows_of(changes)
             if rows:
@@ -224,6 +228,23 @@ class SqliteStore:
                 found.append(row)
         return found
 
+    def waiting(self, log_id: int, bytes_max: int, items_max: int) -> list[LeafRow]:
+        """The first of what waits."""
+        found: list[LeafRow] = []
+        total = 0
+        with closing(self._each(self._sql["read_waiting"], (*stretch(log_id, WAITING_FROM), items_max))) as rows:
+            for row in map(leaf_row, rows):
+                total += len(row.header) + len(row.body)
+                if found and total > bytes_max:
+                    break
+                found.append(row)
+        return found
+
+    def waiting_span(self, log_id: int) -> tuple[int, int]:
+        """First index of what waits and the index behind the last."""
+        first, last = self._one("read_waiting_span", *stretch(log_id, WAITING_FROM) * 2)
+        return WAITING_NONE if first is None else (split(first)[1], split(last)[1] + 1)
+
     def leaf(self, message_key: str) -> LeafRow | None:
         """Find a message by its key."""
         row = self._one("read_leaf", message_key)
@@ -266,6 +287,11 @@ class SqliteStore:
             pages = [self.find_cases(msgspec.structs.replace(wanted, service=service)) for (service,) in services]
             return newest_cases(pages, wanted.items_max)
         return [CaseRow(*row) for row in self._each(*case_list(wanted))]
+
+    def case_back(self, party: str, service: str, place: tuple[str, str], count: int) -> tuple[str, str] | None:
+        """Place of a party's case of a service, so many back from a place."""
+        found: tuple[str, str] | None = self._one("read_case_back", party, service, *place, count - 1)
+        return found
 
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder has come."""

@@ -34,6 +34,7 @@ from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
 from darwaza.entry.api.problem import respond
+from darwaza.entry.api.table import Table
 from darwaza.entry.server import Server
 from darwaza.errors import MalformedError
 
@@ -78,20 +79,16 @@ def _console(server: Server) -> ASGIApp | None:
 
 
 class App:
-    """The application: a table for paths without names in them, Starlette's router for the others.
+    """The application: a table for all the paths it knows, Starlette's router for what is left and what is wrong.
 
-    A table look-up costs a tenth of the router and its middleware, and most requests are of this kind. Errors need no
-    middleware: ``endpoint.answer_with`` turns all of ours into answers, and uvicorn answers 500 to what nobody expects.
+    A table look-up costs a tenth of the router and its middleware. Errors need no middleware: ``endpoint.answer_with``
+    turns all of ours into answers, and uvicorn answers 500 to what nobody expects.
     """
 
     def __init__(self, server: Server) -> None:
         door = Door(server.gateway.parties, server.gateway.address, server.gateway.clock.monotonic_s)
         handlers = {endpoint: answer_with(endpoint, server, door) for endpoint in ENDPOINTS}
-        self._table = {
-            (endpoint.method, endpoint.path): handler
-            for endpoint, handler in handlers.items()
-            if "{" not in endpoint.path
-        }
+        self._table = Table(handlers.items())
         routes = [Route(endpoint.path, handler, methods=[endpoint.method]) for endpoint, handler in handlers.items()]
         text = describe(ENDPOINTS)
 
@@ -108,8 +105,9 @@ class App:
             if self._console is not None and (scope["path"] == "/" or scope["path"].startswith("/console")):
                 await self._console(scope, receive, send)
                 return
-            handler = self._table.get((scope["method"], scope["path"]))
-            if handler is not None:
+            found = self._table.find(scope["method"], scope["path"])
+            if found is not None:
+                handler, scope["path_params"] = found
                 response = await handler(Request(scope, receive, send))
                 await response(scope, receive, send)
                 return

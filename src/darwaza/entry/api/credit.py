@@ -12,6 +12,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from darwaza import config
+from darwaza.engine.routed import read_at
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, submit
@@ -21,6 +22,7 @@ from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.kernel.message import decode_header
+from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ports.store import CaseRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE, read_order
@@ -160,9 +162,11 @@ def order_document(call: Call, case_id: str) -> bytes:
     Raises:
         MalformedError: ``not_found``: it was not ordered yet.
     """
-    for log_id, index, raw in call.server.store.case_leaves(case_id):
-        if decode_header(raw).kind == ORDER:
-            return read_order(call.server.store.body(log_id, index) or b"")[1]
+    for place in call.server.store.case_leaves(case_id):
+        if decode_header(place[2]).kind in {ORDER, RELAY_KIND}:  # it may have come in an envelope
+            header, body = read_at(call.server.gateway.engine, place)
+            if header.kind == ORDER:
+                return read_order(body)[1]
     raise MalformedError("the payment was not ordered yet", code="not_found")
 
 

@@ -12,13 +12,15 @@ from starlette.responses import Response, StreamingResponse
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Submit
+from darwaza.engine.routed import read_at
+from darwaza.entry.api import paging
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.view.document import DocumentView, view_document
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
 from darwaza.kernel.machine import Refusal
-from darwaza.kernel.message import AddressText, InstantText, UcrText, decode_header
+from darwaza.kernel.message import AddressText, InstantText, UcrText
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.documents import message as documents
 from darwaza.services.documents.message import FileName, Manifest, MediaType, Title
@@ -129,7 +131,7 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class DocumentPage(msgspec.Struct, omit_defaults=True):
-    """Documents and how to ask for the next page; no ``next`` on the last."""
+    """Documents and how to ask for the next page, which may come before this one is full; no ``next`` on the last."""
 
     documents: list[DocumentView]
     next: str | None = None
@@ -261,8 +263,8 @@ async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     body: OpenBody = call.body
     expires_at = _instant(body.expires_at, "/expires_at")
     asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
-    key = idempotency_key(call)
-    return _sent(await call.server.submit(command(call, "open", asked, key=key, digest=_digest(asked))))
+    given = command(call, "open", asked, key=idempotency_key(call), digest=_digest(asked))
+    return _sent(await call.server.submit(msgspec.structs.replace(given, opens=True)))
 
 
 async def add_chunk(call: Call) -> Sent | DarwazaError | Refusal:
@@ -311,10 +313,6 @@ async def read(call: Call) -> DocumentView:
 async def find(call: Call) -> DocumentPage:
     """Documents of the caller."""
     query: ListQuery = call.query
-    after = None
-    if query.page is not None:
-        opened_at, _, case_id = query.page.partition("~")
-        after = (opened_at, case_id)
     wanted = CaseFilter(
         party=call.party.address,
         counterparty=query.with_,
@@ -323,14 +321,11 @@ async def find(call: Call) -> DocumentPage:
         ucr=query.ucr,
         opened_from=_fine(query.since, "/since"),
         opened_before=_fine(query.before, "/before"),
-        after=after,
-        items_max=query.limit + 1,
+        after=paging.place(query.page),
+        items_max=query.limit,
     )
-    rows = call.server.store.find_cases(wanted)
-    more = rows[: query.limit]
-    views = [view_document(call.server.gateway.engine, row) for row in more]
-    following = f"{more[-1].opened_at}~{more[-1].id}" if len(rows) > query.limit else None
-    return DocumentPage(views, following)
+    rows, following = paging.page(call.server.store, wanted)
+    return DocumentPage([view_document(call.server.gateway.engine, row) for row in rows], following)
 
 
 async def content(call: Call) -> Response:
@@ -340,32 +335,33 @@ async def content(call: Call) -> Response:
     if view.manifest is None or view.missing:
         raise MalformedError("the document is not all here yet", code="not_found")
     bodies = _bodies(call, row.id)
-    if any(not call.server.store.body(*place) for place in bodies.values()):
+    wanted = ("offer", *(view.manifest.chunks or ()))
+    if any(name not in bodies for name in wanted):
         raise MalformedError("the content is not kept any more; the receipts are", code="body_forgotten")
     headers = {"content-disposition": _disposition(view.manifest.filename), "x-content-type-options": "nosniff"}
     if view.manifest.chunks is None:
-        _, inline = documents.read_offer(call.server.store.body(*bodies["offer"]) or b"")
+        _, inline = documents.read_offer(read_at(call.server.gateway.engine, bodies["offer"])[1])
         return Response(inline, headers=headers, media_type=view.manifest.media_type)
     headers["content-length"] = str(view.manifest.bytes)
     pieces = _stream(call, [bodies[digest] for digest in view.manifest.chunks])
     return StreamingResponse(pieces, headers=headers, media_type=view.manifest.media_type)
 
 
-def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int]]:
-    """Places of the offer and of each chunk, by digest."""
+def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int, bytes]]:
+    """Places of the offer and of each chunk that are kept, by digest; a routed one is opened to know it."""
     places = {}
-    for log_id, index, raw in call.server.store.case_leaves(case_id):
-        header = decode_header(raw)
-        if header.kind == documents.OFFER:
-            places["offer"] = (log_id, index)
-        elif header.kind == documents.CHUNK:
-            places[header.body_digest] = (log_id, index)
+    for place in call.server.store.case_leaves(case_id):
+        header, body = read_at(call.server.gateway.engine, place)
+        if body and header.kind == documents.OFFER:
+            places["offer"] = place
+        elif body and header.kind == documents.CHUNK:
+            places[header.body_digest if header.path is None else documents.digest_of(body)] = place
     return places
 
 
-async def _stream(call: Call, places: list[tuple[int, int]]) -> AsyncIterator[bytes]:
+async def _stream(call: Call, places: list[tuple[int, int, bytes]]) -> AsyncIterator[bytes]:
     for place in places:
-        yield call.server.store.body(*place) or b""
+        yield read_at(call.server.gateway.engine, place)[1]
 
 
 def _disposition(filename: str) -> str:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
+from darwaza.entry.api import paging
 from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, wants_xml
@@ -40,6 +41,8 @@ SERVICE: Final = "payments"
 TAG: Final = "payments"
 OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
+NOTICE: Final = "payment."
+"""A notice to the payer's bank is this and the state."""
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
 _UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
 _QUOTE = re.compile(rb"<(?:[\w.-]{1,32}:)?QtId>\s*([0-9a-f-]{36})\s*</", re.ASCII)
@@ -116,7 +119,7 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PaymentPage(msgspec.Struct, omit_defaults=True):
-    """Payments and how to ask for the next page; no ``next`` on the last."""
+    """Payments and how to ask for the next page, which may come before this one is full; no ``next`` on the last."""
 
     payments: list[PaymentView]
     next: str | None = None
@@ -222,7 +225,7 @@ async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
     answer = await order_one(call, document)
     wait_s = preferred_wait_s(call)
     if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
-        answer.state = await _end_of(call, answer.id, wait_s)
+        await _await_end(call, answer, wait_s)
     return answer_order(call, document, answer) if wants_xml(call) else answer
 
 
@@ -230,11 +233,12 @@ async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Ref
     """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become."""
     try:
         document = newest(document)
-        given = _order_command(call, document, call.query)
+        uetr = _uetr(document)
+        given = _order_command(call, document, uetr, call.query)
         outcome: Outcome = await call.server.submit(given, len(document))
     except MessageError as fault:
         return fault
-    answer = ordered(outcome, _uetr(document))
+    answer = ordered(outcome, uetr)
     if isinstance(answer, Ordered) and answer.repeated:
         answer.state = call.server.store.cases([answer.id])[answer.id].state
     elif isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
@@ -254,15 +258,14 @@ def _unusable(call: Call, case_id: str, refusal: Refusal) -> Refusal:
     return Refusal.of(PaymentRefusal.QUOTE_OTHER, "the quote was used for another payment")
 
 
-async def _end_of(call: Call, case_id: str, wait_s: float) -> str:
-    """The state a payment is in when it has ended or the caller has waited long enough."""
-    store = call.server.store
-    # Between the commit of the order and here no other batch has run, unless this is a repetition: then look first.
-    state = store.cases([case_id])[case_id].state
-    if state in OPEN_ENDS:
-        await call.server.till.ended(call.party.address, case_id, wait_s)
-        state = store.cases([case_id])[case_id].state
-    return state
+async def _await_end(call: Call, answer: Ordered, wait_s: float) -> None:
+    """Put the state a payment is in when it has ended, or the caller has waited long enough, into an answer.
+
+    The state that the answer holds is the newest: between the commit, or for a repetition the look at the case, and
+    here no other batch has run. The notice of the end is named after the state.
+    """
+    kind = await call.server.till.ended(call.party.address, answer.id, wait_s)
+    answer.state = kind.removeprefix(NOTICE) if kind else call.server.store.cases([answer.id])[answer.id].state
 
 
 def newest(document: bytes) -> bytes:
@@ -279,14 +282,14 @@ def _uetr(document: bytes) -> str:
     return "" if found is None else found[1].decode("ascii")
 
 
-def _order_command(call: Call, document: bytes, query: OrderQuery) -> Submit:
+def _order_command(call: Call, document: bytes, uetr: str, query: OrderQuery) -> Submit:
     """The command a pacs.008 is: under a quote, or at a rate of the moment.
 
     A payment's UETR is its idempotency key: the same document again gets the same answer.
     """
     if query.quote is None and query.to is None:
         query = _place(call, document)
-    key = idempotency_key(call) or _uetr(document)
+    key = idempotency_key(call) or uetr
     if query.quote is not None:
         return command(call, "pay", payments.Pay(document), query.quote, key=key)
     market = market_id(call.server.gateway.config.member, query.to or "")
@@ -331,8 +334,8 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     """
     parts = split(newest(document))
     waiting = []
-    for _, part in parts:
-        given = _order_command(call, part, call.query)
+    for uetr, part in parts:
+        given = _order_command(call, part, uetr, call.query)
         waiting.append(call.server.loop.submit(given, len(part)))
     answers = []
     for (uetr, _), future in zip(parts, waiting, strict=True):
@@ -356,21 +359,16 @@ async def find(call: Call) -> PaymentPage:
     query: ListQuery = call.query
     if query.uetr is not None:
         return PaymentPage([view(call, own_case(call, by_uetr(call, query.uetr)))])
-    after = None
-    if query.page is not None:
-        opened_at, _, case_id = query.page.partition("~")
-        after = (opened_at, case_id)
     wanted = CaseFilter(
         party=call.party.address,
         service=SERVICE,
         states=() if query.state is None else (query.state,),
-        after=after,
-        items_max=query.limit + 1,
+        after=paging.place(query.page),
+        items_max=query.limit,
     )
-    rows = call.server.store.find_cases(wanted)
-    page, engine = rows[: query.limit], call.server.gateway.engine
-    held = [row for row in page if isinstance(engine.site.decode_case(row).data, Payment)]
-    following = f"{page[-1].opened_at}~{page[-1].id}" if len(rows) > query.limit else None
+    rows, following = paging.page(call.server.store, wanted)
+    engine = call.server.gateway.engine
+    held = [row for row in rows if isinstance(engine.site.decode_case(row).data, Payment)]
     return PaymentPage([view(call, row, full=False) for row in held], following)
 
 

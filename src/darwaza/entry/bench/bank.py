@@ -172,11 +172,12 @@ class Orders:
             creditor_agent=Agent(bic=bic(payee)),
             creditor_account=Account(iban=theirs),
         )
-        document = remittance.document(*[one] * count, now=now).replace(b"%", b"%%")
+        document = remittance.document(one, now=now).replace(b"%", b"%%")
         head, tail = document[: document.index(_OPEN)], document[document.rindex(_CLOSE) + len(_CLOSE) :]
         transaction = document[document.index(_OPEN) : document.index(_CLOSE) + len(_CLOSE)]
         for text in (_END_TO_END, _UETR, mine, theirs):
             transaction = transaction.replace(text.encode(), b"%b", 1)
+        head = head.replace(b"<NbOfTxs>1<", b"<NbOfTxs>%d<" % count)
         return [head.replace(_UETR[:8].encode() + b"-MSG", b"%b"), transaction, tail]
 
 

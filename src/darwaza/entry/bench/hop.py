@@ -1,13 +1,15 @@
 """What a relay adds: documents over a path of several links beside documents over its first link alone.
 
-Both go at the same time, by turns, from the same gateway, at a modest rate and with nothing else to do: whatever the
-machine does to one it does to the other. Each is measured from the moment its request is due to the moment its
-recipient hears, on an open event stream, that it has arrived; one clock measures all, in this process.
+They go from the same gateway at the same modest rate, with nothing else to do, in short stretches by turns: what the
+machine does to one it does to the other, and what comes back of the one does not stand in the way of the other. Each is
+measured from the moment its request is due to the moment its recipient hears, on an open event stream, that it has
+arrived; one clock measures all, in this process.
 """
 
 import asyncio
 import itertools
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlencode
@@ -24,7 +26,6 @@ ROUNDS = 5
 CONNECTIONS = 16
 SETTLE_S = 1.0
 ARRIVE_S_MAX = 30.0
-STRAIGHT = "hops 1"
 CONTENT = b"x" * 1_400
 
 
@@ -45,13 +46,16 @@ class Ways(msgspec.Struct, frozen=True):
 
     def offer(self, to: str, policy: str, key: str, *headers: tuple[str, str]) -> bytes:
         """The request that sends a document of 1.4 kB."""
-        query = urlencode({"to": f"{to}/receiver", "title": "bench", "filename": "m.xml", "path_policy": policy})
+        query = urlencode(
+            {"to": f"{to}/receiver", "title": "bench", "filename": "m.xml"}
+            | ({"path_policy": policy} if policy else {})
+        )
         given = (("content-type", "application/xml"), ("idempotency-key", key), *headers)
         return load.request("POST", f"/v1/documents?{query}", self.token, CONTENT, *given)
 
 
 class Round(msgspec.Struct):
-    """One stretch of time.
+    """One stretch of each.
 
     Attributes:
         direct_s: seconds of each document over the first link.
@@ -68,12 +72,14 @@ class HopRun:
     Attributes:
         rounds: as measured.
         case_ids: of the documents over the path.
+        direct_ids: of those over the first link.
     """
 
     def __init__(self, corridor: LocalCorridor, ways: Ways) -> None:
         """Prepare; the corridor runs and knows the way."""
         self.rounds: list[Round] = []
         self.case_ids: list[str] = []
+        self.direct_ids: list[str] = []
         self._corridor = corridor
         self._ways = ways
         self._numbers = itertools.count()
@@ -95,33 +101,33 @@ class HopRun:
         ears = [asyncio.create_task(self._listen(self._ways.path[at])) for at in (1, -1)]
         try:
             async with load.connected(self._corridor.port(origin), self._certificate(origin), CONNECTIONS) as opened:
-                await load.pace(opened, self._make, per_s=PER_S, seconds=SETTLE_S)  # connections and caches stand
+                for far in (False, True):  # until connections and caches stand
+                    await self._stretch(opened, SETTLE_S, far=far)
                 for _ in range(ROUNDS):
-                    await self._round(opened, seconds / ROUNDS)
+                    direct_s = await self._stretch(opened, seconds / ROUNDS / 2, far=False)
+                    path_s = await self._stretch(opened, seconds / ROUNDS / 2, far=True)
+                    self.rounds.append(Round(direct_s, path_s))
         finally:
             for ear in ears:
                 ear.cancel()
             await asyncio.gather(*ears, return_exceptions=True)
 
-    async def _round(self, opened: list[load.Connection], seconds: float) -> None:
+    async def _stretch(self, opened: list[load.Connection], seconds: float, *, far: bool) -> list[float]:
+        """Send one way only for a while, and wait until all has arrived; returns seconds of each document."""
         ids: dict[int, str] = {}
 
         def answered(number: int, body: bytes) -> None:
             ids[number] = msgspec.json.decode(body)["id"]
 
-        timed = await load.pace(opened, self._make, per_s=PER_S, seconds=seconds, answered=answered)
+        make = partial(self._make, far=far)
+        timed = await load.pace(opened, make, per_s=PER_S, seconds=seconds, answered=answered)
         until = time.monotonic() + ARRIVE_S_MAX
         while missing := set(ids.values()) - self._heard.keys():
             if time.monotonic() > until:
                 raise unproven(f"{len(missing)} documents did not arrive")
-            await asyncio.sleep(0.02)
-        one = Round([], [])
-        for number, case_id in ids.items():
-            far = number % 2
-            (one.path_s if far else one.direct_s).append(self._heard[case_id] - timed[number].due_s)
-            if far:
-                self.case_ids.append(case_id)
-        self.rounds.append(one)
+            await asyncio.sleep(SETTLE_S / 10)
+        (self.case_ids if far else self.direct_ids).extend(ids.values())
+        return [self._heard[case_id] - timed[number].due_s for number, case_id in ids.items()]
 
     def _certificate(self, code: str) -> Path:
         return self._corridor.path(code) / KEY_FOLDER / "tls.pem"
@@ -131,6 +137,6 @@ class HopRun:
             async for at, event in load.events(connection, "/v1/events", self._ways.receivers[code]):
                 self._heard.setdefault(event["case_id"], at)
 
-    def _make(self, number: int) -> bytes:
-        far, ways, key = number % 2, self._ways, f"hop{next(self._numbers):020d}"
-        return ways.offer(ways.path[-1], ways.policy, key) if far else ways.offer(ways.path[1], STRAIGHT, key)
+    def _make(self, _: int, *, far: bool) -> bytes:
+        ways, key = self._ways, f"hop{next(self._numbers):020d}"
+        return ways.offer(ways.path[-1], ways.policy, key) if far else ways.offer(ways.path[1], "", key)

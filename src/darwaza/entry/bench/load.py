@@ -84,6 +84,8 @@ async def connected(port: int, certificate: Path, count: int) -> AsyncIterator[l
     try:
         while len(opened) < count:
             opened.append(Connection(*await asyncio.open_connection("127.0.0.1", port, ssl=context)))
+            # A connection on which nothing was asked is closed sooner than one that rests.
+            await opened[-1].exchange(request("GET", "/health", "", b""))
         yield opened
     finally:
         await asyncio.gather(*(one.close() for one in opened))

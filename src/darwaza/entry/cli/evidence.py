@@ -95,8 +95,8 @@ def verify_command(
 ) -> None:
     """Check an evidence file, or the proof of a fork, with no network: valid, invalid, or cannot tell.
 
-    Of a message that was relayed it says which members carried it, and whether the corridor's policy, and one given
-    with --avoid or --policy, allowed that.
+    Of a message that was relayed it says which members carried it, and whether the corridor's policy, its sender's,
+    and one given with --avoid or --policy allowed that.
 
     \b
     Exit codes: 0 valid, 1 invalid, 2 cannot tell.

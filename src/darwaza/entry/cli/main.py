@@ -14,6 +14,7 @@ from darwaza.entry.cli.gateway import backup, forget, fsck, init, key, migrate_c
 from darwaza.entry.cli.guarantee import guarantee, tracker
 from darwaza.entry.cli.link import link
 from darwaza.entry.cli.payments import payments
+from darwaza.entry.cli.post import post
 from darwaza.entry.cli.route import drill, route
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
@@ -46,6 +47,7 @@ for command in (
     drill,
     documents,
     transit,
+    post,
     crossing,
     guarantee,
     tracker,

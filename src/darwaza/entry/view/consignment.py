@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from darwaza.engine.engine import Engine
+from darwaza.engine.routed import read_at
 from darwaza.entry.view.document import MessageView, view_document, view_messages
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
-from darwaza.kernel.message import decode_header, member_of
+from darwaza.kernel.message import member_of
 from darwaza.ports.store import CaseRow
 from darwaza.services.transit.message import (
     Activity,
@@ -180,8 +181,8 @@ def _grades(engine: Engine, case_id: str) -> dict[str, Grade]:
     """The best grade of the messages that tell each event, by the event's UUID."""
     found: dict[str, Grade] = {}
     for log_id, index, raw in engine.store.case_leaves(case_id):
-        header = decode_header(raw)
-        event = _event_of(header.kind, engine.store.body(log_id, index))
+        header, body = read_at(engine, (log_id, index, raw))
+        event = _event_of(header.kind, body)
         if event:
             grade = grade_of(engine, log_id, index, header.id)
             former = found.get(event)

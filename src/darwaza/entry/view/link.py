@@ -4,8 +4,8 @@ import msgspec
 
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import Engine
+from darwaza.engine.log import Log
 from darwaza.kernel import instant
-from darwaza.ports.store import LogRow
 
 QUARANTINE_ITEMS = 200
 
@@ -54,12 +54,13 @@ class LinkView(msgspec.Struct):
 
 def view_links(engine: Engine, courier: Courier) -> list[LinkView]:
     """Describe every link of this gateway."""
-    rows = [log.row for log in engine.logs.values()]
-    peers = sorted({row.reader for row in rows if row.author == engine.site.member})
-    return [_link(peer, rows, courier) for peer in peers]
+    logs = list(engine.logs.values())
+    peers = sorted({log.row.reader for log in logs if log.row.author == engine.site.member})
+    return [_link(peer, logs, courier) for peer in peers]
 
 
-def _link(peer: str, rows: list[LogRow], courier: Courier) -> LinkView:
+def _link(peer: str, logs: list[Log], courier: Courier) -> LinkView:
+    rows = [log.row for log in logs]
     received = {row.lane: row.size for row in rows if row.author == peer}
     lanes = []
     for row in rows:
@@ -80,7 +81,7 @@ def _link(peer: str, rows: list[LogRow], courier: Courier) -> LinkView:
             )
         )
     lanes.sort(key=lambda one: one.lane)
-    queue = sum(lane.sent - lane.delivered for lane in lanes)
+    queue = sum(log.queue for log in logs if log.row.reader == peer)
     return LinkView(peer, _state(lanes), queue, lanes)
 
 

@@ -126,7 +126,7 @@ def _link(engine: Engine, watch: Watch, link: MapLink) -> RouteLink:
     me = engine.site.member
     own = me in link.ends
     peer = link.ends[link.ends[0] == me]
-    rows = [log.row for log in engine.logs.values() if own and (log.row.author, log.row.reader) == (me, peer)]
+    logs = [log for log in engine.logs.values() if own and (log.row.author, log.row.reader) == (me, peer)]
     held = watch.peers.get(peer) if own and link.ends == ends_of(me, peer) else None
     return RouteLink(
         ends=link.ends,
@@ -137,8 +137,8 @@ def _link(engine: Engine, watch: Watch, link: MapLink) -> RouteLink:
         capacity_class=link.capacity_class,
         drained=link.drained,
         own=own,
-        queue=sum(row.size - row.cosigned_size for row in rows) if own else None,
-        cosigned_size=sum(row.cosigned_size for row in rows) if own else None,
+        queue=sum(log.queue for log in logs) if own else None,
+        cosigned_size=sum(log.row.cosigned_size for log in logs) if own else None,
         fault="" if held is None else held.fault,
     )
 

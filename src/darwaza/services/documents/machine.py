@@ -48,7 +48,12 @@ TABLE = {
     ("refused", CHUNK): Transition(rule.take_late, ("refused",)),
     ("expired", OFFER): Transition(rule.take_late, ("expired",)),
     ("expired", CHUNK): Transition(rule.take_late, ("expired",)),
-    # after a loss, at the sender's gateway; the lanes come back in any order
+    # after a loss, at the sender's gateway; the lanes come back in any order, and the party announces again
+    ("uploading", "open"): Transition(rule.reopen, ("uploading", "offered")),
+    ("offered", "open"): Transition(rule.reopen, ("offered",)),
+    ("handed-over", "open"): Transition(rule.reopen, ("handed-over",)),
+    ("refused", "open"): Transition(rule.reopen, ("refused",)),
+    ("expired", "open"): Transition(rule.reopen, ("expired",)),
     (NEW, restored(CHUNK)): Transition(rule.restore_chunk, ("uploading",)),
     ("uploading", restored(CHUNK)): Transition(rule.restore_chunk, ("uploading",)),
     (NEW, restored(OFFER)): Transition(rule.restore_offer, ("offered",)),

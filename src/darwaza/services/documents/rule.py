@@ -119,6 +119,26 @@ def open_upload(_: None, command: Command, context: Context) -> Outcome:
     )
 
 
+def reopen(case: DocumentCase, command: Command, context: Context) -> Outcome:
+    """Announce again what came back after a loss: its messages know the chunks, the command knows the manifest."""
+    asked: Open = command.body
+    document, state = case.data, case.state
+    known = document.manifest in {None, asked.manifest} and document.recipient == asked.to
+    if command.party != document.sender or not known:
+        return Refusal.of(DocumentRefusal.NOT_ALLOWED, "this key announced another document")
+    if state != "uploading" or document.manifest is not None:
+        answer = {"missing": document.missing if state == "uploading" else ()}
+        return Decision(state, document, remind_at=_sender_reminder(state, document), answer=answer)
+    opened = open_upload(None, command, context)
+    if isinstance(opened, Refusal):
+        return opened
+    document = replace(opened.data, have=document.have)
+    if document.missing:
+        return replace(opened, data=document, answer={"missing": document.missing})
+    offered = _send_offer(document, b"", ucr=asked.ucr, path_policy=asked.path_policy, waits=asked.waits)
+    return replace(offered, answer={"missing": ()})
+
+
 def add_chunk(case: DocumentCase, command: Command, _: Context) -> Outcome:
     """Pass one chunk on; with the last one, offer the document."""
     asked: AddChunk = command.body

@@ -24,7 +24,7 @@ from darwaza.services.transit.guard import (
     read,
     stamp_wrong,
 )
-from darwaza.services.transit.leg import LEG_TABLE, Progress, progress
+from darwaza.services.transit.leg import LEG_TABLE, LegProgress, leg_progress, progress
 from darwaza.services.transit.lodging import HEARD
 from darwaza.services.transit.message import (
     Cancellation,
@@ -46,7 +46,7 @@ from darwaza.standards.etir.internal import I8, I9, I10, I11, I12, I13, I14, I16
 
 _ANSWERS: dict[type[Event], type[Answer]] = {I9: I10, I11: I12, I13: I14, I17: I18}
 
-Guard = Callable[[Movement, Progress, Event, Context], Refusal | None]
+Guard = Callable[[Movement, Event, Context], Refusal | None]
 
 
 def act(case: MovementCase, command: Command, context: Context) -> Decision[Movement] | Refusal:
@@ -59,7 +59,7 @@ def act(case: MovementCase, command: Command, context: Context) -> Decision[Move
     if case.data.event(event.stamp.event) is not None:
         return _unchanged(case, context)
     guard = _GUARDS.get(command.kind)
-    wrong = None if guard is None else guard(case.data, progress(case.data), event, context)
+    wrong = None if guard is None else guard(case.data, event, context)
     if wrong is not None:
         return wrong
     return _record(case, (event,), context)
@@ -273,11 +273,11 @@ def _names(movement: str, context: Context) -> Refusal | None:
 def _leg_guard(act_name: str) -> Guard:
     """Make the guard of an act on a leg: leg, office, table, numbers."""
 
-    def guard(data: Movement, now: Progress, event: Event, context: Context) -> Refusal | None:
+    def guard(data: Movement, event: Event, context: Context) -> Refusal | None:
         del context
-        if not isinstance(event, I9 | I11 | I13 | I17) or event.leg >= len(now.legs):
+        if not isinstance(event, I9 | I11 | I13 | I17) or event.leg >= len(data.known().legs):
             return Refusal.of(No.LEG_UNKNOWN, "the itinerary has no such leg", "/leg")
-        leg = now.legs[event.leg]
+        leg = leg_progress(data, event.leg)
         if leg.leg.member != event.stamp.office[:2]:
             return Refusal.of(No.NOT_AUTHORITY, f"leg {event.leg} is {leg.leg.member}'s", "/leg")
         outcome = LEG_TABLE[leg.status, act_name]
@@ -287,7 +287,7 @@ def _leg_guard(act_name: str) -> Guard:
             return Refusal.of(No.REFUSAL_NOT_AUTHORISED, "the first operation cannot be refused", "/leg")
         if isinstance(event, I9 | I17):
             return _office_of_entry(leg.leg.entry_office, event) or _numbers(data, event)
-        return _ends(now, event)
+        return _ends(data, leg, event)
 
     return guard
 
@@ -309,9 +309,8 @@ def _numbers(data: Movement, event: I9 | I17) -> Refusal | None:
     return None
 
 
-def _ends(now: Progress, event: I11 | I13) -> Refusal | None:
+def _ends(data: Movement, leg: LegProgress, event: I11 | I13) -> Refusal | None:
     """Check a termination or discharge: its operation, its office, its unloadings."""
-    leg = now.legs[event.leg]
     if leg.start is not None and event.operation != leg.start.operation:
         text = f"the operation of leg {event.leg} is {leg.start.operation}"
         return Refusal.of(No.LEG_UNKNOWN, text, "/operation")
@@ -319,7 +318,7 @@ def _ends(now: Progress, event: I11 | I13) -> Refusal | None:
         return None
     if event.stamp.office != leg.leg.exit_office:
         return Refusal.of(No.NOT_AUTHORITY, f"the leg ends at {leg.leg.exit_office}", "/stamp/office")
-    left = list(now.packages)
+    left = list(progress(data).packages) if event.unloaded else []
     for index, unloaded in enumerate(event.unloaded):
         item = unloaded.item - 1
         if item >= len(left) or unloaded.packages > left[item]:
@@ -329,11 +328,13 @@ def _ends(now: Progress, event: I11 | I13) -> Refusal | None:
     return None
 
 
-def _seal_guard(data: Movement, now: Progress, event: Event, context: Context) -> Refusal | None:
-    """Check a seal change: known seals are changed, unknown numbers affixed (eTIR 309)."""
+def _seal_guard(data: Movement, event: Event, context: Context) -> Refusal | None:
+    """Check a seal change: its reason, known seals are changed, unknown numbers affixed (eTIR 309)."""
     if not isinstance(event, SealChange):
         return Refusal.of(No.BODY_WRONG, "not a seal change")
-    numbers = {chain.number for chain in now.seals}
+    if event.action in {"broken", "replaced", "removed"} and not event.reason:
+        return Refusal.of(No.FIELD_MISSING, f"why seal {event.number} was {event.action} is missing", "/reason")
+    numbers = {chain.number for chain in progress(data).seals}
     fresh = event.number if event.action == "affixed" else None
     if event.action == "replaced":
         fresh = event.replacement.number if event.replacement is not None else ""
@@ -347,24 +348,23 @@ def _seal_guard(data: Movement, now: Progress, event: Event, context: Context) -
     return None
 
 
-def _tracker_guard(data: Movement, now: Progress, event: Event, context: Context) -> Refusal | None:
+def _tracker_guard(data: Movement, event: Event, context: Context) -> Refusal | None:
     """Check a tracker change: the pool has one, or the tracker is on this movement."""
-    del data
     if not isinstance(event, TrackerChange):
         return Refusal.of(No.BODY_WRONG, "not a tracker change")
     if event.action == "fitted" and not booking.tracker_free(event.stamp.office, context.ledger):
         return Refusal.of(No.TRACKERS_SHORT, f"{event.stamp.office} has no tracker left", "/tracker")
-    if (event.action == "removed") != (event.tracker in now.trackers):
+    if (event.action == "removed") != (event.tracker in progress(data).trackers):
         return Refusal.of(No.TRACKER_REQUIRED, "fit what is not on it, remove what is", "/tracker")
     return None
 
 
-def _cancel_guard(data: Movement, now: Progress, event: Event, context: Context) -> Refusal | None:
+def _cancel_guard(data: Movement, event: Event, context: Context) -> Refusal | None:
     """Check a cancellation: by customs of departure, before the first start."""
     del context
     if not isinstance(event, Cancellation) or event.stamp.office[:2] != data.known().legs[0].member:
         return Refusal.of(No.NOT_AUTHORITY, "customs of departure cancels", "/stamp/office")
-    if now.state != "accepted":
+    if progress(data).state != "accepted":
         return Refusal.of(No.UNDER_WAY, "the movement is under way")
     return None
 

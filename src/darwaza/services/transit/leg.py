@@ -134,12 +134,7 @@ def progress(movement: Movement) -> Progress:
     declaration = movement.known()
     found: list[Discrepancy] = []
     operations = [event for event in movement.events if isinstance(event, Operation)]
-    legs = tuple(
-        _leg(index, leg, own, found)
-        if (own := _own(index, leg, operations))
-        else LegProgress(leg, PLANNED, None, None, None, ())
-        for index, leg in enumerate(declaration.legs)
-    )
+    legs = tuple([_leg(index, leg, operations, found) for index, leg in enumerate(declaration.legs)])
     _off_itinerary(declaration.legs, operations, found)
     _entries(legs, found)
     _reused_numbers(operations, found)
@@ -160,6 +155,12 @@ def progress(movement: Movement) -> Progress:
     )
 
 
+def leg_progress(movement: Movement, index: int) -> LegProgress:
+    """Return what ``progress`` says of one leg of the itinerary, without the rest."""
+    operations = [event for event in movement.events if isinstance(event, Operation)]
+    return _leg(index, movement.known().legs[index], operations, [])
+
+
 def _first(events: Iterable[Event], what: str, index: int, found: list[Discrepancy]) -> Event | None:
     """Take the first of several events that exclude each other and list the others."""
     winner: Event | None = None
@@ -172,13 +173,11 @@ def _first(events: Iterable[Event], what: str, index: int, found: list[Discrepan
     return winner
 
 
-def _own(index: int, leg: Leg, operations: Sequence[Operation]) -> list[Operation]:
-    """Pick the acts on one leg that its own member stated."""
-    return [event for event in operations if event.leg == index and event.stamp.office[:2] == leg.member]
-
-
-def _leg(index: int, leg: Leg, own: Sequence[Operation], found: list[Discrepancy]) -> LegProgress:
+def _leg(index: int, leg: Leg, operations: Sequence[Operation], found: list[Discrepancy]) -> LegProgress:
     """Add up the acts on one leg that its own member stated."""
+    own = [event for event in operations if event.leg == index and event.stamp.office[:2] == leg.member]
+    if not own:
+        return LegProgress(leg, PLANNED, None, None, None, ())
     # The office the itinerary names outweighs another one; then the earlier outweighs the later.
     starts = sorted(
         (event for event in own if isinstance(event, I9)), key=lambda event: event.stamp.office != leg.entry_office

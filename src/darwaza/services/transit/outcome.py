@@ -166,12 +166,17 @@ def parties(movement: Movement, own: str) -> tuple[str, ...]:
 
 def _newcomers(movement: Movement, case: MovementCase | None, own: str) -> tuple[str, ...]:
     """Return the parties that may see the movement now and could not before: an event of a known office adds none."""
-    found = parties(movement, own)
     if case is None or case.data.recorded is None:
         # What came before the acceptance need not have been shown to anyone yet.
-        return found
+        return parties(movement, own)
+    if movement.recorded is case.data.recorded:
+        # The edition is the same: only an office that is not on the way and has not acted before can be new.
+        acted = {event.stamp.office for event in movement.events}
+        acted -= {event.stamp.office for event in case.data.events}
+        if all(any(office in {leg.entry_office, leg.exit_office} for leg in movement.known().legs) for office in acted):
+            return ()
     before = frozenset(parties(case.data, own))
-    return tuple(party for party in found if party not in before)
+    return tuple(party for party in parties(movement, own) if party not in before)
 
 
 def _facts(movement: Movement, now: Progress, was: str | None) -> list[Fact]:

@@ -25,6 +25,7 @@ from darwaza.standards.iso20022.camt053 import Notification, Statement
 from darwaza.standards.iso20022.camt056 import CancellationRequest
 from darwaza.standards.iso20022.definition import Definition, Element
 from darwaza.standards.iso20022.document import message_of, parse_document
+from darwaza.standards.iso20022.form import Forms
 from darwaza.standards.iso20022.head001 import BusinessHeader
 from darwaza.standards.iso20022.pacs002 import StatusReport
 from darwaza.standards.iso20022.pacs004 import PaymentReturn
@@ -61,12 +62,16 @@ MESSAGES: Final[dict[str, type[Message]]] = {
 """Every message version read and written, with the class of its values."""
 
 
+_FORMS: Final = Forms()
+
+
 class Codec:
     """One message version, compiled.
 
     Attributes:
         schema: its schema.
         shape: its class joined to its definition.
+        reader: from the message's element to its value.
     """
 
     def __init__(self, message: str) -> None:
@@ -75,7 +80,7 @@ class Codec:
         wrapper, type_name = _content(definition)
         self.shape = shape_of(MESSAGES[message], definition, type_name)
         self._wrapped = wrapper is not None
-        self._read = reader_of(self.shape, definition.namespace, {"message": message})
+        self.reader = reader_of(self.shape, definition.namespace, {"message": message})
         self._write = writer_of(self.shape)
         inner = f"<{wrapper}>" if wrapper else ""
         self._start = (
@@ -87,7 +92,7 @@ class Codec:
     def read(self, root: etree._Element) -> Any:
         """Validate a parsed document and extract its value; raises ``MalformedError``."""
         self.schema.validate(root)
-        return self._read(root[0] if self._wrapped else root)
+        return self.reader(root[0] if self._wrapped else root)
 
     def write(self, value: Message) -> bytes:
         """Write a value without validating; raises ``MalformedError``."""
@@ -141,11 +146,16 @@ def read(data: bytes) -> Message:
         MalformedError: with a code of docs/reference/iso20022.md and, where the document can be parsed, the path of
             the element at fault.
     """
+    known: Message | None = _FORMS.read(data)
+    if known is not None:
+        return known
     root = parse_document(data)
     message = message_of(root)
     if message not in MESSAGES:
         raise MalformedError(f"{message[:40]!r} is not a supported message", code="message_unsupported", pointer="/")
-    value: Message = codec_of(message).read(root)
+    codec = codec_of(message)
+    value: Message = codec.read(root)
+    _FORMS.learn(data, root, codec.schema.definition, codec.reader, value)
     return value
 
 

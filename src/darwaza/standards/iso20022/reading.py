@@ -5,7 +5,8 @@ for valid documents; what it adds is named in ``text`` and ``amount``.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
@@ -30,7 +31,31 @@ _Table = dict[str | None, Any]
 """Tag to (what to do, field, argument); under None the path of the node, for what is kept."""
 
 
-def reader_of(shape: Shape, namespace: str, constants: Mapping[str, Any]) -> Read:
+class Reader(NamedTuple):
+    """Reads one part.
+
+    Attributes:
+        make: the part's class.
+        table: of its children.
+        constants: fields that come from elsewhere than the element.
+        finish: turns lists into tuples and misses what is missing; None when there is nothing to do.
+    """
+
+    make: Callable[..., Any]
+    table: "_Table"
+    constants: dict[str, Any]
+    finish: Callable[[dict[str, Any], Any], None] | None
+
+    def __call__(self, element: etree._Element) -> Any:
+        """From the part's element to the part."""
+        found = self.constants.copy()
+        _fill(element, self.table, found)
+        if self.finish is not None:
+            self.finish(found, element)
+        return self.make(**found)
+
+
+def reader_of(shape: Shape, namespace: str, constants: Mapping[str, Any]) -> Reader:
     """Compile a function from the element of a shape's part to the part.
 
     Args:
@@ -47,23 +72,13 @@ def reader_of(shape: Shape, namespace: str, constants: Mapping[str, Any]) -> Rea
 class _Compiler:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._readers: dict[int, Read] = {}
+        self._readers: dict[int, Reader] = {}
 
-    def part(self, shape: Shape, constants: Mapping[str, Any] | None = None) -> Read:
+    def part(self, shape: Shape, constants: Mapping[str, Any] | None = None) -> Reader:
         known = self._readers.get(id(shape))
         if known is not None:
             return known
-        table = self._table(shape.root)
-        make, finish = shape.part, _finisher(shape)
-        given = dict(constants or {})
-
-        def read(element: etree._Element) -> Any:
-            found = given.copy()
-            _fill(element, table, found)
-            if finish is not None:
-                finish(found, element)
-            return make(**found)
-
+        read = Reader(shape.part, self._table(shape.root), dict(constants or {}), _finisher(shape))
         self._readers[id(shape)] = read
         return read
 
@@ -82,7 +97,8 @@ class _Compiler:
         if field.kind is Amount:
             return (_MANY if field.many else _ELEMENT), field.name, _read_amount
         if field.many:
-            return _MANY, field.name, _text_reader(READERS.get(field.kind, str))
+            convert = READERS.get(field.kind)
+            return _MANY, field.name, _read_text if convert is None else _text_reader(convert)
         convert = READERS.get(field.kind)
         return (_TEXT, field.name, None) if convert is None else (_CONVERT, field.name, convert)
 
@@ -104,6 +120,10 @@ def _finisher(shape: Shape) -> Callable[[dict[str, Any], Any], None] | None:
                 raise MalformedError(f"{path} is missing", code="element_missing", pointer=pointer)
 
     return finish
+
+
+def _read_text(child: etree._Element) -> str:
+    return child.text or ""
 
 
 def _text_reader(convert: Callable[[str], Any]) -> Read:
@@ -145,3 +165,81 @@ def _keep(child: etree._Element, path: str, out: dict[str, Any]) -> None:
     name = etree.QName(child).localname
     xml = etree.tostring(child, encoding="unicode", with_tail=False)
     out["kept"] = (*out.get("kept", ()), Kept(f"{path}/{name}" if path else name, xml))
+
+
+class Unfit(Exception):  # noqa: N818 - a document it is raised for is read in another way
+    """A document for which no recipe can be made."""
+
+
+class Recipe:
+    """How a part is made of the texts of any document built like the one it was taken from.
+
+    Everything but the texts is settled: which elements there are, which fields they go to, which attributes they have.
+    """
+
+    __slots__ = ("_amounts", "_constants", "_converted", "_make", "_many", "_parts", "_texts")
+
+    def __init__(self, reader: Reader, element: etree._Element, places: Mapping[etree._Element, int]) -> None:
+        """Take a valid document's element apart.
+
+        Args:
+            reader: of the part.
+            element: of the part.
+            places: at which place of a document's texts an element's text stands; one without a text is not there.
+
+        Raises:
+            Unfit: it holds an element that no field names.
+        """
+        self._make = reader.make
+        self._constants = reader.constants.copy()
+        self._texts: list[tuple[str, int]] = []
+        self._converted: list[tuple[str, Callable[[str], Any], int]] = []
+        self._amounts: list[tuple[str, str, int]] = []
+        self._parts: list[tuple[str, Callable[[list[str]], Any]]] = []
+        self._many: dict[str, list[Callable[[list[str]], Any]]] = {}
+        self._take(element, reader.table, places)
+
+    def _take(self, element: etree._Element, table: _Table, places: Mapping[etree._Element, int]) -> None:
+        for child in element.getchildren():
+            if child.tag not in table:
+                raise Unfit
+            mode, field, argument = table[child.tag]
+            if mode == _NODE:
+                self._take(child, argument, places)
+            elif isinstance(argument, Reader):
+                part = Recipe(argument, child, places)
+                if mode == _MANY:
+                    self._many.setdefault(field, []).append(part)
+                else:
+                    self._parts.append((field, part))
+            elif child not in places:
+                raise Unfit
+            else:
+                self._leaf(mode, field, argument, child, places[child])
+
+    def _leaf(self, mode: int, field: str, argument: Any, child: etree._Element, place: int) -> None:
+        if mode == _TEXT:
+            self._texts.append((field, place))
+        elif mode == _CONVERT:
+            self._converted.append((field, argument, place))
+        elif mode == _ELEMENT and argument is _read_amount:
+            self._amounts.append((field, child.get("Ccy") or "", place))
+        elif argument is _read_text:
+            self._many.setdefault(field, []).append(itemgetter(place))
+        else:
+            raise Unfit
+
+    def __call__(self, texts: list[str]) -> Any:
+        """Make the part of a document's texts; raises ``MalformedError`` as reading its element does."""
+        found = self._constants.copy()
+        for field, place in self._texts:
+            found[field] = texts[place]
+        for field, convert, place in self._converted:
+            found[field] = convert(texts[place])
+        for field, currency, place in self._amounts:
+            found[field] = Amount.parse(texts[place], currency)
+        for field, part in self._parts:
+            found[field] = part(texts)
+        for field, parts in self._many.items():
+            found[field] = tuple([one(texts) for one in parts])
+        return self._make(**found)

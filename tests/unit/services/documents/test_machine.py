@@ -83,7 +83,7 @@ def case_in(state):
     """A case in a state, None for none; chunked where the state says so."""
     if state == NEW:
         return None
-    manifest = PIECES if state in {"uploading", "offered", "incomplete"} else WHOLE
+    manifest = WHOLE if state == "arrived" else PIECES
     have = PIECES.chunks[:1] if state in {"uploading", "incomplete"} else ()
     ended_at = NOW if state in ENDS else None
     return Case(CASE_ID, state, Document(SENDER, RECIPIENT, manifest, have, LATER, "", "", ended_at), None, NOW, NOW)

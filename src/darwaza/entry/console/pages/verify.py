@@ -23,7 +23,7 @@ from darwaza.entry.console.render import STATIC_FOLDER, render
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 
-MODULES = ("mldsa.mjs", "policy.mjs", "verify.mjs", "paper.mjs", "verify-page.mjs")
+MODULES = ("mldsa.mjs", "policy.mjs", "verify.mjs", "paper.mjs", "qr.mjs", "verify-page.mjs")
 OPEN = {"verify.mjs", "verify-page.mjs"}
 """Modules whose names stand open; of the others only what they export does, for the modules that follow."""
 IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)

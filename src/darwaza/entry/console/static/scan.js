@@ -1,30 +1,33 @@
-// Reads the QR codes of a paper with the camera or from pictures, where the browser can (BarcodeDetector), into a field.
+// Reads the QR codes of a paper with the camera or from pictures into a field.
+import { codesIn } from "./qr.mjs";
 
-const can = "BarcodeDetector" in globalThis;
+const PAUSE_MS = 150, FRAME_SIDE_MAX = 1100;
 
 for (const place of document.querySelectorAll("[data-scan]")) {
   const field = place.querySelector("textarea"), video = place.querySelector("video"), camera = place.querySelector("[data-camera]");
-  const picture = place.querySelector("input[type=file]"), count = place.querySelector("[data-count]");
-  if (!can) continue;
+  const picture = place.querySelector("input[type=file]"), count = place.querySelector("[data-count]"), none = place.querySelector("[data-none]");
   for (const hidden of place.querySelectorAll("[data-can]")) hidden.hidden = false;
-  const detector = new BarcodeDetector({ formats: ["qr_code"] });
+  camera.hidden = !navigator.mediaDevices?.getUserMedia;
   const found = new Set();
   const take = (codes) => {
     const before = found.size;
-    for (const code of codes) if (code.rawValue.startsWith("DWZ1:")) found.add(code.rawValue);
+    for (const code of codes) if (code.startsWith("DWZ1:")) found.add(code);
     if (found.size > before) { field.value = [...found].join("\n"); count.textContent = found.size; }
+    return found.size > before;
   };
-  picture?.addEventListener("change", async () => {
-    for (const file of picture.files) take(await detector.detect(await createImageBitmap(file)));
+  picture.addEventListener("change", async () => {
+    let any = false;
+    for (const file of picture.files) any = take(await codesIn(await createImageBitmap(file)).catch(() => [])) || any;
+    none.hidden = any;
   });
-  camera?.addEventListener("click", async () => {
+  camera.addEventListener("click", async () => {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     video.hidden = false;
     await video.play();
     const look = async () => {
       if (!video.srcObject) return;
-      take(await detector.detect(video));
-      requestAnimationFrame(look);
+      take(await codesIn(video, FRAME_SIDE_MAX));
+      setTimeout(look, PAUSE_MS);
     };
     look();
   });

@@ -1,6 +1,7 @@
 // The page around the verifier: takes files, pasted texts and pictures; shows the answer with its reasons.
 import { examine, readDocument } from "./verify.mjs";
 import { examinePaper, join } from "./paper.mjs";
+import { codesIn } from "./qr.mjs";
 
 const given = JSON.parse(document.getElementById("given").textContent), texts = given.texts;
 const word = (table, code) => texts[table]?.[code] ?? code;
@@ -15,7 +16,8 @@ const element = (name, attributes = {}, ...children) => {
 };
 const mark = (tone, text) => element("span", { className: `mark ${tone}` }, text);
 const isolate = (text) => element("bdi", {}, String(text));
-const time = (seconds) => new Date(Number(seconds) * 1000).toISOString().replace(/:\d\d\.000Z$/, " UTC").replace("T", " ");
+const moments = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC", hourCycle: "h23" });
+const time = (seconds) => `${moments.format(new Date(Number(seconds) * 1000))} UTC`;
 const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => name === "at" && values.at !== undefined ? time(values.at) : name === "members" ? (values.members ?? []).join(", ") : String(values[name] ?? ""));
 
 async function take(raw) {
@@ -58,7 +60,7 @@ function facts(pairs) {
 }
 const found = (one) => facts([
   [texts.ui.message, element("code", {}, `${one.kind} ${one.id}`)], [texts.ui.from, one.origin], [texts.ui.to, one.destination], [texts.ui.ucr, one.ucr],
-  [texts.ui.made, one.created_at.replace("T", " ").replace(/\.\d+Z/, " UTC")], [texts.ui.received, one.received_at === null ? "" : time(one.received_at)],
+  [texts.ui.made, time(Date.parse(one.created_at) / 1000)], [texts.ui.received, one.received_at === null ? "" : time(one.received_at)],
   [texts.ui.place, `${one.log} #${one.index} / ${one.size}`], [texts.ui.grade, `${word("grades", one.grade)}${one.witnesses.length ? ` (${one.witnesses.map((who) => who.member).join(", ")}: ${one.witnesses.length} / ${one.witnesses_possible})` : ""}`],
 ]);
 const paperOf = (one) => facts([
@@ -88,18 +90,21 @@ async function paper(codes, now) {
 
 const pasted = document.getElementById("pasted"), files = document.getElementById("files"), zone = document.getElementById("zone");
 const seen = new Set();
-const detector = "BarcodeDetector" in globalThis ? new BarcodeDetector({ formats: ["qr_code"] }) : null;
 
-async function scanned(source) {
-  for (const code of await detector.detect(source)) if (code.rawValue.startsWith("DWZ1:")) seen.add(code.rawValue);
-  if (seen.size) { pasted.value = [...seen].join("\n"); await check(new TextEncoder().encode(pasted.value), texts.ui.paper); }
+async function scanned(source, side_max) {
+  const before = seen.size;
+  for (const code of await codesIn(source, side_max)) if (code.startsWith("DWZ1:")) seen.add(code);
+  if (seen.size === before) return false;
+  pasted.value = [...seen].join("\n");
+  await check(new TextEncoder().encode(pasted.value), texts.ui.paper);
+  return true;
 }
 async function receive(list) {
   const all = [...list], notes = all.filter((file) => file.name.endsWith(".note"));
   for (const file of [...notes, ...all.filter((one) => !notes.includes(one))]) {
     if (file.type.startsWith("image/")) {
-      if (detector) await scanned(await createImageBitmap(file));
-      else document.getElementById("no-scan").hidden = false;
+      const read = await createImageBitmap(file).then((picture) => scanned(picture)).catch(() => false);
+      document.getElementById("no-scan").hidden = read;
     } else await check(new Uint8Array(await file.arrayBuffer()), file.name);
   }
 }
@@ -109,14 +114,14 @@ for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => zone
 zone.addEventListener("drop", (event) => { event.preventDefault(); receive(event.dataTransfer.files); });
 document.getElementById("check").addEventListener("click", () => { if (pasted.value.trim()) check(new TextEncoder().encode(pasted.value.trim()), texts.ui.pasted); });
 
-if (detector) {
+if (navigator.mediaDevices?.getUserMedia) {
   const camera = document.getElementById("camera"), video = document.getElementById("video");
   camera.hidden = false;
   camera.addEventListener("click", async () => {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     video.hidden = false;
     await video.play();
-    const look = async () => { if (!video.srcObject) return; await scanned(video); requestAnimationFrame(look); };
+    const look = async () => { if (!video.srcObject) return; await scanned(video, 1100); setTimeout(look, 150); };
     look();
   });
 }

@@ -54,7 +54,7 @@ const HEADER = {
   created_at: instant, destination: address, "expires_at?": instant, id: uuid, kind: string(/^[a-z]+\.[a-z0-9-]+$/, 64),
   media_type: string(/^[!-~]+\/[ -~]+$/, 127), origin: address,
   "path?": (value) => Array.isArray(value) && value.length >= 2 && value.length <= 16 && value.every(code),
-  "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
+  "path_policy?": string(/^[ -~]+$/, 512), "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
 };
 const DOCUMENT = { digest, name: string(/^[^]+$/, 128), version: integer(1, 2147483647) };
 const ITEM = {
@@ -185,8 +185,8 @@ async function keysOf(document, origin, lane) {
 class Ended extends Error {}
 
 class Examination {
-  constructor(documents, now) {
-    this.documents = documents; this.now = now; this.fail = null; this.doubt = null;
+  constructor(documents, now, asked) {
+    this.documents = documents; this.now = now; this.asked = asked; this.fail = null; this.doubt = null;
     this.checks = []; this.findings = []; this.path = null; this.turn = 1; this.hops = 0; this.subject = "file"; this.at = "file";
   }
   note(outcome, code = "", values = {}) { this.checks.push({ subject: this.subject, name: this.at, outcome, code, values }); }
@@ -290,33 +290,36 @@ class Examination {
     const [from, to] = this.path.slice(this.turn, this.turn + 2), message = this.header_;
     const shaped = header.kind === "route.relay" && header.media_type === "application/vnd.darwaza.relay"
       && header.origin === `${from}/gateway` && header.destination === `${to}/gateway` && header.case_id === message.case_id
-      && header.expires_at === message.expires_at && header.path === undefined && header.ucr === undefined
+      && header.expires_at === message.expires_at && header.path === undefined && header.path_policy === undefined && header.ucr === undefined
       && header.cause_id === this.before;
     if (!shaped) this.fails("hop_header_wrong");
     if (header.relays !== hex(this.leaf)) this.fails("hop_chain_broken");
     const lane = await this.step(() => parseLane(point.origin));
     if (lane.corridor !== item.corridor.name || lane.author !== from || lane.reader !== to) this.fails("lane_differs");
     this.note("holds", "", lane);
+    // Whatever its signatures say, the next link is held against this one.
+    this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
     this.at = "document";
     const document = this.document(item.corridor), keys = await keysOf(document, point.origin, lane);
     if (keys === null) this.fails("origin_unknown");
     this.note("holds", "", document);
-    await this.signatures(document, keys, lane, note, this.turn + 2 < this.path.length, "handover");
-    this.turn += 1; this.hops += 1; this.leaf = leaf; this.before = header.id;
+    await this.signatures(document, keys, lane, note, this.turn + 1 < this.path.length, "handover");
   }
 
-  // After the items: whether all links are proven, and whether nobody carried it whom the corridor's policy excludes.
+  // After the items: whether all links are proven, and nobody carried it whom the corridor, the sender or who asks excludes.
   route() {
     this.at = "route";
-    if (this.path === null || this.path.length <= 2) return;
+    if (this.path === null || (this.path.length <= 2 && !this.header_.path_policy && !this.asked)) return;
     if (this.turn + 1 < this.path.length) return this.unknown("hops_missing");
     this.note("holds", "", { path: this.path });
     this.at = "policy";
     const classes = this.document_.classes ?? [], service = this.header_.kind.split(".")[0];
     const terms = classes.find((one) => one.name === service) ?? classes.find((one) => one.name === "default");
-    let policy;
-    try { policy = readPolicy(terms?.path_policy ?? ""); } catch (fault) { return this.unknown(fault.code); }
-    const against = policyObjections(policy, this.path);
+    const against = [];
+    for (const text of [terms?.path_policy ?? "", this.header_.path_policy ?? ""]) {
+      try { against.push(...policyObjections(readPolicy(text), this.path)); } catch (fault) { return this.unknown(fault.code); }
+    }
+    against.push(...policyObjections(readPolicy(this.asked), this.path));
     for (const code of against) { this.note("fails", code); this.fail ??= code; }
     if (!against.length) this.note("holds");
   }
@@ -437,16 +440,18 @@ export async function readDocument(bytes) {
   return { ...JSON.parse(text), digest: hex(await sha256(text)) };
 }
 
-// Examine a file against corridor documents (oldest first): {result, code, checks, findings}.
-export async function examine(bytes, documents, now) {
-  const one = new Examination(documents, BigInt(Math.floor(Date.parse(now) / 1000)));
+// Examine a file against corridor documents (oldest first): {result, code, checks, findings}. `asked` is a path policy
+// besides that of the corridor; one that cannot be read is thrown.
+export async function examine(bytes, documents, now, asked = "") {
+  readPolicy(asked);
+  const one = new Examination(documents, BigInt(Math.floor(Date.parse(now) / 1000)), asked);
   await one.ending(() => one.file(bytes));
   const code = one.fail ?? one.doubt ?? "";
   const result = one.fail !== null ? "invalid" : one.doubt !== null ? "cannot_tell" : "valid";
   return { result, code, format: one.format ?? "", checks: one.checks, findings: one.findings };
 }
 
-export async function verify(bytes, documents, now) {
-  const { result, code } = await examine(bytes, documents, now);
+export async function verify(bytes, documents, now, asked = "") {
+  const { result, code } = await examine(bytes, documents, now, asked);
   return [result, code];
 }

@@ -1,0 +1,218 @@
+"""Documents of a known form: what was parsed and validated once is not parsed and validated again.
+
+The documents one bank sends differ in their texts and hardly ever in anything else. A *form* is all of a document but
+the texts between its tags, byte for byte. A document whose form has passed parser and schema before is well-formed and
+has the right elements in the right places; what is left to hold is each text against what its element may hold
+(``definition.Text``), and that needs no parser. It costs a third of reading it in full.
+
+Nothing is decided by resemblance: whatever is not certain here (a comment, an entity, a text of a kind that is not
+checked here, a wrong text) is left to the parser and the schema, which also find the words for what is wrong.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from lxml import etree
+
+from darwaza.errors import MalformedError
+from darwaza.standards.iso20022.definition import ComplexType, Definition, Text
+from darwaza.standards.iso20022.reading import Reader, Recipe, Unfit
+
+FORM_BYTES_MAX: Final = 16_384
+"""Longest document whose form is kept."""
+FORMS_MAX: Final = 512
+"""Forms kept; a bank has a few. Past it all are learned anew."""
+SEEN_MAX: Final = 8_192
+"""Forms remembered as seen once. Only one that comes again is learned: what never comes again costs nothing more."""
+
+_TEXTS: Final = re.compile(">([^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]+)<")
+"""Texts between tags, of characters that mean themselves (XML 1.0 sections 2.2, 2.4 and 2.11)."""
+_PLACE: Final = "\x00"
+"""Stands in a form for a text; no document holds it."""
+_SAME_PATTERN: Final = re.compile(r"(?:[A-Za-z0-9\[\](){},+-]|\\[+-])*")
+"""Patterns that mean the same in XML Schema (part 2, appendix F) and in Python."""
+_INSTANT: Final = re.compile(r"[1-9]\d{3}-\d\d-\d\dT[0-2]\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]0\d:[0-5]\d)", re.ASCII)
+_DATE: Final = re.compile(r"[1-9]\d{3}-\d\d-\d\d", re.ASCII)
+_DIGITS_MAX: Final = 18
+_BLANK: Final = re.compile(r"[ \t\n]*").fullmatch
+
+Check = Callable[[str], Any]
+"""True, or something that counts as true, for a text that is certainly right."""
+
+
+class _Taken:
+    """A valid document taken apart, in the order of its texts."""
+
+    def __init__(self, root: etree._Element, definition: Definition) -> None:
+        """Walk it.
+
+        Raises:
+            Unfit: a text of it is of a kind that is not checked here.
+        """
+        self._types = definition.types
+        self.texts: list[str] = []
+        self.checks: list[Check] = []
+        self.places: dict[etree._Element, int] = {}
+        self._walk(root, definition.types[definition.root_type])
+
+    def _walk(self, element: etree._Element, kind: ComplexType | Text) -> None:
+        children = element.getchildren()
+        text = kind if isinstance(kind, Text) else kind.text
+        if element.text and not children:
+            self.places[element] = len(self.texts)
+        self._take(element.text, _BLANK if children or text is None else check_of(text))
+        for child in children:
+            self._walk(child, self._kind_of(child, kind))
+            self._take(child.tail, _BLANK)
+
+    def _take(self, text: str | None, check: Check | None) -> None:
+        if text:
+            if check is None:
+                raise Unfit
+            self.texts.append(text)
+            self.checks.append(check)
+
+    def _kind_of(self, child: etree._Element, kind: ComplexType | Text) -> ComplexType | Text:
+        found = None if isinstance(kind, Text) else kind.child(etree.QName(child).localname)
+        if found is None:
+            raise Unfit
+        return self._types[found.type] if isinstance(found.type, str) else found.type
+
+
+class Form(NamedTuple):
+    """One form.
+
+    Attributes:
+        checks: of the texts, in order.
+        make: the value, of the texts.
+    """
+
+    checks: tuple[Check, ...]
+    make: Recipe
+
+    def read(self, texts: list[str]) -> Any:
+        """The value of a document of this form, None when it has to be read in full."""
+        if len(texts) != len(self.checks):
+            return None
+        try:
+            for text, check in zip(texts, self.checks, strict=True):
+                if not check(text):
+                    return None
+            return self.make(texts)
+        except (MalformedError, ValueError):
+            return None  # reading it in full tells what is wrong, and where
+
+
+class Forms:
+    """The forms learned so far."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Form] = {}
+        self._seen: set[int] = set()
+
+    def read(self, data: bytes) -> Any:
+        """Read a document of a known form; None when it has to be read in full."""
+        taken = _apart(data)
+        form = None if taken is None else self._known.get(taken[0])
+        return None if taken is None or form is None else form.read(taken[1])
+
+    def learn(self, data: bytes, root: etree._Element, definition: Definition, read: Reader, value: Any) -> None:
+        """Learn the form of a document that was read in full, when it comes for the second time.
+
+        Args:
+            data: the document.
+            root: parsed; valid.
+            definition: of its message.
+            read: what gave ``value``.
+            value: what the document says.
+        """
+        taken = _apart(data)
+        if taken is None or taken[0] in self._known:
+            return
+        # Two forms of one hash only mean that one of them is learned at once.
+        seen = hash(taken[0])
+        if seen not in self._seen:
+            if len(self._seen) >= SEEN_MAX:
+                self._seen.clear()
+            self._seen.add(seen)
+            return
+        try:
+            apart = _Taken(root, definition)
+            content = root.getchildren()[0] if definition.root == "Document" else root
+            form = Form(tuple(apart.checks), Recipe(read, content, apart.places))
+        except Unfit:
+            return
+        if apart.texts == taken[1] and form.read(taken[1]) == value:
+            if len(self._known) >= FORMS_MAX:
+                self._known.clear()
+            self._known[taken[0]] = form
+
+
+def _apart(data: bytes) -> tuple[str, list[str]] | None:
+    """The form of a document and its texts; None for one that has none.
+
+    A comment, a section of characters or an instruction could hold what looks like a tag here.
+    """
+    if len(data) > FORM_BYTES_MAX or b"<!" in data or data.find(b"<?", 1) >= 0:
+        return None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    # What stands before the root element is of the form as it is.
+    start = text.find("<", text.find("?>") + 2 if text.startswith("<?") else 0)
+    pieces = _TEXTS.split(text[start:])
+    pieces[0] = text[:start] + pieces[0]
+    return _PLACE.join(pieces[::2]), pieces[1::2]
+
+
+@cache
+def check_of(text: Text) -> Check | None:
+    """What accepts texts that are certainly right; None for a kind that is not checked here."""
+    if text.base == "string":
+        return _string(text)
+    if text.base == "decimal":
+        return _decimal(text)
+    if text.base == "date":
+        return _moment(_DATE, date.fromisoformat)
+    if text.base == "dateTime":
+        return _moment(_INSTANT, datetime.fromisoformat)
+    return None
+
+
+def _string(text: Text) -> Check | None:
+    if text.values:
+        plain = text.pattern is None and text.length_min is None and text.length_max is None
+        return frozenset(text.values).__contains__ if plain else None
+    least, most = text.length_min or 0, FORM_BYTES_MAX if text.length_max is None else text.length_max
+    if text.pattern is None:
+        return lambda value: least <= len(value) <= most
+    if _SAME_PATTERN.fullmatch(text.pattern) is None:
+        return None
+    matches = re.compile(text.pattern, re.ASCII).fullmatch
+    if text.length_min is None and text.length_max is None:
+        return matches
+    return lambda value: least <= len(value) <= most and matches(value)
+
+
+def _decimal(text: Text) -> Check | None:
+    if text.values or text.pattern or text.value_min not in (None, "0"):
+        return None
+    digits = min(_DIGITS_MAX, text.digits_max or _DIGITS_MAX)
+    fraction = min(digits - 1, digits if text.fraction_digits_max is None else text.fraction_digits_max)
+    places = f"(?:\\.[0-9]{{1,{fraction}}})?" if fraction else ""
+    matches = re.compile(f"[0-9]{{1,{digits}}}{places}").fullmatch
+    # Whole and fraction share the digits that are allowed in all.
+    return lambda value: len(value) - ("." in value) <= digits and matches(value)
+
+
+def _moment(form: re.Pattern[str], read: Callable[[str], Any]) -> Check:
+    matches = form.fullmatch
+
+    def check(value: str) -> Any:
+        return matches(value) and read(value)  # a day that no calendar has raises: it is left to the schema
+
+    return check
