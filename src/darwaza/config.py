@@ -101,6 +101,8 @@ CONNECTIONS_MAX = 4_096
 """Connections open at a time; more are closed at once."""
 REQUESTS_PER_S_MAX = 2_000
 """Requests one party may make in a second, averaged over ten; set per party in its entry."""
+LOOKED_AT_MAX = 5_000
+"""Cases one page of a list looks at; one that finds too few among them says where the next goes on."""
 PAGE_ITEMS_MAX = 200
 """Items one page of a list holds."""
 EVENT_STREAMS_PER_PARTY_MAX = 8

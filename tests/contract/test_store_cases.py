@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import msgspec
 import pytest
 from tests.contract.rows import case, instant, party
 
@@ -92,3 +93,21 @@ def test_a_case_found_by_a_party_shows_its_newest_state(listed):
 
 def _fields(wanted):
     return {name: getattr(wanted, name) for name in CaseFilter.__struct_fields__}
+
+
+@pytest.mark.parametrize("party_name", ["PK/bank", "UZ/bank"])
+@pytest.mark.parametrize("service", ["payments", "transit"])
+def test_places_are_counted_back(listed, party_name, service):
+    """The n-th case back from any place is the n-th of the list from there; a list ends where it is told to."""
+    wanted = CaseFilter(party=party_name, service=service, items_max=1_000)
+    places = [(row.opened_at, row.id) for row in listed.find_cases(wanted)]
+    assert places
+    for count in (1, 2, len(places), len(places) + 1):
+        expected = places[count - 1] if count <= len(places) else None
+        assert listed.case_back(party_name, service, ("~", ""), count) == expected
+    for start in range(0, len(places) - 1, 7):
+        assert listed.case_back(party_name, service, places[start], 1) == places[start + 1]
+    for last in places[::5]:
+        rows = listed.find_cases(msgspec.structs.replace(wanted, last=last))
+        assert [(row.opened_at, row.id) for row in rows] == places[: places.index(last) + 1]
+    assert listed.case_back("PK/nobody", service, ("~", ""), 1) is None

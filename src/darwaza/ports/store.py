@@ -321,6 +321,7 @@ class CaseFilter(msgspec.Struct, frozen=True):
         ucr: of this consignment.
         opened_from, opened_before: instants, half open, to the microsecond.
         after: (opened_at, case_id) of the last case of the former page.
+        last: (opened_at, case_id) of the last case that is looked at; None for no end.
         items_max: at most this many.
     """
 
@@ -332,6 +333,7 @@ class CaseFilter(msgspec.Struct, frozen=True):
     opened_from: str | None = None
     opened_before: str | None = None
     after: tuple[str, str] | None = None
+    last: tuple[str, str] | None = None
     items_max: int = 50
 
     @property
@@ -392,6 +394,12 @@ class Store(Protocol):
 
     def find_cases(self, wanted: CaseFilter) -> list[CaseRow]:
         """Newest first by (opened_at, id)."""
+
+    def case_back(self, party: str, service: str, place: tuple[str, str], count: int) -> tuple[str, str] | None:
+        """(opened_at, case_id) of a party's case of a service, ``count`` back from a place; None for fewer.
+
+        It costs ``count`` steps through keys, however many cases there are.
+        """
 
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder is at or before ``now``, oldest first by (remind_at, id)."""

@@ -72,7 +72,7 @@ INSTANCES = (
 """Values: Raack, INOC 2007 (both ways); MIPLIB dfn-gwin-UUM; the others proved with HiGHS."""
 MONTE_CARLO_RUNS = 10_000
 SYNTHETIC_SITES, SYNTHETIC_LINKS, SYNTHETIC_MEMBERS, SYNTHETIC_REGIONS = 1_000, 3_000, 60, 5
-SYNTHETIC_SECONDS = 50.0
+SYNTHETIC_SECONDS = 40.0
 """After which the search of the synthetic corridor ends, routes included."""
 SYNTHETIC_QUAKE_KM, SYNTHETIC_DEGREE_MIN, SYNTHETIC_RTT_MS_MAX = 300.0, 4, 200.0
 Progress = Callable[[str, float], None]

@@ -191,6 +191,8 @@ class MemoryStore:
             end = bisect_left(listed, (wanted.opened_before,))
         if wanted.after is not None:
             end = min(end, bisect_left(listed, wanted.after))
+        if wanted.last is not None:
+            first = max(first, bisect_left(listed, wanted.last))
         found = (tables.cases[listed[at][1]] for at in range(end - 1, first - 1, -1))
         return list(islice((case for case in found if self._wanted(case, wanted)), wanted.items_max))
 
@@ -202,6 +204,12 @@ class MemoryStore:
             and (wanted.ucr is None or case.ucr == wanted.ucr)
             and (other is None or PartyRow(other, case.service, case.opened_at, case.id) in self._tables.parties)
         )
+
+    def case_back(self, party: str, service: str, place: tuple[str, str], count: int) -> tuple[str, str] | None:
+        """Place of a party's case of a service, so many back from a place."""
+        tables = self._usable()
+        places = (one for one in reversed(tables.listed.get(party, [])) if one < place)
+        return next(islice((one for one in places if tables.cases[one[1]].service == service), count - 1, None), None)
 
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder has come."""

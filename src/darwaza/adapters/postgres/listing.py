@@ -34,6 +34,7 @@ def case_list(wanted: CaseFilter) -> tuple[str, list[Any]]:
         (f"{at} >= %s", _given(wanted.opened_from)),
         (f"{at} < %s", _given(wanted.opened_before)),
         (f"({at}, {case_id}) < (%s, %s)", wanted.after or ()),
+        (f"({at}, {case_id}) >= (%s, %s)", wanted.last or ()),
     ]
     where = " AND ".join(["true", *(clause for clause, values in conditions if values)])
     order = f"{at} DESC, {case_id} DESC"

@@ -125,6 +125,11 @@ INSERT INTO case_party (party, service, opened_at, case_id) VALUES (%s, %s, %s, 
 -- Whether a case concerns an address.
 SELECT 1 FROM case_party WHERE party = %s AND service = %s AND opened_at = %s AND case_id = %s;
 
+-- name: read_case_back
+-- A party's case of a service, so many back from a place: steps through the key alone.
+SELECT opened_at, case_id FROM case_party WHERE party = %s AND service = %s AND (opened_at, case_id) < (%s, %s)
+ORDER BY opened_at DESC, case_id DESC LIMIT 1 OFFSET %s;
+
 -- name: read_services
 -- Services with cases that concern an address: one step through the key for each.
 WITH RECURSIVE found (service) AS (

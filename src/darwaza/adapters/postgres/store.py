@@ -264,6 +264,11 @@ class PostgresStore:
         text, values = case_list(wanted)
         return [CaseRow(*row) for row in self._rows(text.encode(), values)]
 
+    def case_back(self, party: str, service: str, place: tuple[str, str], count: int) -> tuple[str, str] | None:
+        """Place of a party's case of a service, so many back from a place."""
+        found: tuple[str, str] | None = self._one("read_case_back", party, service, *place, count - 1)
+        return found
+
     def due(self, now: str, items_max: int) -> list[str]:
         """Ids of cases whose reminder has come."""
         return [row[0] for row in self._all("read_due", now, items_max)]

@@ -35,6 +35,7 @@ def case_list(wanted: CaseFilter) -> tuple[str, list[Any]]:
         (f"{at} >= ?", _given(wanted.opened_from)),
         (f"{at} < ?", _given(wanted.opened_before)),
         (f"({at}, {case_id}) < (?, ?)", wanted.after or ()),
+        (f"({at}, {case_id}) >= (?, ?)", wanted.last or ()),
     ]
     where = " AND ".join(["1", *(clause for clause, values in conditions if values)])
     order = f"{at} DESC, {case_id} DESC"

@@ -115,6 +115,11 @@ INSERT OR IGNORE INTO case_party (party, service, opened_at, case_id) VALUES (?,
 -- Whether a case concerns an address.
 SELECT 1 FROM case_party WHERE party = ? AND service = ? AND opened_at = ? AND case_id = ?;
 
+-- name: read_case_back
+-- A party's case of a service, so many back from a place: steps through the key alone.
+SELECT opened_at, case_id FROM case_party WHERE party = ? AND service = ? AND (opened_at, case_id) < (?, ?)
+ORDER BY opened_at DESC, case_id DESC LIMIT 1 OFFSET ?;
+
 -- name: read_services
 -- Services with cases that concern an address: one step through the key for each.
 WITH RECURSIVE found (service) AS (

@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from darwaza import config
 from darwaza.engine.intake import Accepted, Submit
 from darwaza.engine.routed import read_at
+from darwaza.entry.api import paging
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.view.document import DocumentView, view_document
 from darwaza.errors import DarwazaError, MalformedError
@@ -130,7 +131,7 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class DocumentPage(msgspec.Struct, omit_defaults=True):
-    """Documents and how to ask for the next page; no ``next`` on the last."""
+    """Documents and how to ask for the next page, which may come before this one is full; no ``next`` on the last."""
 
     documents: list[DocumentView]
     next: str | None = None
@@ -312,10 +313,6 @@ async def read(call: Call) -> DocumentView:
 async def find(call: Call) -> DocumentPage:
     """Documents of the caller."""
     query: ListQuery = call.query
-    after = None
-    if query.page is not None:
-        opened_at, _, case_id = query.page.partition("~")
-        after = (opened_at, case_id)
     wanted = CaseFilter(
         party=call.party.address,
         counterparty=query.with_,
@@ -324,14 +321,11 @@ async def find(call: Call) -> DocumentPage:
         ucr=query.ucr,
         opened_from=_fine(query.since, "/since"),
         opened_before=_fine(query.before, "/before"),
-        after=after,
-        items_max=query.limit + 1,
+        after=paging.place(query.page),
+        items_max=query.limit,
     )
-    rows = call.server.store.find_cases(wanted)
-    more = rows[: query.limit]
-    views = [view_document(call.server.gateway.engine, row) for row in more]
-    following = f"{more[-1].opened_at}~{more[-1].id}" if len(rows) > query.limit else None
-    return DocumentPage(views, following)
+    rows, following = paging.page(call.server.store, wanted)
+    return DocumentPage([view_document(call.server.gateway.engine, row) for row in rows], following)
 
 
 async def content(call: Call) -> Response:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
+from darwaza.entry.api import paging
 from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, wants_xml
@@ -118,7 +119,7 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PaymentPage(msgspec.Struct, omit_defaults=True):
-    """Payments and how to ask for the next page; no ``next`` on the last."""
+    """Payments and how to ask for the next page, which may come before this one is full; no ``next`` on the last."""
 
     payments: list[PaymentView]
     next: str | None = None
@@ -358,21 +359,16 @@ async def find(call: Call) -> PaymentPage:
     query: ListQuery = call.query
     if query.uetr is not None:
         return PaymentPage([view(call, own_case(call, by_uetr(call, query.uetr)))])
-    after = None
-    if query.page is not None:
-        opened_at, _, case_id = query.page.partition("~")
-        after = (opened_at, case_id)
     wanted = CaseFilter(
         party=call.party.address,
         service=SERVICE,
         states=() if query.state is None else (query.state,),
-        after=after,
-        items_max=query.limit + 1,
+        after=paging.place(query.page),
+        items_max=query.limit,
     )
-    rows = call.server.store.find_cases(wanted)
-    page, engine = rows[: query.limit], call.server.gateway.engine
-    held = [row for row in page if isinstance(engine.site.decode_case(row).data, Payment)]
-    following = f"{page[-1].opened_at}~{page[-1].id}" if len(rows) > query.limit else None
+    rows, following = paging.page(call.server.store, wanted)
+    engine = call.server.gateway.engine
+    held = [row for row in rows if isinstance(engine.site.decode_case(row).data, Payment)]
     return PaymentPage([view(call, row, full=False) for row in held], following)
 
 

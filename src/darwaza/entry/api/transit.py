@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Submit
+from darwaza.entry.api import paging
 from darwaza.entry.api.document import idempotency_key
 from darwaza.entry.api.endpoint import Call, Endpoint, Handler
 from darwaza.entry.view import transit as view
@@ -71,7 +72,7 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MovementPage(msgspec.Struct, omit_defaults=True):
-    """Movements and how to ask for the next page; no ``next`` on the last."""
+    """Movements and how to ask for the next page, which may come before this one is full; no ``next`` on the last."""
 
     movements: list[MovementView]
     next: str | None = None
@@ -170,26 +171,21 @@ async def find(call: Call) -> MovementPage:
         party = office_party(query.office)
     elif ROLE_SUPERVISOR in call.party.roles:
         party = customs_of(call.server.gateway.config.member)
-    after = None
-    if query.page is not None:
-        opened_at, _, case_id = query.page.partition("~")
-        after = (opened_at, case_id)
     wanted = CaseFilter(
         party=party,
         service=SERVICE,
         states=() if query.state is None else (query.state,),
         ucr=query.ucr,
-        after=after,
-        items_max=query.limit + 1,
+        after=paging.place(query.page),
+        items_max=query.limit,
     )
-    rows, engine = call.server.store.find_cases(wanted), call.server.gateway.engine
-    page = rows[: query.limit]
+    rows, following = paging.page(call.server.store, wanted)
+    engine = call.server.gateway.engine
     shown = [
         row
-        for row in page
+        for row in rows
         if not query.heading or query.office is None or view.still_heads_to(engine, row, query.office)
     ]
-    following = f"{page[-1].opened_at}~{page[-1].id}" if len(rows) > query.limit else None
     return MovementPage([view.view_movement(engine, row) for row in shown], following)
 
 

@@ -26,7 +26,6 @@ ROUNDS = 5
 CONNECTIONS = 16
 SETTLE_S = 1.0
 ARRIVE_S_MAX = 30.0
-STRAIGHT = "hops 1"
 CONTENT = b"x" * 1_400
 
 
@@ -47,7 +46,10 @@ class Ways(msgspec.Struct, frozen=True):
 
     def offer(self, to: str, policy: str, key: str, *headers: tuple[str, str]) -> bytes:
         """The request that sends a document of 1.4 kB."""
-        query = urlencode({"to": f"{to}/receiver", "title": "bench", "filename": "m.xml", "path_policy": policy})
+        query = urlencode(
+            {"to": f"{to}/receiver", "title": "bench", "filename": "m.xml"}
+            | ({"path_policy": policy} if policy else {})
+        )
         given = (("content-type", "application/xml"), ("idempotency-key", key), *headers)
         return load.request("POST", f"/v1/documents?{query}", self.token, CONTENT, *given)
 
@@ -70,12 +72,14 @@ class HopRun:
     Attributes:
         rounds: as measured.
         case_ids: of the documents over the path.
+        direct_ids: of those over the first link.
     """
 
     def __init__(self, corridor: LocalCorridor, ways: Ways) -> None:
         """Prepare; the corridor runs and knows the way."""
         self.rounds: list[Round] = []
         self.case_ids: list[str] = []
+        self.direct_ids: list[str] = []
         self._corridor = corridor
         self._ways = ways
         self._numbers = itertools.count()
@@ -122,8 +126,7 @@ class HopRun:
             if time.monotonic() > until:
                 raise unproven(f"{len(missing)} documents did not arrive")
             await asyncio.sleep(SETTLE_S / 10)
-        if far:
-            self.case_ids += ids.values()
+        (self.case_ids if far else self.direct_ids).extend(ids.values())
         return [self._heard[case_id] - timed[number].due_s for number, case_id in ids.items()]
 
     def _certificate(self, code: str) -> Path:
@@ -136,4 +139,4 @@ class HopRun:
 
     def _make(self, _: int, *, far: bool) -> bytes:
         ways, key = self._ways, f"hop{next(self._numbers):020d}"
-        return ways.offer(ways.path[-1], ways.policy, key) if far else ways.offer(ways.path[1], STRAIGHT, key)
+        return ways.offer(ways.path[-1], ways.policy, key) if far else ways.offer(ways.path[1], "", key)

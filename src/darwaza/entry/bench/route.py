@@ -131,8 +131,10 @@ def measure(*, seconds: float, messages: int, report: Report) -> RouteFigures:
             _wait_until_arrived(corridor)
         finally:
             corridor.stop()
+        _check_paths(hops.direct_ids, arrivals(corridor, PATH[1], "receiver"), PATH[:2])
         arrived = arrivals(corridor, DESTINATION, "receiver")
-    return _figures(ways, relay, hops, switch, arrived)
+        _check_paths(hops.case_ids, arrived, PATH)
+    return _figures(relay, hops, switch, arrived)
 
 
 def _found(folder: Path) -> tuple[LocalCorridor, Ways]:
@@ -144,10 +146,13 @@ def _found(folder: Path) -> tuple[LocalCorridor, Ways]:
     return corridor, Ways(token, PATH, f"through {' '.join(PATH[1:-1])}; hops {len(PATH) - 1}", receivers)
 
 
-def _figures(ways: Ways, relay: RelayFigures, hops: HopRun, switch: SwitchRun, arrived: Arrivals) -> RouteFigures:
-    strayed = {path for one in hops.case_ids for path in arrived.paths.get(one, {()})} - {ways.path}
+def _check_paths(case_ids: list[str], arrived: Arrivals, path: tuple[str, ...]) -> None:
+    strayed = {one for case_id in case_ids for one in arrived.paths.get(case_id, {()})} - {path}
     if strayed:
-        raise unproven(f"documents took other paths than {'-'.join(ways.path)}: {sorted(strayed)}")
+        raise unproven(f"documents took other paths than {'-'.join(path)}: {sorted(strayed)}")
+
+
+def _figures(relay: RelayFigures, hops: HopRun, switch: SwitchRun, arrived: Arrivals) -> RouteFigures:
     lost, doubled = switch.judge(arrived)
     return RouteFigures(
         path=list(switch.path),

@@ -9,9 +9,7 @@ line could carry. Then, round after round, every parcel is taken out and put bac
 others, and every line is closed on trial, for the first stages or for all, its parcels sent elsewhere, and left closed
 when that is cheaper. It ends when a round saves nothing, or with the time. The best design seen is kept.
 
-Bound: every way at the least its load can cost: the cheapest module per Gbit/s, in the one state of failure that
-decides the line's size, and building spread over all traffic that could use the line. The sum over demands of their
-cheapest ways is below every design over the same choices.
+The bound is worked out in ``bound``.
 """
 
 import math
@@ -22,6 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from darwaza.study.design.bound import Want, lower_bound
 from darwaza.study.design.design import Build, Design, Flow
 from darwaza.study.design.load import SLACK, Array, Lines, Loads
 from darwaza.study.design.price import Prices
@@ -35,6 +34,8 @@ PARCELS = 4
 ORDERS_MAX = 12
 """Orders in which the parcels choose first."""
 BLAME_STRANDED = 1e15
+SEARCH_SHARE = 0.6
+"""Of the time, for the design; the rest is for its bound."""
 ROUNDS_MAX = 12
 SAVING_MIN = 1e-5
 """A round that saves less than this share ends the search."""
@@ -89,11 +90,12 @@ def solve(
         nothing.
     """
     search = _Search(scenario, legs, options, volumes, plan)
-    until = time.monotonic() + time_limit_s
+    started = time.monotonic()
+    until = started + SEARCH_SHARE * time_limit_s
     if not search.first(until):
         return None
     search.improve(until, progress or (lambda _share: None))
-    return search.design()
+    return search.design(search.bound(started + time_limit_s))
 
 
 class _Search:
@@ -296,23 +298,22 @@ class _Search:
         self._restore(moved, old)
         return False
 
-    def bound(self) -> float:
-        """A cost no design over the same choices is under; see the module docstring."""
-        decisive = self.loads.load.argmax(axis=2)
-        total = 0.0
-        for (demand, stage), (guarded, plain) in self.fixed.items():
-            ways = self.lines.ways[demand]
-            rows = np.arange(len(ways.stands))[:, None]
-            works = ways.stands[rows, decisive[stage][ways.working]] * self.lines.linear[stage][ways.working]
-            helps = ~ways.stands[rows, decisive[stage][ways.protection]] * self.lines.linear[stage][ways.protection]
-            rate = works.sum(axis=1) + helps.sum(axis=1) + self.spread[stage][ways.lines].sum(axis=1)
-            share = self.scenario.members[self.options[demand].member].protected.base
-            for part, fixed in ((share, guarded), (1 - share, plain)):
-                if part > 0:
-                    total += self.volume(demand, stage) * part * float((rate + fixed).min())
-        return total
+    def bound(self, until: float) -> float:
+        """A cost no design over the same choices is under; see ``bound``."""
+        wants = [
+            Want(
+                demand,
+                stage,
+                self.volume(demand, stage),
+                self.scenario.members[self.options[demand].member].protected.base,
+                *fixed,
+                self.room(demand, stage),
+            )
+            for (demand, stage), fixed in self.fixed.items()
+        ]
+        return lower_bound(self.lines, wants, self.loads, until)
 
-    def design(self) -> Design | None:
+    def design(self, bound: float) -> Design | None:
         """The design as it stands; None when the modules do not fit."""
         builds = self._builds()
         if builds is None:
@@ -340,7 +341,7 @@ class _Search:
             left[True],
             left[False],
             cost + own,
-            self.bound(),
+            bound,
             finished=False,
             method="heuristic",
         )
