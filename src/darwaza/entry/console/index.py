@@ -145,9 +145,8 @@ class Index:
     def _read_all(self) -> Iterator[list[CaseRow]]:
         after: tuple[str, str] | None = None
         while True:
-            wanted = CaseFilter(
-                party=self._customs, service=SERVICE, states=RUNNING, after=after, items_max=config.INDEX_SLICE_CASES
-            )
+            # Those that have ended are passed over here: were the store to pass over them, a slice could take seconds.
+            wanted = CaseFilter(party=self._customs, service=SERVICE, after=after, items_max=config.INDEX_SLICE_CASES)
             rows = self._engine.store.find_cases(wanted)
             yield rows
             if len(rows) < config.INDEX_SLICE_CASES:
