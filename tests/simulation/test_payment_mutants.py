@@ -19,7 +19,7 @@ from darwaza.testing import paying
 from darwaza.testing.auditor import BrokenError
 from darwaza.testing.paying import PaymentSimulation
 
-SEEDS = range(60)
+SEEDS = range(150)
 replace = source.replace
 
 

@@ -52,7 +52,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
     Raises:
         DarwazaError: the batch is refused as a whole; nothing has changed. See ``link.judge`` and ``engine.log_of``;
             ``body_differs`` when a body is not the one its header names; ``catching_up``, see
-            ``engine.check_caught_up``.
+            ``recovery.check_caught_up``.
     """
     site, batch = engine.site, given.batch
     fork_proof = engine.known_fork(batch.origin)
@@ -60,7 +60,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
         return Forked(fork_proof)  # the former answer may have been lost
     log = engine.log_of(unit, batch.origin, reader=site.member)
     if not given.carried:
-        engine.check_caught_up(unit, log.row.author)
+        recovery.check_caught_up(engine, unit, log.row.author)
     verdict = judge(
         batch,
         held=log.frontier,
@@ -286,7 +286,8 @@ class Arriving:
     def _sent_before(self, header: Header) -> tuple[tuple[Said, ...], datetime | None]:
         """What this message made us send before a loss, and when: the rule is run again as of that moment.
 
-        A message we answered nothing came in time and before our own next word on its case: it is taken as of then.
+        A message we answered nothing came in time and before our own next word on its case. That word may be of a
+        clock that had waited for the message's time to be over, so it is taken as of the moment it was made.
         """
         sent = []
         for own, body in self._own(self._unit.given_back(header.id)):
@@ -297,8 +298,8 @@ class Arriving:
             return tuple(sent), now
         later = self._own(self._unit.given_back(recovery.case_cause(header.case_id)))
         moments = [own.created_at for own, _ in later]
-        if moments and header.expires_at is not None:
-            moments.append(header.expires_at)
+        if moments:
+            moments.append(header.created_at)
         return (), instant.from_text(min(moments)) if moments else None
 
     def _own(self, keys: list[str]) -> list[tuple[Header, bytes]]:

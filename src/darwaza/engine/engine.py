@@ -66,7 +66,6 @@ from darwaza.ports.store import CheckpointRow, LogRow, PartyRow, Store
 
 REMIND_AGAIN = timedelta(minutes=1)
 """After this time a case is woken again that could not act; meanwhile it stands in nobody's way."""
-CATCH_UP_RETRY_S = 0.5
 
 
 class Engine:
@@ -287,20 +286,6 @@ class Engine:
 
         return read_tile
 
-    def check_caught_up(self, unit: Unit, peer: str) -> None:
-        """Hold that a neighbour has said what it holds of the own logs, since this process started.
-
-        Until then it may hold messages that were sent and forgotten here, and its own messages may be about them.
-
-        Raises:
-            PushbackError: ``catching_up``.
-        """
-        for log in self.logs.values():
-            if log.row.reader == peer and not unit.is_heard(log.row.id):
-                raise PushbackError(
-                    f"{log.row.origin} is still being compared", retry_after_s=CATCH_UP_RETRY_S, code="catching_up"
-                )
-
     def known_fork(self, origin: str) -> bytes | None:
         """The proof for which a log was stopped, or None."""
         log_id = self._ids.get(origin)
@@ -337,6 +322,7 @@ class Engine:
                 return Refusal("not_found", f"there is no such case: {case_id[:64]}")
             else:
                 case = found[1]
+        recovery.check_met(self, self._rules, unit, service, case, (given.kind, given.body))
         unit.next_blind = repeat.blind_of(self.site.blind_secret, given) if given.key else ""
         outcome = self._rules.run(unit, service, case_id, case, command, None)
         unit.next_blind = ""
@@ -411,9 +397,14 @@ class Engine:
         if service_name == ROUTE:
             unit.tracking.wake(case.id)
             return
-        service = self.site.services[service_name]
+        service, elapsed = self.site.services[service_name], Elapsed(due_at=unit.now)
         try:
-            outcome = self._rules.run(unit, service, case.id, case, Elapsed(due_at=unit.now), None)
+            recovery.check_met(self, self._rules, unit, service, case, (elapsed.kind, None))
+            outcome = self._rules.run(unit, service, case.id, case, elapsed, None)
+        except PushbackError:
+            if unit.case(case.id) == (service_name, case):  # else a word that came back has said when to look again
+                unit.remind(service_name, case, unit.now + recovery.MEET_AGAIN)
+            return
         except ServiceError as fault:
             unit.faults.append(fault.detail)
             unit.remind(service_name, case, unit.now + REMIND_AGAIN)

@@ -16,7 +16,7 @@ import msgspec
 from darwaza.engine import voyage
 from darwaza.engine.forwarding import own_message
 from darwaza.engine.ledger import account_from, transfer_from
-from darwaza.engine.recovery import FORK, case_cause
+from darwaza.engine.recovery import ANY_WORD, FORK, case_cause
 from darwaza.engine.trust import Trust
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import fork, instant
@@ -180,7 +180,7 @@ class _Examination:
 
     def _given_back(self, where: str, header: Header) -> Iterator[Finding]:
         key = message_key(header)
-        for cause in (header.cause_id, case_cause(header.case_id), header.relays):
+        for cause in (header.cause_id, case_cause(header.case_id), ANY_WORD, header.relays):
             if cause is not None and key in self._store.given_back(cause):
                 self._waiting -= 1
         caused = header.cause_id

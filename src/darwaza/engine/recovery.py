@@ -4,7 +4,7 @@ At the start of every connection the author asks the reader which of its checkpo
 the reader holds leaves that are forgotten here, the author takes them back, batch by batch from the size both sides are
 known to agree on, checks its own signature on them, and gives them their old places (``take_back``): an index is never
 used twice, and P1 holds. Leaves appended here in the meantime were never exposed, so they move behind. The neighbours'
-own logs need nothing special: they resend. But they are taken only after that (``engine.check_caught_up``): what a
+own logs need nothing special: they resend. But they are taken only after that (``check_caught_up``): what a
 neighbour says is often about what we had said.
 
 Own messages given back rebuild their cases by the rules for ``restored …``. Those that answered a message wait for
@@ -13,19 +13,20 @@ the rule now words otherwise goes to the rules for ``restored …`` as well, bec
 case has not come back yet wait for the next message of that case, which is taken as of their moment too.
 """
 
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darwaza.engine import forwarding, repeat, waiting
 from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
-from darwaza.errors import ConflictError, MalformedError, ServiceError, SignatureError
+from darwaza.errors import ConflictError, MalformedError, PushbackError, ServiceError, SignatureError
 from darwaza.kernel import fork, instant, letter
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
-from darwaza.kernel.machine import Received, Refusal, restored
+from darwaza.kernel.machine import Case, Received, Refusal, Service, restored
 from darwaza.kernel.message import (
     GENESIS,
     REFUSED,
@@ -44,10 +45,66 @@ from darwaza.ports.store import WAITING_FROM, WAITING_NONE, ForkRow
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
 
+CATCH_UP_RETRY_S = 0.5
+MEET_AGAIN = timedelta(seconds=2)
+"""How soon a case is woken again that waits for its neighbour to be met."""
+ANY_WORD = "any word"
+"""What an own message given back waits for that its rule refuses for now."""
 AGAIN = Settled(None, None)
 """Room was made, or what waits came back, but not all of it yet: the same once more, in another transaction."""
 FORK = "fork"
 """Why a link stopped of which two signed histories were found."""
+
+
+def check_caught_up(engine: "Engine", unit: Unit, peer: str) -> None:
+    """Hold that a neighbour has said what it holds of the own logs, since this process started.
+
+    Until then it may hold messages that were sent and forgotten here, and its own messages may be about them.
+
+    Raises:
+        PushbackError: ``catching_up``.
+    """
+    for log in engine.logs.values():
+        if log.row.reader == peer and not unit.is_heard(log.row.id):
+            detail = f"{log.row.origin} is still being compared"
+            raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
+
+
+def check_met(
+    engine: "Engine", rules: Rules, unit: Unit, service: Service, case: Case[Any] | None, given: tuple[str, Any]
+) -> None:
+    """Hold that the neighbour with whom a case is decided has been met, and all that was said on it is back.
+
+    Args:
+        engine: whose case it is.
+        rules: of its services.
+        unit: the transaction in the making.
+        service: see ``Service.shared``.
+        case: None for a command that opens one.
+        given: kind and body of the command or reminder.
+
+    Raises:
+        PushbackError: ``catching_up``.
+    """
+    peer = None if service.shared is None else service.shared(engine.site.member, case, *given)
+    if peer is None:
+        return
+    check_caught_up(engine, unit, peer)
+    if case is not None and engine.restoring and _is_awaited(engine, unit, case.id):
+        retry(engine, rules, unit, case.id)
+        detail = "what was said on the case is still coming back"
+        raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
+
+
+def _is_awaited(engine: "Engine", unit: Unit, case_id: str) -> bool:
+    """Whether an own message on a case that was given back waits for something."""
+    for _, _, raw in engine.store.case_leaves(case_id):
+        header = decode_header(raw)
+        key = message_key(header)
+        causes = (case_cause(case_id), ANY_WORD, *(() if header.cause_id is None else (header.cause_id,)))
+        if any(key in unit.given_back(cause) for cause in causes):
+            return True
+    return False
 
 
 def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
@@ -205,8 +262,11 @@ def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
         cause_key = f"{member_of(header.destination)} {cause}"
         if not engine.store.known([cause_key]):
             unit.changes.given_back.append((cause, message_key(header)))
-    elif not _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, body)):
-        unit.changes.given_back.append((case_cause(header.case_id), message_key(header)))
+        return
+    refusal = _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, body))
+    if refusal is not None:
+        waits_for = ANY_WORD if refusal.transient else case_cause(header.case_id)
+        unit.changes.given_back.append((waits_for, message_key(header)))
 
 
 def case_cause(case_id: str) -> str:
@@ -215,13 +275,16 @@ def case_cause(case_id: str) -> str:
 
 
 def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
-    """Try again the own messages given back that could not be understood before this word on their case."""
-    for key in unit.given_back(case_cause(case_id)):
+    """Try again the own messages given back that could not be understood before this word on their case.
+
+    Those whose rule refused them for now are tried after every word.
+    """
+    for key in (*unit.given_back(case_cause(case_id)), *unit.given_back(ANY_WORD)):
         row = engine.store.leaf(key)
         if row is None:
             continue
         header = decode_header(row.header)
-        if _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, row.body)):
+        if _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, row.body)) is None:
             unit.use_given_back(key)
 
 
@@ -247,21 +310,21 @@ def unsealed(engine: "Engine", unit: Unit, header: Header, body: bytes) -> bytes
         return b""
 
 
-def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> bool:
-    """Give an own message to its service's ``restored`` rule; tells whether the rule took it."""
+def _rebuild(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> Refusal | None:
+    """Give an own message to its service's ``restored`` rule; tells why the rule did not take it."""
     name, _, _ = header.kind.partition(".")
     service = engine.site.services.get(name)
     found = unit.case(header.case_id)
     if service is None or (found is not None and found[0] != name):
-        return False
+        return Refusal("unknown_service", f"there is no service {name!r} here, or the case is of another")
     case = None if found is None else found[1]
     own = received(header, restored(header.kind), body)
     try:
         outcome = rules.run(unit, service, header.case_id, case, own, None, now=own.created_at)
     except ServiceError as fault:
         unit.faults.append(fault.detail)
-        return False
-    return not isinstance(outcome, Refusal)
+        return Refusal(fault.code, fault.detail)
+    return outcome if isinstance(outcome, Refusal) else None
 
 
 def received(header: Header, kind: str, body: bytes) -> Received:

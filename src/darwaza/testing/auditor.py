@@ -130,7 +130,7 @@ class Auditor:
             return Transition(rule, cell.next)
 
         table = {pair: watched(cell) for pair, cell in service.table.items()}
-        return Service(service.name, service.data_type, table, ended=service.ended, foresee=service.foresee)
+        return msgspec.structs.replace(service, table=table)
 
     # --- what stores commit ---
 

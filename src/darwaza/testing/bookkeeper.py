@@ -5,9 +5,10 @@ must be true of money at that moment, and at the end what must be true of each p
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from darwaza.ports.store import Changes, Store, TransferRow
-from darwaza.testing.auditor import Auditor, BrokenError
+from darwaza.testing.auditor import Auditor, BrokenError, Memory
 
 BOTTOMLESS = ("external:", "mirror:")
 
@@ -86,8 +87,18 @@ class MoneyAuditor(Auditor):
         urgent: whether a payment is time-critical, by case.
     """
 
-    def __init__(self, members: tuple[str, ...], floors: dict[str, int]) -> None:
+    def __init__(
+        self, members: tuple[str, ...], floors: dict[str, int], is_whole: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Open the books.
+
+        Args:
+            members: codes.
+            floors: how low an account may fall, where that is not 0.
+            is_whole: whether no member is being rebuilt after a loss; while one is, the two books are not compared.
+        """
         super().__init__(members)
+        self._floors, self._is_whole = floors, is_whole
         self.payee, self.payer = "KZ", "PK"
         self.books = {code: Book(floors) for code in (self.payee, self.payer)}
         self.urgent: dict[str, bool] = {}
@@ -97,6 +108,8 @@ class MoneyAuditor(Auditor):
         super().committed(member, changes, store)
         for row in changes.transfers:
             self.books[member].take(row)
+            if not self._is_whole():
+                continue
             case_id, _, name = row.id.rpartition("/")
             if member == self.payee and name == "credit":
                 self._credited(case_id)
@@ -104,6 +117,14 @@ class MoneyAuditor(Auditor):
                 self._ended(case_id, name)
             elif member == self.payer and name == "refund" and f"{case_id}/return" not in self._there:
                 raise BrokenError(f"I9: {case_id} was refunded and never returned")
+
+    def lost_disk(self, member: str, memory: Memory, store: Store, stores: dict[str, Store]) -> None:
+        """A gateway starts from an older state of its disk, and its books with it."""
+        super().lost_disk(member, memory, store, stores)
+        if member in self.books:
+            self.books[member] = book = Book(self._floors)
+            for row in store.scan_transfers():
+                book.take(row)
 
     @property
     def _here(self) -> dict[str, TransferRow]:

@@ -1,14 +1,17 @@
 """A simulation of payments: both members' gateways, banks, FX providers and compliance on virtual time.
 
-On top of the lossy network, crashes before and after commits, full disks, cuts and wrong clocks of
+On top of the lossy network, crashes before and after commits, full and lost disks, cuts and wrong clocks of
 ``darwaza.testing.simulation``, banks quote, pay, repeat and stay silent, screening is slow or finds somebody, quotes
-expire, payments are recalled and returned. ``darwaza.testing.bookkeeper`` watches the money. Disks are not lost here.
+expire, salaries are paid many at a time, payments are recalled and returned. A gateway that lost its disk books what
+the settlement operator's list says was paid in, as ``bootstrap`` does, and gets the rest back from its neighbours.
+``darwaza.testing.bookkeeper`` watches the money.
 
 To see what one seed does: ``python -m darwaza.testing.paying 42``.
 """
 
 import random
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -19,16 +22,18 @@ from uuid import UUID
 import msgspec
 
 from darwaza.engine.intake import Accepted, Outcome, PlaceOrders, Submit
-from darwaza.errors import TransientError
+from darwaza.errors import FatalError, TransientError
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.order import Move, Order
 from darwaza.ports.store import CaseFilter, Store
 from darwaza.services import payments
 from darwaza.services.payments import message
+from darwaza.services.payments.bulk import split
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Payment, Record
 from darwaza.standards.iso20022.message import write
+from darwaza.standards.iso20022.pacs008 import CreditTransfer
 from darwaza.standards.iso20022.party import Party
 from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bookkeeper import MoneyAuditor
@@ -42,7 +47,8 @@ AGAIN_S = 0.7
 LOOK_S = 0.6
 READY_S_MAX = 60.0
 LONG_CUT_S = 12.0
-OVERDUE_S = 4.0
+SALARIES = 2
+OVERDUE_S = 5.0
 """How long a gateway that runs may take to notice that a time is over."""
 PLENTY = 9_000_000_00
 FUNDS = {UBL: 100_000_00, HALYK: 1}
@@ -62,6 +68,17 @@ def screen(names: Sequence[str]) -> tuple[str, ...] | None:
     return ("it is the name",) if any("listed" in name for name in names) else ()
 
 
+def paid_in(code: str) -> tuple[Order, ...]:
+    """The accounts of a gateway and what is paid into them: the settlement operator's list, kept outside."""
+    own = SHORT.currencies[code]
+    orders: list[Order] = list(payments.opening(payments.Directory(SHORT), code))
+    for one in SHORT.participants:
+        if one.member == code and one.role != "operator":
+            account = (position if one.role == "psp" else liquidity)(one.address, own)
+            orders.append(Move(f"in-{one.local_name}", external(own), account, FUNDS.get(one.address, PLENTY)))
+    return tuple(orders)
+
+
 class Banks(Parties):
     """Everybody who pays, is paid, gives rates and watches over names."""
 
@@ -71,6 +88,8 @@ class Banks(Parties):
         self.market = ""
         self.is_ready = False
         self.ordered = 0
+        self.losers: set[str] = set()
+        self._salaries: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._words: dict[str, str] = {}
         self._overdue: dict[tuple[str, int, str], float] = {}
 
@@ -104,15 +123,8 @@ class Banks(Parties):
 
     def prepare(self) -> None:
         """Open accounts, pay money in, make a market."""
-        directory = payments.Directory(SHORT)
-        for code, own in SHORT.currencies.items():
-            orders: list[Order] = list(payments.opening(directory, code))
-            for one in SHORT.participants:
-                if one.member == code and one.role != "operator":
-                    account = (position if one.role == "psp" else liquidity)(one.address, own)
-                    paid_in = FUNDS.get(one.address, PLENTY)
-                    orders.append(Move(f"in-{one.local_name}", external(own), account, paid_in))
-            self._try_until(code, PlaceOrders(tuple(orders)), partial(self._opened, code), [False])
+        for code in SHORT.currencies:
+            self._try_until(code, PlaceOrders(paid_in(code)), partial(self._opened, code), [False])
 
     def _opened(self, code: str, outcome: Any) -> None:
         if isinstance(outcome, Refusal):
@@ -142,33 +154,54 @@ class Banks(Parties):
         """A bank asks for a quote, and uses it unless it forgets to."""
         rng = self._rng
         self.ordered += 1
+        if rng.random() < 0.05:  # noqa: PLR2004
+            self._ask(SWIFT_FX, "release-funds", message.Release("KZ", "1000.00"), None, f"f{self.ordered}")
         bank, payee = rng.choice((HBL, HBL, UBL)), rng.choice((HALYK, KASPI))
         amount = rng.choice(("1000.01", "77777.77", "1500000.00"))
         ask = message.Ask(self.market, payee, amount, fee="0.01", take_best=True)
         self._ask(bank, "quote", ask, None, f"q{self.ordered}", partial(self._quoted, bank, self.ordered))
 
     def _quoted(self, bank: str, number: int, outcome: Any) -> None:
-        if isinstance(outcome, Accepted) and self._rng.random() < 0.9:  # noqa: PLR2004
-            wait_s = 4.0 if self._rng.random() < 0.1 else 0.0  # noqa: PLR2004
-            self._payments.after(wait_s, partial(self._pay, bank, number, outcome.case_id))
+        if not isinstance(outcome, Accepted) or self._rng.random() >= 0.9:  # noqa: PLR2004
+            return
+        if self._rng.random() < 0.2:  # noqa: PLR2004
+            self._salaries[bank].append((number, outcome.case_id))
+            if len(self._salaries[bank]) == SALARIES:
+                self._pay(bank, self._salaries.pop(bank))
+            return
+        wait_s = 4.0 if self._rng.random() < 0.1 else 0.0  # noqa: PLR2004
+        self._payments.after(wait_s, partial(self._pay, bank, [(number, outcome.case_id)]))
 
-    def _pay(self, bank: str, number: int, case_id: str) -> None:
+    def _pay(self, bank: str, quoted: list[tuple[int, str]]) -> None:
+        """Pay under one quote, or under many in one document, which is taken apart at the door."""
+        made = [(number, case_id, self._document(number, case_id)) for number, case_id in quoted]
+        ready = [(number, case_id, document) for number, case_id, document in made if document is not None]
+        if not ready:
+            return
+        first = ready[0][2]
+        header = msgspec.structs.replace(first.header, transaction_count=len(ready))
+        transactions = tuple(document.transactions[0] for _, _, document in ready)
+        whole = write(msgspec.structs.replace(first, header=header, transactions=transactions))
+        parts = [(None, whole)] if len(ready) == 1 else split(whole)
+        for (number, case_id, _), (_, part) in zip(ready, parts, strict=True):
+            self._ask(bank, "pay", message.Pay(part), case_id, f"p{number}", partial(self._paid, case_id))
+
+    def _document(self, number: int, case_id: str) -> CreditTransfer | None:
+        """The pacs.008 of a quote, unless the gateway has lost it."""
         payment = self.record("PK", case_id)
+        if payment is None and "PK" in self.losers:
+            return None  # a quote says nothing to anybody, so nobody can give it back
         if not isinstance(payment, Payment) or payment.chosen is None:
             raise BrokenError(f"P1: the accepted quote {case_id} is gone")
         urgent = self._rng.random() < 0.6  # noqa: PLR2004
+        self._payments.auditor.urgent[case_id] = urgent
         name = self._rng.choice(("TOO Alatau", "TOO Alatau", "TOO Alatau", "TOO slow", "TOO listed"))
         uetr = str(UUID(int=(number << 80) | (0x4 << 76) | (0x8 << 60) | 7, version=4))
         now = self._payments.nodes["PK"].clock.now()
-        payee = Party(name=name, address=None)
         document = pacs008(case_id, payment, now, "HIGH" if urgent else "NORM", uetr, {})
-        whole = msgspec.structs.replace(
-            document.transactions[0],
-            creditor=msgspec.structs.replace(payee, address=document.transactions[0].creditor.address),
-        )
-        raw = write(msgspec.structs.replace(document, transactions=(whole,)))
-        self._payments.auditor.urgent[case_id] = urgent
-        self._ask(bank, "pay", message.Pay(raw), case_id, f"p{number}", partial(self._paid, case_id))
+        payee = Party(name=name, address=document.transactions[0].creditor.address)
+        one = msgspec.structs.replace(document.transactions[0], creditor=payee)
+        return msgspec.structs.replace(document, transactions=(one,))
 
     def _paid(self, case_id: str, outcome: Any) -> None:
         """An order is answered as what it was, however often it had to be said."""
@@ -176,11 +209,10 @@ class Banks(Parties):
         if isinstance(outcome, Refusal) and isinstance(payment, Payment) and payment.sent_at is not None:
             raise BrokenError(f"I5: {case_id} was ordered, and answered {outcome.code}")
 
-    def record(self, code: str, case_id: str) -> Record:
+    def record(self, code: str, case_id: str) -> Record | None:
         """What a gateway knows of a case."""
-        row = self._payments.nodes[code].store.cases([case_id])[case_id]
-        known: Record = msgspec.msgpack.decode(row.data, type=Record)
-        return known
+        row = self._payments.nodes[code].store.cases([case_id]).get(case_id)
+        return None if row is None else msgspec.msgpack.decode(row.data, type=Record)
 
     def _look(self, code: str) -> None:
         node, rng = self._payments.nodes[code], self._rng
@@ -200,10 +232,16 @@ class Banks(Parties):
         until = {"sent": "decide_by", "asked": "answer_by", "checking": "answer_by", "screened": "answer_by"}.get(state)
         over = None if until is None else getattr(payment, until)
         place = (code, node.life, case_id + state)
-        if over is None or node.clock.now() <= over:
+        if over is None or node.clock.now() <= over or not self._has_met(node):
             self._overdue.pop(place, None)
         elif self._payments.now_s > self._overdue.setdefault(place, self._payments.now_s) + OVERDUE_S:
             raise BrokenError(f"I8: {case_id} is {state} at {code} long after {over}")
+
+    def _has_met(self, node: Node) -> bool:
+        """Whether the other has said, since this gateway started, what it had told it."""
+        peer = "KZ" if node.code == "PK" else "PK"
+        own = [row.id for row in node.store.logs() if (row.author, row.reader) == (node.code, peer)]
+        return node.engine.site.heard.issuperset(own)
 
     def _answer(self, code: str, case_id: str, state: str) -> None:
         drawn, payment = self._rng.random(), self.record(code, case_id)
@@ -260,21 +298,43 @@ class Banks(Parties):
             payment = self.record("PK", case_id)
             if isinstance(payment, Payment) and _is_late(payment):
                 raise BrokenError(f"I7: {case_id} was ordered when its quote had expired")
-            if there.get(case_id) not in pairs.get(here[case_id], ("refused", None)):
-                raise BrokenError(f"I9: {case_id} is {here[case_id]} here and {there.get(case_id)} there")
+            state, other = here.get(case_id), there.get(case_id)
+            if other not in pairs.get(state or "", ("refused", None)) or (state is None and other is not None):
+                raise BrokenError(f"I9: {case_id} is {state} here and {other} there")
             word = self._words.get(case_id)
-            if (word == "credited" and here[case_id] == "rejected") or (
-                word == "refused" and here[case_id] == "settled"
-            ):
-                raise BrokenError(f"I8: {case_id} was {word} and is {here[case_id]}")
+            if (word == "credited" and state == "rejected") or (word == "refused" and state == "settled"):
+                raise BrokenError(f"I8: {case_id} was {word} and is {state}")
 
     def lost_disk(self, code: str) -> None:
-        """No disk is lost here."""
+        """Say again what was said to one gateway alone, and forget words that nobody has any more."""
+        self.losers.add(code)
+        kept = set(self._payments.auditor.memories[code].accepted.values())
+        if code == "KZ":
+            self._words = {case_id: word for case_id, word in self._words.items() if case_id in kept}
+        if code == "PK":
+            self._opened(code, None)
 
 
 def _is_late(payment: Payment) -> bool:
     sent_at, until = payment.sent_at, payment.quote_until
     return sent_at is not None and until is not None and sent_at >= until
+
+
+class PaymentNode(Node):
+    """A gateway that books what was paid in before it hears of any payment."""
+
+    def start(self) -> None:
+        """See ``Node``."""
+        super().start()
+        if not self.is_up or self.is_whole or self.code not in SHORT.currencies:
+            return
+        try:
+            while isinstance(self.engine.run([PlaceOrders(paid_in(self.code))])[0], TransientError):
+                pass
+        except FatalError as error:
+            if error is not self.disk.injected:
+                raise
+            self._simulation.crash(self)
 
 
 class PaymentSimulation(Simulation):
@@ -290,7 +350,11 @@ class PaymentSimulation(Simulation):
 
     def make_auditor(self, codes: tuple[str, ...]) -> Auditor:
         """With books."""
-        return MoneyAuditor(codes, FLOORS)
+        return MoneyAuditor(codes, FLOORS, lambda: all(node.is_whole for node in self.nodes.values()))
+
+    def make_node(self, code: str) -> Node:
+        """With money."""
+        return PaymentNode(self, code)
 
     def make_parties(self) -> Parties:
         """Banks and those around them."""
@@ -319,12 +383,6 @@ class PaymentSimulation(Simulation):
 
     def _is_ready(self) -> bool:
         return self.parties.is_ready and "abroad:PK/fx-swift:KZ:KZT" in self.auditor.books["PK"].posted
-
-    def _back_up(self, node: Node) -> None:
-        pass
-
-    def _lose(self) -> None:
-        pass
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ balance: so the two gateways' books of it never add up to more than there is.
 
 from typing import Any
 
+import msgspec
+
 from darwaza.errors import MalformedError
 from darwaza.kernel.machine import Command, Context, Decision, Draft, Notice, Received, Refusal
 from darwaza.kernel.message import JSON_MEDIA_TYPE, member_of
@@ -18,6 +20,7 @@ from darwaza.services.payments.plan import Directory, abroad, liquidity, mirror,
 from darwaza.services.payments.record import Funding
 
 Outcome = Decision[Any] | Refusal
+replace = msgspec.structs.replace
 MOVED = "moved"
 
 
@@ -38,10 +41,22 @@ class FundingRules:
         amount = to_minor(asked.amount, asset, "/amount")
         if isinstance(amount, Refusal):
             return amount
-        move = Move(f"{context.case_id}/allocate", liquidity(command.party, asset), set_aside(user, asset), amount)
         draft = Draft(ALLOCATED, command.party, user, write_funds(amount), JSON_MEDIA_TYPE)
-        funding = Funding(command.party, user, amount, given_back=False)
-        return Decision(MOVED, funding, transfers=(move,), messages=(draft,), parties=(command.party, user))
+        return replace(self._set_aside(command.party, user, amount, context), messages=(draft,))
+
+    def restore_allocated(self, _: None, message: Received, context: Context) -> Outcome:
+        """Rebuild from this gateway's own word, given back after a loss, that money was set aside."""
+        try:
+            amount = read_funds(message.body)
+        except MalformedError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        return self._set_aside(message.origin, message.destination, amount, context)
+
+    def _set_aside(self, home: str, user: str, amount: int, context: Context) -> Decision[Any]:
+        asset = self._directory.currencies[context.member]
+        move = Move(f"{context.case_id}/allocate", liquidity(home, asset), set_aside(user, asset), amount)
+        funding = Funding(home, user, amount, given_back=False)
+        return Decision(MOVED, funding, transfers=(move,), parties=(home, user))
 
     def take_allocated(self, _: None, message: Received, context: Context) -> Outcome:
         """Money set aside elsewhere may be spent here."""
@@ -83,6 +98,19 @@ class FundingRules:
             if given_back
             else (Notice(user, "payments.funds-allocated", self._directory.money(member, amount)),),
         )
+
+    def restore_released(self, _: None, message: Received, context: Context) -> Outcome:
+        """Rebuild from this gateway's own word, given back after a loss, that money went home.
+
+        It comes back before the neighbour's word that the money was set aside, and nothing more will follow it: so it
+        is tried again until the money is here, and nobody else can spend that in between.
+        """
+        user, home = message.origin, message.destination
+        account = context.ledger.account(abroad(user, member_of(home), self._directory.currencies[member_of(home)]))
+        if account is None or account.balance.available < read_funds(message.body):
+            return Refusal.of(PaymentRefusal.FUNDS_AWAITED, "the money that was released is not back yet")
+        outcome = self._at_user(message.destination, message.origin, message.body, context, given_back=True)
+        return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=())
 
     def take_released(self, _: None, message: Received, context: Context) -> Outcome:
         """Money that was set aside is free again."""

@@ -33,6 +33,7 @@ from darwaza.services.payments.record import Record
 from darwaza.services.payments.request import RequestRules
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
+from darwaza.services.payments.sharing import shared_by
 from darwaza.services.payments.source import SourceRules
 from darwaza.services.payments.verification import VerificationRules
 from darwaza.standards.charge import CHARGES, due_fact
@@ -60,7 +61,7 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
     table: Table = {}
     for part in tables(plan, screen).values():
         table |= part
-    return Service(name=NAME, data_type=Record, table=table, foresee=foresee)
+    return Service(name=NAME, data_type=Record, table=table, foresee=foresee, shared=shared_by(Directory(plan)))
 
 
 def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
@@ -94,6 +95,8 @@ def _funding(rule: FundingRules) -> Table:
         (NEW, ALLOCATED): Transition(rule.take_allocated, (MOVED,)),
         (NEW, "release-funds"): Transition(rule.release, (MOVED,)),
         (NEW, RELEASED): Transition(rule.take_released, (MOVED,)),
+        (NEW, restored(ALLOCATED)): Transition(rule.restore_allocated, (MOVED,)),
+        (NEW, restored(RELEASED)): Transition(rule.restore_released, (MOVED,)),
     }
 
 
@@ -119,9 +122,10 @@ def _source(rule: SourceRules) -> Table:
         ("parked", "block"): Transition(rule.block, ("rejected",)),
         ("sent", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
         ("unknown", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
-        (NEW, restored(ORDER)): Transition(rule.restore_order, ("sent",)),
         ("sent", restored(DECIDED)): Transition(rule.restore_decided, ("settled", "rejected")),
     }
+    for state in (NEW, "quoted", "reserved", "screening", "parked"):
+        table[state, restored(ORDER)] = Transition(rule.restore_order, ("sent",))
     for state in ("sent", "unknown"):
         table[state, STATUS] = Transition(rule.take_status, (state, "settled", "rejected"))
         table[state, REFUSED_KIND] = Transition(rule.take_refused, (state, "rejected"))

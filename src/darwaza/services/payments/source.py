@@ -341,8 +341,8 @@ class SourceRules:
 
     # --- after a loss ---
 
-    def restore_order(self, _: None, message: Received, context: Context) -> Outcome:
-        """Rebuild a payment from its own order, given back after a loss, with its holds."""
+    def restore_order(self, case: PaymentCase | None, message: Received, context: Context) -> Outcome:
+        """Rebuild a payment from its own order, given back after a loss, with its holds; perhaps a quote was kept."""
         try:
             terms, document = read_order(message.body)
         except MessageError as fault:
@@ -358,11 +358,20 @@ class SourceRules:
             answer_by=instant.from_text(terms.answer_by),
             decide_by=instant.from_text(terms.decide_by),
         )
+        if case is not None:
+            kept = case.data
+            chosen = next((one for one in kept.offers if one.provider == chosen.provider), chosen)
+            payment = replace(
+                kept, chosen=chosen, answer_by=payment.answer_by, decide_by=payment.decide_by, document=b""
+            )
         payment = _described(payment, ordered)
+        quoted = context.ledger.hold(f"{context.case_id}/quote")
+        stands = quoted is not None and quoted.end is None
+        unquote = (Void(f"{context.case_id}/unquote", f"{context.case_id}/quote"),) if stands else ()
         return Decision(
             "sent",
             payment,
-            transfers=self._holds(payment, chosen, context),
+            transfers=(*unquote, *self._holds(payment, chosen, context)),
             remind_at=_past(payment),
             parties=(payment.payer_bank, payment.payee_bank, chosen.provider),
             ucr=charge.ucr_of(ordered.transaction),

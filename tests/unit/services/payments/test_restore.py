@@ -5,9 +5,10 @@ import json
 import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, Desk
 
-from darwaza.engine.intake import PlaceOrders
+from darwaza.engine.intake import PlaceOrders, Wake
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Unit
+from darwaza.errors import PushbackError
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
@@ -21,7 +22,7 @@ def said(land, case_id):
             yield json.loads(header), land.store.body(log_id, index)
 
 
-def give_back(land, case_id, header, body, *, own=True):
+def give_back(land, case_id, header, body, *, own=True, refused=False):
     """Hand a message to the service as the engine does, own ones as restored."""
     engine = land.engine
     unit = Unit(engine.site, land.store, engine.logs, engine._now())
@@ -32,9 +33,12 @@ def give_back(land, case_id, header, body, *, own=True):
         kind, header["id"], header["origin"], header["destination"], now, None, None, header["media_type"], body
     )
     outcome = Rules(engine.site).run(unit, land.service, case_id, None if found is None else found[1], given, None)
+    if refused:
+        return outcome
     assert not isinstance(outcome, Refusal), outcome
     assert not own or outcome[1] == ()
     engine._commit(unit)
+    return None
 
 
 def replay(case_id, old, peer):
@@ -116,3 +120,65 @@ def test_a_lost_side_is_rebuilt_with_the_same_state_and_the_same_balances(side, 
             was[account_id].debits_pending,
             was[account_id].credits_pending,
         )
+
+
+def forget(land, store):
+    """Start on an older state of the disk, without having met anybody yet."""
+    land.store = store
+    land.engine = land.world.engine(land.code, [land.service], store, seed="again")
+
+
+@pytest.mark.parametrize("side", ["PK", "KZ"])
+def test_nothing_is_decided_before_the_other_side_has_said_what_it_was_told(side):
+    """Neither by a bank nor by the clock: what an old backup has forgotten may have been acted upon elsewhere."""
+    desk = Desk()
+    case_id = desk.order()
+    desk.carry()
+    old = {code: land.store.copy() for code, land in desk.lands.items()}
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    assert desk.states(case_id) == ("settled", "credited")
+    land = desk.lands[side]
+    forget(land, old[side])
+    kept = land.state(case_id)
+    desk.world.clock.advance(600)
+    land.run(Wake(512))
+    assert land.state(case_id) == kept
+    words = {"KZ": lambda: desk.reject(case_id), "PK": desk.quote}
+    refused = words[side]()
+    assert isinstance(refused, PushbackError)
+    assert refused.code == "catching_up"
+    desk.done(desk.pk.run(PlaceOrders((Move("in", "external:PKR", "position:PK/hbl:PKR", 1),)))[0])
+
+
+def test_a_quote_in_an_old_backup_becomes_the_payment_it_was_used_for():
+    """With its holds, and without the quote's."""
+    desk = Desk()
+    case_id = desk.done(desk.quote()).case_id
+    old = desk.pk.store.copy()
+    desk.done(desk.pay(case_id))
+    was = {account.id: account.balance for account in desk.pk.accounts()}
+    ((header, body),) = said(desk.pk, case_id)
+    forget(desk.pk, old)
+    assert desk.pk.state(case_id) == "reserved"
+    give_back(desk.pk, case_id, header, body)
+    assert desk.pk.state(case_id) == "sent"
+    assert {account.id: account.balance for account in desk.pk.accounts()} == was
+    assert desk.pk.case(case_id)[1].chosen.spread_minor
+
+
+def test_money_set_aside_and_money_released_come_back():
+    """At home from its own word; abroad a release waits for the money it gave away."""
+    before, after = Desk(), Desk()
+    more = before.done(before.kz.command("KZ/fx-swift", "allocate", message.Allocate("PK", "9000000.00"))).case_id
+    before.carry()
+    back = before.done(before.pk.command("PK/fx-swift", "release-funds", message.Release("KZ", "59000000.00"))).case_id
+    ((allocated, amount),) = said(before.kz, more)
+    ((released, amount_back),) = said(before.pk, back)
+    give_back(after.kz, more, allocated, amount)
+    assert after.kz.balance("corridor:PK/fx-swift:KZT") == 59_000_000_00
+    refused = give_back(after.pk, back, released, amount_back, refused=True)
+    assert (refused.code, refused.transient) == ("funds_awaited", True)
+    give_back(after.pk, more, allocated, amount, own=False)
+    give_back(after.pk, back, released, amount_back)
+    assert after.pk.balance("abroad:PK/fx-swift:KZ:KZT") == 0
