@@ -115,7 +115,11 @@ class Trade:
             provider.allocate("PK", "50000000.00")
         with self.desk("PK", "caravan-fx") as provider:
             provider.post_rate("KZ", "1.75", datetime.now(UTC) + timedelta(hours=8))
-            until(lambda: any(one["id"].startswith("abroad:") for one in provider.accounts()), "money abroad")
+            abroad = "abroad:PK/caravan-fx:KZ:KZT"
+            until(
+                lambda: {one["id"]: one["available"]["amount"] for one in provider.accounts()}[abroad] != "0.00",
+                "the provider's money abroad is here",
+            )
         with self.desk(*INDUS) as bank:
             self.price = bank.quote("KZ/alatau-bank", "1000.00", fee="1.00")
         for thread in (*self._threads, self._bank):
