@@ -45,5 +45,5 @@ def test_letters_to_a_key_that_was_thrown_away_return_to_their_sender(chain):
         assert chain.state("PK", case_id) is None
         assert chain.state("KZ", message_id) == UNDELIVERABLE
         assert chain.state("KZ", case_id) == "refused"
-    assert {row.code for row in chain.stores["PK"].quarantine(10)} == {"unseal_failed"}
+    assert {row.code for row in chain.stores["PK"].quarantined(10)} == {"unseal_failed"}
     chain.check()
