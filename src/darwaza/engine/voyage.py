@@ -135,15 +135,15 @@ class Fleet:
     @classmethod
     def load(cls, store: Store) -> "Fleet":
         """Read what is under way."""
-        fleet, after = cls(), None
-        while True:
-            rows = store.find_cases(CaseFilter(service=ROUTE, states=(UNDER_WAY,), after=after, items_max=500))
-            fleet.merge({row.id: msgspec.msgpack.decode(row.data, type=Voyage) for row in rows})
-            if not rows:
-                # Newest first as listed; in the order they were sent, which identifiers keep.
-                fleet.voyages = dict(sorted(fleet.voyages.items()))
-                return fleet
+        found: dict[str, Voyage] = {}
+        after = None
+        while rows := store.find_cases(CaseFilter(service=ROUTE, states=(UNDER_WAY,), after=after, items_max=500)):
+            found.update((row.id, msgspec.msgpack.decode(row.data, type=Voyage)) for row in rows)
             after = (rows[-1].opened_at, rows[-1].id)
+        fleet = cls()
+        # Newest first as listed; what belongs to one case must be known here in the order it was sent.
+        fleet.merge(dict(reversed(found.items())))
+        return fleet
 
     def merge(self, changed: dict[str, Voyage | None]) -> None:
         """Take over what a committed batch did; None for a voyage that has ended."""
