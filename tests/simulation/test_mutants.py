@@ -11,6 +11,7 @@ from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Settle
 from darwaza.errors import DarwazaError, FatalError, SignatureError
 from darwaza.kernel.link import Fresh, Repeat, judge, read_checkpoint
+from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.ports.store import WAITING_FROM, WAITING_NONE
 from darwaza.testing.auditor import BrokenError
@@ -75,7 +76,7 @@ def expose_before_asking(patch):
 
 
 def listen_before_catching_up(patch):
-    patch(Engine, "check_caught_up", lambda self, unit, peer: None)
+    patch(recovery, "check_caught_up", lambda engine, unit, peer: None)
 
 
 def believe_bodies(patch):
@@ -107,7 +108,7 @@ def never_ask_again(patch):
 
 
 def rebuild_nothing(patch):
-    patch(recovery, "_rebuild", lambda *arguments: True)
+    patch(recovery, "_rebuild", lambda *arguments: Refusal("rebuilt_nothing", ""))
 
 
 MUTANTS = [

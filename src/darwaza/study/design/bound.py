@@ -129,7 +129,7 @@ class _Multipliers:
                 self.usage.put(ways, way, want.stage, want.gbps * share)
                 self.crossing[number][list(ways.over[way])] += share
                 self.captured[number] += want.gbps * share * bool(ways.captured[way])
-        return total
+        return float(total)
 
     def follow(self, step: float) -> None:
         """Move the prices towards what is used."""
