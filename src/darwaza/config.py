@@ -45,7 +45,7 @@ BATCHES_IN_FLIGHT_MAX = 4
 """Batches of one lane sent and not yet acknowledged."""
 BATCH_GATHER_MESSAGES = 64
 """So many messages go at once although a batch is in flight."""
-BATCH_GATHER_S_MAX = 0.006
+BATCH_GATHER_S_MAX = 0.003
 """Fewer go after this long."""
 BATCH_SEND_BYTES = 2 * 1_048_576
 """What one sent batch aims not to exceed; a single larger message still goes."""
