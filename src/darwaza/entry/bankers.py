@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from darwaza.entry.cli.money import print_statement
 from darwaza.entry.cli.payment import amount, print_offer
 from darwaza.entry.journey import Teller
 from darwaza.entry.local import LocalCorridor
+from darwaza.errors import PushbackError
 
 NAMES = {"KZ": "Kazakhstan", "PK": "Pakistan", "UZ": "Uzbekistan"}
 LINKS = [("KZ", "PK"), ("PK", "UZ"), ("KZ", "UZ")]
@@ -177,16 +179,19 @@ class Bankers:
         self._corridor.kill("KZ")
         self._say.tell("Kazakhstan's gateway is killed (SIGKILL) while the payment waits for its bank's word.")
         self._corridor.start("KZ")
-        self._credit_or_end(payment)
+        # A gateway that starts decides nothing about a payment before it has met the other side.
+        self._say.until("the gateways have met again", lambda: self._credit_or_end(payment))
         self._say.until("both ends have ended", lambda: self._ends(payment) in DONE)
         ends = self._ends(payment)
         self._say.held(f"it starts again, the credit still waits, and both ends agree: {' and '.join(ends)}")
 
-    def _credit_or_end(self, payment: str) -> None:
+    def _credit_or_end(self, payment: str) -> bool:
         """Confirm, unless the time to answer ran out meanwhile: then it is a rejection at both ends."""
-        with self._as(ALMATY) as desk:
+        with self._as(ALMATY) as desk, suppress(PushbackError):
             if desk.payment(payment)["state"] == "asked":
                 desk.confirm(payment)
+            return True
+        return False
 
     def _ends(self, payment: str) -> tuple[str, str]:
         return self._state(PAYER, payment), self._state(ALMATY, payment)
