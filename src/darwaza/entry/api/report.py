@@ -41,6 +41,8 @@ RETURNED_WITHIN: Final = timedelta(days=60)
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""
 WINDOW_MAX: Final = timedelta(days=31)
+CYCLE_MAX: Final = 70_000_000
+"""The highest cycle that can be asked for: in the year 9955, shortly before no instant can be written any more."""
 
 
 class StatementQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,7 +102,7 @@ class StatementView(msgspec.Struct):
 class PositionQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which settlement cycle; the last complete one when none is named."""
 
-    cycle: Annotated[int, Meta(ge=0, le=10**8)] | None = None
+    cycle: Annotated[int, Meta(ge=0, le=CYCLE_MAX)] | None = None
 
 
 class PositionView(msgspec.Struct, omit_defaults=True):
