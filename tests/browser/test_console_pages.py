@@ -23,6 +23,7 @@ SEEN = (
     ("PK/nadia", "consignment"),
     ("PK/nadia", "/console/documents"),
     ("PK/bilal", "/console/bank"),
+    ("PK/bilal", "/console/bank/positions"),
     ("PK/hina", "/console/operator"),
     ("PK/hina", "/console/operator/paths?to=AF&class=payments&avoid=UZ"),
     ("PK/omar", "/console/auditor"),

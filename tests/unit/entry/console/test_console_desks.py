@@ -7,6 +7,7 @@ from tests.unit.entry.console.people import Browser, add_account
 from tests.unit.entry.payment_corridor import INDUS, PaymentCorridor, furnish
 
 from darwaza.bootstrap import LIST_FOLDER
+from darwaza.entry.console.language import Reader
 from darwaza.entry.console.upkeep import BACKUP_FOLDER, Upkeep
 from darwaza.standards.iso20022.party import Address, Party
 
@@ -92,6 +93,47 @@ def test_a_statement_is_a_page_and_a_file(bank):
     assert "closing balance" in clerk.text()
     clerk.get(link + "&form=csv")
     assert clerk.answer.text.count("\n") > 2
+
+
+def test_positions_say_who_owes_whom_after_a_cycle(bank):
+    """By pair and over all members, in the reader's numbers, from what the bank may see; an open cycle says so."""
+    bank.settled()
+    cycle = int(bank.clock.now().timestamp()) // 3_600
+    clerk = Browser(bank.gateways["PK"], "bilal")
+    clerk.get("/console/bank")
+    assert "/console/bank/positions" in clerk.page.xpath("//a/@href")
+    clerk.get(f"/console/bank/positions?cycle={cycle}")
+    assert "has not ended" in clerk.text()
+    (debt,) = bank.get(INDUS, f"/v1/payments/positions?cycle={cycle}")["bilateral"]
+    assert (debt["debtor"], debt["creditor"], debt["net"]["currency"]) == ("PK", "KZ", "KZT")
+    for language in ("en", "ru", "ur"):
+        browser, reader = Browser(bank.gateways["PK"], "bilal", language), Reader(language)
+        browser.get(f"/console/bank/positions?cycle={cycle}")
+        cells = [cell.text_content() for cell in browser.page.xpath("//table[@id='bilateral']/tbody//td")]
+        net = reader.decimal(debt["net"]["amount"], "KZT")
+        assert cells == [reader.country("PK"), reader.country("KZ"), net]
+        shown = {
+            row[0].text_content().split(" (")[0]: row[1].text_content()
+            for row in browser.page.xpath("//table[@id='multilateral']/tbody/tr")
+        }
+        owed = reader.decimal("-" + debt["net"]["amount"], "KZT")
+        assert shown == {reader.country("KZ"): net, reader.country("PK"): owed}
+    stranger = Browser(bank.gateways["PK"], "other")
+    stranger.get(f"/console/bank/positions?cycle={cycle}")
+    assert "No payment fell in this cycle." in stranger.text()
+    clerk.get(f"/console/bank/positions?cycle={cycle - 1}")
+    assert f"/console/bank/positions?cycle={cycle}" in clerk.page.xpath("//a[@rel='next']/@href")
+
+
+@pytest.mark.parametrize("cycle", ["-1", "70000001", "9" * 40, "last"])
+def test_a_cycle_that_cannot_be_is_refused(bank, cycle):
+    """By a code, on a page; the highest and the lowest there can be are empty ones."""
+    clerk = Browser(bank.gateways["PK"], "bilal")
+    assert clerk.get(f"/console/bank/positions?cycle={cycle}").status_code == 400
+    assert "body_malformed" in clerk.text()
+    for edge in ("0", "70000000"):
+        assert clerk.get(f"/console/bank/positions?cycle={edge}").status_code == 200
+    assert Browser(bank.gateways["PK"], "hina").get("/console/bank/positions").status_code == 403
 
 
 @pytest.mark.timeout(300)

@@ -1,11 +1,11 @@
-"""The bank desk: quotes side by side with their full cost, paying, credits to answer, statements, screening."""
+"""The bank desk: quotes with their full cost, paying, credits to answer, statements, positions, screening."""
 
 from decimal import Decimal
 from typing import Any
 
 from starlette.responses import Response
 
-from darwaza.entry.api.report import LineView, StatementView
+from darwaza.entry.api.report import CycleView, LineView, StatementView
 from darwaza.entry.console import word
 from darwaza.entry.console.account import list_payments
 from darwaza.entry.console.desk import DeclinedError
@@ -17,6 +17,7 @@ from darwaza.entry.console.word import N_
 from darwaza.entry.view.consignment import grade_of
 from darwaza.entry.view.payment import PaymentView
 from darwaza.errors import MessageError
+from darwaza.services.payments.netting import cycle_of
 
 BANK = "bank|compliance"
 NAME_MAX = 140
@@ -180,10 +181,25 @@ async def statement(visit: Visit) -> Response:
     return visit.page("statement.html", title=N_("Statement"), found=found, listing=listing)
 
 
+async def positions(visit: Visit) -> Response:
+    """Who owes whom after a settlement cycle, the last that has ended unless one is named."""
+    found: CycleView = await visit.desk.ask("/v1/payments/positions", query={"cycle": visit.query("cycle")})
+    now = cycle_of(visit.server.gateway.clock.now())
+    return visit.page(
+        "positions.html",
+        title=N_("Settlement positions"),
+        found=found,
+        running=found.cycle >= now,
+        earlier=found.cycle - 1 if found.cycle else None,
+        later=found.cycle + 1 if found.cycle < now else None,
+    )
+
+
 PAGES: tuple[Page, ...] = (
     get("/console/bank", show, BANK),
     post("/console/bank/quote", quote, BANK),
     get("/console/bank/statement", statement, BANK),
+    get("/console/bank/positions", positions, BANK),
     get("/console/payments/{id}", show_payment),
     post("/console/payments/{id}/choose", choose, BANK),
     post("/console/payments/{id}/pay", pay, BANK),
