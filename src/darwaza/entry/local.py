@@ -97,6 +97,10 @@ class LocalCorridor:
         """The folder of a member's gateway."""
         return self.folder / code.lower()
 
+    def certificate(self, code: str) -> Path:
+        """A gateway's own TLS certificate, PEM."""
+        return self.path(code) / KEY_FOLDER / "tls.pem"
+
     def _found(self, code: str) -> Card:
         port = self._ports[code]
         outer = self.cables[code].port if code in self.cables else port

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -243,15 +242,13 @@ class Hearing:
 
     async def listen(self, connection: Connection, token: str) -> None:
         """Follow one bank's stream, until cancelled."""
-        async for line in connection.stream(load.request("GET", "/v1/events", token, b"")):
-            if line.startswith(b"data:"):
-                notice = msgspec.json.decode(line[5:])
-                # The stream begins with what came before this run.
-                if notice["kind"] == "payment.credited" and notice["detail"]["uetr"] in self.credited_s:
-                    self.credited_s[notice["detail"]["uetr"]] = time.perf_counter()
-                    self._left -= 1
-                    if not self._left:
-                        self.all_heard.set()
+        async for at_s, notice in load.events(connection, "/v1/events", token):
+            # The stream begins with what came before this run.
+            if notice["kind"] == "payment.credited" and notice["detail"]["uetr"] in self.credited_s:
+                self.credited_s[notice["detail"]["uetr"]] = at_s
+                self._left -= 1
+                if not self._left:
+                    self.all_heard.set()
 
 
 @contextlib.asynccontextmanager

@@ -7,16 +7,15 @@ arrived; one clock measures all, in this process.
 """
 
 import asyncio
+import contextlib
 import itertools
 import time
 from functools import partial
-from pathlib import Path
 from statistics import median
 from urllib.parse import urlencode
 
 import msgspec
 
-from darwaza.bootstrap import KEY_FOLDER
 from darwaza.entry.bench import load
 from darwaza.entry.bench.passage import unproven
 from darwaza.entry.local import LocalCorridor
@@ -100,7 +99,7 @@ class HopRun:
         origin = self._ways.path[0]
         ears = [asyncio.create_task(self._listen(self._ways.path[at])) for at in (1, -1)]
         try:
-            async with load.connected(self._corridor.port(origin), self._certificate(origin), CONNECTIONS) as opened:
+            async with self._connected(origin, CONNECTIONS) as opened:
                 for far in (False, True):  # until connections and caches stand
                     await self._stretch(opened, SETTLE_S, far=far)
                 for _ in range(ROUNDS):
@@ -129,11 +128,11 @@ class HopRun:
         (self.case_ids if far else self.direct_ids).extend(ids.values())
         return [self._heard[case_id] - timed[number].due_s for number, case_id in ids.items()]
 
-    def _certificate(self, code: str) -> Path:
-        return self._corridor.path(code) / KEY_FOLDER / "tls.pem"
+    def _connected(self, code: str, count: int) -> contextlib.AbstractAsyncContextManager[list[load.Connection]]:
+        return load.connected(self._corridor.port(code), self._corridor.certificate(code), count)
 
     async def _listen(self, code: str) -> None:
-        async with load.connected(self._corridor.port(code), self._certificate(code), 1) as (connection,):
+        async with self._connected(code, 1) as (connection,):
             async for at, event in load.events(connection, "/v1/events", self._ways.receivers[code]):
                 self._heard.setdefault(event["case_id"], at)
 

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import uvloop
 
-from darwaza.bootstrap import KEY_FOLDER
-from darwaza.entry.bench import load
+from darwaza.entry.bench import cost, load
 from darwaza.entry.local import LocalCorridor
 
 MESSAGE_BYTES = 1_500
@@ -23,9 +22,9 @@ PACED_CONNECTIONS = 64
 PACED_PER_S = 1_000
 FIRST = 5_000
 FILL = 100_000
+SIDES = {"PK": "sender", "UZ": "receiver"}
 _pack = msgspec.msgpack.Encoder().encode
 Result = TypeVar("Result")
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class LinkFigures(msgspec.Struct):
@@ -88,8 +87,7 @@ def measure(*, messages: int, in_log: int, seconds: float, report: Any) -> LinkF
             singly, cpu_singly = run.singly(min(messages, 20_000))
             report(f"paced: {PACED_PER_S} a second for {seconds:.0f} s")
             latencies, cpu_paced = run.paced(seconds)
-            latencies.sort()
-            rss = max(status_mb(corridor.pid(code), "VmHWM") for code in ("PK", "UZ"))
+            rss = cost.memory_mb(corridor)
             report("restart")
             start_s = run.restart()
             proof_ms = run.proof()
@@ -100,8 +98,8 @@ def measure(*, messages: int, in_log: int, seconds: float, report: Any) -> LinkF
         in_log=max(FIRST, in_log),
         messages_per_s=round(per_s),
         singly_per_s=round(singly),
-        p50_ms=round(latencies[len(latencies) // 2] * 1000, 1),
-        p99_ms=round(latencies[int(len(latencies) * 0.99)] * 1000, 1),
+        p50_ms=cost.percentile_ms(latencies, 0.5),
+        p99_ms=cost.percentile_ms(latencies, 0.99),
         rss_mb=round(rss, 1),
         cpu_us_per_message=cpu,
         cpu_us_per_message_first=cpu_first,
@@ -118,7 +116,7 @@ class _Run:
     def __init__(self, corridor: LocalCorridor, token: str) -> None:
         self._corridor = corridor
         self._token = token
-        self._certificate = corridor.path("PK") / KEY_FOLDER / "tls.pem"
+        self._certificate = corridor.certificate("PK")
         self._number = itertools.count()
         # Half of it compressible, half of it not: as documents are.
         self._content = os.urandom(MESSAGE_BYTES // 2).hex().encode()[: MESSAGE_BYTES - 20]
@@ -163,27 +161,15 @@ class _Run:
 
     def _spent(self, count: int, run: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
         """What a run gives, and its CPU in microseconds a message, by process and stage."""
-        before, own_before = self._cpu(), time.process_time()
+        before = cost.spent_s(self._corridor, SIDES) | {"load": time.process_time()}
         result = run()
-        after, own = self._cpu(), time.process_time() - own_before
-        spent = {name: round((after[name] - before[name]) / count * 1e6, 1) for name in after}
-        spent["load"] = round(own / count * 1e6, 1)
-        return result, spent
+        own_s = time.process_time()
+        return result, cost.each_us(before, cost.spent_s(self._corridor, SIDES) | {"load": own_s}, count)
 
     def bulk(self, count: int) -> tuple[float, dict[str, float]]:
         """Messages a second, and CPU by process and stage."""
         seconds, spent = self._spent(count, lambda: self._flood(self._bulk_requests(count), BULK_CONNECTIONS))
         return count / seconds, spent
-
-    def _cpu(self) -> dict[str, float]:
-        """Seconds of CPU so far, by process and by stage of its engine."""
-        found: dict[str, float] = {}
-        for code, name in (("PK", "sender"), ("UZ", "receiver")):
-            found[name] = cpu_s(self._corridor.pid(code))
-            with self._corridor.client(code) as client:
-                for stage, seconds in client.stages().items():
-                    found[f"{name} {stage}"] = seconds
-        return found
 
     def singly(self, count: int) -> tuple[float, dict[str, float]]:
         """Messages a second when each comes in a request of its own, and CPU by process and stage."""
@@ -219,17 +205,3 @@ class _Run:
                 client.evidence(message, body=False)
                 times.append(time.perf_counter() - began)
         return sorted(times)[len(times) // 2] * 1000
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def status_mb(pid: int, name: str) -> float:
-    """A size that ``/proc`` tells of a process, MiB: ``VmHWM`` is the largest resident memory so far."""
-    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) / 1024
-    return 0.0

@@ -99,14 +99,26 @@ def request(method: str, target: str, token: str, body: bytes, *headers: tuple[s
     return "\r\n".join(lines).encode() + HEAD_END + body
 
 
-async def flood(connections: list[Connection], requests: Iterator[bytes]) -> int:
-    """Send requests one after another on every connection until there are none; returns how many."""
+def _unchecked(_body: bytes) -> None:
+    """Take any good answer."""
+
+
+async def flood(
+    connections: list[Connection], requests: Iterator[bytes], check: Callable[[bytes], None] = _unchecked
+) -> int:
+    """Send requests one after another on every connection until there are none; returns how many.
+
+    Args:
+        connections: to send on; each sends its next request when the one before is answered.
+        requests: shared by all of them.
+        check: told the body of each answer; what it raises ends the run.
+    """
     sent = 0
 
     async def work(connection: Connection) -> None:
         nonlocal sent
         for one in requests:
-            await connection.exchange(one)
+            check(await connection.exchange(one))
             sent += 1
 
     await asyncio.gather(*map(work, connections))

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,11 @@ from typing import Any
 import msgspec
 import uvloop
 
-from darwaza.bootstrap import KEY_FOLDER, PLAN_FILE, Gateway
+from darwaza.bootstrap import PLAN_FILE, Gateway
 from darwaza.client import Client
 from darwaza.engine.intake import PlaceOrders
 from darwaza.entry import remittance
-from darwaza.entry.bench import bank, load
-from darwaza.entry.bench.link import cpu_s, status_mb
+from darwaza.entry.bench import bank, cost, load
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import DarwazaError, OperatorError
 from darwaza.kernel.machine import Refusal
@@ -45,7 +44,7 @@ REPORT_ACCOUNTS = 100_000
 READY_S_MAX = 30.0
 SETTLE_S_MAX = 120.0
 POLL_S = 0.03
-Run = Callable[[list[load.Connection]], Coroutine[Any, Any, None]]
+Run = Callable[[list[load.Connection]], Coroutine[Any, Any, object]]
 """What a run does on its open connections."""
 
 
@@ -104,18 +103,17 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
             ordinary, cpu_ordinary = run.flood(payments, "NORM")
             report(f"bulk: {payments:,} payments, {bank.BULK} in a document")
             bulk, cpu_bulk = run.bulk(payments)
-            rss = max(status_mb(corridor.pid(code), "VmHWM") for code in NAMES)
+            rss = cost.memory_mb(corridor)
         finally:
             run.close()
             corridor.stop()
-    latencies.sort()
     return PaymentFigures(
         accounts=accounts,
         payments=payments,
         payments_per_s=round(per_s),
         ordinary_per_s=round(ordinary),
-        p50_ms=round(latencies[len(latencies) // 2] * 1_000, 1),
-        p99_ms=round(latencies[int(len(latencies) * 0.99)] * 1_000, 1),
+        p50_ms=cost.percentile_ms(latencies, 0.5),
+        p99_ms=cost.percentile_ms(latencies, 0.99),
         bulk_per_s=round(bulk),
         rss_mb=round(rss, 1),
         cpu_us_per_payment=cpu,
@@ -208,13 +206,13 @@ class _Run:
     def flood(self, count: int, priority: str) -> tuple[float, dict[str, float]]:
         """Payments a second when each has a request of its own, and CPU by process and stage."""
         requests = (self._orders.single(priority, bank.WAIT)[1] for _ in range(count))
-        return self._settled(count, self._connections, lambda opened: _send(opened, requests, bank.check_settled))
+        return self._settled(count, self._connections, lambda opened: load.flood(opened, requests, bank.check_settled))
 
     def bulk(self, count: int) -> tuple[float, dict[str, float]]:
         """Payments a second in bulk, and CPU by process and stage."""
         rounds = max(1, count // bank.BULK)
         requests = (self._orders.bulk("NORM") for _ in range(rounds))
-        send = lambda opened: _send(opened, requests, bank.check_taken)  # noqa: E731 - as above
+        send = lambda opened: load.flood(opened, requests, bank.check_taken)  # noqa: E731 - as above
         return self._settled(rounds * bank.BULK, BULK_CONNECTIONS, send)
 
     def paced(self, seconds: float) -> tuple[list[float], dict[str, float]]:
@@ -237,8 +235,7 @@ class _Run:
         return [max(one.answered_s, credited_s) - one.due_s for one, credited_s in both], spent
 
     def _connected(self, code: str, count: int) -> contextlib.AbstractAsyncContextManager[list[load.Connection]]:
-        certificate = self._corridor.path(code) / KEY_FOLDER / "tls.pem"
-        return load.connected(self._corridor.port(code), certificate, count)
+        return load.connected(self._corridor.port(code), self._corridor.certificate(code), count)
 
     # --- counting ---
 
@@ -259,7 +256,7 @@ class _Run:
                     await run(opened)
                     await asyncio.to_thread(self._wait)
                     elapsed_s, after = time.perf_counter() - began_s, self._cpu()
-            return elapsed_s, {name: round((after[name] - before[name]) / count * 1e6, 1) for name in after}
+            return elapsed_s, cost.each_us(before, after, count)
 
         elapsed_s, spent = uvloop.run(whole())
         self._orders.renew()
@@ -293,21 +290,6 @@ class _Run:
             time.sleep(POLL_S)
 
     def _cpu(self) -> dict[str, float]:
-        """Seconds of CPU so far, by process and by stage of its engine."""
-        found = {"load": time.process_time()}
-        for code, name in SIDES.items():
-            found[name] = cpu_s(self._corridor.pid(code))
-            with self._corridor.client(code) as client:
-                for stage, spent_s in client.stages().items():
-                    found[f"{name} {stage}"] = spent_s
-        return found
-
-
-async def _send(opened: list[load.Connection], requests: Iterator[bytes], check: Callable[[bytes], None]) -> None:
-    """Send requests one after another on every connection, each when the one before is answered."""
-
-    async def work(connection: load.Connection) -> None:
-        for one in requests:
-            check(await connection.exchange(one))
-
-    await asyncio.gather(*map(work, opened))
+        """Seconds of CPU so far, of the load, and by process and by stage of its engine."""
+        own_s = time.process_time()
+        return {"load": own_s} | cost.spent_s(self._corridor, SIDES)

@@ -9,7 +9,6 @@ import itertools
 
 import msgspec
 
-from darwaza.bootstrap import KEY_FOLDER
 from darwaza.entry.bench import load
 from darwaza.entry.bench.hop import PER_S, Ways
 from darwaza.entry.bench.passage import Arrivals, carried_by, unproven
@@ -51,7 +50,7 @@ class SwitchRun:
             OperatorError: ``bench_unproven``: it was not carrying the documents, or one was never signed for.
         """
         origin = self._ways.path[0]
-        certificate = self._corridor.path(origin) / KEY_FOLDER / "tls.pem"
+        certificate = self._corridor.certificate(origin)
         async with load.connected(self._corridor.port(origin), certificate, CONNECTIONS) as opened:
             sending = asyncio.ensure_future(
                 load.pace(opened, self._make, per_s=PER_S, seconds=seconds, answered=self._answered)

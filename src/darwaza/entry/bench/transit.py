@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 import uvloop
 
-from darwaza.bootstrap import KEY_FOLDER, Gateway
+from darwaza.bootstrap import Gateway
 from darwaza.engine.desk import answer_ask
 from darwaza.engine.intake import Accepted, Settle, Submit
 from darwaza.entry import freight, post
 from darwaza.entry.bench import load
-from darwaza.entry.bench.link import cpu_s
+from darwaza.entry.bench.cost import cpu_s
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.view.transit import read_movement
 from darwaza.errors import OperatorError
@@ -141,8 +141,7 @@ def _through_http(corridor: LocalCorridor, token: str, events: list[tuple[str, s
         _wait_until_idle(corridor)
 
         async def run() -> float:
-            certificate = corridor.path("UZ") / KEY_FOLDER / "tls.pem"
-            async with load.connected(corridor.port("UZ"), certificate, CONNECTIONS) as opened:
+            async with load.connected(corridor.port("UZ"), corridor.certificate("UZ"), CONNECTIONS) as opened:
                 began = time.perf_counter()
                 sent = await load.flood(opened, iter(asked))
                 spent = time.perf_counter() - began

@@ -21,6 +21,17 @@ def bench() -> None:
     """Measure this machine: real processes, TLS, and a disk that is really written to."""
 
 
+def _report(line: str) -> None:
+    """Say which phase begins."""
+    errors.print(f"[dim]{line} …[/]")
+
+
+def _add_spent(table: Table, run: str, spent: dict[str, float], item: str) -> None:
+    """Put what each process and stage spent in a run into a table."""
+    for name, micros in spent.items():
+        table.add_row(f"CPU {run}: {name}", f"{micros} µs a {item}")
+
+
 @bench.command(epilog="Example: darwaza bench link --messages 50000 --json")
 @click.option("--messages", default=60_000, show_default=True, help="Messages to send in bulk while measuring.")
 @click.option("--log", "in_log", default=0, show_default=True, help="Messages to send before, to measure a long log.")
@@ -29,9 +40,7 @@ def bench() -> None:
 @reports_errors
 def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
     """Two gateways and the load on this machine: messages a second, latency, memory, CPU by stage."""
-    figures = link_bench.measure(
-        messages=messages, in_log=in_log, seconds=seconds, report=lambda line: errors.print(f"[dim]{line} …[/]")
-    )
+    figures = link_bench.measure(messages=messages, in_log=in_log, seconds=seconds, report=_report)
 
     def human() -> None:
         table = Table(show_header=False, box=None)
@@ -41,14 +50,10 @@ def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
         table.add_row("memory of a gateway", f"{figures.rss_mb} MB")
         table.add_row("start", f"{figures.start_s} s with {figures.in_log + figures.messages:,} messages and more")
         table.add_row("evidence of a message", f"{figures.proof_ms} ms")
-        for run, spent in (
-            ("first", figures.cpu_us_per_message_first),
-            ("bulk", figures.cpu_us_per_message),
-            ("singly", figures.cpu_us_per_message_singly),
-            ("paced", figures.cpu_us_per_message_paced),
-        ):
-            for name, micros in spent.items():
-                table.add_row(f"CPU {run}: {name}", f"{micros} µs a message")
+        _add_spent(table, "first", figures.cpu_us_per_message_first, "message")
+        _add_spent(table, "bulk", figures.cpu_us_per_message, "message")
+        _add_spent(table, "singly", figures.cpu_us_per_message_singly, "message")
+        _add_spent(table, "paced", figures.cpu_us_per_message_paced, "message")
         console.print(table)
 
     show(figures, as_json=as_json, human=human)
@@ -61,9 +66,7 @@ def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
 @reports_errors
 def route(seconds: float, messages: int, *, as_json: bool) -> None:
     """Eight gateways: what a relay adds; and one that is killed while it relays: switching, nothing lost."""
-    figures = route_bench.measure(
-        seconds=seconds, messages=messages, report=lambda line: errors.print(f"[dim]{line} …[/]")
-    )
+    figures = route_bench.measure(seconds=seconds, messages=messages, report=_report)
 
     def human() -> None:
         table = Table(show_header=False, box=None)
@@ -85,7 +88,7 @@ def route(seconds: float, messages: int, *, as_json: bool) -> None:
 @reports_errors
 def transit(movements: int, *, as_json: bool) -> None:
     """One gateway's movements: events a second, a scan, diverting them all, QR codes of a large paper."""
-    figures = transit_bench.measure(movements=movements, report=lambda line: errors.print(f"[dim]{line} …[/]"))
+    figures = transit_bench.measure(movements=movements, report=_report)
 
     def human() -> None:
         table = Table(show_header=False, box=None)
@@ -106,9 +109,7 @@ def transit(movements: int, *, as_json: bool) -> None:
 @reports_errors
 def ledger(accounts: int, transfers: int, *, as_json: bool) -> None:
     """The ledger on a disk: durable transfers a second, over many accounts and over six."""
-    figures = ledger_bench.measure(
-        accounts=accounts, transfers=transfers, report=lambda line: errors.print(f"[dim]{line} …[/]")
-    )
+    figures = ledger_bench.measure(accounts=accounts, transfers=transfers, report=_report)
 
     def human() -> None:
         hot = ledger_bench.HOT_ACCOUNTS
@@ -132,12 +133,7 @@ def ledger(accounts: int, transfers: int, *, as_json: bool) -> None:
 @reports_errors
 def payments(payments: int, seconds: float, accounts: int, *, as_json: bool) -> None:
     """Two gateways and the load on this machine: settled payments a second, latency, bulk, memory, CPU by stage."""
-    figures = payments_bench.measure(
-        payments=payments,
-        seconds=seconds,
-        accounts=accounts,
-        report=lambda line: errors.print(f"[dim]{line} …[/]"),
-    )
+    figures = payments_bench.measure(payments=payments, seconds=seconds, accounts=accounts, report=_report)
 
     def human() -> None:
         pace = f"latency at {payments_bench.PACED_PER_S:,}/s"
@@ -147,14 +143,10 @@ def payments(payments: int, seconds: float, accounts: int, *, as_json: bool) -> 
         table.add_row("settled, in bulk", f"{figures.bulk_per_s:,} /s")
         table.add_row(pace, f"p50 {figures.p50_ms} ms, p99 {figures.p99_ms} ms")
         table.add_row("memory of a gateway", f"{figures.rss_mb} MB with {figures.accounts:,} accounts")
-        for run, spent in (
-            ("urgent", figures.cpu_us_per_payment),
-            ("ordinary", figures.cpu_us_per_payment_ordinary),
-            ("paced", figures.cpu_us_per_payment_paced),
-            ("bulk", figures.cpu_us_per_payment_bulk),
-        ):
-            for name, micros in spent.items():
-                table.add_row(f"CPU {run}: {name}", f"{micros} µs a payment")
+        _add_spent(table, "urgent", figures.cpu_us_per_payment, "payment")
+        _add_spent(table, "ordinary", figures.cpu_us_per_payment_ordinary, "payment")
+        _add_spent(table, "paced", figures.cpu_us_per_payment_paced, "payment")
+        _add_spent(table, "bulk", figures.cpu_us_per_payment_bulk, "payment")
         console.print(table)
 
     show(figures, as_json=as_json, human=human)

@@ -1,0 +1,49 @@
+"""What gateway processes spend: CPU by process and by stage of the engine, memory; and percentiles of times."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from darwaza.entry.local import LocalCorridor
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def status_mb(pid: int, name: str) -> float:
+    """A size that ``/proc`` tells of a process, MiB: ``VmHWM`` is the largest resident memory so far."""
+    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def memory_mb(corridor: LocalCorridor) -> float:
+    """The largest resident memory any gateway of a corridor has had, MiB."""
+    return max(status_mb(corridor.pid(code), "VmHWM") for code in corridor.names)
+
+
+def spent_s(corridor: LocalCorridor, sides: Mapping[str, str]) -> dict[str, float]:
+    """Seconds of CPU so far, by process and by stage of its engine; ``sides`` are names by member."""
+    found: dict[str, float] = {}
+    for code, name in sides.items():
+        found[name] = cpu_s(corridor.pid(code))
+        with corridor.client(code) as client:
+            for stage, seconds in client.stages().items():
+                found[f"{name} {stage}"] = seconds
+    return found
+
+
+def each_us(before: Mapping[str, float], after: Mapping[str, float], count: int) -> dict[str, float]:
+    """Microseconds for each of so many, by the names of two looks at what was spent."""
+    return {name: round((after[name] - before[name]) / count * 1e6, 1) for name in after}
+
+
+def percentile_ms(seconds: Sequence[float], share: float) -> float:
+    """The time that a share (0 to below 1) of some times is at most, in milliseconds."""
+    return round(sorted(seconds)[int(len(seconds) * share)] * 1_000, 1)
