@@ -6,6 +6,9 @@ looking and waiting.
 """
 
 import asyncio
+from typing import TypeVar
+
+Told = TypeVar("Told")
 
 
 class Bell:
@@ -26,20 +29,20 @@ class Bell:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
-            return await within(future, timeout_s)
+            return await within(future, timeout_s, otherwise=False)
         finally:
             self._waiting.discard(future)
 
 
-async def within(future: asyncio.Future[bool], timeout_s: float) -> bool:
-    """Wait for a future that somebody else completes with True; False when that took too long."""
-    timer = asyncio.get_running_loop().call_later(timeout_s, _give_up, future)
+async def within(future: asyncio.Future[Told], timeout_s: float, otherwise: Told) -> Told:
+    """Wait for what somebody else completes a future with; ``otherwise`` when that took too long."""
+    timer = asyncio.get_running_loop().call_later(timeout_s, _give_up, future, otherwise)
     try:
         return await future
     finally:
         timer.cancel()
 
 
-def _give_up(future: asyncio.Future[bool]) -> None:
+def _give_up(future: asyncio.Future[Told], otherwise: Told) -> None:
     if not future.done():
-        future.set_result(False)
+        future.set_result(otherwise)

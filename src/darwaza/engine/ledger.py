@@ -35,7 +35,6 @@ _NEVER = "~"
 """Sorts after every instant."""
 
 _asset = lru_cache(TEXTS_KEPT)(asset_from_text)
-_instant, _text = instant.from_text, instant.to_text
 _asset_text = lru_cache(TEXTS_KEPT)(str)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_refused = msgspec.msgpack.Decoder(RefusedOrder).decode
@@ -56,7 +55,7 @@ class LedgerEnd(msgspec.Struct, frozen=True):
     def of(cls, store: Store) -> "LedgerEnd":
         """Read it."""
         row = store.last_transfer()
-        return cls() if row is None else cls(row.sequence, _instant(row.applied_at))
+        return cls() if row is None else cls(row.sequence, instant.from_text(row.applied_at))
 
 
 class Expiry:
@@ -155,10 +154,10 @@ class Entries:
     def write(self, changes: Changes) -> None:
         """Put everything the book has recorded into the batch's changes."""
         made = self.book.changes()
-        heads, at_text = self._stored.heads, _text(self.book.now)
+        heads, at_text = self._stored.heads, instant.to_text(self.book.now)
         opened: dict[tuple[str, str], None] = {}
         for transfer in made.transfers:
-            expires_at = None if transfer.expires_at is None else _text(transfer.expires_at)
+            expires_at = None if transfer.expires_at is None else instant.to_text(transfer.expires_at)
             debit, credit, sequence = transfer.debit_account, transfer.credit_account, transfer.sequence
             changes.transfers.append(
                 TransferRow(
@@ -195,7 +194,7 @@ class Entries:
         hold = self.book.answer(hold_id)
         if not isinstance(hold, Transfer) or hold.expires_at is None:
             return
-        standing = (_text(hold.expires_at), hold_id)
+        standing = (instant.to_text(hold.expires_at), hold_id)
         # A hold that came and went in this batch never stands among the open ones.
         if standing in opened:
             del opened[standing]
@@ -247,8 +246,8 @@ def account_from(terms: AccountRow, totals: BalanceRow) -> Account:
         ceiling_minor=terms.ceiling_minor,
         debits_blocked=bool(terms.debits_blocked),
         credits_blocked=bool(terms.credits_blocked),
-        opened_at=_instant(terms.opened_at),
-        closed_at=None if terms.closed_at is None else _instant(terms.closed_at),
+        opened_at=instant.from_text(terms.opened_at),
+        closed_at=None if terms.closed_at is None else instant.from_text(terms.closed_at),
         balance=Balance(*totals[1:5]),
     )
 
@@ -265,10 +264,10 @@ def transfer_from(row: TransferRow) -> Transfer:
         row.amount_minor,
         row.released_minor,
         row.hold_id,
-        None if row.expires_at is None else _instant(row.expires_at),
+        None if row.expires_at is None else instant.from_text(row.expires_at),
         row.case_id,
         row.reference,
-        _instant(row.applied_at),
+        instant.from_text(row.applied_at),
     )
 
 
@@ -282,8 +281,8 @@ def _account_row(account: Account) -> AccountRow:
         account.ceiling_minor,
         int(account.debits_blocked),
         int(account.credits_blocked),
-        _text(account.opened_at),
-        None if account.closed_at is None else _text(account.closed_at),
+        instant.to_text(account.opened_at),
+        None if account.closed_at is None else instant.to_text(account.closed_at),
     )
 
 

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -29,7 +30,6 @@ from darwaza.kernel.locality import HomeRules
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import SENDER_POLICY_CHARACTERS_MAX
 from darwaza.kernel.path import REPORT_CLASS, Explanation, Need, Rules
-from darwaza.kernel.policy import PathPolicy
 from darwaza.kernel.relay import ROUTED_BODY_BYTES_MAX
 from darwaza.kernel.topology import MapLink, Topology, build
 
@@ -39,7 +39,17 @@ REDRAW_AFTER: Final = timedelta(seconds=5)
 """Statements expire without anybody saying so."""
 CHOICES_MAX: Final = 4_096
 
-_ANYTHING: Final = policy.PathPolicy()
+_parsed = lru_cache(CHOICES_MAX)(policy.parse)
+
+
+@lru_cache(CHOICES_MAX)
+def canonical(text: str) -> str:
+    """Write a policy in its one form; "" when it asks for nothing.
+
+    Raises:
+        MalformedError, TooLargeError: see ``policy.parse``.
+    """
+    return policy.format_policy(_parsed(text))
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -88,8 +98,6 @@ class Routing:
         self._limits: list[int] = []
         self._choices: dict[Asked, tuple[str, ...] | Refusal] = {}
         self._relays: dict[tuple[tuple[str, ...], str, int], Refusal | None] = {}
-        self._policies: dict[str, PathPolicy] = {}
-        self._canonical: dict[str, str] = {}
         self._reachable: frozenset[str] | None = None
 
     # --- what is known ---
@@ -98,7 +106,6 @@ class Routing:
         """Go by a version of the corridor document."""
         self._trust = trust
         self._neighbours = frozenset(trust.neighbours(self.member))
-        self._policies, self._canonical = {}, {}
         self._forget()
 
     def set_lanes(self, lanes: dict[str, list[int]]) -> None:
@@ -216,41 +223,16 @@ class Routing:
         Raises:
             MalformedError, TooLargeError: the sender's policy cannot be read; see ``policy.parse``.
         """
-        asked = self._parsed(sender)
-        if len(self.canonical(sender)) > SENDER_POLICY_CHARACTERS_MAX:
+        asked = _parsed(sender)
+        if len(canonical(sender)) > SENDER_POLICY_CHARACTERS_MAX:
             detail = f"the policy of one message has at most {SENDER_POLICY_CHARACTERS_MAX} characters"
             raise TooLargeError(detail, code="policy_too_large")
         if avoid:
             asked = msgspec.structs.replace(asked, avoid=tuple(dict.fromkeys((*asked.avoid, *avoid))))
-        return Rules(self._parsed(self._corridor_policy(message_class)), asked, self.homes)
-
-    def canonical(self, text: str) -> str:
-        """Write a policy in its one form; "" when it asks for nothing.
-
-        Raises:
-            MalformedError, TooLargeError: see ``policy.parse``.
-        """
-        if not text:
-            return ""
-        found = self._canonical.get(text)
-        if found is None:
-            if len(self._canonical) >= CHOICES_MAX:
-                self._canonical.clear()
-            found = self._canonical[text] = policy.format_policy(self._parsed(text))
-        return found
+        return Rules(_parsed(self._corridor_policy(message_class)), asked, self.homes)
 
     def _corridor_policy(self, message_class: str) -> str:
         return "" if self._trust is None else self._trust.current.terms(message_class).path_policy
-
-    def _parsed(self, text: str) -> PathPolicy:
-        if not text:
-            return _ANYTHING
-        found = self._policies.get(text)
-        if found is None:
-            if len(self._policies) >= CHOICES_MAX:
-                self._policies.clear()
-            found = self._policies[text] = policy.parse(text)
-        return found
 
     # --- choosing ---
 

@@ -14,6 +14,7 @@ from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.engine.ledger import Entries, LedgerEnd
 from darwaza.engine.log import Log
 from darwaza.engine.reporting import Owed
+from darwaza.engine.routing import canonical
 from darwaza.engine.site import Site
 from darwaza.engine.tracking import Tracking
 from darwaza.engine.trust import Trust
@@ -293,7 +294,7 @@ class Unit:
             kind=draft.kind,
             media_type=draft.media_type,
             origin=draft.origin,
-            path_policy=self._site.routing.canonical(draft.path_policy) or None,
+            path_policy=canonical(draft.path_policy) or None,
             ucr=ucr,
             version=VERSION,
         )

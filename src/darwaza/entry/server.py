@@ -72,7 +72,7 @@ class Server:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waits += 1
         heapq.heappush(self._deliveries.setdefault(leaf.log_id, []), (leaf.leaf_index, self._waits, future))
-        return await within(future, timeout_s)
+        return await within(future, timeout_s, otherwise=False)
 
     async def _arrived(self, message_id: str, timeout_s: float) -> bool:
         """Wait until the destination of a routed message has signed for it."""

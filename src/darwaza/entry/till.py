@@ -23,16 +23,6 @@ _ANSWERED = frozenset({"payment.credited", "payment.refused"})
 _ENDED = frozenset({"payment.settled", "payment.rejected", "verification.ended"})
 
 
-class _Waiter:
-    """Who waits for an end, and the kind of the notice that told of it."""
-
-    __slots__ = ("future", "kind")
-
-    def __init__(self, future: asyncio.Future[bool]) -> None:
-        self.future = future
-        self.kind = ""
-
-
 class Till:
     """See the module."""
 
@@ -47,7 +37,7 @@ class Till:
         self._now = now
         self._seen: dict[str, int] = {}
         self._asked: dict[str, dict[str, None]] = {}
-        self._waiting: dict[str, dict[str, list[_Waiter]]] = {}
+        self._waiting: dict[str, dict[str, list[asyncio.Future[str]]]] = {}
 
     def credits(self, bank: str) -> list[str]:
         """Ids of payments that may wait for this bank's word, oldest first."""
@@ -66,17 +56,15 @@ class Till:
         An end that came before is not seen here: the caller looks at the case first, unless it was made by the last
         commit and nothing was awaited since.
         """
-        if bank not in self._seen:
-            self._seen[bank] = self._store.notice_sequence()
-        waiter = _Waiter(asyncio.get_running_loop().create_future())
+        self._begin(bank)
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(bank, {})
         others = waiting.setdefault(case_id, [])
-        others.append(waiter)
+        others.append(future)
         try:
-            await within(waiter.future, timeout_s)
-            return waiter.kind
+            return await within(future, timeout_s, otherwise="")
         finally:
-            others.remove(waiter)
+            others.remove(future)
             if not others:
                 waiting.pop(case_id, None)
 
@@ -94,6 +82,10 @@ class Till:
         )
         for row in reversed(self._store.find_cases(wanted)):
             self._asked[bank][row.id] = None
+        self._begin(bank)
+
+    def _begin(self, bank: str) -> None:
+        """Follow a bank's notices from now on, unless they are followed already."""
         if bank not in self._seen:
             self._seen[bank] = self._store.notice_sequence()
 
@@ -103,10 +95,9 @@ class Till:
             self._seen[bank] = notices[-1].sequence
             for notice in notices:
                 if notice.kind in _ENDED:
-                    for waiter in waiting.get(notice.case_id, ()):
-                        if not waiter.future.done():
-                            waiter.kind = notice.kind
-                            waiter.future.set_result(True)
+                    for future in waiting.get(notice.case_id, ()):
+                        if not future.done():
+                            future.set_result(notice.kind)
                 elif asked is not None and notice.kind == ASKED:
                     asked[notice.case_id] = None
                 elif asked is not None and notice.kind in _ANSWERED:

@@ -12,20 +12,17 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from darwaza import config
-from darwaza.engine.routed import read_at
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, submit
+from darwaza.entry.api.payment import TAG, Ordered, command, find_order, ordered, own_case, submit
 from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, said
-from darwaza.errors import DarwazaError, MalformedError
+from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
-from darwaza.kernel.message import decode_header
-from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ports.store import CaseRow
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE, read_order
+from darwaza.services.payments.message import XML_MEDIA_TYPE, read_order
 from darwaza.services.payments.record import Payment
 
 ASKED: Final = "asked"
@@ -157,17 +154,8 @@ def _credit(call: Call, row: CaseRow, *, documents: bool) -> Credit:
 
 
 def order_document(call: Call, case_id: str) -> bytes:
-    """The pacs.008 of a payment, as its payer's bank gave it.
-
-    Raises:
-        MalformedError: ``not_found``: it was not ordered yet.
-    """
-    for place in call.server.store.case_leaves(case_id):
-        if decode_header(place[2]).kind in {ORDER, RELAY_KIND}:  # it may have come in an envelope
-            header, body = read_at(call.server.gateway.engine, place)
-            if header.kind == ORDER:
-                return read_order(body)[1]
-    raise MalformedError("the payment was not ordered yet", code="not_found")
+    """The pacs.008 of a payment, as its payer's bank gave it; see ``find_order``."""
+    return read_order(find_order(call, case_id)[1])[1]
 
 
 async def document(call: Call) -> Response:

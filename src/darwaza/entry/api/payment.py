@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
+from darwaza.engine.routed import read_at
 from darwaza.entry.api import paging
 from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
@@ -23,13 +24,14 @@ from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
-from darwaza.kernel.message import MemberText, UuidText
+from darwaza.kernel.message import Header, MemberText, UuidText, decode_header
+from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.market import market_id
-from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE
 from darwaza.services.payments.record import Fixed, Payment
 from darwaza.services.payments.source import COMPLIANCE_ROLE
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
@@ -178,6 +180,20 @@ def by_uetr(call: Call, uetr: str) -> str:
     if not found or found[0].case_id is None:
         raise MalformedError("there is no payment with this UETR", code="not_found")
     return found[0].case_id
+
+
+def find_order(call: Call, case_id: str) -> tuple[Header, bytes]:
+    """The message that ordered a payment and its body; it may have come in an envelope.
+
+    Raises:
+        MalformedError: ``not_found``: it was not ordered yet.
+    """
+    for place in call.server.store.case_leaves(case_id):
+        if decode_header(place[2]).kind in {ORDER, RELAY_KIND}:
+            header, body = read_at(call.server.gateway.engine, place)
+            if header.kind == ORDER:
+                return header, body
+    raise MalformedError("the payment was not ordered yet", code="not_found")
 
 
 def view(call: Call, row: CaseRow, *, full: bool = True) -> PaymentView:

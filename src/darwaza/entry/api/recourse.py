@@ -8,17 +8,15 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.engine.export import collect
-from darwaza.engine.routed import read_at
 from darwaza.entry.api.endpoint import Call, Endpoint, Handler
-from darwaza.entry.api.payment import SERVICE, TAG, Ordered, own_case, submit, view
+from darwaza.entry.api.payment import SERVICE, TAG, Ordered, find_order, own_case, submit, view
 from darwaza.entry.view.payment import PaymentView
-from darwaza.errors import DarwazaError, MalformedError
+from darwaza.errors import DarwazaError
 from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import message_key
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.message import ORDER
 from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 STOPPED: Final = ("parked", "screened")
@@ -34,13 +32,8 @@ async def held(call: Call) -> list[PaymentView]:
 async def evidence(call: Call) -> Response:
     """The order, every answer to it and both countries' signatures, in one file that anyone can check offline."""
     row = own_case(call, call.request.path_params["id"])
-    engine = call.server.gateway.engine
-    for place in call.server.store.case_leaves(row.id):
-        header, _ = read_at(engine, place)
-        if header.kind == ORDER:
-            found = collect(engine, message_key(header))
-            return Response(found, media_type=EVIDENCE_MEDIA_TYPE)
-    raise MalformedError("the payment was not ordered yet", code="not_found")
+    header, _ = find_order(call, row.id)
+    return Response(collect(call.server.gateway.engine, message_key(header)), media_type=EVIDENCE_MEDIA_TYPE)
 
 
 def _command(kind: str, body: Any, summary: str, *, role: str = "party") -> Endpoint:

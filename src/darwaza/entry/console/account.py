@@ -16,8 +16,6 @@ from darwaza.ports.store import CaseRow
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Payment
 
-STATE_CHARACTERS_MAX = 32
-
 
 class PaymentLine(msgspec.Struct, frozen=True):
     """A quote or payment in a list.
@@ -67,13 +65,13 @@ COLUMNS: tuple[Column[PaymentLine], ...] = (
 async def list_payments(visit: Visit) -> Listing[PaymentLine]:
     """The party's quotes and payments, newest first until they are sorted otherwise."""
     gateway, own = visit.server.gateway, visit.desk.guest.address
-    state, direction = visit.query("state")[:STATE_CHARACTERS_MAX], visit.query("direction")
+    direction = visit.query("direction")
 
     def shown(rows: list[CaseRow]) -> list[PaymentLine]:
         lines = (_line(gateway.engine, gateway.directory, row, own) for row in rows)
         return [line for line in lines if line is not None and direction in {"", line.direction}]
 
-    wanted = wanted_cases(visit, service="payments", states=(state,) if state else ())
+    wanted = wanted_cases(visit, service="payments", by_state=True)
     return await list_cases(visit, (own,), wanted, COLUMNS, shown, path="/console/bank")
 
 

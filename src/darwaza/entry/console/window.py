@@ -21,6 +21,7 @@ from darwaza.kernel import instant
 from darwaza.ports.store import CaseFilter, CaseRow, newest_cases
 
 CURSOR_CHARACTERS_MAX = 128
+STATE_CHARACTERS_MAX = 32
 
 Row = TypeVar("Row")
 
@@ -37,17 +38,22 @@ class Window(msgspec.Struct, frozen=True):
     older: str
 
 
-def wanted_cases(visit: Visit, *, service: str | None = None, states: Sequence[str] = ()) -> CaseFilter:
+def wanted_cases(visit: Visit, *, service: str | None = None, by_state: bool = False) -> CaseFilter:
     """What the address of a list wants: the days ``since`` and ``until``, in the reader's zone, ``ucr``, ``with``.
+
+    Args:
+        visit: whose address it is.
+        service: of the cases.
+        by_state: the list can be asked for one ``state``.
 
     Raises:
         MalformedError: ``query_malformed``.
     """
-    until = _midnight(visit, "until")
+    until, state = _midnight(visit, "until"), visit.query("state")[:STATE_CHARACTERS_MAX] if by_state else ""
     return CaseFilter(
         counterparty=visit.query("with")[:CURSOR_CHARACTERS_MAX] or None,
         service=service,
-        states=tuple(states),
+        states=(state,) if state else (),
         ucr=visit.query("ucr")[:CURSOR_CHARACTERS_MAX] or None,
         opened_from=_text(_midnight(visit, "since")),
         opened_before=_text(None if until is None else until + timedelta(days=1)),

@@ -162,9 +162,8 @@ class Binding:
             return Refusal.of(No.GUARANTEE_NOT_FOUND, "the acceptance is of another guarantee", "/acceptance")
         own = received.kind.startswith("restored ")
         data = with_edition(Movement() if case is None else case.data, body.recorded)
-        if (
-            own or declaration.guarantee.guarantor != context.member
-        ):  # the guarantor takes nobody else's word for its own
+        # The guarantor takes nobody else's word for its own.
+        if own or declaration.guarantee.guarantor != context.member:
             data = msgspec.structs.replace(data, acceptance=body.acceptance)
         data = msgspec.structs.replace(data, pending=None)
         for event in body.events:

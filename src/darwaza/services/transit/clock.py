@@ -17,14 +17,12 @@ _ZERO = timedelta(0)
 
 def stopped(movement: Movement) -> bool:
     """Tell whether the movement's clocks stand now."""
-    return bool(movement.suspensions) and any(item.until is None for item in movement.suspensions)
+    return any(item.until is None for item in movement.suspensions)
 
 
 def held_up(movement: Movement, since: datetime | None = None) -> timedelta:
     """Return how long the clocks have stood in ended suspensions, from an instant on; overlaps count once."""
     total, reached = _ZERO, since
-    if not movement.suspensions:
-        return total
     for item in sorted(movement.suspensions, key=lambda one: one.since):
         if item.until is None:
             continue
@@ -52,10 +50,8 @@ def next_deadline(movement: Movement, progress: Progress) -> datetime | None:
     """Return the next deadline to wake for, or None."""
     deadlines = [
         deadline
-        for index, leg in enumerate(progress.legs)
-        if leg.status == STARTED
-        and index not in movement.overdue
-        and (deadline := leg_deadline(movement, progress, index)) is not None
+        for index in range(len(progress.legs))
+        if index not in movement.overdue and (deadline := leg_deadline(movement, progress, index)) is not None
     ]
     return min(deadlines, default=None)
 

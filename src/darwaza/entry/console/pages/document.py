@@ -26,7 +26,6 @@ UPLOAD_BYTES_MAX = config.REQUEST_BYTES_MAX
 PREVIEW_BYTES = 4_096
 READABLE = ("application/json", "application/xml", "text/")
 REASON_MAX = 500
-STATE_CHARACTERS_MAX = 32
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -56,8 +55,7 @@ STATES = ("arrived", "offered", "handed-over", "refused", "expired", "uploading"
 async def show_all(visit: Visit) -> Response:
     """The party's documents, newest first until they are sorted otherwise."""
     engine = visit.server.gateway.engine
-    state = visit.query("state")[:STATE_CHARACTERS_MAX]
-    wanted = wanted_cases(visit, service="documents", states=(state,) if state else ())
+    wanted = wanted_cases(visit, service="documents", by_state=True)
     mine = (visit.desk.guest.address,)
     listing = await list_cases(visit, mine, wanted, COLUMNS, lambda rows: [_line(engine, row) for row in rows])
     if listing.as_file:
