@@ -76,7 +76,7 @@ class Till:
 
     def _start(self, bank: str) -> None:
         self._asked[bank] = {}
-        since = instant.to_text(self._now() - LOOK_BACK)
+        since = instant.to_fine_text(self._now() - LOOK_BACK)
         wanted = CaseFilter(
             party=bank, service="payments", states=("asked",), opened_from=since, items_max=CREDITS_FOUND_MAX
         )

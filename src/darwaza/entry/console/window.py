@@ -133,4 +133,4 @@ def _midnight(visit: Visit, key: str) -> datetime | None:
 
 
 def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else instant.to_text(moment)
+    return None if moment is None else instant.to_fine_text(moment)
