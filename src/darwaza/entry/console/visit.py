@@ -183,11 +183,11 @@ class Visit:
         """Show a page again with what the gateway said no to, and why."""
         return self.page(template, title=title, status=no.problem.status, problem=self.explain(no), **context)
 
-    def explain(self, no: DeclinedError) -> dict[str, str]:
+    def explain(self, no: DeclinedError, words: Mapping[str, str] = word.NO) -> dict[str, str]:
         """Word a refusal: in the reader's language where the code has words, with the detail as it was given."""
         problem = no.problem
-        text = self.reader.text(word.label(word.NO, problem.code)) if problem.code in word.NO else problem.detail
-        detail = problem.detail if problem.code in word.NO else ""
+        text = self.reader.text(words[problem.code]) if problem.code in words else problem.detail
+        detail = problem.detail if problem.code in words else ""
         return {"text": text, "detail": detail, "code": problem.code, "pointer": problem.pointer}
 
     def words(self, code: str) -> dict[str, str]:
