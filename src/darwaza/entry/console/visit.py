@@ -139,6 +139,7 @@ class Visit:
             "menu": self._menu,
             "path": self.request.url.path,
             "here": self.request.url.path + (f"?{self.request.url.query}" if self.request.url.query else ""),
+            "reading": self.lobby.index.seen if self.lobby.index.incomplete else None,
             "account": self._desk.account if self._desk else None,
             "party": self._desk.guest.address if self._desk else "",
             "roles": self._desk.tasks if self._desk else frozenset(),
