@@ -14,7 +14,7 @@ from darwaza.entry.console.desk import DeclinedError, Desk
 from darwaza.entry.console.language import Reader
 from darwaza.entry.console.lobby import Lobby
 from darwaza.entry.console.menu import Item
-from darwaza.entry.console.render import isolated, render
+from darwaza.entry.console.render import apart, isolated, render
 from darwaza.entry.console.session import form_token
 from darwaza.errors import ForbiddenError
 from darwaza.services.transit.crossing import Register
@@ -147,8 +147,8 @@ class Visit:
             "once": secrets.token_hex(16),
             "now": self.server.gateway.clock.now(),
             "said": reader.text(word.SAID[said]) if said in word.SAID else "",
-            "at": reader.at,
-            "day": reader.day,
+            "at": lambda value, zone="": apart(reader.at(value, zone)),
+            "day": lambda value: apart(reader.day(value)),
             "ago": lambda value: reader.ago(value, self.server.gateway.clock.now()),
             "number": reader.number,
             "measure": lambda value, unit: isolated(f"{reader.number(value)}\u00a0{unit}"),

@@ -26,7 +26,7 @@ for (const place of document.querySelectorAll("[data-scan]")) {
     await video.play();
     const look = async () => {
       if (!video.srcObject) return;
-      take(await codesIn(video, FRAME_SIDE_MAX));
+      take(await codesIn(video, FRAME_SIDE_MAX, FRAME_MS_MAX));
       setTimeout(look, PAUSE_MS);
     };
     look();
