@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from darwaza.bootstrap import examine_store, profile_folder, read_reference
-from darwaza.entry import freight, post
+from darwaza.entry import post
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import freight
 from darwaza.errors import DarwazaError
 from darwaza.kernel.history import History
 from darwaza.services.transit.enquiry import Ask
