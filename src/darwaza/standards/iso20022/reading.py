@@ -4,7 +4,7 @@ Each child costs one table look-up by its tag. Reading trusts the schema for eve
 for valid documents; what it adds is named in ``text`` and ``amount``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from lxml import etree
@@ -170,7 +170,7 @@ class Unfit(Exception):  # noqa: N818 - a document it is raised for is read in a
     """A document for which no recipe can be made."""
 
 
-Make = Callable[[list[str]], Any]
+Make = Callable[[Sequence[str]], Any]
 """From a document's texts to a part; raises ``MalformedError`` as reading its element does."""
 
 
