@@ -19,7 +19,7 @@ import msgspec
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
-from darwaza.kernel import instant, letter
+from darwaza.kernel import instant
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
@@ -180,8 +180,7 @@ class Tracking:
             self._follow(header, raw)
 
     def _sealed(self, header: Header, body: bytes, path: tuple[str, ...]) -> tuple[bytes, bytes]:
-        to = self._site.seal_key(member_of(header.destination))
-        sealed = letter.write(body, Binding.of(header), to, self._site.unseal_key)
+        sealed = self._site.letter(body, Binding.of(header), member_of(header.destination))
         return self._with_path(header, sealed, path), sealed
 
     def _with_path(self, header: Header, sealed: bytes, path: tuple[str, ...]) -> bytes:

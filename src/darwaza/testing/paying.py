@@ -38,8 +38,9 @@ from darwaza.standards.iso20022.party import Party
 from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bookkeeper import MoneyAuditor
 from darwaza.testing.network import Weather
+from darwaza.testing.node import Node
 from darwaza.testing.party import Parties
-from darwaza.testing.simulation import Node, Simulation
+from darwaza.testing.simulation import Simulation
 from darwaza.testing.trade import HALYK, HBL, KASPI, OPERATOR, PLAN, SWIFT_FX, UBL, pacs008
 from darwaza.testing.world import START
 
@@ -386,4 +387,6 @@ class PaymentSimulation(Simulation):
 
 
 if __name__ == "__main__":
-    PaymentSimulation(int(sys.argv[1])).run()
+    life = PaymentSimulation(int(sys.argv[1]))
+    life.run()
+    sys.stdout.write(life.history + "\n")

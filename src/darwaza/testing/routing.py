@@ -6,8 +6,6 @@ the network loses too. In some lives one member lies: it keeps what it should ha
 none, while its probes and statements say that all is well. The auditor asks what it always asks, and at the end every
 message under way has an end.
 
-A seed decides everything but the keys that HPKE draws for itself, so a replay can differ where a damaged bit falls.
-
 To see what one seed does: ``python -m darwaza.testing.routing 42``.
 """
 
@@ -31,7 +29,8 @@ from darwaza.kernel.trail import ROUTE_KINDS
 from darwaza.ports.store import Store
 from darwaza.ports.transport import Probe, Probed, ProbeReply
 from darwaza.testing.auditor import BrokenError
-from darwaza.testing.simulation import Node, Simulation
+from darwaza.testing.node import Node
+from darwaza.testing.simulation import Simulation
 
 CODES: Final = ("AF", "CN", "KG", "KZ", "PK", "TJ", "TM", "UZ")
 LINKS: Final = (
@@ -214,4 +213,6 @@ def _lying(liars: frozenset[str], lie: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    RoutedSimulation(int(sys.argv[1])).run()
+    life = RoutedSimulation(int(sys.argv[1]))
+    life.run()
+    sys.stdout.write(life.history + "\n")
