@@ -301,7 +301,10 @@ class Tracking:
         else:
             found = routing.choose(member, name, size, sender=voyage.policy, avoid=voyage.avoid)
         if isinstance(found, Refusal):
-            self._end(message_id, voyage, found.code)
+            if routing.is_settled or self._is_over(voyage):
+                self._end(message_id, voyage, found.code)
+            else:  # a gateway that has just started may not have heard of the path that is left
+                self._write(message_id, voyage, UNDER_WAY)
             return
         # One for a neighbour waits in the log of that link; after a lost disk there may be only a copy that went round.
         waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004

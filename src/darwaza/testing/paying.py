@@ -380,7 +380,7 @@ class PaymentSimulation(Simulation):
         """Mend everything, but let the two sometimes not hear from one another for longer than anybody may wait."""
         super()._mend()
         if self.rng.random() < 0.1:  # noqa: PLR2004
-            self._cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
+            self.cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
 
     def _is_ready(self) -> bool:
         return self.parties.is_ready and "abroad:PK/fx-swift:KZ:KZT" in self.auditor.books["PK"].posted

@@ -47,8 +47,8 @@ SKEW_S_MAX = 10.0
 
 
 @lru_cache(maxsize=8)
-def _world(codes: tuple[str, ...], links: tuple[tuple[str, str], ...]) -> tuple[World, Trust]:
-    world = World(codes, links, witness_quorum=1, unseal=SeededUnsealKey.of)
+def _world(codes: tuple[str, ...], links: tuple[tuple[str, str], ...], policy: str) -> tuple[World, Trust]:
+    world = World(codes, links, witness_quorum=1, path_policy=policy, unseal=SeededUnsealKey.of)
     return world, QuickTrust(world.history)
 
 
@@ -82,16 +82,18 @@ class Simulation:
         mean: whether faults still happen.
         liars: members whose gateways do not do what they should.
         service: what the gateways serve.
+        path_policy: the corridor's.
     """
 
     service: Service = SERVICE
+    path_policy: str = ""
     liars: frozenset[str] = frozenset()
 
     def __init__(self, seed: int, *, calm: bool | None = None) -> None:
         self.seed = seed
         self.rng = rng = random.Random(seed)  # noqa: S311 - it must be predictable
         codes, links = self.draw_corridor()
-        self.world, self.trust = _world(codes, tuple(links))
+        self.world, self.trust = _world(codes, tuple(links), self.path_policy)
         self.links = links
         self.now_s = 0.0
         self._history = sha256()
@@ -254,20 +256,23 @@ class Simulation:
         node.crash()
         self.after(self.rng.uniform(0.1, 1.0), node.start)
 
+    def mischief(self) -> tuple[Callable[[], None], ...]:
+        """What may go wrong."""
+        return (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
+
     def _mischief(self) -> None:
         if not self.mean:
             return
-        self.rng.choice(
-            (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
-        )()
+        self.rng.choice(self.mischief())()
         self.after(self.rng.uniform(0.05, 0.6), self._mischief)
 
     def _cut(self) -> None:
         one, other = self.rng.sample(sorted(self.nodes), 2)
         cut = {(one, other)} if self.rng.random() < 0.3 else {(one, other), (other, one)}  # noqa: PLR2004
-        self._cut_for(cut, self.rng.uniform(0.2, 4.0))
+        self.cut_for(cut, self.rng.uniform(0.2, 4.0))
 
-    def _cut_for(self, cut: set[tuple[str, str]], lasts_s: float) -> None:
+    def cut_for(self, cut: set[tuple[str, str]], lasts_s: float) -> None:
+        """Let nothing pass between members for a while."""
         self.network.cuts |= cut
         self.after(lasts_s, partial(self.network.cuts.difference_update, cut))
 
@@ -312,7 +317,7 @@ class Simulation:
         self.auditor.lost_disk(node.code, memory, store, dict(stores))
         self.parties.lost_disk(node.code)
         if self.mean and self.rng.random() < 0.6:  # noqa: PLR2004 - it goes to work before it has met anybody
-            self._cut_for({(node.code, other) for other in self.nodes}, self.rng.uniform(0.3, 1.5))
+            self.cut_for({(node.code, other) for other in self.nodes}, self.rng.uniform(0.3, 1.5))
         node.start()
 
     # --- sticks ---

@@ -159,6 +159,7 @@ class World:
         lanes: int = 2,
         post_quantum: bool = False,
         witness_quorum: int = 0,
+        path_policy: str = "",
         unseal: Callable[[bytes], UnsealKey] = UnsealKey.of,
     ) -> None:
         codes = sorted(codes)
@@ -174,7 +175,7 @@ class World:
             links=tuple(sorted((Link.between(*pair, lanes) for pair in pairs), key=lambda link: link.members)),
             witness_quorum=witness_quorum,
             mldsa44_required=post_quantum,
-            classes=(Terms(DEFAULT_CLASS, "", 3_600),),
+            classes=(Terms(DEFAULT_CLASS, path_policy, 3_600),),
         )
         self.file = sign_document(self.document, None, self.keys)
 
