@@ -75,7 +75,7 @@ def reveal(letter: bytes, binding: Binding, key: UnsealKey) -> bytes:
         SignatureError: ``unseal_failed``.
     """
     revealed = key.unseal(_front(letter), binding)
-    if len(revealed) != _KEY_BYTES:
+    if len(revealed) != KEY_BYTES:
         raise MalformedError("what is sealed in front of the letter is no key", code="sealed_malformed")
     return revealed
 
