@@ -30,7 +30,7 @@ def _cipher(shared: bytes, context: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), _CURVE_BYTES, None, b"darwaza/testing/seal" + context).derive(shared))
 
 
-def _bound(binding: Binding, layer: Layer) -> bytes:
+def _bound(binding: Binding | bytes, layer: Layer) -> bytes:
     return bytes([layer]) + repr(binding).encode()
 
 
@@ -50,7 +50,7 @@ class SeededSealKey(SealKey):
         public = SealKey.of(raw)
         return cls(public.raw, public._key, entropy)  # noqa: SLF001 - it is one
 
-    def seal(self, body: bytes, binding: Binding, layer: Layer = GATEWAY) -> bytes:
+    def seal(self, body: bytes, binding: Binding | bytes, layer: Layer = GATEWAY) -> bytes:
         """See ``SealKey.seal``."""
         ephemeral = X25519PrivateKey.from_private_bytes(self.entropy.random(_CURVE_BYTES))
         sent, curve = ephemeral.public_key().public_bytes_raw(), self.raw[-_CURVE_BYTES:]
@@ -72,7 +72,7 @@ class SeededUnsealKey(UnsealKey):
         private = X25519PrivateKey.from_private_bytes(curve)
         return cls(real.public, real.own, real._key, private)  # noqa: SLF001 - it is one
 
-    def unseal(self, sealed: bytes, binding: Binding, layer: Layer = GATEWAY) -> bytes:
+    def unseal(self, sealed: bytes, binding: Binding | bytes, layer: Layer = GATEWAY) -> bytes:
         """See ``UnsealKey.unseal``."""
         if sealed_layer(sealed) != layer:
             raise MalformedError("the body is not sealed as the message needs it", code="sealed_malformed")
