@@ -18,7 +18,7 @@ from darwaza.entry.api.party import Door, Guest, Shown
 from darwaza.entry.api.problem import respond
 from darwaza.entry.api.request import header_of, read_body
 from darwaza.entry.server import Server
-from darwaza.errors import DarwazaError, MalformedError
+from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
 
 log = structlog.get_logger("darwaza.api")
@@ -80,6 +80,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         media_type: of an answer that is not JSON.
         also: another media type it answers in, and refuses in, for who asks by ``Accept``; "" for none.
         status: of a good answer.
+        unread: answers a body that cannot even be read, such as one over the limit, where a problem would not do.
     """
 
     method: str
@@ -95,6 +96,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str = JSON
     also: str = ""
     status: int = HTTPStatus.OK.value
+    unread: Callable[[Call, MessageError], Response] | None = None
 
 
 def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Request], Awaitable[Response]]:
@@ -110,7 +112,10 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
             if endpoint.query is not None:
                 call.query = _read_query(request, endpoint.query)
             if endpoint.body is not None:
-                raw = await read_body(request, endpoint.body_bytes_max)
+                try:
+                    raw = await read_body(request, endpoint.body_bytes_max)
+                except MessageError as fault:
+                    return respond(fault) if endpoint.unread is None else endpoint.unread(call, fault)
                 call.body = raw if decode is None else _read_json(raw, decode)
             answer = await endpoint.handler(call)
         except DarwazaError as fault:
