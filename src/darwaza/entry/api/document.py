@@ -52,8 +52,8 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         expires_at: RFC 3339 UTC with milliseconds.
         path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
         waits: ``false`` refuses it at once when every allowed path is down, instead of letting it wait for one.
-        case_id: UUID of version 8 for its case, to which whoever sealed the document has bound it; the gateway makes one
-            where none is given.
+        case_id: UUID of version 8 for its case, to which its sealer has bound the document; the gateway makes one if
+            none is given.
     """
 
     to: AddressText
