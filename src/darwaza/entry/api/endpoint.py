@@ -18,7 +18,7 @@ from darwaza.entry.api.party import ANYONE, PEER, Door, Guest, Shown
 from darwaza.entry.api.problem import respond
 from darwaza.entry.api.request import header_of, read_body
 from darwaza.entry.server import Server
-from darwaza.errors import DarwazaError, MalformedError
+from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
 
 log = structlog.get_logger("darwaza.api")
@@ -93,6 +93,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             command and nothing else (``reads``).
         refuses: error statuses beside those that follow from the rest (``openapi.statuses``).
         refuses_as: media types of a 409 that tells how to go on, where a protocol has a form for it.
+        unread: answers a body that cannot even be read, such as one over the limit, where a problem would not do.
     """
 
     method: str
@@ -113,6 +114,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] | None = None
     refuses: tuple[int, ...] = ()
     refuses_as: tuple[str, ...] = ()
+    unread: Callable[[Call, MessageError], Response] | None = None
 
 
 def reads(endpoint: Endpoint) -> tuple[str, ...]:
@@ -137,7 +139,10 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
             if endpoint.query is not None:
                 call.query = _read_query(request, endpoint.query)
             if endpoint.body is not None:
-                raw = await read_body(request, endpoint.body_bytes_max)
+                try:
+                    raw = await read_body(request, endpoint.body_bytes_max)
+                except MessageError as fault:
+                    return respond(fault) if endpoint.unread is None else endpoint.unread(call, fault)
                 call.body = raw if decode is None else _read_json(raw, decode)
             answer = await endpoint.handler(call)
         except DarwazaError as fault:

@@ -19,7 +19,7 @@ from darwaza.engine.routed import read_at
 from darwaza.entry.api import paging
 from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.iso import answer_bulk, answer_order, wants_xml
+from darwaza.entry.api.iso import answer_bulk, answer_order, unread, wants_xml
 from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
@@ -433,6 +433,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         query=OrderQuery,
         body=bytes,
         body_bytes_max=DOCUMENT_BYTES_MAX,
+        unread=unread,
         answer=Ordered,
         status=HTTPStatus.CREATED.value,
     ),
@@ -447,6 +448,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         query=OrderQuery,
         body=bytes,
         body_bytes_max=BULK_BYTES_MAX,
+        unread=unread,
         answer=list[Ordered],
     ),
     Endpoint(
