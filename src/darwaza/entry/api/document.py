@@ -28,6 +28,16 @@ from darwaza.services.documents.message import FileName, Manifest, MediaType, Ti
 SERVICE = "documents"
 KEY_LENGTH_MAX = 64
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+ChosenCase = Annotated[
+    str,
+    Meta(
+        min_length=36,
+        max_length=36,
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$(?!\n)",
+    ),
+]
+"""A UUID of version 8 (RFC 9562 section 5.8). No movement, payment or guarantee has one, so nobody can take the name of
+one before it comes."""
 PolicyText = Annotated[str, Meta(max_length=PATH_POLICY_CHARACTERS_MAX)]
 
 
@@ -42,6 +52,8 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         expires_at: RFC 3339 UTC with milliseconds.
         path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
         waits: ``false`` refuses it at once when every allowed path is down, instead of letting it wait for one.
+        case_id: UUID of version 8 for its case, to which its sealer has bound the document; the gateway makes one if
+            none is given.
     """
 
     to: AddressText
@@ -51,6 +63,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
+    case_id: ChosenCase | None = None
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +75,7 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
+    case_id: ChosenCase | None = None
 
 
 class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -211,7 +225,9 @@ async def offer(call: Call) -> Sent | DarwazaError | Refusal:
         query.waits,
     )
     key = idempotency_key(call)
-    given = command(call, "offer", asked, key=key, digest=_digest(asked) if key else b"")
+    digest = _digest((asked, query.case_id)) if key else b""
+    given = command(call, "offer", asked, case_id=query.case_id, key=key, digest=digest)
+    given = msgspec.structs.replace(given, opens=query.case_id is not None)
     sent = _sent(await call.server.submit(given, len(content)))
     wait_s = preferred_wait_s(call)
     if wait_s and isinstance(sent, Sent):
@@ -263,7 +279,8 @@ async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     body: OpenBody = call.body
     expires_at = _instant(body.expires_at, "/expires_at")
     asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
-    given = command(call, "open", asked, key=idempotency_key(call), digest=_digest(asked))
+    key = idempotency_key(call)
+    given = command(call, "open", asked, case_id=body.case_id, key=key, digest=_digest((asked, body.case_id)))
     return _sent(await call.server.submit(msgspec.structs.replace(given, opens=True)))
 
 

@@ -11,13 +11,14 @@ from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from darwaza.entry.api.party import Door, Guest, Shown
 from darwaza.entry.api.problem import respond
+from darwaza.entry.api.request import header_of, read_body
 from darwaza.entry.server import Server
-from darwaza.errors import DarwazaError, MalformedError, TooLargeError
+from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
 
 log = structlog.get_logger("darwaza.api")
@@ -54,9 +55,8 @@ class Call:
         return self.guest
 
     def header(self, name: str) -> str:
-        """A header's value, "" when it is absent."""
-        value: str = self.request.headers.get(name, "")
-        return value
+        """A header's value by its name in lower case, "" when it is absent."""
+        return header_of(self.request, name.encode("ascii"))
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -80,6 +80,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         media_type: of an answer that is not JSON.
         also: another media type it answers in, and refuses in, for who asks by ``Accept``; "" for none.
         status: of a good answer.
+        unread: answers a body that cannot even be read, such as one over the limit, where a problem would not do.
     """
 
     method: str
@@ -95,6 +96,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str = JSON
     also: str = ""
     status: int = HTTPStatus.OK.value
+    unread: Callable[[Call, MessageError], Response] | None = None
 
 
 def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Request], Awaitable[Response]]:
@@ -110,7 +112,10 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
             if endpoint.query is not None:
                 call.query = _read_query(request, endpoint.query)
             if endpoint.body is not None:
-                raw = await read_body(request, endpoint.body_bytes_max)
+                try:
+                    raw = await read_body(request, endpoint.body_bytes_max)
+                except MessageError as fault:
+                    return respond(fault) if endpoint.unread is None else endpoint.unread(call, fault)
                 call.body = raw if decode is None else _read_json(raw, decode)
             answer = await endpoint.handler(call)
         except DarwazaError as fault:
@@ -154,25 +159,3 @@ def _pointer(fault: msgspec.ValidationError) -> str:
     """Turn msgspec's path (``$.items[2].name``) into a JSON pointer."""
     _, found, path = str(fault).rpartition(" - at `$")
     return path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/") if found else ""
-
-
-async def read_body(request: Request, bytes_max: int) -> bytes:
-    """Read a body of limited length.
-
-    Raises:
-        TooLargeError: ``request_too_large``.
-        MalformedError: ``request_cut_off`` when the caller went away.
-    """
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > bytes_max:
-        raise TooLargeError(f"the body has {length} bytes, the limit here is {bytes_max}", code="request_too_large")
-    pieces, total = [], 0
-    try:
-        async for piece in request.stream():
-            total += len(piece)
-            if total > bytes_max:
-                raise TooLargeError(f"the body is over the limit of {bytes_max} bytes", code="request_too_large")
-            pieces.append(piece)
-    except ClientDisconnect as fault:
-        raise MalformedError("the request was cut off", code="request_cut_off") from fault
-    return b"".join(pieces)

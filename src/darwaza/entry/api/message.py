@@ -203,6 +203,7 @@ ENDPOINTS = (
         tag=TAG,
         body=bytes,
         body_bytes_max=config.REQUEST_BYTES_MAX,
+        unread=lambda call, fault: unreadable(call, None, fault),
         media_type=XML_MEDIA_TYPE,
         also=XML_MEDIA_TYPE,
     ),
