@@ -30,6 +30,8 @@ from darwaza.kernel.trail import ROUTE_KINDS, Hop
 Liars = frozenset[str]
 STRANGERS: Final = tuple(f"X{number}" for number in range(PATH_MEMBERS_MAX))
 """Codes of nobody."""
+PRETEXT: Final = Refusal(code="home_carry", detail="it says")
+"""Why a liar does not carry."""
 
 
 def false_hop(site: Site, author: str, reader: str, header: bytes) -> Hop:
@@ -172,7 +174,7 @@ def _false_relay(liars: Liars, lie: str) -> Callable[..., None]:
         if not _lies(liars, passage):
             relay(self, passage, index)
         elif lie == "refuses":
-            self._tell(index, passage, "undeliverable", Refusal("home_carry", "it says"))
+            self._tell(index, passage, "undeliverable", PRETEXT)
 
     return false_relay
 
