@@ -320,6 +320,25 @@ def test_what_cannot_be_a_key_or_a_question_is_refused_by_name(desk: Desk, own: 
         customs.sealing.publish(public, soon)
 
 
+@pytest.mark.parametrize(
+    "case_id", ["0190f1de-7c1a-7c1a-8c1a-012345678901", "0190F1DE-7c1a-8c1a-8c1a-012345678901", "x"]
+)
+def test_nobody_takes_the_name_of_another_services_case(desk: Desk, case_id: str) -> None:
+    """A movement's or a payment's UUID is none that a document may choose; nothing is stored."""
+    with desk.corridor.client("UZ", "mallory") as client:
+        before = len(list(client.documents()))
+        query = {"to": "PK/customs", "title": "t", "case_id": case_id}
+        with pytest.raises(MessageError) as fault:
+            client.call("POST", "/v1/documents", params=query, content=b"x")
+        assert (fault.value.code, fault.value.pointer) == ("query_malformed", "/case_id")
+        manifest = {"bytes": 1, "chunks": ["00" * 32], "digest": "00" * 32, "filename": "", "media_type": "a/b"}
+        body = {"to": "PK/customs", "manifest": manifest | {"title": "t"}, "case_id": case_id}
+        with pytest.raises(MessageError) as fault:
+            client.call("POST", "/v1/documents/uploads", json=body)
+        assert (fault.value.code, fault.value.pointer) == ("body_malformed", "/case_id")
+        assert len(list(client.documents())) == before
+
+
 def test_a_lost_disk_loses_neither_keys_nor_sealed_documents(desk: Desk, own: Path) -> None:
     """Published keys stand in the gateway's own files; the sealed document comes back from its neighbours."""
     file = desk.home / "lost.xml"

@@ -20,7 +20,7 @@ from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
 from darwaza.kernel.machine import Refusal
-from darwaza.kernel.message import AddressText, InstantText, UcrText, UuidText
+from darwaza.kernel.message import AddressText, InstantText, UcrText
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.documents import message as documents
 from darwaza.services.documents.message import FileName, Manifest, MediaType, Title
@@ -28,6 +28,16 @@ from darwaza.services.documents.message import FileName, Manifest, MediaType, Ti
 SERVICE = "documents"
 KEY_LENGTH_MAX = 64
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+ChosenCase = Annotated[
+    str,
+    Meta(
+        min_length=36,
+        max_length=36,
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$(?!\n)",
+    ),
+]
+"""A UUID of version 8 (RFC 9562 section 5.8). No movement, payment or guarantee has one, so nobody can take the name of
+one before it comes."""
 PolicyText = Annotated[str, Meta(max_length=PATH_POLICY_CHARACTERS_MAX)]
 
 
@@ -42,7 +52,8 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         expires_at: RFC 3339 UTC with milliseconds.
         path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
         waits: ``false`` refuses it at once when every allowed path is down, instead of letting it wait for one.
-        case_id: UUID for its case, which whoever sealed the document has bound it to; without one the gateway makes it.
+        case_id: UUID of version 8 for its case, to which its sealer has bound the document; the gateway makes one if
+            none is given.
     """
 
     to: AddressText
@@ -52,7 +63,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
-    case_id: UuidText | None = None
+    case_id: ChosenCase | None = None
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +75,7 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
-    case_id: UuidText | None = None
+    case_id: ChosenCase | None = None
 
 
 class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
