@@ -128,6 +128,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/operator/drills",
+        headers=(),
         handler=begin_drill,
         summary="Treat a member as dark for a while",
         tag="route",
