@@ -66,7 +66,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     case_id: ChosenCase | None = None
 
 
-class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
+class UploadBody(msgspec.Struct, forbid_unknown_fields=True):
     """A document whose chunks follow; see ``OfferQuery`` and ``Manifest``. The path policy binds every chunk."""
 
     to: AddressText
@@ -276,7 +276,7 @@ async def offer_many(call: Call) -> list[BulkAnswer]:
 
 async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     """Announce a large document."""
-    body: OpenBody = call.body
+    body: UploadBody = call.body
     expires_at = _instant(body.expires_at, "/expires_at")
     asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
     key = idempotency_key(call)
@@ -390,6 +390,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents",
+        headers=("content-type", "idempotency-key", "prefer"),
         handler=offer,
         summary="Send a document; the body is the document itself",
         tag="documents",
@@ -402,6 +403,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents/bulk",
+        headers=(),
         handler=offer_many,
         summary="Send many documents in one MessagePack array",
         tag="documents",
@@ -415,7 +417,7 @@ ENDPOINTS = (
         handler=open_upload,
         summary="Announce a large document by its manifest",
         tag="documents",
-        body=OpenBody,
+        body=UploadBody,
         answer=Sent,
         status=HTTPStatus.CREATED.value,
     ),
@@ -457,6 +459,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents/{id}/accept",
+        headers=(),
         handler=accept,
         summary="Take a document over; the sender gets the receipt",
         tag="documents",
@@ -465,6 +468,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents/{id}/refuse",
+        headers=(),
         handler=refuse,
         summary="Refuse a document; the sender gets the reason",
         tag="documents",

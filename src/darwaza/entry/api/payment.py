@@ -424,6 +424,8 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         method="POST",
         path="/v1/payments",
+        statuses=(HTTPStatus.OK.value,),
+        headers=("accept", "idempotency-key", "prefer"),
         handler=order,
         also=XML_MEDIA_TYPE,
         summary="Order a payment: a pacs.008.001.13 or .08 with one transaction",
@@ -438,6 +440,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         method="POST",
         path="/v1/payments/bulk",
+        headers=("accept", "idempotency-key"),
         handler=order_many,
         also=XML_MEDIA_TYPE,
         summary=f"Order up to {BULK_TRANSACTIONS_MAX} payments in one pacs.008; each is answered for itself",
@@ -453,6 +456,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         path="/v1/payments",
         handler=find,
         summary="Your quotes and payments, newest first, or one by its UETR",
+        refuses=(HTTPStatus.NOT_FOUND,),
         tag=TAG,
         query=ListQuery,
         answer=PaymentPage,
