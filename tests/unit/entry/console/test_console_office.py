@@ -298,3 +298,14 @@ def test_a_sealed_document_is_shown_as_one(world, media_type, told):
     reader.get(reader.page.xpath(f"//section[@id='list']//td//a[contains(., '{media_type}')]/@href")[0])
     assert ("the digest is over the sealed bytes" in reader.text()) is told
     assert ("sealed bytes" in "".join(reader.page.xpath("//pre//text()"))) is not told
+
+
+def test_a_way_reads_from_the_right_in_urdu(world):
+    """Names in Latin letters stand each for itself: without that a browser would draw the arrows backwards."""
+    movement = world.truck("CC41")
+    carrier = Browser(world.gateways["UZ"], freight.HOLDER_PARTY.partition("/")[2], "ur")
+    carrier.get("/console/trips")
+    (link,) = carrier.page.xpath(f"//h2/a[@href='/console/trips/{movement}']")
+    assert [one.tag for one in link] == ["bdi"] * len(link)
+    assert len(link) >= 4
+    assert "".join(link.xpath("text()")).split() == ["←"] * (len(link) - 1)
