@@ -38,6 +38,9 @@ FOREIGN_TO_PURE = {
 FOREIGN_TO_ENGINE = FOREIGN_TO_PURE - {"asyncio", "structlog"}
 CLOCK_CALLS = re.compile(r"(^|\.)(datetime|date)\.(now|utcnow|today)$|^(uuid\.)?uuid[14]$")
 IO_CALLS = {"open", "input", "print", "eval", "exec", "breakpoint"}
+CALLS_ALLOWED = {
+    ("standards/iso20022/reading.py", "eval"),  # of our own fields' names and of numbers; nothing a document says
+}
 CONTAINS_FAULTS = {
     "engine/rule.py",  # a service's own fault is contained there, so that the link outlives it
 }
@@ -106,7 +109,7 @@ def test_lower_layers_reach_for_nothing(layers, foreign):
         f"{name(path)}:{line} {what}()"
         for path in modules(*layers)
         for line, what in calls(path)
-        if what in IO_CALLS or CLOCK_CALLS.search(what)
+        if (what in IO_CALLS and (name(path), what) not in CALLS_ALLOWED) or CLOCK_CALLS.search(what)
     ]
     assert found == []
 
@@ -196,7 +199,8 @@ def test_every_code_is_documented():
         re.findall(r"^\| `([a-z0-9_]+)` ", (ROOT / "docs/reference/codes.md").read_text("utf-8"), re.MULTILINE)
     )
     said = re.compile(r"""(?:Error|Refusal)\([^()]*(?:\([^()]*\)[^()]*)*code="([a-z0-9_]+)\"""")
-    named = {code for path in modules() for code in said.findall(path.read_text("utf-8"))}
+    speaking = [path for path in modules() if not name(path).startswith("testing/")]
+    named = {code for path in speaking for code in said.findall(path.read_text("utf-8"))}
     assert len(named) > 150
     assert named - listed == set()
 
@@ -226,9 +230,9 @@ def test_every_command_speaks_to_programs_and_shows_an_example():
 PUBLIC = {
     "darwaza": {"__version__"},
     "darwaza.errors": {
-        "ConflictError", "DarwazaError", "FatalError", "ForbiddenError", "InvariantError", "MalformedError",
-        "MessageError", "OperatorError", "PeerError", "PushbackError", "ServiceError", "SignatureError",
-        "TooLargeError", "TransientError",
+        "ConflictError", "DarwazaError", "ExtraMissingError", "FatalError", "ForbiddenError", "InvariantError",
+        "MalformedError", "MessageError", "OperatorError", "PeerError", "PushbackError", "ServiceError",
+        "SignatureError", "TooLargeError", "TransientError",
     },
     "darwaza.client": {"Client", "Progress", "INLINE_BYTES_MAX", "TIMEOUT_S", "pinned_context"},
 }  # fmt: skip
