@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from darwaza.bootstrap import CONFIG_FILE, PLAN_FILE, examine_store
 from darwaza.client_payments import Payments
 from darwaza.config import GatewayConfig
-from darwaza.entry import remittance
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import remittance
 from darwaza.errors import MessageError, TransientError
 from darwaza.storage import open_store
 from darwaza.testing.bookkeeper import MoneyAuditor
@@ -27,8 +27,6 @@ FAULTY = "darwaza.testing.faulty"
 WAIT_S = 60.0
 PACE_S = 0.05
 PAYERS = 2
-MORE = 12
-"""Payments that must be acknowledged between two deaths."""
 PLAN = remittance.PLAN.replace(
     'source = "PK"\ndestination = "KZ"\n', 'source = "PK"\ndestination = "KZ"\nanswer_s = 8\ngrace_s = 2\nquote_s = 6\n'
 )
@@ -77,14 +75,20 @@ class Trade:
     """Two gateways and those who pay and are paid over them, whatever the gateways do.
 
     Attributes:
+        names: of the members by code.
+        links: between them.
+        lot: payments that must be acknowledged between two deaths.
         paid: payments whose order was acknowledged, by UETR: the case.
         words: the last word of the payee's bank that was acknowledged, by case: the state.
     """
 
+    names: ClassVar = {"KZ": "Kazakhstan", "PK": "Pakistan"}
+    links: ClassVar = (("KZ", "PK"),)
+    lot: ClassVar = 12
+
     def __init__(self, folder: Path) -> None:
-        names = {"KZ": "Kazakhstan", "PK": "Pakistan"}
-        self.corridor = LocalCorridor(folder, names, links=[("KZ", "PK")])
-        for code in names:
+        self.corridor = LocalCorridor(folder, self.names, links=self.links)
+        for code in ("KZ", "PK"):
             (self.corridor.path(code) / PLAN_FILE).write_text(PLAN, "utf-8")
             for name, roles in remittance.PARTIES[code].items():
                 self.corridor.add_party(code, name, *roles)
@@ -106,6 +110,7 @@ class Trade:
     def open(self) -> None:
         """Start both, bring money in, make a market, and set everybody to work."""
         self.corridor.start()
+        self.meet()
         with self.desk("PK", "sbp") as operator:
             operator.deposit("PK/indus-bank", "9000000.00", "SBP-1")
             operator.open_market("KZ", "1.80")
@@ -124,6 +129,9 @@ class Trade:
             self.price = bank.quote("KZ/alatau-bank", "1000.00", fee="1.00")
         for thread in (*self._threads, self._bank):
             thread.start()
+
+    def meet(self) -> None:
+        """Wait until the ends know a way to each other; neighbours do from the start."""
 
     # --- under load ---
 
@@ -166,7 +174,7 @@ class Trade:
 
     def more(self) -> None:
         """Wait until further payments were acknowledged."""
-        goal = len(self.paid) + MORE
+        goal = len(self.paid) + self.lot
 
         def is_reached() -> bool:
             assert not self.faults, self.faults
@@ -203,8 +211,9 @@ class Trade:
                 )
         self.leaving.set()
         self._bank.join(WAIT_S)
-        self.corridor.wait_until_delivered("PK", "KZ")
-        self.corridor.wait_until_delivered("KZ", "PK")
+        for one, other in self.links:
+            self.corridor.wait_until_delivered(one, other)
+            self.corridor.wait_until_delivered(other, one)
         self.corridor.stop()
         assert not self.faults, self.faults
 
@@ -216,7 +225,7 @@ class Trade:
 
     def audit(self) -> Counter[str]:
         """Examine both stores and both books; returns how many payments ended how."""
-        for code in ("KZ", "PK"):
+        for code in self.names:
             assert examine_store(self.corridor.path(code), lambda _done, _total: None) == []
         auditor = MoneyAuditor(("KZ", "PK"), {})
         with contextlib.ExitStack() as stack:
@@ -263,5 +272,5 @@ def test_i06_payments_end_alike_whoever_is_killed_and_whenever(trade: Trade) -> 
         trade.cut_off_a_commit(code, how, chance.randint(1, 40))
     trade.close()
     ended = trade.audit()
-    assert ended["settled"] >= MORE
+    assert ended["settled"] >= Trade.lot
     assert ended["rejected"]

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from darwaza.engine.ledger import LedgerEnd
+from darwaza.engine.recent import Recent
 from darwaza.engine.routing import Routing
 from darwaza.engine.trust import Trust
 from darwaza.engine.voyage import ROUTE, Fleet, Voyage
 from darwaza.errors import ConflictError, MessageError, SignatureError
-from darwaza.kernel import instant
+from darwaza.kernel import instant, letter
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.link import read_checkpoint
 from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.kernel.request import signer_name
-from darwaza.kernel.seal import SealKey, UnsealKey
+from darwaza.kernel.seal import Binding, SealKey, UnsealKey
+from darwaza.kernel.sealcard import Published, SealingCard, issue
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
@@ -53,12 +55,14 @@ class Site:
         entropy: gives randomness.
         services: by name.
         party_known: whether this gateway serves the party of a full address.
+        published: the sealing key that the party of a full address has published here, or None.
         trust: the corridor document in force and those before it.
         blind_secret: see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
         noticed: sequence of the last notice since this process started, by party.
         ledger_end: where the stored ledger ends.
+        recent: what the newest batches have committed.
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
         owed: what origins are to hear of their messages.
@@ -80,18 +84,37 @@ class Site:
         services: Iterable[Service],
         party_known: Callable[[str], bool],
         trust: Trust,
+        published: Callable[[str], Published | None] = lambda _: None,
+        seal_to: Callable[[bytes], SealKey] = SealKey.of,
     ) -> None:
+        """Settle in.
+
+        Args:
+            member: see the class.
+            keys: what it signs and opens with.
+            clock: see the class.
+            entropy: see the class.
+            services: see the class.
+            party_known: see the class.
+            trust: see the class.
+            published: see the class.
+            seal_to: makes what seals to a member out of its public sealing key. HPKE draws its own ephemeral keys and
+                takes none, so whoever wants a run to repeat byte for byte gives something else here
+                (``darwaza.testing.sealing``).
+        """
         self.member = member
         self.clock = clock
         self.entropy = entropy
         self.services: Mapping[str, Service] = {service.name: service for service in services}
         self.party_known = party_known
+        self.published = published
         self.heard: set[int] = set()
         self.notice_sequence = 0
         self._opened_at = instant.EPOCH
         self.noticed: dict[str, int] = {}
         self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
+        self.recent = Recent()
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.owed: list[Owed] = []
@@ -103,6 +126,7 @@ class Site:
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
+        self._seal_to = seal_to
         self._seal_keys: dict[bytes, SealKey] = {}
         self._unseal: tuple[UnsealKey, ...] = ()
         self._signers: dict[str, tuple[Signer, ...]] = {}
@@ -212,6 +236,15 @@ class Site:
                 return opening(key)
         return opening(keys[-1])
 
+    def letter(self, body: bytes, binding: Binding, member: str) -> bytes:
+        """Seal a body to a member; see ``letter.write``.
+
+        Raises:
+            SignatureError: see ``seal_key``.
+        """
+        key = self.entropy.random(letter.KEY_BYTES)
+        return letter.write(body, binding, self.seal_key(member), self.unseal_key, key=key)
+
     def seal_key(self, member: str) -> SealKey:
         """The key that only a member opens.
 
@@ -223,7 +256,7 @@ class Site:
             raise SignatureError(f"{member} is not in the corridor", code="member_unknown")
         found = self._seal_keys.get(card.keys.seal)
         if found is None:
-            found = self._seal_keys[card.keys.seal] = SealKey.of(card.keys.seal)
+            found = self._seal_keys[card.keys.seal] = self._seal_to(card.keys.seal)
         return found
 
     # --- signing ---
@@ -231,6 +264,20 @@ class Site:
     def statement_signer(self) -> Signer:
         """What signs this member's statements about links and home rules."""
         return Signer(signer_name(self.trust.current.name, self.member), self._keys.log)
+
+    def sealing_card(self, address: str, now: datetime) -> bytes | None:
+        """The signed sealing card of a party served here; None when it has published no key that is valid now.
+
+        It is signed anew each time, so that a renewed log key speaks for keys published before.
+        """
+        said = self.published(address)
+        if said is None or now >= said.expires_at:
+            return None
+        name = self.trust.current.name
+        card = SealingCard(
+            corridor=name, expires_at=said.expires_at, issued_at=said.issued_at, key=said.key, party=address
+        )
+        return issue(card, self.statement_signer())
 
     def sign(self, origin: str, size: int, root: bytes) -> bytes:
         """Sign a checkpoint of an own log."""

@@ -38,8 +38,9 @@ from darwaza.standards.iso20022.party import Party
 from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bookkeeper import MoneyAuditor
 from darwaza.testing.network import Weather
+from darwaza.testing.node import Node
 from darwaza.testing.party import Parties
-from darwaza.testing.simulation import Node, Simulation
+from darwaza.testing.simulation import Simulation
 from darwaza.testing.trade import HALYK, HBL, KASPI, OPERATOR, PLAN, SWIFT_FX, UBL, pacs008
 from darwaza.testing.world import START
 
@@ -182,8 +183,8 @@ class Banks(Parties):
         header = msgspec.structs.replace(first.header, transaction_count=len(ready))
         transactions = tuple(document.transactions[0] for _, _, document in ready)
         whole = write(msgspec.structs.replace(first, header=header, transactions=transactions))
-        parts = [(None, whole)] if len(ready) == 1 else split(whole)
-        for (number, case_id, _), (_, part) in zip(ready, parts, strict=True):
+        parts = [whole] if len(ready) == 1 else [part.document for part in split(whole)]
+        for (number, case_id, _), part in zip(ready, parts, strict=True):
             self._ask(bank, "pay", message.Pay(part), case_id, f"p{number}", partial(self._paid, case_id))
 
     def _document(self, number: int, case_id: str) -> CreditTransfer | None:
@@ -379,11 +380,13 @@ class PaymentSimulation(Simulation):
         """Mend everything, but let the two sometimes not hear from one another for longer than anybody may wait."""
         super()._mend()
         if self.rng.random() < 0.1:  # noqa: PLR2004
-            self._cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
+            self.cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
 
     def _is_ready(self) -> bool:
         return self.parties.is_ready and "abroad:PK/fx-swift:KZ:KZT" in self.auditor.books["PK"].posted
 
 
 if __name__ == "__main__":
-    PaymentSimulation(int(sys.argv[1])).run()
+    life = PaymentSimulation(int(sys.argv[1]))
+    life.run()
+    sys.stdout.write(life.history + "\n")
