@@ -33,7 +33,7 @@ CHECKPOINT_BYTES_MAX = 16_384
 """Of a checkpoint with all its signatures."""
 
 # --- what one gateway grants itself ---
-BATCH_WAIT_S_MAX = 0.003
+BATCH_WAIT_S_MAX = 0.005
 """So long a busy engine gathers inputs after a transaction; an idle one does not wait at all."""
 ENGINE_INPUTS_MAX = 2_048
 """Inputs taken into one transaction."""

@@ -124,10 +124,16 @@ class Courier:
             self._ask_witnesses(origin, row, now_s, found)
         return found
 
-    def pause_s(self) -> float:
-        """How long nothing has to be done if nothing happens."""
-        gathering = any(lane.flying and lane.next_index < self._size(lane) for lane in self.lanes.values())
-        return config.BATCH_GATHER_S_MAX if gathering else config.RETRY_FIRST_S
+    def pause_s(self, now_s: float) -> float:
+        """How long nothing has to be done if nothing happens: until what gathers behind a batch in flight may go."""
+        due_s = [one.sent_at_s + config.BATCH_GATHER_S_MAX for one in self.lanes.values() if self._is_gathering(one)]
+        if not due_s:
+            return config.RETRY_FIRST_S
+        left_s = min(due_s) - now_s
+        return left_s if left_s > 0 else config.BATCH_GATHER_S_MAX
+
+    def _is_gathering(self, lane: Lane) -> bool:
+        return 0 < len(lane.flying) < config.BATCHES_IN_FLIGHT_MAX and lane.next_index < self._size(lane)
 
     def _is_quiet(self, lane: Lane, row: LogRow, now_s: float) -> bool:
         """Whether there is nothing to send and nothing was heard for a while."""

@@ -5,8 +5,7 @@ from darwaza.engine.engine import Engine
 from darwaza.engine.log import Log
 from darwaza.errors import MalformedError
 from darwaza.kernel import batch
-from darwaza.kernel.note import Note, parse
-from darwaza.kernel.witness import format_cosignatures
+from darwaza.kernel.note import line_start
 
 
 def _neighbours_log(engine: Engine, origin: str) -> Log:
@@ -48,7 +47,7 @@ def answer_fetch(engine: Engine, origin: str, start: int) -> bytes:
 
 
 def cosigned_lines(engine: Engine, note: bytes) -> bytes:
-    """Our own cosignature lines under a checkpoint, as a reply carries them."""
-    name = engine.site.trust.cosigner_name(engine.site.member)
-    full: Note = parse(note)
-    return format_cosignatures([line for line in full.signatures if line.name == name])
+    """Our own cosignature lines under a stored checkpoint, as a reply carries them."""
+    start = line_start(engine.site.trust.cosigner_name(engine.site.member))
+    _, _, lines = note.rpartition(b"\n\n")
+    return b"".join(line for line in lines.splitlines(keepends=True) if line.startswith(start))

@@ -6,7 +6,7 @@ fill, and what they hold makes the next batch larger: the busier the gateway, th
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -26,6 +26,8 @@ PROMPT = frozenset({Arrive, Acknowledge})
 """Inputs that wait for no company: they are batches themselves, and a whole link waits behind each of them."""
 QUEUE_RETRY_S = 0.5
 MAINTAIN_S = 1.0
+PAUSE_S_MIN = 0.001
+"""The event loop's timers count milliseconds: a shorter pause would be none."""
 PROBE_LOOK_S = 0.1
 """The watch is asked so often what is to be probed."""
 REROUTE_S = 5.0
@@ -34,6 +36,9 @@ RELAYED_GATHER_S = 1.0
 """That messages were handed on is told so often at most."""
 REPORT_GATHER_S = 0.03
 """So long after a report to origins the next one gathers; the first goes at once."""
+
+Queued = tuple[Given, "asyncio.Future[Outcome]", int, Errand | None]
+"""An input, who waits for its outcome, the bytes of its body, and the errand it is the reply to."""
 
 
 class Loop:
@@ -53,12 +58,14 @@ class Loop:
         self.courier = Courier(engine)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
-        self._queue: deque[tuple[Given, asyncio.Future[Outcome], int]] = deque()
+        self._queue: deque[Queued] = deque()
         self._queue_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0
         self._ended_s = 0.0
         self._wakeup = Bell()
+        self._carrying = False
+        self._pause_s = config.RETRY_FIRST_S
         self._owing = Bell()
         self.news = Bell()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -68,8 +75,13 @@ class Loop:
 
     # --- inputs ---
 
-    def submit(self, given: Given, bytes_held: int = 0) -> asyncio.Future[Outcome]:
+    def submit(self, given: Given, bytes_held: int = 0, errand: Errand | None = None) -> asyncio.Future[Outcome]:
         """Queue an input; the future gives its outcome after the commit.
+
+        Args:
+            given: the input.
+            bytes_held: of its body.
+            errand: whose reply it is; the courier is told the outcome before anyone else.
 
         Raises:
             PushbackError: ``overloaded``: the queue is at its limit; nothing was queued.
@@ -79,7 +91,7 @@ class Loop:
             raise PushbackError("too many requests are waiting", retry_after_s=QUEUE_RETRY_S)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        self._queue.append((given, future, bytes_held))
+        self._queue.append((given, future, bytes_held, errand))
         self._queue_bytes += bytes_held
         if type(given) in PROMPT:
             self._schedule_at(0.0)
@@ -105,18 +117,18 @@ class Loop:
     def _run_batch(self) -> None:
         self._timer = None
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), config.ENGINE_INPUTS_MAX))]
-        self._queue_bytes -= sum(held for _, _, held in taken)
+        self._queue_bytes -= sum(held for _, _, held, _ in taken)
         try:
-            outcomes = self.engine.run([given for given, _, _ in taken])
+            outcomes = self.engine.run([given for given, _, _, _ in taken])
+            # Links first, then parties: what the batch made and what it frees is on its way before answers are written.
+            self._tell_courier(taken, outcomes)
         except FatalError as fault:
-            self._stop(fault, [future for _, future, _ in taken])
+            self._stop(fault, [future for _, future, _, _ in taken])
             return
         self.batches += 1
         self.inputs += len(taken)
         self._ended_s = asyncio.get_running_loop().time()
-        # Links first, then parties: what the batch made and what it frees is on its way before answers are written.
-        self._wakeup.ring()
-        decided = [(given, future, outcome) for (given, future, _), outcome in zip(taken, outcomes, strict=True)]
+        decided = [(given, future, outcome) for (given, future, _, _), outcome in zip(taken, outcomes, strict=True)]
         for _, future, outcome in sorted(decided, key=lambda one: type(one[0]) not in PROMPT):
             if not future.done():
                 future.set_result(outcome)
@@ -126,6 +138,15 @@ class Loop:
             self._owing.ring()
         for listener in self._listeners:
             listener()
+
+    def _tell_courier(self, taken: Iterable[Queued], outcomes: Iterable[Outcome]) -> None:
+        """Tell the courier what its replies came to, and begin at once what it wants to be done after the commit."""
+        now_s = self.engine.site.clock.monotonic_s()
+        for (_, _, _, errand), outcome in zip(taken, outcomes, strict=True):
+            if errand is not None:
+                self.courier.decided(errand, outcome, now_s)
+        if self._carrying:
+            self._hand_out()
 
     def _stop(self, fault: FatalError, futures: list[asyncio.Future[Outcome]]) -> None:
         """Nobody is told anything: the store will say what is true when the process has started again."""
@@ -167,14 +188,19 @@ class Loop:
         task.add_done_callback(self._tasks.discard)
 
     def _hand_out(self) -> None:
-        """Begin what the courier wants to be done now."""
-        for errand in self.courier.errands(self.engine.site.clock.monotonic_s()):
+        """Begin what the courier wants to be done now; what must gather first wakes ``_carry`` in time."""
+        now_s = self.engine.site.clock.monotonic_s()
+        for errand in self.courier.errands(now_s):
             self._start(self._run_errand(errand))
+        self._pause_s = max(self.courier.pause_s(now_s), PAUSE_S_MIN)
+        if self._pause_s < config.RETRY_FIRST_S:
+            self._wakeup.ring()
 
     async def _carry(self) -> None:
+        self._carrying = True
         while True:
             self._hand_out()
-            await self._wakeup.wait(self.courier.pause_s())
+            await self._wakeup.wait(self._pause_s)
 
     async def _run_errand(self, errand: Errand) -> None:
         clock = self.engine.site.clock
@@ -190,12 +216,11 @@ class Loop:
         given = self.courier.replied(errand, reply, now_s)
         if given is not None:
             try:
-                outcome: Outcome = await self.submit(given)
+                self.submit(given, errand=errand)
             except PushbackError as full:
-                outcome = full
-            self.courier.decided(errand, outcome, clock.monotonic_s())
-            self._hand_out()
-        self._wakeup.ring()
+                self.courier.decided(errand, full, now_s)
+        else:
+            self._wakeup.ring()
 
     async def _probe(self) -> None:
         """Probe neighbours; a reply waits for no transaction."""

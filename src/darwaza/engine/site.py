@@ -130,6 +130,7 @@ class Site:
         self._seal_keys: dict[bytes, SealKey] = {}
         self._unseal: tuple[UnsealKey, ...] = ()
         self._signers: dict[str, tuple[Signer, ...]] = {}
+        self._cosigner: Cosigner | None = None
         self.follow(trust)
 
     encode = staticmethod(encode)
@@ -170,6 +171,7 @@ class Site:
         self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
         self.trust = trust
         self._signers = {}
+        self._cosigner = None
         self._unseal = ()
         self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
         self.routing.follow(trust)
@@ -312,8 +314,9 @@ class Site:
 
     def cosign(self, note: Note, seconds: int) -> tuple[Signature, bytes]:
         """Co-sign a checkpoint; returns the line and the note with it."""
-        name = self.trust.cosigner_name(self.member)
-        line = Cosigner(name, self._keys.witness).sign(note.text.encode(), seconds)
+        if self._cosigner is None:
+            self._cosigner = Cosigner(self.trust.cosigner_name(self.member), self._keys.witness)
+        line = self._cosigner.sign(note.text.encode(), seconds)
         return line, format_note(Note(note.text, (*note.signatures, line)))
 
     def sign_receipt(self, receipt: Receipt, root: bytes, proof: Sequence[bytes]) -> bytes:

@@ -18,7 +18,7 @@ from darwaza.entry.retention import keep_forgetting
 from darwaza.entry.till import Till
 from darwaza.entry.webhook import Caller
 from darwaza.kernel.batch import Batch
-from darwaza.ports.store import Store
+from darwaza.ports.store import Changes, Store
 
 
 class Server:
@@ -50,6 +50,8 @@ class Server:
         self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[bool]]]] = {}
         self._waits = 0
         self._early: dict[str, int] = {}
+        self._placed: dict[str, tuple[int, int]] = {}
+        gateway.engine.site.watchers.append(self._note_places)
         self.loop.listen(self._committed)
         self.loop.listen(self.drills.look)
 
@@ -63,18 +65,29 @@ class Server:
                 if not future.done():
                     future.set_result(True)
 
+    def _note_places(self, changes: Changes) -> None:
+        """Note where the newest commit put its messages: who waits for delivery asks right after it."""
+        self._placed = {leaf.message_key: (leaf.log_id, leaf.leaf_index) for leaf in changes.leaves}
+
     async def delivered(self, message_id: str, timeout_s: float) -> bool:
         """Wait until both sides have signed for an own message; False when that took too long."""
-        leaf = self.store.leaf(f"{self.gateway.config.member} {message_id}")
-        if leaf is None:
-            return False
-        if is_delivered(self.gateway.engine, leaf):
-            return True
-        if message_id in self.gateway.engine.site.fleet.voyages:
+        key, engine = f"{self.gateway.config.member} {message_id}", self.gateway.engine
+        place = self._placed.get(key)
+        if place is None:
+            leaf = self.store.leaf(key)
+            if leaf is None:
+                return False
+            if is_delivered(engine, leaf):
+                return True
+            place = leaf.log_id, leaf.leaf_index
+        if message_id in engine.site.fleet.voyages:
             return await self._arrived(message_id, timeout_s)
+        log_id, index = place
+        if index < engine.logs[log_id].row.cosigned_size:
+            return True
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waits += 1
-        heapq.heappush(self._deliveries.setdefault(leaf.log_id, []), (leaf.leaf_index, self._waits, future))
+        heapq.heappush(self._deliveries.setdefault(log_id, []), (index, self._waits, future))
         return await within(future, timeout_s, otherwise=False)
 
     async def _arrived(self, message_id: str, timeout_s: float) -> bool:

@@ -129,6 +129,11 @@ def parse(raw: bytes) -> Note:
     return Note(text + "\n", tuple(map(parse_signature, signatures)))
 
 
+def line_start(name: str) -> bytes:
+    """How every signature line of a key name begins, and no other line."""
+    return f"{_LINE_START}{name} ".encode()
+
+
 def format_note(note: Note) -> bytes:
     """Write a note; the inverse of ``parse``."""
     return (note.text + "\n" + "".join(signature.line for signature in note.signatures)).encode("utf-8")

@@ -11,9 +11,12 @@ from darwaza.engine.intake import Accepted, Acknowledge, Report, Submit
 from darwaza.engine.loop import Loop
 from darwaza.engine.watch import Watch
 from darwaza.errors import DarwazaError, FatalError, PeerError, PushbackError
+from darwaza.ports.transport import Ask, Held
 from darwaza.services.documents import SERVICE
 from darwaza.services.documents.message import Offer
 from darwaza.testing.world import World
+
+LANES = 2
 
 
 class Unreachable:
@@ -163,3 +166,47 @@ def test_news_for_an_origin_wakes_its_report(monkeypatch):
         running.cancel()
 
     with_loop(act)
+
+
+class Recording:
+    """A neighbour that holds nothing yet and answers no batch; ``order`` lists what happened.
+
+    Attributes:
+        settled: set once the first leaf of each lane has been sent.
+    """
+
+    def __init__(self, order):
+        self.settled = asyncio.Event()
+        self._order = order
+
+    async def run(self, errand):
+        if isinstance(errand, Ask):
+            return Held(b"")
+        self._order.append("sent")
+        if len(self._order) == LANES:
+            self.settled.set()
+        return await asyncio.get_running_loop().create_future()
+
+    async def probe(self, probe):
+        raise PeerError("there is no network")
+
+
+def test_a_message_is_on_its_way_before_its_party_is_answered():
+    """The commit itself hands it out: no other task has to wake up between, however many parties wait for answers."""
+    order = []
+
+    async def act():
+        engine = World(("PK", "UZ"), lanes=LANES).engine("PK", [SERVICE], MemoryStore())
+        transport = Recording(order)
+        loop = Loop(engine, transport, Watch(engine.site))
+        running = asyncio.create_task(loop.run())
+        async with asyncio.timeout(60):
+            await transport.settled.wait()
+            # Nothing gathers behind the batch in flight any more.
+            engine.site.clock.advance(1)
+            await loop.submit(offer(1))
+            order.append("answered")
+        running.cancel()
+
+    asyncio.run(act())
+    assert order == ["sent"] * LANES + ["sent", "answered"]
