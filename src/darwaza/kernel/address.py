@@ -6,6 +6,7 @@ Example::
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -13,6 +14,8 @@ from darwaza.errors import MalformedError
 
 MEMBER_CODE_CHARACTERS_MAX = 8
 PARTY_CHARACTERS_MAX = 63
+ADDRESSES_KEPT = 4_096
+"""The same few addresses stand in every message; so many are not taken apart anew."""
 
 MEMBER_CODE_PATTERN = f"[A-Z0-9]{{2,{MEMBER_CODE_CHARACTERS_MAX}}}"
 """ISO 3166-1 alpha-2 for a country; anything else of this form for an authority that is not one."""
@@ -47,6 +50,7 @@ class Address(msgspec.Struct, frozen=True, order=True):
     party: str
 
     @classmethod
+    @lru_cache(ADDRESSES_KEPT)
     def parse(cls, text: str) -> "Address":
         """Read a full address.
 

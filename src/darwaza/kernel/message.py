@@ -10,6 +10,7 @@ spec/message.md is the language-neutral text.
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from msgspec import Meta
 
 from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.errors import MalformedError, TooLargeError
+from darwaza.kernel.address import ADDRESSES_KEPT
 
 VERSION = 1
 PATH_MEMBERS_MAX = 16
@@ -138,6 +140,7 @@ def is_ucr(text: str) -> bool:
     return _UCR.fullmatch(text) is not None
 
 
+@lru_cache(ADDRESSES_KEPT)
 def member_of(address: str) -> str:
     """The member part of a full address."""
     return address.partition("/")[0]
