@@ -321,10 +321,8 @@ class Tracking:
         tried = decode_header(voyage.tries[-1])
         follows = self.precedence.before(row, header) if tried.path is None else tried.follows
         copy = self.precedence.copied(header, follows, (header.case_id, member))
-        if header.path is None:
-            raw, body = self._sealed(copy, row.body, found)
-        else:
-            raw, body = self._with_path(copy, row.body, found), row.body
+        again = header.path is not None
+        raw, body = (self._with_path(copy, row.body, found), row.body) if again else self._sealed(copy, row.body, found)
         self._queue(found, raw, body, "", header.case_id, bulk=False)
         tries = (*voyage.tries, raw)[-TRIES_MAX:]
         self.count("moved", "-".join(found))
@@ -351,10 +349,8 @@ class Tracking:
         """Tell the destination that what follows a message need not wait for it, by further copies of that."""
         self.precedence.dead.add(message_id)
         for own in self.precedence.followers(message_id, case_id):
-            row = self._store.cases([own]).get(own)
-            known = row is not None and row.service == ROUTE and row.state in {UNDER_WAY, DELIVERED}
-            voyage = self._voyage(own)
-            if voyage is None and row is not None and known and own not in self.changed:
+            voyage, row = self._voyage(own), self._store.cases([own]).get(own)
+            if voyage is None and row is not None and (row.service, row.state) == (ROUTE, DELIVERED):
                 voyage = msgspec.msgpack.decode(row.data, type=Voyage)
             if voyage is not None:
                 self._try_again(own, voyage, freed=True)
@@ -421,13 +417,12 @@ class Tracking:
         Returns:
             How many messages took another way.
         """
-        count = 0
+        count, newest = 0, dict[str, str]()
         found = self._way_round(neighbour, "", 0, "", straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
             return 0
         waiting, older = self._waiting(neighbour)
         followed = self._store.cases([header.id for header, _ in waiting])
-        newest: dict[str, str] = {}
         for header, leaf in waiting:
             mine = member_of(header.origin) == self._site.member and header.path is None
             if not mine or header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
@@ -452,11 +447,8 @@ class Tracking:
             start = max(row.cosigned_size, self.detoured.get(log_id, self._site.detoured.get(log_id, 0)))
             older = older or start > row.cosigned_size
             self.detoured[log_id] = row.size
-            entries = self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX)
-            found += [
-                (decode_header(raw), LeafRow(log_id, index, "", "", raw, body))
-                for index, (raw, body) in enumerate(entries, start)
-            ]
+            for index, (raw, body) in enumerate(self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX), start):
+                found.append((decode_header(raw), LeafRow(log_id, index, "", "", raw, body)))
         # Of what was sent in the same millisecond into several logs, what follows another was sent after it.
         return sorted(found, key=lambda one: (one[0].created_at, one[0].follows is not None)), older
 

@@ -91,7 +91,7 @@ def test_message_sent_again_over_another_path_comes_before_its_follower(lost):
 
 
 def test_a_chain_of_followers_is_processed_in_the_order_sent(lost):
-    """Five messages of a case, of which the first comes last: all in order, and so again after the destination's loss."""
+    """Five messages, of which the first comes last: all in order, and so again after the destination's loss."""
     chain = Chain()
     case_id, ids = overtaken(chain, lost, "abcde")
     lost -= set(ids[1:])
@@ -289,7 +289,7 @@ def test_destination_that_lost_its_disk_waits_again(lost):
 
 
 def test_sender_that_lost_its_disk_still_sends_the_first(lost):
-    """An origin that comes back empty takes back both messages, sends the first again, and both are processed in order."""
+    """An origin that comes back empty takes both back, sends the first again, and both are processed in order."""
     chain = Chain()
     case_id, _ = overtaken(chain, lost)
     chain.stores["KZ"] = MemoryStore()
@@ -351,12 +351,18 @@ def test_what_waits_is_bounded(lost, monkeypatch):
 
 
 def test_duplicates_of_what_waits_do_nothing(lost):
-    """Copies of a waiting message over several paths neither free it nor act."""
+    """A second copy of a waiting message, over another path, neither frees it nor acts, then or later."""
     chain = Chain()
-    case_id, (_, second) = overtaken(chain, lost)
-    voyage = order.msgspec.msgpack.decode(chain.stores["KZ"].cases([second])[second].data)
-    assert voyage
-    chain.engines["KZ"].site.fleet.voyages.clear()
-    chain.start("KZ", seed=1)
+    case_id, first = chain.write("KZ/trader", "PK/agency", "a")
+    _, second = chain.write("KZ/trader", "PK/agency", "b", case_id)
+    lost.add(first)
+    chain.carry(reports=False)
+    chain.wait(7)
     chain.carry()
+    assert [header.id for header in chain.headers("KZ", "CN") if header.id == second] == [second]
     assert (chain.diary("PK", case_id).read, waiting(chain)) == ((), 1)
+    lost.clear()
+    chain.wait(60)
+    chain.carry()
+    assert chain.diary("PK", case_id).read == ("a", "b")
+    chain.check()
