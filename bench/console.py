@@ -20,11 +20,11 @@ import msgspec
 
 from darwaza.adapters.keyfile.account import Account, AccountFile
 from darwaza.bootstrap import ACCOUNT_FILE, Gateway
-from darwaza.entry import freight
 from darwaza.entry.api.app import App
 from darwaza.entry.console.session import SESSION_FILE, Sessions
 from darwaza.entry.console.visit import COOKIE
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import freight
 from darwaza.entry.server import Server
 from darwaza.ports.store import CaseRow, Changes, PartyRow
 from darwaza.services.transit.movement import Movement

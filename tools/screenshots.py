@@ -11,8 +11,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from tools.chromium import FLAGS
 
+from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
 from darwaza.entry.local import LocalCorridor
-from darwaza.entry.showcase import PASSWORD, Traffic, carec
 
 COLOURS = 96
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}

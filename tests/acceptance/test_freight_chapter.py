@@ -2,8 +2,8 @@
 
 import pytest
 
-from darwaza.entry.demo import Demo
-from darwaza.entry.journey import Journey
+from darwaza.entry.demo.demo import Demo
+from darwaza.entry.demo.transit import TransitChapter
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -13,5 +13,5 @@ def test_the_chapter_of_the_truck_holds(tmp_path):
     papers = tmp_path / "truck"
     papers.mkdir()
     demo = Demo(tmp_path)
-    Journey(demo, tmp_path / "journey", papers).run()
+    TransitChapter(demo, tmp_path / "journey", papers).run()
     assert (papers / "paper.pdf").read_bytes().startswith(b"%PDF")

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from darwaza.bootstrap import DEPOSIT_FILE, PLAN_FILE
-from darwaza.entry import remittance
-from darwaza.entry.bankers import Bankers
 from darwaza.entry.cli.main import main
-from darwaza.entry.demo import Demo
+from darwaza.entry.demo.demo import Demo
+from darwaza.entry.demo.payments import PaymentsChapter
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import remittance
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(240)
 def test_the_chapter_on_money_holds(tmp_path):
     """Rates, two currencies, a refusal, a recall, a killed gateway, statements that add up, evidence offline."""
     demo = Demo(tmp_path)
-    Bankers(demo, tmp_path / "money").run()
+    PaymentsChapter(demo, tmp_path / "money").run()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tools.chromium import FLAGS
 
-from darwaza.entry.showcase import PASSWORD, Traffic, carec
+from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 60_000

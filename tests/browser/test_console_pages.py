@@ -6,7 +6,7 @@ import time
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from darwaza.entry.showcase import PASSWORD
+from darwaza.entry.demo.showcase import PASSWORD
 
 FIRST_PAGE_BYTES_MAX = 150_000
 SEEN = (

@@ -15,8 +15,8 @@ import pytest
 from darwaza.bootstrap import CONFIG_FILE, PLAN_FILE, examine_store
 from darwaza.client_payments import Payments
 from darwaza.config import GatewayConfig
-from darwaza.entry import remittance
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import remittance
 from darwaza.errors import MessageError, TransientError
 from darwaza.storage import open_store
 from darwaza.testing.bookkeeper import MoneyAuditor

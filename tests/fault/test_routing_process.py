@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darwaza.entry.caravan import Caravan
+from darwaza.entry.demo.routing import RoutingChapter
 
 WAIT_S = 120.0
 
@@ -40,5 +40,5 @@ class Listener:
 def test_a_killed_relay_loses_nothing(tmp_path: Path) -> None:
     """SIGKILL under load: all arrive once by another path, the evidence says which, and every store is whole."""
     listener = Listener()
-    Caravan(listener, tmp_path / "caravan").run()
+    RoutingChapter(listener, tmp_path / "caravan").run()
     assert len(listener.held_to) == 12

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from darwaza.bootstrap import examine_store, profile_folder, read_reference
-from darwaza.entry import freight
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import freight
 from darwaza.errors import DarwazaError
 from darwaza.services.transit.enquiry import Ask
 from darwaza.services.transit.guarantee import Register

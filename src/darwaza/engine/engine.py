@@ -172,7 +172,7 @@ class Engine:
         self.logs.update(unit.logs)
         self.site.tell(changes)
         self._expiry.follow(unit)
-        self.site.ledger_end = unit.ledger_end
+        unit.leave()
         self.commands_given_back |= repeat.META in changes.meta
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
@@ -434,7 +434,7 @@ class Engine:
 
     def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
         refusal = unit.ledger.place(given.orders, None)
-        return unit.ledger_end.sequence if refusal is None else refusal
+        return unit.ledger.end.sequence if refusal is None else refusal
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         trust = (unit.trust or self.site.trust).admit(given.note, unit.now)

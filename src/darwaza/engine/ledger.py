@@ -4,7 +4,7 @@ The book is made when the first rule or order asks for it, so a batch without mo
 back: a clock that was set back leaves the ledger at the time of its last transfer until it has caught up.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -84,13 +84,16 @@ class Expiry:
 class StoredLedger:
     """Reads the ledger as committed; see ``darwaza.ledger.book.LedgerReader``.
 
+    Holds that are known to stand (``engine.recent``) are not asked of the store, nor what ended them.
+
     Attributes:
         heads: sequence of the newest transfer of every account read so far.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, holds: Mapping[str, Transfer]) -> None:
         self.heads: dict[str, int] = {}
         self._store = store
+        self._holds = holds
 
     def accounts(self, ids: Collection[str]) -> Iterable[Account]:
         """Read accounts by their ids."""
@@ -100,13 +103,18 @@ class StoredLedger:
 
     def answers(self, ids: Collection[str]) -> Iterable[Transfer | RefusedOrder]:
         """Read what these order ids were answered with before."""
-        found: list[Transfer | RefusedOrder] = [transfer_from(row) for row in self._store.transfers(ids)]
-        found.extend(_decode_refused(row.refused) for row in self._store.refused_orders(ids))
+        holds = self._holds
+        found: list[Transfer | RefusedOrder] = [holds[one] for one in ids if one in holds]
+        if len(found) < len(ids):
+            others = [one for one in ids if one not in holds]
+            found.extend(transfer_from(row) for row in self._store.transfers(others))
+            found.extend(_decode_refused(row.refused) for row in self._store.refused_orders(others))
         return found
 
     def ends(self, hold_ids: Collection[str]) -> Iterable[Transfer]:
         """Read the transfers that ended these holds."""
-        return [transfer_from(row) for row in self._store.ends(hold_ids)]
+        others = [one for one in hold_ids if one not in self._holds]
+        return [transfer_from(row) for row in self._store.ends(others)] if others else []
 
 
 class Entries:
@@ -114,10 +122,12 @@ class Entries:
 
     Attributes:
         book: the ledger as this batch has it.
+        made: the transfers that ``write`` has put into the changes.
     """
 
-    def __init__(self, store: Store, end: LedgerEnd, now: datetime) -> None:
-        self._stored = StoredLedger(store)
+    def __init__(self, store: Store, holds: Mapping[str, Transfer], end: LedgerEnd, now: datetime) -> None:
+        self.made: tuple[Transfer, ...] = ()
+        self._stored = StoredLedger(store, holds)
         self._end = end
         at = now if end.at is None else max(now, end.at)
         self.book = Book(self._stored, now=at, next_sequence=end.sequence + 1)
@@ -134,7 +144,8 @@ class Entries:
         Args:
             orders: see ``ledger.order``.
             case_id: of the case that decided.
-            new: whether the case's id was made in this batch, so that no order was ever named after it.
+            new: whether no order under an id that begins with the case's was placed before: the case's id was made in
+                this batch, or its service says so (``machine.Service.orders_new``).
 
         Returns:
             The refusal, whose pointer is blank: the caller's request has no such field.
@@ -154,6 +165,7 @@ class Entries:
     def write(self, changes: Changes) -> None:
         """Put everything the book has recorded into the batch's changes."""
         made = self.book.changes()
+        self.made = made.transfers
         heads, at_text = self._stored.heads, instant.to_text(self.book.now)
         opened: dict[tuple[str, str], None] = {}
         for transfer in made.transfers:

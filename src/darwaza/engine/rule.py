@@ -180,23 +180,30 @@ class Rules:
                 return refusal
             if sent_before:
                 outcome = _without(outcome, sent_before)
-            return self._apply(unit, service.name, case_id, case, outcome, cause_id)
+            return self._apply(unit, service, case_id, case, outcome, cause_id)
         except Exception as fault:  # the one place where a service's own fault is contained: a link must outlive it
             raise ServiceError(f"{service.name} failed on {given.kind!r}: {type(fault).__name__}: {fault}") from fault
 
     def _apply(
-        self, unit: Unit, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause: str | None
+        self,
+        unit: Unit,
+        service: Service,
+        case_id: str,
+        case: Case[Any] | None,
+        decision: Decision[Any],
+        cause: str | None,
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         """Take a decision into the batch: its money first, because only the ledger can still say no."""
         if not decision.transfers:
-            return decision, unit.apply(service, case_id, case, decision, cause)
+            return decision, unit.apply(service.name, case_id, case, decision, cause)
         book = unit.ledger.book
         savepoint = book.savepoint()
-        refusal = unit.ledger.place(decision.transfers, case_id, new=case_id in unit.made)
+        new = service.orders_new or case_id in unit.made
+        refusal = unit.ledger.place(decision.transfers, case_id, new=new)
         if refusal is not None:
             return refusal
         try:
-            return decision, unit.apply(service, case_id, case, decision, cause)
+            return decision, unit.apply(service.name, case_id, case, decision, cause)
         except BaseException:
             book.rollback(savepoint)
             raise

@@ -11,6 +11,7 @@ import msgspec
 from darwaza.engine.ledger import LedgerEnd
 from darwaza.engine.order import ORDER, Early, Order
 from darwaza.engine.precedence import Tails
+from darwaza.engine.recent import Recent
 from darwaza.engine.routing import Routing
 from darwaza.engine.trust import Trust
 from darwaza.engine.voyage import ROUTE, Fleet, Voyage
@@ -61,6 +62,7 @@ class Site:
         notice_sequence: of the last notice.
         noticed: sequence of the last notice since this process started, by party.
         ledger_end: where the stored ledger ends.
+        recent: what the newest batches have committed.
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
         tails: what new messages of a case follow.
@@ -96,6 +98,7 @@ class Site:
         self.noticed: dict[str, int] = {}
         self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
+        self.recent = Recent()
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.tails = Tails()

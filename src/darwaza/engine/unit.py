@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
-from darwaza.engine.ledger import Entries, LedgerEnd
+from darwaza.engine.ledger import Entries
 from darwaza.engine.log import Log
 from darwaza.engine.order import Ordering
 from darwaza.engine.reporting import Owed
@@ -139,13 +139,13 @@ class Unit:
 
     def load_cases(self, ids: Iterable[str]) -> None:
         """Read many cases at once; those that do not exist are remembered as such."""
-        wanted = [case_id for case_id in dict.fromkeys(ids) if case_id not in self._cases]
-        if not wanted:
-            return
-        rows = self._store.cases(wanted)
-        for case_id in wanted:
-            row = rows.get(case_id)
-            self._cases[case_id] = None if row is None else (row.service, self._site.decode_case(row))
+        cases, recent = self._cases, self._site.recent.cases
+        new = [case_id for case_id in dict.fromkeys(ids) if case_id not in cases]
+        cases.update({case_id: recent[case_id] for case_id in new if case_id in recent})
+        wanted = [case_id for case_id in new if case_id not in recent]
+        rows = self._store.cases(wanted) if wanted else {}
+        cases.update(dict.fromkeys(wanted))
+        cases.update({row.id: (row.service, self._site.decode_case(row)) for row in rows.values()})
 
     def case(self, case_id: str) -> tuple[str, Case[Any]] | None:
         """The service's name and the case as this batch has it, or None."""
@@ -225,7 +225,7 @@ class Unit:
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address, as this batch has it."""
-        return row in self._concerned or self._store.concerns(row)
+        return row in self._concerned or row in self._site.recent.parties or self._store.concerns(row)
 
     def awaiting(self, ucr: str, name: str) -> list[str]:
         """Cases that await a fact, as this batch has it."""
@@ -254,13 +254,15 @@ class Unit:
     def ledger(self) -> Entries:
         """The ledger as this batch has it."""
         if self._ledger is None:
-            self._ledger = Entries(self._store, self._site.ledger_end, self.now)
+            self._ledger = Entries(self._store, self._site.recent.holds, self._site.ledger_end, self.now)
         return self._ledger
 
-    @property
-    def ledger_end(self) -> LedgerEnd:
-        """Where the ledger ends after this batch."""
-        return self._site.ledger_end if self._ledger is None else self._ledger.end
+    def leave(self) -> None:
+        """Tell the site, after the commit, where the ledger ends and what may soon be asked for."""
+        if self._ledger is not None:
+            self._site.ledger_end = self._ledger.end
+            self._site.recent.follow_ledger(self._ledger.made)
+        self._site.recent.follow_cases(self.changes, self._cases)
 
     # --- messages ---
 

@@ -51,6 +51,7 @@ def _read(text: str) -> datetime | None:
     return instant if instant.isoformat(timespec="milliseconds")[:-6] == text[:-1] else None
 
 
+@lru_cache(KEPT)
 def to_fine_text(instant: datetime) -> str:
     """Write an aware instant to the microsecond."""
     if instant.tzinfo is not UTC:
@@ -58,6 +59,7 @@ def to_fine_text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+@lru_cache(KEPT)
 def from_fine_text(text: str) -> datetime:
     """Read an instant to the microsecond, or one to the millisecond as older stores have it.
 

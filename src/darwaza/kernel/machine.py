@@ -334,6 +334,9 @@ class Service(msgspec.Struct, frozen=True):
         foresee: ids of the transfers and holds that an input will name, so that they are read for a whole batch at
             once: ``foresee(case_id, case, kind, body)``, the case None when there is none, the id then "" unless it is
             known. It may leave out any or name too many; that costs time and nothing else.
+        orders_new: whether a decision never places an order a second time under an id that begins with its case's: each
+            such order ends the state it is placed in. Then nobody looks in the store for one; a service that breaks its
+            word is stopped by the store, which takes no id twice.
         shared: the neighbour whose gateway decides a case together with this one, or None:
             ``shared(member, case, kind, body)``, ``member`` that of this gateway, the case None when a command opens
             it. After a start no command and no reminder is acted on before that neighbour has said what it holds of
@@ -345,6 +348,7 @@ class Service(msgspec.Struct, frozen=True):
     table: Mapping[tuple[str, str], Transition]
     ended: frozenset[str] = frozenset()
     foresee: Callable[[str, Any, str, Any], Iterable[str]] | None = None
+    orders_new: bool = False
     shared: Callable[[str, Any, str, Any], str | None] | None = None
 
 

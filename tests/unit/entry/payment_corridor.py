@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from darwaza.engine.intake import Wake
-from darwaza.entry import remittance
+from darwaza.entry.sample import remittance
 
 from .freight_corridor import Corridor
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from darwaza.entry import freight
+from darwaza.entry.sample import freight
 from darwaza.services.transit.enquiry import Ask
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept

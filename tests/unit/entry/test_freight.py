@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from darwaza.bootstrap import read_history
-from darwaza.entry import freight, post
+from darwaza.entry import post
+from darwaza.entry.sample import freight
 from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.services.transit.closure import Closure, Extension, Reopening
 from darwaza.services.transit.guarantee import Register

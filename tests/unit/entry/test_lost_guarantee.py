@@ -7,7 +7,7 @@ three gateways on files, and each of them loses its disk while the truck is on i
 import msgspec
 import pytest
 
-from darwaza.entry import freight
+from darwaza.entry.sample import freight
 from darwaza.services.transit.enquiry import Ask
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from darwaza.bootstrap import examine_store
-from darwaza.entry import freight, remittance
+from darwaza.entry.sample import freight, remittance
 from darwaza.entry.view.consignment import steps_of
 from darwaza.ports.store import CaseFilter
 from darwaza.services.transit.guarantee import Register

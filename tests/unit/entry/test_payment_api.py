@@ -2,7 +2,7 @@
 
 import pytest
 
-from darwaza.entry import remittance
+from darwaza.entry.sample import remittance
 from darwaza.standards.iso20022.conversion import OLDER, convert
 from darwaza.standards.iso20022.message import read
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from darwaza.entry import remittance
+from darwaza.entry.sample import remittance
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX, DOCUMENT_CHILDREN_MAX
 from darwaza.standards.iso20022.message import read, write

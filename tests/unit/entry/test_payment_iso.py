@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from lxml import etree
 
-from darwaza.entry import remittance
+from darwaza.entry.sample import remittance
 from darwaza.kernel.message import decode_header
 from darwaza.services.payments.message import ORDER, read_order
 from darwaza.services.payments.record import Payment

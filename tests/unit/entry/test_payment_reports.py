@@ -7,8 +7,8 @@ import pytest
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import Gateway, read_history
-from darwaza.entry import remittance
 from darwaza.entry.cli.proof import proof_of
+from darwaza.entry.sample import remittance
 from darwaza.errors import MalformedError
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from darwaza.entry import freight
 from darwaza.entry.cli.main import main
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import freight
 from darwaza.services.transit.guarantee import Register
 
 HAIRATAN = "AF-UZ/HAIRATAN"

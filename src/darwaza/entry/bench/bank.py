@@ -1,7 +1,8 @@
 """Banks of the payments bench: orders of the payers' banks, and payees' banks that accept what they are asked.
 
-Documents are cut from one written by ``entry.remittance``, so that making an order costs the load next to nothing. Each
-payment has a UETR nobody else has, and goes from one customer's account to another's, of as many as there are accounts.
+Documents are cut from one written by ``entry.sample.remittance``, so that making an order costs the load next to
+nothing. Each payment has a UETR nobody else has, and goes from one customer's account to another's, of as many as there
+are accounts.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from darwaza.entry import remittance
 from darwaza.entry.bench import load
 from darwaza.entry.bench.load import Connection
+from darwaza.entry.sample import remittance
 from darwaza.errors import OperatorError
 from darwaza.standards.iso20022.party import Account, Agent
 from darwaza.standards.iso20022.payment import PaymentId

@@ -20,9 +20,9 @@ import uvloop
 from darwaza.bootstrap import PLAN_FILE, Gateway
 from darwaza.client import Client
 from darwaza.engine.intake import PlaceOrders
-from darwaza.entry import remittance
 from darwaza.entry.bench import bank, cost, load
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import remittance
 from darwaza.errors import DarwazaError, OperatorError
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.asset import Asset

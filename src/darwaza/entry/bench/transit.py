@@ -19,10 +19,11 @@ import uvloop
 from darwaza.bootstrap import Gateway
 from darwaza.engine.desk import answer_ask
 from darwaza.engine.intake import Accepted, Settle, Submit
-from darwaza.entry import freight, post
+from darwaza.entry import post
 from darwaza.entry.bench import load
 from darwaza.entry.bench.cost import cpu_s
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import freight
 from darwaza.entry.view.transit import read_movement
 from darwaza.errors import OperatorError
 from darwaza.services.transit.diversion import Ways, detours, headed_for

@@ -61,7 +61,14 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
     table: Table = {}
     for part in tables(plan, screen).values():
         table |= part
-    return Service(name=NAME, data_type=Record, table=table, foresee=foresee, shared=shared_by(Directory(plan)))
+    return Service(
+        name=NAME,
+        data_type=Record,
+        table=table,
+        foresee=foresee,
+        orders_new=True,
+        shared=shared_by(Directory(plan)),
+    )
 
 
 def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:

@@ -7,6 +7,7 @@ have paid what the other gave back. So neither is acted on before the two have c
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from darwaza.kernel.machine import Case
@@ -22,6 +23,10 @@ Shared = Callable[[str, Any, str, Any], str | None]
 def shared_by(directory: Directory) -> Shared:
     """See the module; the function is ``Service.shared``."""
 
+    @cache
+    def markets(member: str) -> dict[str, str]:
+        return {market_id(member, one): one for one in directory.neighbours(member)}
+
     def shared(member: str, case: Case[Any] | None, _: str, body: Any) -> str | None:
         if case is not None:
             return _other(member, case.data)
@@ -29,8 +34,7 @@ def shared_by(directory: Directory) -> Shared:
             there = member_of(body.payee_bank)
             return None if there == member else there
         if isinstance(body, Remit):
-            neighbours = directory.neighbours(member)
-            return next((one for one in neighbours if market_id(member, one) == body.market), None)
+            return markets(member).get(body.market)
         return None
 
     return shared

@@ -8,8 +8,8 @@ from lxml import html
 from tests.unit.entry.console.people import Browser, add_account
 from tests.unit.entry.freight_corridor import PARTIES, Corridor
 
-from darwaza.entry import freight
 from darwaza.entry.console.audit import AUDIT_FILE, Trail
+from darwaza.entry.sample import freight
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept
 from darwaza.standards.etir.internal import I9, I11

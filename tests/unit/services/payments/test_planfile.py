@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darwaza.entry import remittance
+from darwaza.entry.sample import remittance
 from darwaza.errors import OperatorError
 from darwaza.services.payments.deposit import read_deposits
 from darwaza.services.payments.plan import Directory

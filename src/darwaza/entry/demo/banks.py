@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from darwaza.bootstrap import LIST_FOLDER, PLAN_FILE
-from darwaza.entry import remittance
 from darwaza.entry.cli.connection import TOKEN_FOLDER
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import remittance
 from darwaza.errors import DarwazaError
 
 RATES = {"KZ": ("1.80", {"caravan-fx": "1.75", "steppe-fx": "1.70"}), "UZ": ("44.10", {"caravan-fx": "43.5"})}
@@ -17,7 +17,7 @@ SUSPECT = "Dread Pirate Trading"
 """A name on the sample list, so that there is something for compliance to look at."""
 
 
-class Bazaar:
+class SampleBanks:
     """See the module."""
 
     def __init__(self, corridor: LocalCorridor) -> None:

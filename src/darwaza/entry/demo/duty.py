@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from darwaza.bootstrap import PLAN_FILE
 from darwaza.client_payments import Payments
-from darwaza.entry import remittance
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import remittance
 from darwaza.services.transit.message import Charge
 from darwaza.standards.etir.value import Stamp
 

@@ -9,10 +9,11 @@ import msgspec
 
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.bootstrap import profile_folder, read_history, read_reference
-from darwaza.entry import freight, post
+from darwaza.entry import post
 from darwaza.entry.cli.transit import print_movement
-from darwaza.entry.duty import Duty
+from darwaza.entry.demo.duty import Duty
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import freight
 from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.services.transit.closure import Closure, Reopening
 from darwaza.services.transit.guarantee import Register
@@ -52,7 +53,7 @@ class Teller(Protocol):
         """Wait for something to become true."""
 
 
-class Journey:
+class TransitChapter:
     """See the module."""
 
     def __init__(self, teller: Teller, folder: Path, papers: Path) -> None:

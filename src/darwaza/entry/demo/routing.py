@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from darwaza.bootstrap import examine_store
-from darwaza.entry.journey import Teller
+from darwaza.entry.demo.transit import Teller
 from darwaza.entry.local import LocalCorridor
 
 NAMES = {"AF": "Afghanistan", "CN": "China", "KZ": "Kazakhstan", "PK": "Pakistan", "UZ": "Uzbekistan"}
@@ -21,7 +21,7 @@ LETTERS = 40
 SECRET = b"price list that only Karachi may read"
 
 
-class Caravan:
+class RoutingChapter:
     """See the module."""
 
     def __init__(self, teller: Teller, folder: Path) -> None:

@@ -17,13 +17,14 @@ import msgspec
 from darwaza import profile
 from darwaza.adapters.keyfile.account import Account, AccountFile
 from darwaza.bootstrap import ACCOUNT_FILE, profile_folder, read_reference
-from darwaza.entry import freight, sample
-from darwaza.entry.bazaar import SUSPECT, Bazaar
 from darwaza.entry.cli.connection import TOKEN_FOLDER
 from darwaza.entry.cli.output import console
 from darwaza.entry.console.pages.story import DEMO_FILE
 from darwaza.entry.console.password import hash_password
+from darwaza.entry.demo.banks import SUSPECT, SampleBanks
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import document as sample
+from darwaza.entry.sample import freight
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept
 from darwaza.standards.etir.internal import I9, I11, I13
@@ -160,7 +161,7 @@ class Traffic:
         self.movements: list[str] = []
         self._jobs: list[Iterator[None]] = []
         self._payments = 0
-        self._bazaar = Bazaar(corridor)
+        self._banks = SampleBanks(corridor)
 
     # --- talking ---
 
@@ -263,7 +264,7 @@ class Traffic:
 
     def populate(self, trucks: int = 9, payments: int = 6) -> None:
         """Put trucks everywhere on the way, with their papers, and payments in every state."""
-        self._bazaar.open()
+        self._banks.open()
         for number in range(trucks):
             movement = self.lodge()
             self.send_paper(movement, f"{UCR_PREFIX}{datetime.now(UTC):%y}DRYFRUIT{number + 1:06d}")
@@ -272,10 +273,10 @@ class Traffic:
             self.step()
         while self._payments < payments:
             self._pay()
-        self._bazaar.pay(99, confirm=False, debtor=Party(name=SUSPECT, address=Address(town="Karachi", country="PK")))
+        self._banks.pay(99, confirm=False, debtor=Party(name=SUSPECT, address=Address(town="Karachi", country="PK")))
 
     def _pay(self) -> None:
-        if self._bazaar.pay(self._payments, remittance=(self._purpose(),)):
+        if self._banks.pay(self._payments, remittance=(self._purpose(),)):
             self._payments += 1
         else:
             time.sleep(WAIT_S)  # the providers' money is still on its way over the link
@@ -298,7 +299,7 @@ class Traffic:
                 movement = self.lodge()
                 self.send_paper(movement, f"{UCR_PREFIX}{datetime.now(UTC):%y}DRYFRUIT{len(self.movements):06d}")
                 self._jobs.append(self.drive(movement, 6))
-            self._bazaar.pay(self._payments, remittance=(self._purpose(),))
+            self._banks.pay(self._payments, remittance=(self._purpose(),))
             self._payments += 1
             for _ in range(ACTS_BETWEEN):
                 self.step()

@@ -19,12 +19,13 @@ import click
 from darwaza.bootstrap import examine_store
 from darwaza.client import Client
 from darwaza.config import BATCH_BYTES_MAX
-from darwaza.entry import sample, showcase
-from darwaza.entry.bankers import Bankers
-from darwaza.entry.caravan import Caravan
 from darwaza.entry.cli.output import console
-from darwaza.entry.journey import Journey
+from darwaza.entry.demo import showcase
+from darwaza.entry.demo.payments import PaymentsChapter
+from darwaza.entry.demo.routing import RoutingChapter
+from darwaza.entry.demo.transit import TransitChapter
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import document as sample
 from darwaza.errors import DarwazaError
 from darwaza.kernel import carrier
 
@@ -293,15 +294,15 @@ class Demo:
     def journey(self) -> None:
         """Drive a truck from Tashkent to Karachi, over three gateways of its own."""
         TRUCK_PAPERS.mkdir(parents=True, exist_ok=True)
-        Journey(self, self.folder / "freight", TRUCK_PAPERS).run()
+        TransitChapter(self, self.folder / "freight", TRUCK_PAPERS).run()
 
     def money(self) -> None:
         """Pay across two borders, over three gateways of their own."""
-        Bankers(self, self.folder / "money").run()
+        PaymentsChapter(self, self.folder / "money").run()
 
     def detour(self) -> None:
         """Send from Almaty to Karachi over whoever is there, over five gateways of their own."""
-        Caravan(self, self.folder / "caravan").run()
+        RoutingChapter(self, self.folder / "caravan").run()
 
     def _paper(self, name: str, content: bytes) -> Path:
         path = self._papers / name
@@ -336,7 +337,3 @@ def main(*, once: bool) -> None:
         corridor.close()
         if not once:
             showcase.stay(Path(folder) / "carec")
-
-
-if __name__ == "__main__":
-    main()

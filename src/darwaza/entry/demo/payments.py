@@ -9,11 +9,11 @@ from typing import Any
 
 from darwaza.bootstrap import PLAN_FILE, examine_store
 from darwaza.client_payments import Payments
-from darwaza.entry import remittance
 from darwaza.entry.cli.money import print_statement
 from darwaza.entry.cli.payment import amount, print_offer
-from darwaza.entry.journey import Teller
+from darwaza.entry.demo.transit import Teller
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample import remittance
 from darwaza.errors import PushbackError
 
 NAMES = {"KZ": "Kazakhstan", "PK": "Pakistan", "UZ": "Uzbekistan"}
@@ -26,7 +26,7 @@ DONE = (("settled", "credited"), ("rejected", "refused"))
 """What a payment may end as at its two gateways; anything else would be money made or lost."""
 
 
-class Bankers:
+class PaymentsChapter:
     """See the module."""
 
     def __init__(self, teller: Teller, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Sample movements, payments and documents: for the demo, the benches and tests."""
