@@ -51,9 +51,10 @@ from darwaza.errors import DarwazaError, MessageError, OperatorError
 from darwaza.kernel.history import History
 from darwaza.kernel.machine import Refusal, Service
 from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
+from darwaza.kernel.sealcard import Published
 from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
-from darwaza.services import documents, payments
+from darwaza.services import documents, payments, sealing
 from darwaza.services.payments.deposit import read_deposits
 from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
@@ -85,7 +86,7 @@ DEPOSIT_FILE = "deposits.csv"
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
-SERVICES: Sequence[Service] = (documents.SERVICE,)
+SERVICES: Sequence[Service] = (documents.SERVICE, sealing.SERVICE)
 """Services that need no data of the corridor; ``services_of`` gives all."""
 
 
@@ -231,6 +232,7 @@ class Gateway:
             services=services_of(self.reference, self.directory.plan, self._screener()),
             party_known=self._party_known,
             trust=trust,
+            published=self._published,
         )
 
     def _screener(self) -> Screener:
@@ -277,6 +279,11 @@ class Gateway:
     def _party_known(self, address: str) -> bool:
         member, _, name = address.partition("/")
         return member == self.config.member and self.parties.known(name)
+
+    def _published(self, address: str) -> Published | None:
+        member, _, name = address.partition("/")
+        party = self.parties.party(name) if member == self.config.member else None
+        return None if party is None else party.sealing
 
     def address(self, party_name: str) -> str:
         """The full address of a party served here."""

@@ -10,6 +10,7 @@ Example::
 import base64
 import mimetypes
 import ssl
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -24,8 +25,12 @@ import msgspec
 
 from darwaza import config
 from darwaza.client_payments import Payments
+from darwaza.client_sealing import SEALED_TITLE, Sealing, closed, need_keys, open_file
 from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError
 from darwaza.kernel import instant
+from darwaza.kernel.enclosure import ENCLOSURE_MEDIA_TYPE
+from darwaza.kernel.seal import UnsealKey
+from darwaza.kernel.sealcard import SealingCard
 
 TIMEOUT_S = 30.0
 INLINE_BYTES_MAX = 786_432
@@ -96,6 +101,11 @@ class Client:
         """What a bank, an FX provider or a settlement operator does."""
         return Payments(self)
 
+    @property
+    def sealing(self) -> Sealing:
+        """Sealing keys: one's own, and those of parties one writes to."""
+        return Sealing(self)
+
     def stream(self, path: str) -> Iterator[bytes]:
         """Read a long answer piece by piece."""
         try:
@@ -142,13 +152,15 @@ class Client:
         progress: Progress | None = None,
         path_policy: str = "",
         waits: bool = True,
+        seal_to: SealingCard | None = None,
+        sealed: Path | None = None,
     ) -> dict[str, Any]:
         """Send a document, in chunks when it is large.
 
         Args:
             file: at most 100 MB.
             to: full address of the recipient, ``UZ/customs``.
-            title: for people; the file's name without one.
+            title: for people; the file's name without one. Of a sealed document the gateways read it, and nothing else.
             media_type: guessed from the file's name without one.
             ucr: consignment.
             expires_at: aware.
@@ -156,13 +168,16 @@ class Client:
             progress: see ``Progress``.
             path_policy: which members may carry it, ``avoid AF``; it binds every chunk of a large document.
             waits: False has it refused at once, ``undeliverable``, when every allowed path is down.
+            seal_to: verified card of the recipient (``sealcard.verify``): the document is sealed here, so that no
+                gateway can read it, and its digest and receipts are over the sealed bytes.
+            sealed: where the sealed bytes are kept, to repeat with the same key after a failure; a temporary file
+                without one.
 
         Returns:
             ``id``, ``state``, ``message_ids``.
         """
         media_type = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         key = key or str(uuid.uuid4())
-        size = file.stat().st_size
         fields: dict[str, Any] = {"to": to}
         if ucr is not None:
             fields["ucr"] = ucr
@@ -172,10 +187,21 @@ class Client:
             fields["path_policy"] = path_policy
         if not waits:
             fields["waits"] = False
+        about = {"title": title or file.name, "filename": file.name, "media_type": media_type}
+        if seal_to is None:
+            return self._send_file(file, fields, about, key, progress)
+        about = {"title": title or SEALED_TITLE, "filename": "", "media_type": ENCLOSURE_MEDIA_TYPE}
+        with closed(self, file, sealed, fields, media_type, key, seal_to) as (enclosure, case_id):
+            return self._send_file(enclosure, {**fields, "case_id": case_id}, about, key, progress)
+
+    def _send_file(
+        self, file: Path, fields: dict[str, Any], about: dict[str, str], key: str, progress: Progress | None
+    ) -> dict[str, Any]:
+        size = file.stat().st_size
         if size > INLINE_BYTES_MAX:
-            return self._send_large(file, size, fields, title or file.name, media_type, key, progress)
-        headers = {"content-type": media_type, "idempotency-key": key}
-        query = {**fields, "title": title or file.name, "filename": file.name}
+            return self._send_large(file, size, fields, about, key, progress)
+        headers = {"content-type": about["media_type"], "idempotency-key": key}
+        query = {**fields, "title": about["title"], "filename": about["filename"]}
         content = file.read_bytes()
         sent: dict[str, Any] = self.call("POST", "/v1/documents", params=query, headers=headers, content=content)
         if progress is not None:
@@ -187,21 +213,13 @@ class Client:
         file: Path,
         size: int,
         fields: dict[str, Any],
-        title: str,
-        media_type: str,
+        about: dict[str, str],
         key: str,
         progress: Progress | None,
     ) -> dict[str, Any]:
         with file.open("rb") as source:
             whole, chunks = _digests(source)
-        manifest = {
-            "bytes": size,
-            "chunks": chunks,
-            "digest": whole,
-            "filename": file.name,
-            "media_type": media_type,
-            "title": title,
-        }
+        manifest = {"bytes": size, "chunks": chunks, "digest": whole, **about}
         body = {**fields, "manifest": manifest}
         sent: dict[str, Any] = self.call("POST", "/v1/documents/uploads", json=body, headers={"idempotency-key": key})
         return self.resume_upload(file, sent["id"], progress=progress)
@@ -240,21 +258,33 @@ class Client:
                 return
             query["page"] = page["next"]
 
-    def download(self, case_id: str, to: Path, *, progress: Progress | None = None) -> Path:
+    def download(
+        self, case_id: str, to: Path, *, keys: Sequence[UnsealKey] = (), progress: Progress | None = None
+    ) -> Path:
         """Write a document to a file and hold it against its digest.
 
         Args:
             case_id: of the document.
             to: the file.
+            keys: the recipient's own sealing keys, newest and former ones: the document is opened here, on its
+                recipient's machine. Without any, a sealed document is written as it came.
             progress: see ``Progress``.
 
         Raises:
-            MessageError: ``document_differs``: what came is not what was signed; the file is removed.
+            MessageError: ``document_differs``: what came is not what was signed; the file is removed. Or what
+                ``enclosure.unseal`` says; then there is no file.
         """
         view = self.document(case_id)
+        if not need_keys(view, keys):
+            return self._fetch(view, to, progress)
+        with tempfile.TemporaryDirectory() as folder:
+            open_file(self._fetch(view, Path(folder) / "enclosure", progress), to, view, keys)
+        return to
+
+    def _fetch(self, view: dict[str, Any], to: Path, progress: Progress | None) -> Path:
         digest, done = sha256(), 0
         with to.open("wb") as target:
-            for piece in self.stream(f"/v1/documents/{quote(case_id, safe='')}/content"):
+            for piece in self.stream(f"/v1/documents/{quote(view['id'], safe='')}/content"):
                 digest.update(piece)
                 target.write(piece)
                 done += len(piece)

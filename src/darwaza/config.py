@@ -157,6 +157,8 @@ LIST_FILE_CASES_MAX = 10_000
 """Cases that a list written as a file holds."""
 INDEX_SLICE_CASES = 200
 """Movements the console's index reads at a time before other work goes on."""
+INDEX_CHANGED_MAX = 10_000
+"""Changed cases that may pile up before the console's index reads them although nobody looks."""
 
 
 CONFIG_FILE = "darwaza.toml"

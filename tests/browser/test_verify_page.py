@@ -17,9 +17,10 @@ FOLDERS = sorted(
     if all(isinstance(case, dict) and case.keys() >= ASKED for case in json.loads(path.read_bytes()))
 )
 """Every set of vectors that asks for a verdict on a file."""
-RUN = """async ([raw, documents, now]) => {
+RUN = """async ([raw, documents, now, policy]) => {
     const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
     darwaza.forget();
+    document.getElementById("policy").value = policy ?? "";
     await darwaza.take(documents.map((one) => new TextDecoder().decode(bytes(one))));
     const answer = await darwaza.check(bytes(raw), "vector", now);
     const place = document.getElementById("answer");
@@ -59,18 +60,41 @@ def test_all_sets_of_vectors_are_asked():
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_it_gives_every_vector_its_answer(saved, folder):
-    """In Chromium, with no network: the same result and the same code for every file, and reasons with each."""
+    """In Chromium, with no network: the same result and code for every file and policy asked for, and reasons."""
     for case in json.loads((VECTORS / folder / "cases.json").read_bytes()):
-        if case.get("policy"):
-            continue  # the page asks for none; tests/conformance holds the verifier to them
         base = VECTORS / folder
         documents = [encoded(base / name) for name in case["documents"]]
         result, code, shown, shown_code, rows = saved.evaluate(
-            RUN, [encoded(base / case["file"]), documents, case["now"]]
+            RUN, [encoded(base / case["file"]), documents, case["now"], case.get("policy")]
         )
         assert [result, code] == [case["result"], case["code"]], case["file"]
         assert (shown, shown_code) == (result, code)
         assert rows >= 1
+
+
+def test_a_rule_is_asked_for_by_hand(saved):
+    """Typed into the field: the answer follows it; one that cannot be read is refused at the field, with no answer."""
+    base = VECTORS / "route"
+    case = next(
+        one for one in json.loads((base / "cases.json").read_bytes()) if one["file"] == "valid-asked.evidence.json"
+    )
+    plain = [encoded(base / case["file"]), [encoded(base / name) for name in case["documents"]], case["now"]]
+    saved.evaluate(RUN, plain)
+    saved.locator("#asking summary").click()
+    saved.fill("#policy", "avoid <b>")
+    saved.locator("#check").focus()
+    assert "policy_character" in saved.inner_text("#policy-wrong")
+    assert saved.get_attribute("#policy", "aria-invalid") == "true"
+    assert saved.evaluate(RUN, [*plain, "avoid; hops 3"])[:2] == ["", "policy"]
+    assert "policy_member_expected" in saved.inner_text("#policy-wrong")
+    assert not saved.locator("#answer").is_visible()
+    saved.fill("#policy", "hops 1 # as agreed")
+    saved.locator("#check").focus()
+    saved.wait_for_selector("#answer[data-code=policy_hops]")
+    assert "your own rule" in saved.inner_text("#answer")
+    assert not saved.locator("#policy-wrong").is_visible()
+    saved.fill("#policy", "")
+    saved.locator("#check").focus()
 
 
 def test_a_papers_codes_verify_on_the_page(saved, corridor, traffic):

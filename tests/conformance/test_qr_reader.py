@@ -2,11 +2,13 @@
 
 import io
 import json
+import math
 import random
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import segno
 from PIL import Image, ImageEnhance, ImageFilter
@@ -104,3 +106,55 @@ def test_codes_of_papers_are_read_from_photographs(tmp_path, data_bytes):
     assert single == [[texts[0]]] * len(single)
     assert sorted(several) == sorted(texts)
     assert nothing == []
+
+
+def seen_from_aside(picture, tilt, bend):
+    """As a camera takes a paper that it does not face (its far side smaller), bent like a roof tile."""
+    width, height = picture.size
+    if bend:
+        strips = [(left, 0, left + 8, height) for left in range(0, width, 8)]
+        low = [round(bend * height * math.sin(math.pi * left / width)) for left, *_ in strips]
+        parts = [
+            (box, (box[0], down, box[0], height + down, box[2], height + down, box[2], down))
+            for box, down in zip(strips, low, strict=True)
+        ]
+        picture = picture.transform(picture.size, Image.Transform.MESH, parts, Image.Resampling.BICUBIC, fillcolor=255)
+    corners = [(0, 0), (width, 0), (width, height), (0, height)]
+    far = [1 + tilt * (0.8 * (x / width - 0.5) + 0.6 * (y / height - 0.5)) for x, y in corners]
+    seen = [
+        ((x - width / 2) / z + 0.75 * width, (y - height / 2) / z + 0.75 * height)
+        for (x, y), z in zip(corners, far, strict=True)
+    ]
+    rows, values = [], []
+    for (x, y), (u, v) in zip(seen, corners, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    size = (round(1.5 * width), round(1.5 * height))
+    found = np.linalg.solve(np.array(rows), np.array(values))
+    picture = picture.transform(
+        size, Image.Transform.PERSPECTIVE, tuple(found), Image.Resampling.BICUBIC, fillcolor=225
+    )
+    return Image.blend(picture.filter(ImageFilter.GaussianBlur(0.8)), Image.effect_noise(size, 30), 0.15)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("data_bytes", [400, PART_BYTES_MAX])
+def test_codes_on_tilted_and_bent_paper_are_read(tmp_path, data_bytes):
+    """The densest too: each alignment pattern says how far the paper is off where it stands."""
+    text = PREFIX + to_base45(random.Random(data_bytes).randbytes(data_bytes))
+    raw = io.BytesIO()
+    segno.make_qr(text, error="m", boost_error=False).save(raw, kind="png", scale=9, border=4)
+    flat, given = Image.open(raw).convert("L"), []
+    for tilt, bend, turn in (
+        (0.25, 0, 0),
+        (0.4, 0, 90),
+        (-0.2, 0, 200),
+        (0, 0.015, 0),
+        (0, 0.02, 180),
+        (0.2, 0.01, 90),
+    ):
+        picture = seen_from_aside(flat, tilt, bend).rotate(turn, expand=True, fillcolor=225)
+        path = tmp_path / f"{len(given)}.rgba"
+        path.write_bytes(picture.convert("RGBA").tobytes())
+        given.append([str(path), picture.width, picture.height])
+    assert run(PICTURES_JS, given) == [[text]] * len(given)

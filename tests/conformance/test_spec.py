@@ -6,7 +6,21 @@ from pathlib import Path
 import pytest
 
 from darwaza import config
-from darwaza.kernel import carrier, evidence, examination, exhibit, fork, link, merkle, message, naming, note, proof
+from darwaza.kernel import (
+    carrier,
+    enclosure,
+    evidence,
+    examination,
+    exhibit,
+    fork,
+    link,
+    merkle,
+    message,
+    naming,
+    note,
+    proof,
+    sealcard,
+)
 
 SPEC = Path(__file__).parents[2] / "spec"
 TEXTS = {path.name: path.read_text("utf-8") for path in SPEC.glob("*.md")}
@@ -25,6 +39,7 @@ CODE = re.compile(r'code="([a-z0-9_]+)"|(?:fails|unknown|noted)\([^()]*?"([a-z0-
 SPOKEN = {
     "message.md": [message],
     "link.md": [link, carrier],
+    "enclosure.md": [enclosure, sealcard],
     "evidence.md": [evidence, fork, proof, examination, exhibit],
 }
 
@@ -63,7 +78,7 @@ def test_links_between_documents_lead_somewhere():
 
 def test_one_sentence_stands_on_a_line():
     """So that a change shows as the sentence it changes."""
-    for name in ("README.md", "message.md", "link.md", "evidence.md"):
+    for name in ("README.md", "message.md", "link.md", "evidence.md", "enclosure.md"):
         for line in TEXTS[name].splitlines():
             if not line.startswith(("|", "#", "    ")):
                 assert not re.search(r"[a-z)`]\. [A-Z]", line), (name, line)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -77,14 +77,18 @@ class Trade:
     """Two gateways and those who pay and are paid over them, whatever the gateways do.
 
     Attributes:
+        names: of the members by code.
+        links: between them.
         paid: payments whose order was acknowledged, by UETR: the case.
         words: the last word of the payee's bank that was acknowledged, by case: the state.
     """
 
+    names: ClassVar = {"KZ": "Kazakhstan", "PK": "Pakistan"}
+    links: ClassVar = (("KZ", "PK"),)
+
     def __init__(self, folder: Path) -> None:
-        names = {"KZ": "Kazakhstan", "PK": "Pakistan"}
-        self.corridor = LocalCorridor(folder, names, links=[("KZ", "PK")])
-        for code in names:
+        self.corridor = LocalCorridor(folder, self.names, links=self.links)
+        for code in ("KZ", "PK"):
             (self.corridor.path(code) / PLAN_FILE).write_text(PLAN, "utf-8")
             for name, roles in remittance.PARTIES[code].items():
                 self.corridor.add_party(code, name, *roles)
@@ -106,6 +110,7 @@ class Trade:
     def open(self) -> None:
         """Start both, bring money in, make a market, and set everybody to work."""
         self.corridor.start()
+        self.meet()
         with self.desk("PK", "sbp") as operator:
             operator.deposit("PK/indus-bank", "9000000.00", "SBP-1")
             operator.open_market("KZ", "1.80")
@@ -124,6 +129,9 @@ class Trade:
             self.price = bank.quote("KZ/alatau-bank", "1000.00", fee="1.00")
         for thread in (*self._threads, self._bank):
             thread.start()
+
+    def meet(self) -> None:
+        """Wait until the ends know a way to each other; neighbours do from the start."""
 
     # --- under load ---
 
@@ -203,8 +211,9 @@ class Trade:
                 )
         self.leaving.set()
         self._bank.join(WAIT_S)
-        self.corridor.wait_until_delivered("PK", "KZ")
-        self.corridor.wait_until_delivered("KZ", "PK")
+        for one, other in self.links:
+            self.corridor.wait_until_delivered(one, other)
+            self.corridor.wait_until_delivered(other, one)
         self.corridor.stop()
         assert not self.faults, self.faults
 
@@ -216,7 +225,7 @@ class Trade:
 
     def audit(self) -> Counter[str]:
         """Examine both stores and both books; returns how many payments ended how."""
-        for code in ("KZ", "PK"):
+        for code in self.names:
             assert examine_store(self.corridor.path(code), lambda _done, _total: None) == []
         auditor = MoneyAuditor(("KZ", "PK"), {})
         with contextlib.ExitStack() as stack:

@@ -4,6 +4,7 @@ At its origin they come from the newest report of a member of the path; at its d
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -59,6 +60,33 @@ def read(engine: Engine, leaf: LeafRow) -> tuple[Header, bytes]:
         return header, engine.site.opened(partial(opening, body, Binding.of(header)))
     except DarwazaError:
         return header, b""
+
+
+class Shown(NamedTuple):
+    """What its destination shows of a routed message, so that anybody can read it and knows who signed it.
+
+    Attributes:
+        hop: the message's header, in its origin's signed log.
+        letter: its sealed body.
+        key: of that letter alone.
+    """
+
+    hop: Hop
+    letter: bytes
+    key: bytes
+
+
+def show(engine: Engine, leaf: LeafRow) -> Shown | None:
+    """Show a message that was routed to this member; None for any other, or when its key is not here any more."""
+    if not leaf.body or decode_header(leaf.header).kind != RELAY_KIND:
+        return None
+    envelope = decode_envelope(leaf.body)
+    header = decode_header(envelope.hops[0].header)
+    try:
+        key = engine.site.opened(partial(letter.reveal, envelope.body, Binding.of(header)))
+    except DarwazaError:
+        return None
+    return Shown(envelope.hops[0], envelope.body, key)
 
 
 def read_at(engine: Engine, place: tuple[int, int, bytes]) -> tuple[Header, bytes]:

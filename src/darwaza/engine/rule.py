@@ -75,6 +75,10 @@ class RuleContext:
         """Whether this gateway serves a party of this full address."""
         return self._site.party_known(address)
 
+    def sealing_card(self, address: str) -> bytes | None:
+        """The signed sealing card of a party of this gateway, or None."""
+        return self._site.sealing_card(address, self.now)
+
     def unsendable(self, draft: Draft, body_bytes: int) -> Refusal | None:
         """Why a message like this one, but with a body of so many bytes, could not be sent now, or None."""
         return self._unit.tracking.refusal(draft, body_bytes)

@@ -23,6 +23,7 @@ from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.kernel.request import signer_name
 from darwaza.kernel.seal import SealKey, UnsealKey
+from darwaza.kernel.sealcard import Published, SealingCard, issue
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
 from darwaza.ports.keys import Keys
@@ -56,6 +57,7 @@ class Site:
         entropy: gives randomness.
         services: by name.
         party_known: whether this gateway serves the party of a full address.
+        published: the sealing key that the party of a full address has published here, or None.
         trust: the corridor document in force and those before it.
         blind_secret: see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
@@ -86,12 +88,14 @@ class Site:
         services: Iterable[Service],
         party_known: Callable[[str], bool],
         trust: Trust,
+        published: Callable[[str], Published | None] = lambda _: None,
     ) -> None:
         self.member = member
         self.clock = clock
         self.entropy = entropy
         self.services: Mapping[str, Service] = {service.name: service for service in services}
         self.party_known = party_known
+        self.published = published
         self.heard: set[int] = set()
         self.notice_sequence = 0
         self._opened_at = instant.EPOCH
@@ -244,6 +248,20 @@ class Site:
     def statement_signer(self) -> Signer:
         """What signs this member's statements about links and home rules."""
         return Signer(signer_name(self.trust.current.name, self.member), self._keys.log)
+
+    def sealing_card(self, address: str, now: datetime) -> bytes | None:
+        """The signed sealing card of a party served here; None when it has published no key that is valid now.
+
+        It is signed anew each time, so that a renewed log key speaks for keys published before.
+        """
+        said = self.published(address)
+        if said is None or now >= said.expires_at:
+            return None
+        name = self.trust.current.name
+        card = SealingCard(
+            corridor=name, expires_at=said.expires_at, issued_at=said.issued_at, key=said.key, party=address
+        )
+        return issue(card, self.statement_signer())
 
     def sign(self, origin: str, size: int, root: bytes) -> bytes:
         """Sign a checkpoint of an own log."""

@@ -7,15 +7,19 @@ so both come to the same verdict.
 import msgspec
 
 from darwaza.bootstrap import Gateway
+from darwaza.engine import routed
 from darwaza.engine.export import collect
 from darwaza.errors import ConflictError, OperatorError
 from darwaza.kernel import evidence
+from darwaza.kernel.checkpoint import parse_text
 from darwaza.kernel.history import History
 from darwaza.kernel.key import Ed25519PublicKey
 from darwaza.kernel.message import decode_header, member_of, message_key
 from darwaza.kernel.note import Note, Verifier
-from darwaza.kernel.proof import parse_proof
+from darwaza.kernel.proof import Proof, parse_proof
+from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ports.printing import Barcodes, Printer
+from darwaza.ports.store import LeafRow
 from darwaza.services.transit import paper as papers
 from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.parts import split
@@ -73,11 +77,16 @@ def gateway_trust(gateway: Gateway) -> Trust:
 
 
 def guarantee_evidence(gateway: Gateway, case_id: str, guarantor: str) -> papers.Evidence | None:
-    """Find the guarantor's acceptance in its own signed log; None when this gateway was not the one that asked."""
+    """Find the guarantor's acceptance in its own signed log; None when this gateway was not the one that asked.
+
+    From a guarantor that is no neighbour it came sealed: then the letter goes with it, and the key of that letter.
+    """
     engine = gateway.engine
-    for _, _, raw in engine.store.case_leaves(case_id):
+    for log_id, index, raw in engine.store.case_leaves(case_id):
         header = decode_header(raw)
-        if header.kind != I2_KIND or member_of(header.origin) != guarantor:
+        if header.kind == RELAY_KIND and (shown := _routed(gateway, log_id, index, raw, guarantor)) is not None:
+            return shown
+        if header.kind != I2_KIND or header.path is not None or member_of(header.origin) != guarantor:
             continue
         try:
             found = evidence.decode(collect(engine, message_key(header), with_body=False)).items[0]
@@ -85,10 +94,27 @@ def guarantee_evidence(gateway: Gateway, case_id: str, guarantor: str) -> papers
             continue
         proof = parse_proof(found.proof.encode())
         author = engine.logs[_log_of(gateway, message_key(header))].row.origin
-        # A post checks the author's line alone; the others would cost another QR code.
-        lines = tuple(line for line in proof.note.signatures if line.name == author)[:1]
-        return papers.evidence_of(raw, msgspec.structs.replace(proof, note=Note(proof.note.text, lines)))
+        return papers.evidence_of(raw, _by_author(proof, author))
     return None
+
+
+def _routed(gateway: Gateway, log_id: int, index: int, raw: bytes, guarantor: str) -> papers.Evidence | None:
+    body = gateway.engine.store.body(log_id, index) or b""
+    shown = routed.show(gateway.engine, LeafRow(log_id, index, "", "", raw, body))
+    if shown is None:
+        return None
+    header = decode_header(shown.hop.header)
+    if header.kind != I2_KIND or member_of(header.origin) != guarantor:
+        return None
+    proof = shown.hop.proof
+    origin = parse_text(proof.note.text).origin
+    return papers.evidence_of(shown.hop.header, _by_author(proof, origin), (shown.letter, shown.key))
+
+
+def _by_author(proof: Proof, origin: str) -> Proof:
+    """A post checks the author's line alone; the others would cost another QR code."""
+    lines = tuple(line for line in proof.note.signatures if line.name == origin)[:1]
+    return msgspec.structs.replace(proof, note=Note(proof.note.text, lines))
 
 
 def _log_of(gateway: Gateway, key: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Callable, Coroutine
 
 from darwaza import config
 from darwaza.bootstrap import Gateway
@@ -31,6 +32,7 @@ class Server:
         till: what waits at the payments counter.
         metrics: what /metrics shows.
         drills: since the start.
+        beside: what else runs as long as the engine does; each ends by being cancelled only.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -40,6 +42,7 @@ class Server:
         self.loop: Loop = gateway.loop(self.transport)
         self.store: Store = gateway.engine.store
         self.drills = Drills(gateway.engine.site)
+        self.beside: list[Callable[[], Coroutine[None, None, None]]] = []
         self._changed = Bell()
         self.streams: dict[str, int] = {}
         self.till = Till(self.store, gateway.clock.now)
@@ -139,6 +142,7 @@ class Server:
             tasks.append(asyncio.create_task(examiner.run()))
         if (days := self.gateway.config.keep_bodies_days) > 0:
             tasks.append(asyncio.create_task(keep_forgetting(self.submit, days)))
+        tasks += [asyncio.create_task(work()) for work in self.beside]
         try:
             # Helpers end only by failing, and a gateway whose clocks nobody stops must not go on unnoticed.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

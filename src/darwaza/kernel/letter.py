@@ -58,7 +58,36 @@ def read(letter: bytes, binding: Binding, key: UnsealKey) -> bytes:
         MalformedError: ``sealed_malformed`` when it is no letter.
         SignatureError: ``unseal_failed`` when it is for somebody else or another message, or was altered.
     """
-    return _open(letter, key.unseal(_front(letter), binding), binding)
+    return _open(letter, reveal(letter, binding, key), binding)
+
+
+def reveal(letter: bytes, binding: Binding, key: UnsealKey) -> bytes:
+    """Give the key of one letter, with which anybody reads that letter and no other: to show what it says.
+
+    The header's digest is over the letter. So whoever holds header, letter and this key knows what the sender signed.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        MalformedError: ``sealed_malformed``; also when what is sealed in front is no key.
+        SignatureError: ``unseal_failed``.
+    """
+    revealed = key.unseal(_front(letter), binding)
+    if len(revealed) != _KEY_BYTES:
+        raise MalformedError("what is sealed in front of the letter is no key", code="sealed_malformed")
+    return revealed
+
+
+def read_revealed(letter: bytes, binding: Binding, revealed: bytes) -> bytes:
+    """Read a letter with its key, as ``reveal`` gives it.
+
+    Raises:
+        MalformedError: ``sealed_malformed`` when it is no letter, or the key no key.
+        SignatureError: ``unseal_failed`` for another letter's key or another message.
+    """
+    _front(letter)
+    return _open(letter, revealed, binding)
 
 
 def read_again(letter: bytes, binding: Binding, sender: UnsealKey) -> bytes:

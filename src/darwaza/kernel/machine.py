@@ -289,6 +289,9 @@ class Context(Protocol):
     def party_known(self, address: str) -> bool:
         """Whether this gateway serves a party of this full address."""
 
+    def sealing_card(self, address: str) -> bytes | None:
+        """The signed sealing card of a party of this gateway (``kernel.sealcard``); None when it has none valid now."""
+
     def unsendable(self, draft: Draft, body_bytes: int) -> Refusal | None:
         """Why a message like this one, but with a body of so many bytes, could not be sent now; None when it could.
 

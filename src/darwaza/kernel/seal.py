@@ -15,7 +15,8 @@ another path.
 HPKE proves nothing about the sender; the signed log does that. HPKE draws its own ephemeral key from the operating
 system's generator, so sealing the same body twice gives different bytes.
 
-A second, inner layer may seal the body on to one party of the destination, so that its gateway cannot read it either.
+The second layer seals the key of a document on to one party of the destination, so that its gateway cannot read the
+document either; what it is bound to is said in ``darwaza.kernel.enclosure``.
 
 On the wire: ``"HPKE" kem kdf aead`` (the suite_id of RFC 9180 section 5.1, 10 bytes), one byte for the layer, the
 encapsulated key, the ciphertext with its tag. spec/routing.md is the language-neutral text.
@@ -47,7 +48,7 @@ Layer = Literal[1, 2]
 GATEWAY: Final[Layer] = 1
 """The layer only the destination's gateway opens."""
 PARTY: Final[Layer] = 2
-"""The inner layer only one party of the destination opens."""
+"""The layer only one party of the destination opens."""
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _INFO = b"darwaza/seal/v1"
@@ -94,8 +95,9 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def _info(binding: Binding, layer: Layer) -> bytes:
-    return _INFO + bytes([layer]) + sha256(_encode(binding)).digest()
+def _info(bound: Binding | bytes, layer: Layer) -> bytes:
+    text = bound if isinstance(bound, bytes) else _encode(bound)
+    return _INFO + bytes([layer]) + sha256(text).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,12 @@ class SealKey:
         )
         return cls(bytes(raw), public)
 
-    def seal(self, body: bytes, binding: Binding, layer: Layer = GATEWAY) -> bytes:
+    def seal(self, body: bytes, binding: Binding | bytes, layer: Layer = GATEWAY) -> bytes:
         """Seal a body; the answer is ``SEAL_OVERHEAD_BYTES`` longer and differs each time.
 
         Args:
-            body: any bytes; for the outer layer perhaps a body already sealed to a party.
-            binding: of the message that will carry it.
+            body: any bytes.
+            binding: of the message that will carry it; or the text that says what it is bound to.
             layer: whose key this is.
         """
         return SUITE_ID + bytes([layer]) + _SUITE.encrypt(body, self._key, info=_info(binding, layer))
@@ -165,7 +167,7 @@ class UnsealKey:
         public = lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
         return cls(public, sha256(_OWN + secret).digest(), MLKEM768X25519PrivateKey(lattice, curve))
 
-    def unseal(self, sealed: bytes, binding: Binding, layer: Layer = GATEWAY) -> bytes:
+    def unseal(self, sealed: bytes, binding: Binding | bytes, layer: Layer = GATEWAY) -> bytes:
         """Open a sealed body.
 
         Raises:

@@ -182,8 +182,8 @@ class Banks(Parties):
         header = msgspec.structs.replace(first.header, transaction_count=len(ready))
         transactions = tuple(document.transactions[0] for _, _, document in ready)
         whole = write(msgspec.structs.replace(first, header=header, transactions=transactions))
-        parts = [(None, whole)] if len(ready) == 1 else split(whole)
-        for (number, case_id, _), (_, part) in zip(ready, parts, strict=True):
+        parts = [whole] if len(ready) == 1 else [part.document for part in split(whole)]
+        for (number, case_id, _), part in zip(ready, parts, strict=True):
             self._ask(bank, "pay", message.Pay(part), case_id, f"p{number}", partial(self._paid, case_id))
 
     def _document(self, number: int, case_id: str) -> CreditTransfer | None:

@@ -53,21 +53,7 @@ class KeyFiles:
         Raises:
             OperatorError: ``key_missing``, ``key_exposed``, ``key_malformed``.
         """
-        path = self.folder / f"{name}.key"
-        try:
-            mode = path.stat().st_mode
-            text = path.read_text("ascii")
-        except (OSError, UnicodeDecodeError) as fault:
-            raise OperatorError(f"the key {path} cannot be read: {fault}", code="key_missing") from fault
-        if stat.S_IMODE(mode) & 0o077:
-            raise OperatorError(f"others may read {path}; run: chmod 600 {path}", code="key_exposed")
-        try:
-            secret = bytes.fromhex(text.strip())
-        except ValueError:
-            secret = b""
-        if len(secret) != SEED_BYTES:
-            raise OperatorError(f"{path} does not hold {SEED_BYTES} bytes in hex", code="key_malformed")
-        return secret
+        return read_secret(self.folder / f"{name}.key")
 
     @cached_property
     def vote(self) -> PrivateKey:
@@ -154,6 +140,28 @@ class KeyFiles:
         except OSError as fault:
             raise FatalError(f"the {name} key cannot be put in place: {fault}") from fault
         self.__dict__.pop(name, None)
+
+
+def read_secret(path: Path) -> bytes:
+    """Read the 32 bytes of a key file.
+
+    Raises:
+        OperatorError: ``key_missing``, ``key_exposed``, ``key_malformed``.
+    """
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise OperatorError(f"the key {path} cannot be read: {fault}", code="key_missing") from fault
+    if stat.S_IMODE(mode) & 0o077:
+        raise OperatorError(f"others may read {path}; run: chmod 600 {path}", code="key_exposed")
+    try:
+        secret = bytes.fromhex(text.strip())
+    except ValueError:
+        secret = b""
+    if len(secret) != SEED_BYTES:
+        raise OperatorError(f"{path} does not hold {SEED_BYTES} bytes in hex", code="key_malformed")
+    return secret
 
 
 def write_secret(path: Path, text: str) -> None:

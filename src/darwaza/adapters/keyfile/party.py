@@ -3,7 +3,10 @@
 The file may be changed while the gateway runs (``darwaza party``); it is read again when it has changed.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +16,7 @@ from msgspec import Meta
 
 from darwaza.config import REQUESTS_PER_S_MAX, TOKEN_BYTES
 from darwaza.errors import OperatorError
+from darwaza.kernel.sealcard import Published
 from darwaza.ports.clock import Entropy
 
 TOKEN_PREFIX = "dz_"  # noqa: S105 - what tokens begin with, so that one can be found where it must not be
@@ -31,6 +35,7 @@ class Party(msgspec.Struct, frozen=True):
         requests_per_s_max: averaged over ten seconds.
         about: for people.
         webhook: address its notices are posted to (``entry.webhook``); "" for none.
+        sealing: the public key that documents for it are sealed to, as it published it; None when it has none.
     """
 
     name: PartyName
@@ -39,6 +44,7 @@ class Party(msgspec.Struct, frozen=True):
     requests_per_s_max: Annotated[int, Meta(ge=1)] = REQUESTS_PER_S_MAX
     about: str = ""
     webhook: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""
+    sealing: Published | None = None
 
 
 class PartyFile:
@@ -95,8 +101,34 @@ class PartyFile:
 
     def put(self, party: Party) -> None:
         """Add a party, or replace the one of its name."""
-        self.refresh()
-        parties = {**self._parties, party.name: party}
+        with self._alone():
+            self.refresh()
+            self._write({**self._parties, party.name: party})
+
+    def publish(self, name: str, sealing: Published | None) -> None:
+        """Give a party another sealing key, or none.
+
+        Raises:
+            OperatorError: ``parties_malformed``: the file cannot be read, or the party is not in it any more.
+        """
+        with self._alone():
+            self.refresh()
+            held = self._parties.get(name)
+            if held is None:
+                raise OperatorError(f"{self.path} has no party {name} any more", code="parties_malformed")
+            self._write({**self._parties, name: msgspec.structs.replace(held, sealing=sealing)})
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from writing: the gateway and ``darwaza party`` both do."""
+        handle = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _write(self, parties: dict[str, Party]) -> None:
         data = msgspec.json.format(msgspec.json.encode([parties[name] for name in sorted(parties)], order="sorted"))
         beside = self.path.with_suffix(".new")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

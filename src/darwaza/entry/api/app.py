@@ -28,6 +28,7 @@ from darwaza.entry.api import (
     recourse,
     report,
     route,
+    sealing,
     transit,
 )
 from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
@@ -41,6 +42,7 @@ from darwaza.errors import MalformedError
 ENDPOINTS: Sequence[Endpoint] = (
     *gateway.ENDPOINTS,
     *document.ENDPOINTS,
+    *sealing.ENDPOINTS,
     *paper.ENDPOINTS,
     *transit.ENDPOINTS,
     *crossing.ENDPOINTS,

@@ -20,7 +20,7 @@ from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
 from darwaza.kernel.machine import Refusal
-from darwaza.kernel.message import AddressText, InstantText, UcrText
+from darwaza.kernel.message import AddressText, InstantText, UcrText, UuidText
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.documents import message as documents
 from darwaza.services.documents.message import FileName, Manifest, MediaType, Title
@@ -42,6 +42,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         expires_at: RFC 3339 UTC with milliseconds.
         path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
         waits: ``false`` refuses it at once when every allowed path is down, instead of letting it wait for one.
+        case_id: UUID for its case, which whoever sealed the document has bound it to; without one the gateway makes it.
     """
 
     to: AddressText
@@ -51,6 +52,7 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
+    case_id: UuidText | None = None
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +64,7 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
+    case_id: UuidText | None = None
 
 
 class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -211,7 +214,9 @@ async def offer(call: Call) -> Sent | DarwazaError | Refusal:
         query.waits,
     )
     key = idempotency_key(call)
-    given = command(call, "offer", asked, key=key, digest=_digest(asked) if key else b"")
+    digest = _digest((asked, query.case_id)) if key else b""
+    given = command(call, "offer", asked, case_id=query.case_id, key=key, digest=digest)
+    given = msgspec.structs.replace(given, opens=query.case_id is not None)
     sent = _sent(await call.server.submit(given, len(content)))
     wait_s = preferred_wait_s(call)
     if wait_s and isinstance(sent, Sent):
@@ -263,7 +268,8 @@ async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     body: OpenBody = call.body
     expires_at = _instant(body.expires_at, "/expires_at")
     asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
-    given = command(call, "open", asked, key=idempotency_key(call), digest=_digest(asked))
+    key = idempotency_key(call)
+    given = command(call, "open", asked, case_id=body.case_id, key=key, digest=_digest((asked, body.case_id)))
     return _sent(await call.server.submit(msgspec.structs.replace(given, opens=True)))
 
 

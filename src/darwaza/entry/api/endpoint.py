@@ -11,13 +11,14 @@ from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from darwaza.entry.api.party import Door, Guest, Shown
 from darwaza.entry.api.problem import respond
+from darwaza.entry.api.request import header_of, read_body
 from darwaza.entry.server import Server
-from darwaza.errors import DarwazaError, MalformedError, TooLargeError
+from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel.machine import Refusal
 
 log = structlog.get_logger("darwaza.api")
@@ -54,9 +55,8 @@ class Call:
         return self.guest
 
     def header(self, name: str) -> str:
-        """A header's value, "" when it is absent."""
-        value: str = self.request.headers.get(name, "")
-        return value
+        """A header's value by its name in lower case, "" when it is absent."""
+        return header_of(self.request, name.encode("ascii"))
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -154,25 +154,3 @@ def _pointer(fault: msgspec.ValidationError) -> str:
     """Turn msgspec's path (``$.items[2].name``) into a JSON pointer."""
     _, found, path = str(fault).rpartition(" - at `$")
     return path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/") if found else ""
-
-
-async def read_body(request: Request, bytes_max: int) -> bytes:
-    """Read a body of limited length.
-
-    Raises:
-        TooLargeError: ``request_too_large``.
-        MalformedError: ``request_cut_off`` when the caller went away.
-    """
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > bytes_max:
-        raise TooLargeError(f"the body has {length} bytes, the limit here is {bytes_max}", code="request_too_large")
-    pieces, total = [], 0
-    try:
-        async for piece in request.stream():
-            total += len(piece)
-            if total > bytes_max:
-                raise TooLargeError(f"the body is over the limit of {bytes_max} bytes", code="request_too_large")
-            pieces.append(piece)
-    except ClientDisconnect as fault:
-        raise MalformedError("the request was cut off", code="request_cut_off") from fault
-    return b"".join(pieces)

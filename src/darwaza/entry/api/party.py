@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from starlette.requests import Request
 
 from darwaza.adapters.keyfile.party import Party, PartyFile
+from darwaza.entry.api.request import header_of
 from darwaza.errors import ForbiddenError, PushbackError
 
 ANYONE = ""
@@ -36,7 +37,7 @@ class Shown(NamedTuple):
         """Read a request."""
         tls = request.scope.get("extensions", {}).get("tls")
         chain = () if tls is None else tuple(tls.get("client_cert_chain", ()))
-        return cls(request.headers.get("authorization", ""), chain[0] if chain else "")
+        return cls(header_of(request, b"authorization"), chain[0] if chain else "")
 
 
 class Way(Protocol):

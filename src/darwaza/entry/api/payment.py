@@ -250,7 +250,7 @@ async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Ref
     try:
         document = newest(document)
         uetr = _uetr(document)
-        given = _order_command(call, document, uetr, call.query)
+        given = _order_command(call, document, idempotency_key(call) or uetr, call.query)
         outcome: Outcome = await call.server.submit(given, len(document))
     except MessageError as fault:
         return fault
@@ -298,21 +298,26 @@ def _uetr(document: bytes) -> str:
     return "" if found is None else found[1].decode("ascii")
 
 
-def _order_command(call: Call, document: bytes, uetr: str, query: OrderQuery) -> Submit:
+def _order_command(
+    call: Call, document: bytes, key: str, query: OrderQuery, known: CreditTransfer | None = None
+) -> Submit:
     """The command a pacs.008 is: under a quote, or at a rate of the moment.
 
-    A payment's UETR is its idempotency key: the same document again gets the same answer.
+    A payment's UETR is its idempotency key: the same document again gets the same answer. What it says, where that is
+    ``known``, is read once.
     """
     if query.quote is None and query.to is None:
-        query = _place(call, document)
-    key = idempotency_key(call) or uetr
+        query = _place(call, document, known)
     if query.quote is not None:
         return command(call, "pay", payments.Pay(document), query.quote, key=key)
-    market = market_id(call.server.gateway.config.member, query.to or "")
-    return command(call, "remit", payments.Remit(market, document), None, key=key)
+    remit = payments.Remit(market_id(call.server.gateway.config.member, query.to or ""), document)
+    given = command(call, "remit", remit, None, key=key)
+    if known is None:
+        return given
+    return msgspec.structs.replace(given, body=msgspec.structs.replace(remit, transfer=known))
 
 
-def _place(call: Call, document: bytes) -> OrderQuery:
+def _place(call: Call, document: bytes, known: CreditTransfer | None) -> OrderQuery:
     """Find in a document where it belongs; the rules hold what is found against all that the document says.
 
     Raises:
@@ -321,7 +326,7 @@ def _place(call: Call, document: bytes) -> OrderQuery:
     named = _QUOTE.search(document)
     if named is not None:
         return OrderQuery(quote=_case_of(named[1].decode("ascii")))
-    transfer = read(document)
+    transfer = known or read(document)
     if not isinstance(transfer, CreditTransfer):
         raise MalformedError(f"{transfer.message} is no order", code="message_unsuitable", pointer="/")
     bank = call.server.gateway.directory.bank(transfer.transactions[0].creditor_agent.bic)
@@ -350,14 +355,14 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     """
     parts = split(newest(document))
     waiting = []
-    for uetr, part in parts:
-        given = _order_command(call, part, uetr, call.query)
-        waiting.append(call.server.loop.submit(given, len(part)))
+    for part in parts:
+        given = _order_command(call, part.document, part.uetr, call.query, part.transfer)
+        waiting.append(call.server.loop.submit(given, len(part.document)))
     answers = []
-    for (uetr, _), future in zip(parts, waiting, strict=True):
-        answer = ordered(await future, uetr)
+    for part, future in zip(parts, waiting, strict=True):
+        answer = ordered(await future, part.uetr)
         if not isinstance(answer, Ordered):
-            answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail)
+            answer = Ordered(uetr=part.uetr, code=answer.code, detail=answer.detail)
         answers.append(answer)
     return answers
 

@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from darwaza.client import Client
+from darwaza.client_sealing import is_sealed
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file, transfer_bar
+from darwaza.entry.cli.sealing import read_keys, trust_options, verified_card
 
 
 @click.group()
@@ -26,6 +28,8 @@ def _show_document(view: dict[str, Any]) -> None:
     manifest = view.get("manifest")
     if manifest:
         console.print(f"   {manifest['filename']}  {manifest['media_type']}  {manifest['bytes']:,} bytes")
+        if is_sealed(view):
+            console.print("   sealed to the recipient's own key: bytes and digest are those of the sealed document")
         console.print(f"   sha256 {manifest['digest']}")
     if view.get("code"):
         console.print(f"   {view['code']}: {view.get('detail', '')}")
@@ -35,7 +39,9 @@ def _show_document(view: dict[str, Any]) -> None:
 
 
 @documents.command(
-    epilog="Example: darwaza documents send invoice.pdf --gateway pk --as fbr --to UZ/customs --title 'Invoice 17'"
+    epilog="Example: darwaza documents send invoice.pdf --gateway pk --as fbr --to UZ/customs --title 'Invoice 17'; "
+    "sealed to the recipient's own key: darwaza documents send invoice.pdf --gateway pk --as fbr --to UZ/customs "
+    "--seal-to recipient"
 )
 @connection_options("")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
@@ -49,6 +55,18 @@ def _show_document(view: dict[str, Any]) -> None:
     "--expires", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="When it need not be handed over any more."
 )
 @click.option("--key", help="Idempotency key: give the same one to repeat after a failure.")
+@click.option(
+    "--seal-to",
+    metavar="CARD",
+    help="Seal it on this machine to the recipient's own key, so that no gateway can read it: the file of its sealing "
+    "card, or 'recipient' to ask its gateway for the card now.",
+)
+@click.option(
+    "--sealed",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep the sealed bytes in this file, to repeat with the same --key after a failure.",
+)
+@trust_options
 @json_option
 @reports_errors
 def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
@@ -57,6 +75,9 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
         _client(options) as client,
         transfer_bar(quiet=as_json) as progress,
     ):
+        card = None
+        if options["seal_to"] is not None:
+            card = verified_card(client, options["seal_to"], to, options)
         task = progress.add_task("sending", total=file.stat().st_size)
         sent = client.send_document(
             file,
@@ -69,7 +90,11 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
             waits=not options["no_wait"],
             key=options["key"],
             progress=lambda done, total: progress.update(task, completed=done, total=total),
+            seal_to=card,
+            sealed=options["sealed"],
         )
+    if card is not None:
+        sent["sealed_to"] = card.fingerprint
     show(sent, as_json=as_json, human=lambda: console.print(f"{sent['id']}  {sent['state']}"))
 
 
@@ -110,18 +135,31 @@ def show_command(document: str, *, as_json: bool, **options: Any) -> None:
     show(view, as_json=as_json, human=lambda: _show_document(view))
 
 
-@documents.command(epilog="Example: darwaza documents get 0190… --gateway uz --as customs -o invoice.pdf")
+@documents.command(
+    epilog="Example: darwaza documents get 0190… --gateway uz --as customs -o invoice.pdf; "
+    "a sealed one: darwaza documents get 0190… --gateway uz --as customs --key customs.key -o invoice.pdf"
+)
 @connection_options("")
 @click.argument("document")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Your sealing key, to open a sealed document on this machine; give former ones too for older documents.",
+)
 @json_option
 @reports_errors
-def get(document: str, output: Path, *, as_json: bool, **options: Any) -> None:
-    """Download DOCUMENT and hold it against the digest that was signed."""
+def get(document: str, output: Path, *, keys: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+    """Download DOCUMENT and hold it against the digest that was signed; open it if it is sealed and a key is given."""
+    secrets = read_keys(keys)
     with _client(options) as client, transfer_bar(quiet=as_json) as progress:
         task = progress.add_task("fetching", total=None)
         show_done = partial(progress.update, task)
-        client.download(document, output, progress=lambda done, total: show_done(completed=done, total=total))
+        client.download(
+            document, output, keys=secrets, progress=lambda done, total: show_done(completed=done, total=total)
+        )
     show_file(output, as_json=as_json)
 
 

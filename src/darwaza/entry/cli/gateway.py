@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+import msgspec
 from rich.progress import Progress
 
 from darwaza.adapters.keyfile.keys import NAMES, write_secret
@@ -84,7 +85,8 @@ def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate:
     held = {one.name: one for one in parties.all()}.get(name)
     tokens = (*held.tokens, digest) if held else (digest,)
     webhook = webhook or (held.webhook if held else "")
-    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about, webhook))
+    sealing = held.sealing if held else None
+    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about, webhook, sealing))
     return token
 
 
@@ -149,7 +151,7 @@ def revoke(folder: Path, name: str, *, as_json: bool) -> None:
     held = {one.name: one for one in parties.all()}.get(name)
     if held is None:
         raise click.UsageError(f"there is no party {name!r}")
-    parties.put(Party(held.name, held.roles, (), held.requests_per_s_max, held.about, held.webhook))
+    parties.put(msgspec.structs.replace(held, tokens=()))
     revoked = {"name": name, "revoked": len(held.tokens)}
     show(revoked, as_json=as_json, human=lambda: console.print(f"{name}: {len(held.tokens)} token(s) taken back"))
 

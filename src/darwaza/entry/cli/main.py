@@ -16,6 +16,7 @@ from darwaza.entry.cli.link import link
 from darwaza.entry.cli.payments import payments
 from darwaza.entry.cli.post import post
 from darwaza.entry.cli.route import drill, route
+from darwaza.entry.cli.sealing import sealing
 from darwaza.entry.cli.study import study
 from darwaza.entry.cli.transit import transit
 
@@ -46,6 +47,7 @@ for command in (
     route,
     drill,
     documents,
+    sealing,
     transit,
     post,
     crossing,

@@ -35,7 +35,7 @@ from darwaza.entry.console.pages import PAGES
 from darwaza.entry.console.session import form_token, same_secret
 from darwaza.entry.console.visit import COOKIE, LANGUAGE_COOKIE, SIGN_IN, Visit, address_of
 from darwaza.entry.server import Server
-from darwaza.errors import DarwazaError, ForbiddenError, TooLargeError
+from darwaza.errors import DarwazaError, ForbiddenError, MalformedError, TooLargeError
 
 log = structlog.get_logger("darwaza.console")
 
@@ -179,10 +179,10 @@ class Console:
         limited.scope["path_params"] = request.path_params
         try:
             visit.form = await limited.form(
-                max_files=FILES_MAX, max_fields=config.FORM_FIELDS_MAX, max_part_size=config.FORM_BYTES_MAX
+                max_files=FILES_MAX, max_fields=config.FORM_FIELDS_MAX, max_part_size=page.field_bytes_max
             )
         except (MultiPartException, HTTPException) as fault:
-            raise TooLargeError("the form cannot be read", code="form_expired") from fault
+            raise MalformedError("the form, or a field of it, cannot be read", code="body_malformed") from fault
         if visit.signed_in and visit.field("csrf") != form_token(visit.key):
             raise ForbiddenError("the form is not of this session", code="form_expired")
 

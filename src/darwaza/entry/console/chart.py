@@ -4,47 +4,45 @@ An equirectangular picture with its scale true at the middle latitude; at this s
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from darwaza import profile
+from darwaza.entry.console.label import Label, Mark, Name, Point, free_spot, walked
+from darwaza.entry.console.label import place as place_names
 from darwaza.errors import OperatorError
 from darwaza.kernel.corridor import Corridor
-from darwaza.services.transit.crossing import Register
+from darwaza.services.transit.crossing import Crossing, Register
 
 WIDTH = 1000
 MARGIN = 46
 HEIGHT_MAX = 760
 
-Point = tuple[float, float]
-
-
-LABEL_WIDTH, LABEL_HEIGHT = 165.0, 30.0
-"""Room for a member's name as a phone writes it, the larger of the two ways."""
-SEAT_RADIUS = 16.0
-SIDES: Mapping[str, Point] = {
-    "above": (0.0, -SEAT_RADIUS - LABEL_HEIGHT / 2),
-    "below": (0.0, SEAT_RADIUS + LABEL_HEIGHT / 2),
-    "right": (SEAT_RADIUS + LABEL_WIDTH / 2, 0.0),
-    "left": (-SEAT_RADIUS - LABEL_WIDTH / 2, 0.0),
-}
-"""Where a name may stand beside its seat, from the seat to the middle of the name."""
+NAME_HEIGHT, NAME_CHARACTER = 32.0, 17.0
+"""Of a member's name: its height, and the width of a character."""
+GATE_HEIGHT, GATE_CHARACTER = 28.0, 13.5
+"""Of a crossing's name."""
+SEAT_RADIUS, GATE_RADIUS = 15.0, 11.0
+GATE_MORE = 5
+"""Characters that may stand behind a crossing's name: how many trucks, and that it is closed."""
+QUEUE_RADIUS = 22.0
 
 
 class Seat(msgspec.Struct, frozen=True):
-    """Where a member's gateway stands: its code, its place in the picture, and the side its name stands on."""
+    """Where a member's gateway stands: its code, its place in the picture, its name and where that stands."""
 
     code: str
     x: float
     y: float
-    side: str = "above"
+    name: str
+    label: Label
 
 
 class Tie(msgspec.Struct, frozen=True):
-    """A link between two members: its ends, and the line it is drawn along as an SVG path."""
+    """A link between two members: its ends, the line it is drawn along as an SVG path, and where its queue stands."""
 
     ends: tuple[str, str]
     path: str
@@ -53,12 +51,13 @@ class Tie(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """A crossing: its id, its members, its place in the picture."""
+    """A crossing: its id, its place in the picture, its name and where that stands."""
 
     id: str
-    members: tuple[str, str]
     x: float
     y: float
+    name: str
+    label: Label
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -112,8 +111,8 @@ def read_profile(path: Path) -> profile.Profile | None:
         return None
 
 
-def draw(document: Corridor, register: Register, known: profile.Profile | None) -> Chart:
-    """Draw the corridor document's members and links and the register's crossings."""
+def draw(document: Corridor, register: Register, known: profile.Profile | None, name_of: Callable[[str], str]) -> Chart:
+    """Draw the corridor document's members and links and the register's crossings; ``name_of`` names a member."""
     places = _places(document, known)
     crossings = [
         (crossing, (float(crossing.latitude), float(crossing.longitude)))
@@ -123,36 +122,31 @@ def draw(document: Corridor, register: Register, known: profile.Profile | None) 
     drawn = [] if known is None else [link for link in known.links if set(link.ends) <= set(document.codes)]
     between = [known.places[name] for link in drawn for name in link.via] if known is not None else []
     put = Projection([*places.values(), *between, *(place for _, place in crossings)])
-    seats = tuple(Seat(code, *put(*places[code])) for code in document.codes)
-    gates = tuple(Gate(crossing.id, crossing.members, *put(*place)) for crossing, place in crossings)
-    ties = tuple(_tie(link.members, places, known, put) for link in document.links)
-    return Chart(put.height, label_sides(seats), ties, gates, _degrees(put))
-
-
-def label_sides(seats: tuple[Seat, ...]) -> tuple[Seat, ...]:
-    """Choose the side of each name so that it covers no other name and no seat, as far as there is such a side."""
-    names: list[Point] = []
-    found = []
-    for seat in seats:
-        others = [(other.x, other.y) for other in seats if other is not seat]
-        by_side = {side: (seat.x + right, seat.y + down) for side, (right, down) in SIDES.items()}
-        side = min(by_side, key=lambda one: _covered(by_side[one], names, others))
-        names.append(by_side[side])
-        found.append(msgspec.structs.replace(seat, side=side))
-    return tuple(found)
-
-
-def _covered(middle: Point, names: Iterable[Point], seats: Iterable[Point]) -> float:
-    """How much a name there covers: of other names, of seats, and what lies outside the picture."""
-    x, y = middle
-    of_names = sum(max(0.0, LABEL_WIDTH - abs(x - left)) * max(0.0, LABEL_HEIGHT - abs(y - top)) for left, top in names)
-    of_seats = sum(
-        LABEL_HEIGHT**2
-        for left, top in seats
-        if abs(x - left) < LABEL_WIDTH / 2 + SEAT_RADIUS and abs(y - top) < LABEL_HEIGHT / 2 + SEAT_RADIUS
+    sites = [(code, *put(*places[code]), name_of(code)) for code in document.codes]
+    gates = [(crossing.id, *put(*place), _short(crossing)) for crossing, place in crossings]
+    names = [Name(x, y, SEAT_RADIUS, NAME_CHARACTER * len(name), NAME_HEIGHT) for _, x, y, name in sites]
+    names += [Name(x, y, GATE_RADIUS, GATE_CHARACTER * (len(name) + GATE_MORE), GATE_HEIGHT) for _, x, y, name in gates]
+    routes = {link.members: _route(link.members, places, known, put) for link in document.links}
+    labels = place_names(names, routes.values(), (WIDTH, put.height))
+    spots: dict[tuple[str, str], Mark] = {}
+    for ends, route in routes.items():
+        # Where two links run along one line, a mark would not tell whose queue it is.
+        shared = [(*point, 0.0) for other in routes if other != ends for point in walked(routes[other])]
+        marks = [*spots.values(), *((name.x, name.y, name.radius) for name in names), *shared]
+        spots[ends] = (*free_spot(route, marks, labels), QUEUE_RADIUS)
+    ties = tuple(_tie(ends, route, spots[ends]) for ends, route in routes.items())
+    return Chart(
+        put.height,
+        tuple(Seat(*site, label) for site, label in zip(sites, labels, strict=False)),
+        ties,
+        tuple(Gate(*gate, label) for gate, label in zip(gates, labels[len(sites) :], strict=True)),
+        _degrees(put),
     )
-    outside = max(0.0, LABEL_WIDTH / 2 - x, x + LABEL_WIDTH / 2 - WIDTH) + max(0.0, LABEL_HEIGHT / 2 - y)
-    return of_names + of_seats + outside * LABEL_HEIGHT
+
+
+def _short(crossing: Crossing) -> str:
+    """What a crossing is called on the map: the name its id has."""
+    return crossing.id.partition("/")[2].replace("-", " ").title()
 
 
 def _places(document: Corridor, known: profile.Profile | None) -> Mapping[str, Point]:
@@ -167,13 +161,16 @@ def _places(document: Corridor, known: profile.Profile | None) -> Mapping[str, P
     }
 
 
-def _tie(ends: tuple[str, str], places: Mapping[str, Point], known: profile.Profile | None, put: Projection) -> Tie:
+def _route(
+    ends: tuple[str, str], places: Mapping[str, Point], known: profile.Profile | None, put: Projection
+) -> list[Point]:
     link = None if known is None else known.link(ends)
     between = [] if link is None or known is None else [known.places[name] for name in link.via]
-    points = [put(*place) for place in (places[ends[0]], *between, places[ends[1]])]
-    path = "M" + " L".join(f"{x} {y}" for x, y in points)
-    left, right = points[(len(points) - 1) // 2], points[len(points) // 2]
-    return Tie(ends, path, round((left[0] + right[0]) / 2, 1), round((left[1] + right[1]) / 2, 1))
+    return [put(*place) for place in (places[ends[0]], *between, places[ends[1]])]
+
+
+def _tie(ends: tuple[str, str], route: list[Point], spot: Mark) -> Tie:
+    return Tie(ends, "M" + " L".join(f"{x} {y}" for x, y in route), round(spot[0], 1), round(spot[1], 1))
 
 
 def _degrees(put: Projection) -> tuple[tuple[float, float, float, float], ...]:

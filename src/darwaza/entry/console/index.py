@@ -1,16 +1,19 @@
 """Movements that are on their way, by what people look them up with: office, crossing, plate, seal, guarantee, UCR.
 
 The store finds a case by its id, its parties and its UCR. An officer has a plate. So the console keeps one small entry
-a running movement in memory; it reads all of them once, in slices, and afterwards those that commits have changed. It
-is derived and can be thrown away at any time.
+a running movement in memory. It is derived and can be thrown away at any time: from the start of the gateway on it is
+read in slices, the newest first, beside the gateway's work; pages show what has been read so far and say so. Afterwards
+those cases are read again that commits have changed, when somebody looks or when ``INDEX_CHANGED_MAX`` have piled up.
+What it holds is as large as what is on the way, whatever the store holds besides.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from darwaza import config
 from darwaza.engine.engine import Engine
@@ -24,11 +27,11 @@ from darwaza.services.transit.movement import Movement
 from darwaza.services.transit.outcome import customs_of
 from darwaza.services.transit.view import heads_to
 
+log = structlog.get_logger("darwaza.console")
+
 SERVICE = "transit"
 DOCUMENTS = "documents"
-READ = frozenset({SERVICE, DOCUMENTS})
 ARRIVED = "arrived"
-
 
 ARRIVED_MAX = 10_000
 """Documents looked for at the start that wait to be taken over."""
@@ -83,41 +86,86 @@ class Index:
 
     Attributes:
         ready: whether everything has been read once.
+        seen: movements looked at so far, while that goes on.
         bound: by movement.
         arrived: documents that wait to be taken over, by the address they are for.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.ready = False
+        self.seen = 0
         self.bound: dict[str, Bound] = {}
         self.arrived: dict[str, set[str]] = defaultdict(set)
         self._engine = engine
         self._customs = customs_of(engine.site.member)
         self._changed: set[str] = set()
         self._names: dict[str, set[str]] = defaultdict(set)
+        self._recipients: dict[str, str] = {}
         self._busy = asyncio.Lock()
+        self._full = asyncio.Event()
         self._wanted = False
+        self._beside = False
         engine.site.watchers.append(self._watch)
 
     def _watch(self, changes: Changes) -> None:
-        if self._wanted:
-            self._changed.update(case_id for case_id, row in changes.cases.items() if row.service in READ)
+        if not self._wanted:
+            return
+        for case_id, row in changes.cases.items():
+            waits = row.state == ARRIVED or case_id in self._recipients
+            if row.service == SERVICE or (row.service == DOCUMENTS and waits):
+                self._changed.add(case_id)
+        if len(self._changed) >= config.INDEX_CHANGED_MAX:
+            self._full.set()
+
+    async def run(self) -> None:
+        """Read everything, then keep changes from piling up; beside the gateway's work, for as long as that goes on."""
+        self._beside = True
+        await self._guarded(self._read_once)
+        self._beside = False
+        while True:
+            await self._full.wait()
+            self._full.clear()
+            await self._guarded(self.refresh)
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a part of ``run``; trade does not stop because a list on a screen cannot be read."""
+        try:
+            await work()
+        except Exception:
+            log.exception("the index of movements cannot be read")
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether what is here is not all, because it is still being read after a start."""
+        return self._beside and not self.ready
 
     async def refresh(self) -> None:
-        """Bring everything up to the last commit, slice by slice."""
-        self._wanted = True
+        """Bring everything up to the last commit, slice by slice; at once when the first reading goes on beside."""
+        if self.incomplete:
+            return
+        await self._read_once()
         async with self._busy:
-            if not self.ready:
-                waiting = CaseFilter(service=DOCUMENTS, states=(ARRIVED,), items_max=ARRIVED_MAX)
-                self._take(self._engine.store.find_cases(waiting))
-                for page in self._read_all():
-                    self._take(page)
-                    await asyncio.sleep(0)
-                self.ready = True
             while self._changed:
                 ids = [self._changed.pop() for _ in range(min(len(self._changed), config.INDEX_SLICE_CASES))]
                 self._take(list(self._engine.store.cases(ids).values()))
                 await asyncio.sleep(0)
+
+    async def _read_once(self) -> None:
+        self._wanted = True
+        async with self._busy:
+            if self.ready:
+                return
+            clock_s = asyncio.get_running_loop().time
+            waiting = CaseFilter(service=DOCUMENTS, states=(ARRIVED,), items_max=ARRIVED_MAX)
+            self._take(self._engine.store.find_cases(waiting))
+            began_s = clock_s()
+            for page in self._read_all():
+                self._take(page)
+                self.seen += len(page)
+                # Beside the gateway's work it takes half of the time at most.
+                await asyncio.sleep(clock_s() - began_s if self._beside else 0)
+                began_s = clock_s()
+            self.ready = True
 
     def heading(self, office: str) -> list[Bound]:
         """Movements an office still has something to do for: here first, then in order of arrival."""
@@ -174,11 +222,13 @@ class Index:
                 self._names[name].add(row.id)
 
     def _take_document(self, row: CaseRow) -> None:
-        document: Document = self._engine.site.decode_case(row).data
+        former = self._recipients.pop(row.id, None)
+        if former is not None:
+            self.arrived[former].discard(row.id)
         if row.state == ARRIVED:
+            document: Document = self._engine.site.decode_case(row).data
+            self._recipients[row.id] = document.recipient
             self.arrived[document.recipient].add(row.id)
-        else:
-            self.arrived[document.recipient].discard(row.id)
 
 
 def plain(text: str) -> str:

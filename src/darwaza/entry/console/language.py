@@ -89,10 +89,6 @@ class Reader:
         """Translate."""
         return self._texts.gettext(message) if message else ""
 
-    def plural(self, one: str, many: str, count: int) -> str:
-        """Translate by number."""
-        return self._texts.ngettext(one, many, count)
-
     def at(self, value: datetime | str, zone: str = "") -> str:
         """Write an instant with its zone: ``28 Nov 2026, 19:42 UTC+05:00``.
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import StreamingResponse
 
 from darwaza import config
+from darwaza.entry.console.index import Index
 from darwaza.entry.server import Server
 from darwaza.errors import PushbackError
 
@@ -20,8 +21,9 @@ HEARTBEAT_S = 10.0
 class Live:
     """See the module."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, index: Index) -> None:
         self._server = server
+        self._index = index
         self._open: Counter[str] = Counter()
 
     def stream(self, key: str) -> StreamingResponse:
@@ -41,13 +43,14 @@ class Live:
         loop = self._server.loop
         try:
             yield b"retry: 2000\nevent: hello\ndata: 1\n\n"
-            seen = loop.batches
+            seen = (loop.batches, self._index.seen)
             while True:
-                await self._server.changed(HEARTBEAT_S)
-                if loop.batches == seen:
+                # What the index reads after a start rings no bell.
+                await self._server.changed(config.LIVE_INTERVAL_S if self._index.incomplete else HEARTBEAT_S)
+                if seen == (loop.batches, self._index.seen):
                     yield b": still here\n\n"
                     continue
-                seen = loop.batches
+                seen = (loop.batches, self._index.seen)
                 yield b"event: news\ndata: 1\n\n"
                 await asyncio.sleep(config.LIVE_INTERVAL_S)
         finally:

@@ -36,5 +36,6 @@ class Lobby:
         self.passwords = Passwords()
         self.trail = Trail(folder / AUDIT_FILE, clock)
         self.index = Index(gateway.engine)
-        self.live = Live(server)
+        self.live = Live(server, self.index)
         self.upkeep = Upkeep(folder, clock)
+        server.beside.append(self.index.run)

@@ -23,6 +23,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         method: of HTTP.
         role: who may: "" anyone, ``party`` whoever is signed in, else roles divided by ``|``, one of which is needed.
         form_bytes_max: limit of what a form sends.
+        field_bytes_max: limit of one field of it that is no file.
     """
 
     path: str
@@ -30,6 +31,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     method: str = "GET"
     role: str = "party"
     form_bytes_max: int = config.FORM_BYTES_MAX
+    field_bytes_max: int = config.FORM_BYTES_MAX
 
 
 def get(path: str, handler: Handler, role: str = "party") -> Page:
@@ -37,6 +39,6 @@ def get(path: str, handler: Handler, role: str = "party") -> Page:
     return Page(path=path, handler=handler, role=role)
 
 
-def post(path: str, handler: Handler, role: str = "party", form_bytes_max: int = config.FORM_BYTES_MAX) -> Page:
+def post(path: str, handler: Handler, role: str = "party", **limits: int) -> Page:
     """Make a form."""
-    return Page(path=path, handler=handler, method="POST", role=role, form_bytes_max=form_bytes_max)
+    return Page(path=path, handler=handler, method="POST", role=role, **limits)

@@ -39,6 +39,11 @@ def short(text: str) -> Markup:
     return Markup('<code title="{}">{}…{}</code>').format(text, text[:8], text[-4:])
 
 
+def apart(text: str) -> Markup:
+    """A date or a name, which keeps together among words and numbers of the other direction."""
+    return Markup("<bdi>{}</bdi>").format(text)
+
+
 def isolated(text: str) -> Markup:
     """A number with its unit, read from left to right whatever is around it (Unicode UAX #9, section 6.3)."""
     return Markup('<bdi dir="ltr">{}</bdi>').format(text)

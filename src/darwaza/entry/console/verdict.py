@@ -69,7 +69,7 @@ HOLDS: Mapping[str, str] = {
     "handover": N_("%(reader)s signed for it on %(at)s."),
     "issuer": N_("%(issuer)s signed the paper with a key that was valid then."),
     "route": N_("The whole way is proven."),
-    "policy": N_("The corridor's policy allows this way."),
+    "policy": N_("Every rule for its way allows the one it went."),
     "guarantee": N_("%(guarantor)s accepted the guarantee %(reference)s, as its own signed log shows."),
     "age": N_("It is not too old."),
 }
@@ -121,10 +121,20 @@ CODES: Mapping[str, str] = {
     "hop_header_wrong": N_("A link carries something else than this message."),
     "hop_chain_broken": N_("A link does not follow from the one before it."),
     "handover_unsigned": N_("This member on the way has not signed for it; the next one has it all the same."),
-    "policy_avoid": N_("A member carried it whom the corridor's policy excludes."),
-    "policy_only": N_("A member carried it whom the corridor's policy does not name among those that may."),
-    "policy_through": N_("It did not go over the members that the corridor's policy asks for, in this order."),
-    "policy_hops": N_("It went over more links than the corridor's policy allows."),
+    "policy_avoid": N_("A member carried it whom a rule excludes (%(by)s)."),
+    "policy_only": N_("A member carried it whom a rule does not name among those that may (%(by)s)."),
+    "policy_through": N_("It did not go over the members that a rule asks for, in this order (%(by)s)."),
+    "policy_hops": N_("It went over more links than a rule allows (%(by)s)."),
+    "policy_character": N_("The rule has a character that has no place there."),
+    "policy_clause_expected": N_("A part of the rule is empty: a semicolon too many."),
+    "policy_clause_twice": N_("The rule says the same word twice."),
+    "policy_clause_unknown": N_("The rule has a word that is none: avoid, only, through, hops, latency, prefer."),
+    "policy_member_expected": N_("The rule needs members' codes there, such as PK."),
+    "policy_member_twice": N_("The rule names a member twice."),
+    "policy_number_expected": N_("The rule needs one number there."),
+    "policy_number_range": N_("A number of the rule is too small or too large."),
+    "policy_weight_expected": N_("The rule needs weights there: hops, latency, loss, price."),
+    "policy_too_large": N_("The rule is too long."),
     "contradiction_missing": N_("The two statements do not contradict each other."),
     "part_malformed": N_("That is not a code of a transit paper."),
     "parts_missing": N_("Some codes of the paper are missing. Any one may be missing, no more."),
@@ -153,6 +163,12 @@ PAGE: Mapping[str, str] = {
     "pasted": N_("what was pasted"),
 }
 
+RULES: Mapping[str, str] = {
+    "corridor": N_("the corridor's rule"),
+    "sender": N_("the sender's rule"),
+    "asked": N_("your own rule"),
+}
+
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": RESULTS,
     "meanings": MEANINGS,
@@ -161,6 +177,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "checks": CHECKS,
     "holds": HOLDS,
     "codes": CODES,
+    "rules": RULES,
     "grades": GRADE,
     "ui": PAGE,
 }

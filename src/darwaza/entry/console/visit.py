@@ -14,7 +14,7 @@ from darwaza.entry.console.desk import DeclinedError, Desk
 from darwaza.entry.console.language import Reader
 from darwaza.entry.console.lobby import Lobby
 from darwaza.entry.console.menu import Item
-from darwaza.entry.console.render import isolated, render
+from darwaza.entry.console.render import apart, isolated, render
 from darwaza.entry.console.session import form_token
 from darwaza.errors import ForbiddenError
 from darwaza.services.transit.crossing import Register
@@ -139,6 +139,7 @@ class Visit:
             "menu": self._menu,
             "path": self.request.url.path,
             "here": self.request.url.path + (f"?{self.request.url.query}" if self.request.url.query else ""),
+            "reading": self.lobby.index.seen if self.lobby.index.incomplete else None,
             "account": self._desk.account if self._desk else None,
             "party": self._desk.guest.address if self._desk else "",
             "roles": self._desk.tasks if self._desk else frozenset(),
@@ -146,8 +147,8 @@ class Visit:
             "once": secrets.token_hex(16),
             "now": self.server.gateway.clock.now(),
             "said": reader.text(word.SAID[said]) if said in word.SAID else "",
-            "at": reader.at,
-            "day": reader.day,
+            "at": lambda value, zone="": apart(reader.at(value, zone)),
+            "day": lambda value: apart(reader.day(value)),
             "ago": lambda value: reader.ago(value, self.server.gateway.clock.now()),
             "number": reader.number,
             "measure": lambda value, unit: isolated(f"{reader.number(value)}\u00a0{unit}"),
@@ -183,11 +184,11 @@ class Visit:
         """Show a page again with what the gateway said no to, and why."""
         return self.page(template, title=title, status=no.problem.status, problem=self.explain(no), **context)
 
-    def explain(self, no: DeclinedError) -> dict[str, str]:
+    def explain(self, no: DeclinedError, words: Mapping[str, str] = word.NO) -> dict[str, str]:
         """Word a refusal: in the reader's language where the code has words, with the detail as it was given."""
         problem = no.problem
-        text = self.reader.text(word.label(word.NO, problem.code)) if problem.code in word.NO else problem.detail
-        detail = problem.detail if problem.code in word.NO else ""
+        text = self.reader.text(words[problem.code]) if problem.code in words else problem.detail
+        detail = problem.detail if problem.code in words else ""
         return {"text": text, "detail": detail, "code": problem.code, "pointer": problem.pointer}
 
     def words(self, code: str) -> dict[str, str]:

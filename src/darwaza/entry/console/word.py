@@ -412,6 +412,41 @@ NO: Mapping[str, str] = {
 }
 
 
+NOT_ADMITTED: Mapping[str, str] = {
+    **NO,
+    "note_malformed": N_("This is no corridor document."),
+    "corridor_malformed": N_("This is no corridor document of the form we know."),
+    "not_canonical": N_("The document is not written in its only allowed form."),
+    "note_too_large": N_("This is too large for a corridor document."),
+    "name_differs": N_("This is the document of another corridor."),
+    "version_old": N_("This version is older than the one in force."),
+    "version_skipped": N_("A version in between is missing. Admit that one first."),
+    "previous_differs": N_("It does not follow from the version in force here."),
+    "anchor_differs": N_("This is the first version of another corridor."),
+    "window_wrong": N_("A version lives for a year at most, and not less than nothing."),
+    "created_before_previous": N_("It says that it was made before the version it follows."),
+    "created_in_future": N_("It is from the future, by this gateway's clock. Try again later."),
+    "key_not_admitted": N_("It names a key that no member may have."),
+    "key_reused": N_("It names the same key twice."),
+    "keys_differ": N_("It names other keys of this gateway than those that lie here: the gateway could sign nothing."),
+    "nothing_changed": N_("It changes nothing."),
+    "vote_unknown": N_("Somebody votes on it who has no vote."),
+    "vote_missing": N_("A member's vote is missing."),
+    "quorum_missing": N_("Too few members voted for what it changes."),
+    "own_vote_missing": N_("A member did not vote on the change of its own card."),
+    "signature_missing": N_("A signature that it needs is missing."),
+    "signature_false": N_("A signature on it is false. It was changed, or somebody else signed."),
+    "body_malformed": N_("Choose the file of the document."),
+}
+"""Refusals of a corridor document: ``kernel.admission`` and ``kernel.history``."""
+
+MEMBER_ROLE: Mapping[str, str] = {
+    "endpoint": N_("serves parties"),
+    "relay": N_("carries others' messages"),
+    "witness": N_("witnesses others' links"),
+}
+
+
 def label(table: Mapping[str, str], code: str) -> str:
     """What a code is called, untranslated; the code itself when nobody named it."""
     return table.get(code, code)

@@ -2,37 +2,133 @@
 
 Each is accepted, paid and answered by itself; one that is wrong stops no other. Whoever takes the bulk in submits the
 parts one by one, each under its UETR as idempotency key, so a bulk that is sent again is not paid again.
+
+A part is cut from the bytes as they came: the payment byte for byte, between what the group says of all. So each is
+read once and never written anew. Where bytes alone are not certain to be what they look like (a comment, a prefix, a
+fault that needs its place named) the whole is read, and the parts are written.
 """
+
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Final, NamedTuple
 
 import msgspec
 
-from darwaza.errors import MalformedError
+from darwaza.errors import MalformedError, MessageError
 from darwaza.services.payments.status import TRANSFER_MESSAGE
+from darwaza.standards.iso20022.amount import Amount
+from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
 from darwaza.standards.iso20022.message import read, write
-from darwaza.standards.iso20022.pacs008 import CreditTransfer
+from darwaza.standards.iso20022.pacs008 import HEADER, CreditTransfer
+from darwaza.standards.iso20022.payment import check_totals
 
 BULK_TRANSACTIONS_MAX = 1_000
+PARTS_BYTES_MAX: Final = 8 * DOCUMENT_BYTES_MAX
+"""What the group says stands in every part: without a limit, a long group with many short payments would fill memory.
+Ten times what a bulk of salaries comes to."""
+
+_NAME: Final = b"CdtTrfTxInf"
+_OPEN: Final = b"<CdtTrfTxInf>"
+_CLOSE: Final = b"</CdtTrfTxInf>"
+_TOTALS: Final = re.compile(
+    rb"<NbOfTxs>([0-9]{1,4})</NbOfTxs>\s*"
+    rb"(?:<CtrlSum>([0-9]{1,12}(?:\.[0-9]{1,5})?)</CtrlSum>\s*)?"
+    rb'(?:<TtlIntrBkSttlmAmt Ccy="([A-Z]{3})">([0-9]{1,13}(?:\.[0-9]{1,4})?)</TtlIntrBkSttlmAmt>)?'
+)
+"""Part of what the schema allows there."""
 
 
-def split(document: bytes) -> list[tuple[str, bytes]]:
+class Part(NamedTuple):
+    """One payment of a bulk.
+
+    Attributes:
+        uetr: by which it is known.
+        document: a pacs.008 of this payment alone.
+        transfer: what the document says.
+    """
+
+    uetr: str
+    document: bytes
+    transfer: CreditTransfer
+
+
+def split(document: bytes) -> list[Part]:
     """Take a bulk apart.
 
     Returns:
-        UETR and pacs.008 of each payment, in order; what the group header said of all stands in each.
+        Its payments, in order; what the group header said of all stands in each.
 
     Raises:
         MalformedError, TooLargeError: it cannot be read; ``bulk_unsuitable`` when it is another message, has too many
-            payments, or one without a UETR or with another's.
+            payments, one without a UETR or with another's, or says too much of all.
     """
-    bulk = read(document)
-    if not isinstance(bulk, CreditTransfer) or bulk.message != TRANSFER_MESSAGE:
-        raise MalformedError(f"a bulk is a {TRANSFER_MESSAGE}", code="bulk_unsuitable")
-    uetrs = [one.id.uetr or "" for one in bulk.transactions]
-    if len(uetrs) > BULK_TRANSACTIONS_MAX or "" in uetrs or len(set(uetrs)) != len(uetrs):
+    parts = _cut(document) or list(_written(document))
+    uetrs = {part.uetr for part in parts}
+    if len(parts) > BULK_TRANSACTIONS_MAX or "" in uetrs or len(uetrs) != len(parts):
         raise MalformedError(
             f"a bulk has at most {BULK_TRANSACTIONS_MAX} payments, each with a UETR of its own", code="bulk_unsuitable"
         )
+    return parts
+
+
+def _cut(document: bytes) -> list[Part] | None:
+    """Cut the parts from the bytes; None for a bulk that has to be read whole."""
+    if len(document) > DOCUMENT_BYTES_MAX or b"<!" in document or document.find(b"<?", 1) >= 0:
+        return None
+    *payments, tail = document.split(_CLOSE)
+    if not 0 < len(payments) <= BULK_TRANSACTIONS_MAX or document.count(_NAME) != 2 * len(payments):
+        return None
+    head, _, first = payments[0].partition(_OPEN)
+    payments[0] = _OPEN + first
+    payments = [payment.lstrip() for payment in payments]
+    totals = _TOTALS.search(head)
+    if totals is None or not all(payment.startswith(_OPEN) for payment in payments):
+        return None
+    head = head[: totals.start()] + b"<NbOfTxs>1</NbOfTxs>" + head[totals.end() :]
+    documents = (head + payment + _CLOSE + tail for payment in payments)
+    try:
+        parts = [_part(one, read(one)) for one in _bounded(documents)]
+        count, control_sum, currency, amount = (None if text is None else text.decode() for text in totals.groups())
+        check_totals(
+            HEADER,
+            [part.transfer.transactions[0].amount for part in parts],
+            count=int(count or 0),
+            control_sum=None if control_sum is None else Decimal(control_sum),
+            total=None if amount is None else Amount.parse(amount, currency or ""),
+        )
+    except MessageError:
+        return None
+    return parts
+
+
+def _written(document: bytes) -> Iterator[Part]:
+    """Read a bulk whole and write its parts."""
+    bulk = read(document)
+    if not isinstance(bulk, CreditTransfer):
+        raise _unsuitable()
     header = msgspec.structs.replace(bulk.header, transaction_count=1, control_sum=None, total=None)
+    parts = [msgspec.structs.replace(bulk, header=header, transactions=(one,)) for one in bulk.transactions]
     # The whole has passed the schema; a part has nothing that the whole had not.
-    parts = (msgspec.structs.replace(bulk, header=header, transactions=(one,)) for one in bulk.transactions)
-    return [(uetr, write(part, verify=False)) for uetr, part in zip(uetrs, parts, strict=True)]
+    documents = (write(part, verify=False) for part in parts)
+    for part, written in zip(parts, _bounded(documents), strict=True):
+        yield _part(written, part)
+
+
+def _part(document: bytes, transfer: object) -> Part:
+    if not isinstance(transfer, CreditTransfer) or transfer.message != TRANSFER_MESSAGE:
+        raise _unsuitable()
+    return Part(transfer.transactions[0].id.uetr or "", document, transfer)
+
+
+def _bounded(documents: Iterable[bytes]) -> Iterator[bytes]:
+    taken = 0
+    for one in documents:
+        taken += len(one)
+        if taken > PARTS_BYTES_MAX:
+            raise MalformedError("the group says too much of all its payments", code="bulk_unsuitable")
+        yield one
+
+
+def _unsuitable() -> MalformedError:
+    return MalformedError(f"a bulk is a {TRANSFER_MESSAGE}", code="bulk_unsuitable")

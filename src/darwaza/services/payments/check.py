@@ -54,10 +54,15 @@ class Agreed(NamedTuple):
     payee_bank: Participant
 
 
-def read_transfer(document: bytes) -> Ordered | Refusal:
-    """Read a pacs.008.001.13 with one transaction that has a UETR."""
+def read_transfer(document: bytes, known: CreditTransfer | None = None) -> Ordered | Refusal:
+    """Read a pacs.008.001.13 with one transaction that has a UETR.
+
+    Args:
+        document: as it came.
+        known: what it says, where it has been read already.
+    """
     try:
-        transfer = read(document)
+        transfer = known or read(document)
     except (MalformedError, TooLargeError) as fault:
         return Refusal(PaymentRefusal.MALFORMED.code, f"{fault.code}: {fault.detail}", fault.pointer)
     if not isinstance(transfer, CreditTransfer) or transfer.message != TRANSFER_MESSAGE:

@@ -1,6 +1,7 @@
 """Markets: what FX providers offer from one currency to another, and what an offer costs the payer."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -22,6 +23,7 @@ replace = msgspec.structs.replace
 OPEN = "market-open"
 _NAMES = UUID("b9f1c2a4-6c0e-5d3b-9a77-2f4b8f3d1e60")
 """Namespace of market ids (RFC 9562 section 5.5), chosen once for ever."""
+_IDS_KEPT = 1_024
 TIERS_MAX = 20
 IMPROVEMENTS_MAX = 1_000
 
@@ -76,6 +78,7 @@ class MarketRules:
         return Decision(OPEN, replace(case.data, boards=boards))
 
 
+@lru_cache(_IDS_KEPT)
 def market_id(source: str, destination: str) -> str:
     """Id of the case of the one market from a member to another, the same at every gateway."""
     return str(uuid5(_NAMES, f"{source} {destination}"))

@@ -12,6 +12,7 @@ from msgspec import Meta
 from darwaza.errors import MalformedError
 from darwaza.kernel.message import AddressText, InstantText, Refused
 from darwaza.services.payments.record import Board, Fixed
+from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
 ALLOCATED = "payments.allocated"
 RELEASED = "payments.released"
@@ -131,16 +132,18 @@ class Pay(msgspec.Struct, frozen=True):
     document: bytes
 
 
-class Remit(msgspec.Struct, frozen=True):
+class Remit(msgspec.Struct, frozen=True, omit_defaults=True):
     """Command ``remit``: one payment at the rate it names, without a quote, if an FX provider still offers that rate.
 
     Attributes:
         market: id of the market's case.
         document: pacs.008.001.13 with one transaction and an agreed rate without a quote.
+        transfer: what the document says, where it has been read already.
     """
 
     market: str
     document: bytes
+    transfer: CreditTransfer | None = None
 
 
 class Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -118,7 +118,7 @@ class SourceRules:
         A payment that stops at screening is refused here: only an accepted quote keeps its rate for that long.
         """
         asked: Remit = command.body
-        ordered = check.read_transfer(asked.document)
+        ordered = check.read_transfer(asked.document, asked.transfer)
         if isinstance(ordered, Refusal):
             return ordered
         payment = self._at_rate(asked, ordered, command.party, context)

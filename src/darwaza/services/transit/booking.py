@@ -6,6 +6,9 @@ refuses what does not fit; what is told about one movement lives in its case.
 * **Cover.** A guarantee's terms are digested and the digest names its accounts, so a rule needs no look-up and altered
   terms name no account. With a cover per member there is one account for each member, else one for "*". Registering
   moves the cover in from the chain's account; its floor is the chain's capacity (none until a supervisor sets one).
+  A cover that was cancelled is *closed*: no new liability is held against it, and those that stand end as they would.
+  So is one that a lost disk took along and that movements under way bring back: only as much of it as they need,
+  because nobody here remembers whether it had been cancelled. Registering it anew opens it and brings the rest.
 * **Liability.** Accepting a guarantee holds each member's share against the exposure account of chain and member; the
   floor of the cover account keeps the sum of liabilities within the cover. ``credits_pending`` of an exposure account
   is the chain's open exposure in that member; a holder's is the sum of ``debits_pending`` over accounts it owns. The
@@ -22,7 +25,7 @@ from hashlib import sha256
 from darwaza.kernel.machine import LedgerView
 from darwaza.ledger.account import Account
 from darwaza.ledger.asset import Asset
-from darwaza.ledger.order import Hold, Move, OpenAccount, Order, Post, Void
+from darwaza.ledger.order import AmendAccount, Hold, Move, OpenAccount, Order, Post, Void
 from darwaza.services.transit.codes import TransitRefusal as No
 from darwaza.services.transit.movement import Hold as Liability
 from darwaza.standards.etir.internal import Share
@@ -86,10 +89,85 @@ def register(terms: GuaranteeTerms, holder_party: str) -> tuple[Order, ...]:
         account = cover_account(digest, member)
         orders.append(OpenAccount(account, holder_party, asset, "guarantee", 0, None))
         orders.append(Move(f"issue:{digest}:{member}", source, account, terms.cover_minor, terms.reference))
-    if terms.single_use:
-        tickets = f"tickets:{terms.chain}"
-        orders.append(OpenAccount(ticket_account(digest), holder_party, TICKET, "guarantee", 0, 1))
-        orders.append(Move(f"ticket:{digest}", tickets, ticket_account(digest), 1, terms.reference))
+    return (*orders, *issue_ticket(terms, holder_party))
+
+
+def issue_ticket(terms: GuaranteeTerms, holder_party: str) -> tuple[Order, ...]:
+    """Order the ticket of a single-use guarantee."""
+    if not terms.single_use:
+        return ()
+    ticket = ticket_account(terms_digest(terms))
+    return (
+        OpenAccount(ticket, holder_party, TICKET, "guarantee", 0, 1),
+        Move(f"ticket:{terms_digest(terms)}", f"tickets:{terms.chain}", ticket, 1, terms.reference),
+    )
+
+
+def is_closed(terms: GuaranteeTerms, ledger: LedgerView) -> bool:
+    """Tell whether a cover takes no new liability: it is not here, was cancelled, or came back after a lost disk."""
+    account = ledger.account(cover_account(terms_digest(terms), covered(terms)[0]))
+    return account is None or account.debits_blocked
+
+
+def close(terms: GuaranteeTerms) -> tuple[Order, ...]:
+    """Order that a cover takes no new liability."""
+    return _block(terms, blocked=True)
+
+
+def opened(terms: GuaranteeTerms) -> tuple[Order, ...]:
+    """Order that a cover can be drawn on."""
+    return _block(terms, blocked=False)
+
+
+def _block(terms: GuaranteeTerms, *, blocked: bool) -> tuple[Order, ...]:
+    digest = terms_digest(terms)
+    return tuple(
+        AmendAccount(cover_account(digest, member), 0, None, debits_blocked=blocked) for member in covered(terms)
+    )
+
+
+def bring_back(
+    terms: GuaranteeTerms, amounts: dict[str, int], movement: str, ledger: LedgerView
+) -> tuple[tuple[Order, ...], bool]:
+    """Order as much of a closed cover as the liabilities of one movement need beyond what is free in it.
+
+    Args:
+        terms: of the guarantee.
+        amounts: liability by member or "*".
+        movement: UUID; the guarantor's signed word for it stands.
+        ledger: of the guarantor.
+
+    Returns:
+        The orders, which leave the cover open; and whether the cover was ever large enough for what stands.
+    """
+    digest, source = terms_digest(terms), chain_account(terms.chain, terms.currency)
+    accounts: list[Order] = [*chain_accounts(terms, ledger)]
+    moves: list[Order] = []
+    bound = True
+    for member in covered(terms):
+        name = cover_account(digest, member)
+        account = ledger.account(name)
+        if account is None:
+            accounts.append(OpenAccount(name, terms.chain, cover_asset(terms.currency), "guarantee", 0, None))
+        issued, free = (0, 0) if account is None else (account.balance.posted, account.balance.available)
+        lacking = amounts.get(member, 0) - free
+        if lacking > 0:
+            bound = bound and issued + lacking <= terms.cover_minor
+            # The ledger's ids have 100 characters; half the digest tells the guarantees of one movement apart.
+            moves.append(Move(f"enter:{movement}:{digest[:32]}:{member}", source, name, lacking, terms.reference))
+    return (*accounts, *opened(terms), *(moves if bound else ())), bound
+
+
+def reopen(terms: GuaranteeTerms, ledger: LedgerView) -> tuple[Order, ...]:
+    """Order the rest of a cover that movements brought back before its chain registered it anew, and open it."""
+    digest, source = terms_digest(terms), chain_account(terms.chain, terms.currency)
+    orders: list[Order] = [*opened(terms)]
+    for member in covered(terms):
+        account = ledger.account(cover_account(digest, member))
+        rest = terms.cover_minor - (0 if account is None else account.balance.posted)
+        if rest > 0:
+            name = cover_account(digest, member)
+            orders.append(Move(f"issue:{digest}:{member}", source, name, rest, terms.reference))
     return tuple(orders)
 
 
@@ -129,6 +207,8 @@ def room(terms: GuaranteeTerms, shares: tuple[Share, ...], ledger: LedgerView) -
     digest = terms_digest(terms)
     if available(ledger, cover_account(digest, covered(terms)[0])) is None:
         return No.GUARANTEE_NOT_FOUND
+    if is_closed(terms, ledger) and sums(terms, shares):
+        return No.GUARANTEE_COVER_SHORT
     for member, amount in sums(terms, shares).items():
         rest = available(ledger, cover_account(digest, member))
         if rest is None:

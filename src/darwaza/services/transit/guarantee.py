@@ -2,8 +2,8 @@
 
 One case is one guarantee, at the gateway of its guarantor. What it covers at any moment is the ledger's
 (``booking``); the case holds its terms and whether it may still be accepted. Cancelling moves the cover that is not
-reserved back to the chain at once, so nothing new can be accepted; what is reserved stays until its movements end, and
-follows when the chain asks again.
+reserved back to the chain at once and closes the rest, so nothing new can be accepted; what is reserved stays until its
+movements end, and follows when the chain asks again.
 
 A chain that another member's gateway serves has the case there too: its commands travel as E1 and E3, and the case
 becomes what E2 and E4 say. The guarantor stays the authority.
@@ -295,7 +295,8 @@ class _Rules:
         elif context.case_id != guarantee_case(terms.guarantor, terms.reference):
             text = "a guarantee with these terms is registered"
             return Refusal.of(No.GUARANTEE_ALREADY_REGISTERED, text, "/terms/reference")
-        # else the cover was entered by a movement that came back before its guarantee did (``outcome.rebind``)
+        else:  # movements that came back before their guarantee did have entered what they need (``outcome.rebind``)
+            orders = booking.reopen(terms, context.ledger)
         answer = {"reference": terms.reference, "terms_digest": booking.terms_digest(terms)}
         parties = tuple(party for party in (terms.chain, holder_party) if party[:2] == context.member)
         return Decision(REGISTERED, Guarantee(terms), transfers=orders, parties=parties, answer=answer)
@@ -324,7 +325,8 @@ def _cancel(case: GuaranteeCase, body: E3, context: Context) -> Decision[Guarant
         return Refusal.of(No.GUARANTEE_ALREADY_CANCELLED, "the request is recorded; movements still use it")
     data = Guarantee(terms, case.data.returns + 1, body.reason)
     state = CANCELLING if reserved else CANCELLED
-    return Decision(state, data, transfers=tuple(orders), answer={"status": state})
+    transfers = (*booking.opened(terms), *orders, *booking.close(terms))
+    return Decision(state, data, transfers=transfers, answer={"status": state})
 
 
 def _ask(

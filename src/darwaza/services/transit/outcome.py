@@ -264,7 +264,8 @@ def rebind(movement: Movement, shares: Sequence[Share], context: Context) -> tup
     """Bind a guarantee again that this guarantor had accepted and whose ledger entries were lost with the disk.
 
     Its own word (I2) is signed and delivered, so it stands: where even the cover is missing, because the registration
-    has not come back, the cover is entered as that word names it. Does nothing where nothing was lost.
+    has not come back, or was cancelled since, as much of the cover is entered as this movement needs, and no other may
+    use it (``booking.bring_back``). Does nothing where nothing was lost.
 
     Args:
         movement: with the guarantor's word, if it has spoken.
@@ -283,19 +284,20 @@ def rebind(movement: Movement, shares: Sequence[Share], context: Context) -> tup
     if shares and not terms.per_member:  # one sum for the whole journey stands, whole, until its end
         shares = movement.shares if movement.recorded is None else shares_of(movement.known())
     amounts = booking.sums(terms, tuple(shares))
-    lost = context.ledger.account(booking.cover_account(digest, booking.covered(terms)[0])) is None
+    closed = booking.is_closed(terms, context.ledger)
     orders: tuple[Order, ...] = ()
-    if lost:
-        orders = (*booking.chain_accounts(terms, context.ledger), *booking.register(terms, terms.chain))
-        bound = all(amount <= terms.cover_minor for amount in amounts.values())
+    if closed:
+        orders, bound = booking.bring_back(terms, amounts, context.case_id, context.ledger)
     else:
         bound = booking.room(terms, tuple(shares), context.ledger) is None
-    if lost or (terms.single_use and booking.ticket_left(terms, context.ledger)):
+    if terms.single_use and context.ledger.account(booking.ticket_account(digest)) is None:
+        orders += (*booking.issue_ticket(terms, terms.chain), *booking.spend_ticket(terms, context.case_id))
+    elif terms.single_use and booking.ticket_left(terms, context.ledger):
         orders += booking.spend_ticket(terms, context.case_id)
-    if not bound:
-        return movement, orders, False
-    holds, reserved = booking.reserve(terms, amounts, context.case_id, 0)
-    return msgspec.structs.replace(movement, holds=holds), (*orders, *reserved), True
+    if bound:
+        holds, reserved = booking.reserve(terms, amounts, context.case_id, 0)
+        movement, orders = msgspec.structs.replace(movement, holds=holds), (*orders, *reserved)
+    return movement, (*orders, *(booking.close(terms) if closed else ())), bound
 
 
 def shares_of(declaration: Declaration) -> tuple[Share, ...]:

@@ -174,6 +174,8 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
         hashes: inclusion proof, 32 bytes each, from the leaf up.
         checkpoint: text of the log's checkpoint.
         signatures: name, key id and value of each signature line.
+        revealed: of a guarantor that is no neighbour, whose message came sealed: the letter, whose digest the entry
+            has, and the key of that letter alone (``kernel.letter.reveal``); absent otherwise.
     """
 
     entry: bytes
@@ -181,6 +183,7 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     hashes: Annotated[tuple[Digest, ...], Meta(max_length=PROOF_HASHES_MAX)]
     checkpoint: str
     signatures: Annotated[tuple[tuple[str, KeyId, SignatureValue], ...], Meta(min_length=1, max_length=8)]
+    revealed: tuple[bytes, Digest] | None = None
 
 
 class SignedPaper(msgspec.Struct, frozen=True, array_like=True):
@@ -205,11 +208,19 @@ def goods_root(goods: Sequence[GoodsItem]) -> bytes:
     return EMPTY.append_all([leaf_hash(encode(item)) for item in goods]).root()
 
 
-def evidence_of(entry: bytes, proof: Proof) -> Evidence:
+def evidence_of(entry: bytes, proof: Proof, revealed: tuple[bytes, bytes] | None = None) -> Evidence:
     """Pack a proof into its compact form; what an application added to the proof is left out."""
     note = proof.note
     lines = tuple((line.name, line.key_id, line.value) for line in note.signatures)
-    return Evidence(entry, proof.index, proof.hashes, note.text, lines)
+    return Evidence(entry, proof.index, proof.hashes, note.text, lines, revealed)
+
+
+def written(signed: SignedPaper) -> bytes:
+    """The one form of a signed paper; evidence that reveals no letter has no place for one."""
+    evidence = signed.evidence
+    if evidence is None or evidence.revealed is not None:
+        return _ENCODER.encode(signed)
+    return _ENCODER.encode((signed.paper, signed.signature, msgspec.structs.astuple(evidence)[:-1]))
 
 
 def write_paper(movement: Movement, *, issuer: str, office: str, issued_at: datetime) -> Paper:
@@ -286,7 +297,7 @@ def sign_paper(paper: Paper, sign: Callable[[bytes], bytes], evidence: Evidence 
         evidence: of the guarantee.
     """
     body = _ENCODER.encode(paper)
-    return _ENCODER.encode(SignedPaper(body, sign(DOMAIN + body), evidence))
+    return written(SignedPaper(body, sign(DOMAIN + body), evidence))
 
 
 def read_paper(raw: bytes) -> tuple[SignedPaper, Paper]:
@@ -303,6 +314,6 @@ def read_paper(raw: bytes) -> tuple[SignedPaper, Paper]:
         paper = msgspec.msgpack.decode(signed.paper, type=Paper)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(str(error), code="paper_malformed") from error
-    if _ENCODER.encode(signed) != raw or _ENCODER.encode(paper) != signed.paper:
+    if written(signed) != raw or _ENCODER.encode(paper) != signed.paper:
         raise MalformedError("the paper is not in its only form", code="paper_malformed")
     return signed, paper

@@ -11,10 +11,13 @@ from hashlib import sha256
 
 import msgspec
 
-from darwaza.errors import MessageError
+from darwaza.errors import MessageError, SignatureError
+from darwaza.kernel import letter
 from darwaza.kernel.merkle import leaf_hash
+from darwaza.kernel.message import decode_header
 from darwaza.kernel.note import Note, Signature
 from darwaza.kernel.proof import Proof, verify
+from darwaza.kernel.seal import Binding
 from darwaza.services.transit.leg import PLANNED, REFUSED, STARTED
 from darwaza.services.transit.paper import DOMAIN, Evidence, Paper, SignedPaper, read_paper
 from darwaza.services.transit.trust import Answer, Reason, Trust, check_signature, conclude
@@ -23,6 +26,8 @@ from darwaza.standards.etir.wire import encode
 
 FRESH_FOR = timedelta(days=10)
 """Default time a paper may be old: long enough for a journey through a network cut, short enough to be renewed."""
+
+I2_KIND = "transit.i2"
 
 HeaderReader = Callable[[bytes], tuple[str, str, bytes]]
 """Reads a log entry (a canonical message header): its message kind, its case id, and the SHA-256 of its body.
@@ -158,6 +163,7 @@ class Scanner:
         try:
             verify(proof, leaf_hash(evidence.entry), verifiers)
             kind, case_id, digest = self.read_header(evidence.entry)
+            said = None if evidence.revealed is None else _revealed(evidence.entry, *evidence.revealed, digest)
         except MessageError as error:
             return Reason("guarantee-proof-false", Answer.INVALID, error.detail)
         seconds, microseconds = divmod(guarantee.accepted_us, 1_000_000)
@@ -168,7 +174,9 @@ class Scanner:
             members=guarantee.members,
             accepted_at=datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds),
         )
-        if (kind, case_id, digest) != ("transit.i2", paper.movement_id, sha256(encode(body)).digest()):
+        stated = encode(body)
+        agrees = digest == sha256(stated).digest() if said is None else said == stated
+        if (kind, case_id) != (I2_KIND, paper.movement_id) or not agrees:
             text = f"{guarantee.guarantor}'s log entry does not say what the paper says"
             return Reason("guarantee-proof-other", Answer.INVALID, text)
         return None
@@ -204,3 +212,14 @@ class Scanner:
             if leg.exit == self.office and leg.status in {PLANNED, STARTED} and index not in memory.terminated:
                 end = index if end is None else end
         return start, end
+
+
+def _revealed(entry: bytes, sealed: bytes, key: bytes, digest: bytes) -> bytes:
+    """What a sealed message says, by the key of its letter.
+
+    Raises:
+        MessageError: the letter is not the one the entry names, or does not open.
+    """
+    if sha256(sealed).digest() != digest:
+        raise SignatureError("the letter is not the one that the guarantor signed", code="body_differs")
+    return letter.read_revealed(sealed, Binding.of(decode_header(entry)), key)

@@ -3,7 +3,8 @@
 The documents one bank sends differ in their texts and hardly ever in anything else. A *form* is all of a document but
 the texts between its tags, byte for byte. A document whose form has passed parser and schema before is well-formed and
 has the right elements in the right places; what is left to hold is each text against what its element may hold
-(``definition.Text``), and that needs no parser. It costs a third of reading it in full.
+(``definition.Text``), and that needs no parser: one pattern is the whole form with what each text may be. It costs a
+tenth of reading a document in full.
 
 Nothing is decided by resemblance: whatever is not certain here (a comment, an entity, a text of a kind that is not
 checked here, a wrong text) is left to the parser and the schema, which also find the words for what is wrong.
@@ -19,28 +20,45 @@ from lxml import etree
 
 from darwaza.errors import MalformedError
 from darwaza.standards.iso20022.definition import ComplexType, Definition, Text
-from darwaza.standards.iso20022.reading import Reader, Recipe, Unfit
+from darwaza.standards.iso20022.reading import Make, Reader, Unfit, recipe_of
 
 FORM_BYTES_MAX: Final = 16_384
 """Longest document whose form is kept."""
 FORMS_MAX: Final = 512
 """Forms kept; a bank has a few. Past it all are learned anew."""
+FORM_TEXTS_MAX: Final = 256
+"""Most texts of a document whose form is kept: a form costs the more to learn. A payment laid out in lines has 150."""
+RECENT_MAX: Final = 4
+"""Forms met last, which are tried before the form is looked for: most documents are of the form of the one before."""
 SEEN_MAX: Final = 8_192
 """Forms remembered as seen once. Only one that comes again is learned: what never comes again costs nothing more."""
 
-_TEXTS: Final = re.compile(">([^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]+)<")
-"""Texts between tags, of characters that mean themselves (XML 1.0 sections 2.2, 2.4 and 2.11)."""
+_SIGN: Final = "[^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]"
+"""A character that means itself between tags (XML 1.0 sections 2.2, 2.4 and 2.11)."""
+_TEXTS: Final = re.compile(f">({_SIGN}+)<")
+_TEXT: Final = re.compile(f"{_SIGN}+").fullmatch
 _PLACE: Final = "\x00"
 """Stands in a form for a text; no document holds it."""
-_SAME_PATTERN: Final = re.compile(r"(?:[A-Za-z0-9\[\](){},+-]|\\[+-])*")
-"""Patterns that mean the same in XML Schema (part 2, appendix F) and in Python."""
-_INSTANT: Final = re.compile(r"[1-9]\d{3}-\d\d-\d\dT[0-2]\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]0\d:[0-5]\d)", re.ASCII)
-_DATE: Final = re.compile(r"[1-9]\d{3}-\d\d-\d\d", re.ASCII)
+_SAME_PATTERN: Final = re.compile(r"(?:\[(?:[A-Za-z0-9,+-]|\\[+-])*\]|[A-Za-z0-9(){},+-]|\\[+-])*")
+"""Patterns that mean the same in XML Schema (part 2, appendix F) and in Python; no bracket stands in a class."""
+_INSTANT: Final = r"[1-9]\d{3}-\d\d-\d\dT[0-2]\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]0\d:[0-5]\d)"
+_DATE: Final = r"[1-9]\d{3}-\d\d-\d\d"
 _DIGITS_MAX: Final = 18
-_BLANK: Final = re.compile(r"[ \t\n]*").fullmatch
 
-Check = Callable[[str], Any]
-"""True, or something that counts as true, for a text that is certainly right."""
+
+class Check(NamedTuple):
+    """What accepts texts that are certainly right.
+
+    Attributes:
+        pattern: what they match, with the next tag behind them; it reads no further, whatever stands there.
+        read: raises ``ValueError`` for those that match and are wrong all the same; None when there are none.
+    """
+
+    pattern: str
+    read: Callable[[str], Any] | None = None
+
+
+_BLANK: Final = Check(r"[ \t\n]*")
 
 
 class _Taken:
@@ -86,21 +104,24 @@ class Form(NamedTuple):
     """One form.
 
     Attributes:
-        checks: of the texts, in order.
+        match: a whole document of this form, a group for each text.
+        reads: what else holds a text, and its place.
         make: the value, of the texts.
     """
 
-    checks: tuple[Check, ...]
-    make: Recipe
+    match: Callable[[str], re.Match[str] | None]
+    reads: tuple[tuple[Callable[[str], Any], int], ...]
+    make: Make
 
-    def read(self, texts: list[str]) -> Any:
-        """The value of a document of this form, None when it has to be read in full."""
-        if len(texts) != len(self.checks):
+    def read(self, text: str) -> Any:
+        """The value of a document of this form; None for another, and for one that has to be read in full."""
+        found = self.match(text)
+        if found is None:
             return None
+        texts = found.groups()
         try:
-            for text, check in zip(texts, self.checks, strict=True):
-                if not check(text):
-                    return None
+            for read, place in self.reads:
+                read(texts[place])
             return self.make(texts)
         except (MalformedError, ValueError):
             return None  # reading it in full tells what is wrong, and where
@@ -111,13 +132,24 @@ class Forms:
 
     def __init__(self) -> None:
         self._known: dict[str, Form] = {}
+        self._recent: tuple[Form, ...] = ()
         self._seen: set[int] = set()
 
     def read(self, data: bytes) -> Any:
         """Read a document of a known form; None when it has to be read in full."""
-        taken = _apart(data)
-        form = None if taken is None else self._known.get(taken[0])
-        return None if taken is None or form is None else form.read(taken[1])
+        text = _text_of(data)
+        if text is None:
+            return None
+        for form in self._recent:
+            value = form.read(text)
+            if value is not None:
+                return value
+        taken = _apart(text)
+        known = None if taken is None else self._known.get(taken[0])
+        if known is None:
+            return None
+        self._recent = (known, *(form for form in self._recent if form is not known))[:RECENT_MAX]
+        return known.read(text)
 
     def learn(self, data: bytes, root: etree._Element, definition: Definition, read: Reader, value: Any) -> None:
         """Learn the form of a document that was read in full, when it comes for the second time.
@@ -129,8 +161,9 @@ class Forms:
             read: what gave ``value``.
             value: what the document says.
         """
-        taken = _apart(data)
-        if taken is None or taken[0] in self._known:
+        text = _text_of(data)
+        taken = None if text is None else _apart(text)
+        if text is None or taken is None or len(taken[1]) > FORM_TEXTS_MAX or taken[0] in self._known:
             return
         # Two forms of one hash only mean that one of them is learned at once.
         seen = hash(taken[0])
@@ -142,25 +175,45 @@ class Forms:
         try:
             apart = _Taken(root, definition)
             content = root.getchildren()[0] if definition.root == "Document" else root
-            form = Form(tuple(apart.checks), Recipe(read, content, apart.places))
+            if apart.texts != taken[1]:
+                return
+            form = _form(taken[0], apart.checks, recipe_of(read, content, apart.places))
         except Unfit:
             return
-        if apart.texts == taken[1] and form.read(taken[1]) == value:
+        if form.read(text) == value:
             if len(self._known) >= FORMS_MAX:
                 self._known.clear()
+                self._recent = ()
             self._known[taken[0]] = form
 
 
-def _apart(data: bytes) -> tuple[str, list[str]] | None:
+def _form(form: str, checks: list[Check], make: Make) -> Form:
+    """Put what each text may be into its place in a form."""
+    first, *others = map(re.escape, form.split(_PLACE))
+    places = (f">({check.pattern})<{other}" for check, other in zip(checks, others, strict=True))
+    reads = ((check.read, place) for place, check in enumerate(checks))
+    return Form(
+        re.compile(first + "".join(places), re.ASCII).fullmatch,
+        tuple((read, place) for read, place in reads if read is not None),
+        make,
+    )
+
+
+def _text_of(data: bytes) -> str | None:
+    if len(data) > FORM_BYTES_MAX:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _apart(text: str) -> tuple[str, list[str]] | None:
     """The form of a document and its texts; None for one that has none.
 
     A comment, a section of characters or an instruction could hold what looks like a tag here.
     """
-    if len(data) > FORM_BYTES_MAX or b"<!" in data or data.find(b"<?", 1) >= 0:
-        return None
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
+    if "<!" in text or text.find("<?", 1) >= 0:
         return None
     # What stands before the root element is of the form as it is.
     start = text.find("<", text.find("?>") + 2 if text.startswith("<?") else 0)
@@ -177,25 +230,25 @@ def check_of(text: Text) -> Check | None:
     if text.base == "decimal":
         return _decimal(text)
     if text.base == "date":
-        return _moment(_DATE, date.fromisoformat)
+        # A day that no calendar has is left to the schema.
+        return Check(_DATE, date.fromisoformat)
     if text.base == "dateTime":
-        return _moment(_INSTANT, datetime.fromisoformat)
+        return Check(_INSTANT, datetime.fromisoformat)
     return None
 
 
 def _string(text: Text) -> Check | None:
     if text.values:
         plain = text.pattern is None and text.length_min is None and text.length_max is None
-        return frozenset(text.values).__contains__ if plain else None
+        plain = plain and all(map(_TEXT, text.values))
+        return Check("|".join(map(re.escape, text.values))) if plain else None
     least, most = text.length_min or 0, FORM_BYTES_MAX if text.length_max is None else text.length_max
+    sized = f"{_SIGN}{{{least},{most}}}"
     if text.pattern is None:
-        return lambda value: least <= len(value) <= most
+        return Check(sized)
     if _SAME_PATTERN.fullmatch(text.pattern) is None:
         return None
-    matches = re.compile(text.pattern, re.ASCII).fullmatch
-    if text.length_min is None and text.length_max is None:
-        return matches
-    return lambda value: least <= len(value) <= most and matches(value)
+    return Check(f"(?={sized}<){text.pattern.replace('(', '(?:')}")
 
 
 def _decimal(text: Text) -> Check | None:
@@ -204,15 +257,5 @@ def _decimal(text: Text) -> Check | None:
     digits = min(_DIGITS_MAX, text.digits_max or _DIGITS_MAX)
     fraction = min(digits - 1, digits if text.fraction_digits_max is None else text.fraction_digits_max)
     places = f"(?:\\.[0-9]{{1,{fraction}}})?" if fraction else ""
-    matches = re.compile(f"[0-9]{{1,{digits}}}{places}").fullmatch
     # Whole and fraction share the digits that are allowed in all.
-    return lambda value: len(value) - ("." in value) <= digits and matches(value)
-
-
-def _moment(form: re.Pattern[str], read: Callable[[str], Any]) -> Check:
-    matches = form.fullmatch
-
-    def check(value: str) -> Any:
-        return matches(value) and read(value)  # a day that no calendar has raises: it is left to the schema
-
-    return check
+    return Check(f"(?!(?:[0-9]\\.?){{{digits + 1}}})[0-9]{{1,{digits}}}{places}")

@@ -30,7 +30,7 @@ def test_a_thousand_events_are_one_piece_of_news(monkeypatch):
 
     async def listen():
         heard = []
-        stream = Live(Busy()).stream("session").body_iterator
+        stream = Live(Busy(), SimpleNamespace(seen=0, incomplete=False)).stream("session").body_iterator
         began = asyncio.get_running_loop().time()
         async for piece in stream:
             heard.append(piece)
@@ -49,7 +49,7 @@ def test_a_session_has_only_so_many_streams(monkeypatch):
     monkeypatch.setattr(config, "LIVE_STREAMS_PER_SESSION_MAX", 2)
 
     async def open_them():
-        live = Live(Busy())
+        live = Live(Busy(), SimpleNamespace(seen=0, incomplete=False))
         streams = [live.stream("one").body_iterator for _ in range(2)]
         for stream in streams:
             await anext(stream)
@@ -61,3 +61,30 @@ def test_a_session_has_only_so_many_streams(monkeypatch):
         await streams[1].aclose()
 
     asyncio.run(open_them())
+
+
+def test_a_page_follows_the_index_while_it_is_read_after_a_start(monkeypatch):
+    """No commit rings then; open pages hear all the same, and of nothing when nothing more was read."""
+    monkeypatch.setattr(config, "LIVE_INTERVAL_S", 0)
+    index = SimpleNamespace(seen=0, incomplete=True)
+    quiet = SimpleNamespace(loop=SimpleNamespace(batches=0), waited=[])
+
+    async def changed(timeout_s):
+        quiet.waited.append(timeout_s)
+        return False
+
+    quiet.changed = changed
+
+    async def listen():
+        stream = Live(quiet, index).stream("session").body_iterator
+        heard = [await anext(stream), await anext(stream)]
+        index.seen = 200
+        heard.append(await anext(stream))
+        index.incomplete = False
+        heard.append(await anext(stream))
+        await stream.aclose()
+        return heard
+
+    _, still, news, after = asyncio.run(listen())
+    assert (still[:1], news[:11], after[:1]) == (b":", b"event: news", b":")
+    assert quiet.waited[-1] > quiet.waited[0]

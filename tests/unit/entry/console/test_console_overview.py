@@ -1,15 +1,23 @@
 """The map of the overview: each link in the state its members tell, own links as this gateway sees them."""
 
 import itertools
+import math
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from darwaza.entry.console.chart import LABEL_HEIGHT, LABEL_WIDTH, SIDES, Seat, label_sides
+from darwaza.entry.console.chart import draw, read_profile
+from darwaza.entry.console.label import Name, place
+from darwaza.entry.console.language import Reader
 from darwaza.entry.console.pages.overview import _conditions
 from darwaza.entry.view.link import LinkView
 from darwaza.kernel.health import Condition
 from darwaza.kernel.topology import MapLink, Topology
+from darwaza.services.transit.crossing import load_register
 
+PROFILE = Path("profiles/carec")
 OWN, OTHER = ("AF", "PK"), ("KZ", "UZ")
 
 
@@ -44,12 +52,46 @@ def test_an_own_link_is_never_drawn_better_than_it_is_seen(seen, told, shown):
     assert _conditions(topology, {OWN: LinkView(**fields)}) == {OWN: shown}
 
 
-def test_names_of_near_members_do_not_cover_one_another():
-    """Two seats nearer to each other than a name is wide: their names stand on different sides, off the other seat."""
-    seats = label_sides((Seat("KG", 620, 85), Seat("KZ", 680, 72), Seat("UZ", 470, 140), Seat("TJ", 470, 215)))
-    middles = [(seat.x + SIDES[seat.side][0], seat.y + SIDES[seat.side][1]) for seat in seats]
-    for (x, y), (left, top) in itertools.combinations(middles, 2):
-        assert abs(x - left) >= LABEL_WIDTH or abs(y - top) >= LABEL_HEIGHT
-    for (x, y), seat in itertools.product(middles, seats):
-        assert abs(x - seat.x) >= LABEL_WIDTH / 2 or abs(y - seat.y) >= LABEL_HEIGHT / 2
-    assert [seat.side for seat in label_sides((Seat("PK", 500, 500),))] == ["above"]
+def drawn(language):
+    """The map of the CAREC profile, as readers of a language get it, without any gateway."""
+    profile = read_profile(PROFILE / "corridor.toml")
+    codes = sorted(member.code for member in profile.members)
+    links = tuple(SimpleNamespace(members=tuple(sorted(link.ends))) for link in profile.links)
+    document = SimpleNamespace(codes=codes, links=links)
+    return draw(
+        document,
+        load_register(
+            *(tomllib.loads((PROFILE / name).read_text("utf-8")) for name in ("crossings.toml", "offices.toml"))
+        ),
+        profile,
+        Reader(language).country,
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "ur"])
+def test_no_name_on_the_map_covers_another_or_a_mark(language):
+    """Members, crossings with their trucks, and the marks of queues: each can be read, as large as on a phone."""
+    chart = drawn(language)
+    boxes = [one.label.box for one in (*chart.seats, *chart.gates)]
+    marks = [(seat.x, seat.y, 9) for seat in chart.seats] + [(gate.x, gate.y, 7) for gate in chart.gates]
+    queues = [(tie.x, tie.y, 20) for tie in chart.ties]
+    assert len(chart.gates) >= 5
+    for (x, y, half, high), (left, top, wide, tall) in itertools.combinations(boxes, 2):
+        over = min(half + wide - abs(x - left), high + tall - abs(y - top))
+        assert over <= 4, "two names cover one another"
+    for (x, y, half, high), (left, top, radius) in itertools.product(boxes, marks):
+        assert abs(x - left) >= half + radius - 4 or abs(y - top) >= high + radius - 4, "a name covers a mark"
+    for (x, y, half, high), (left, top, radius) in itertools.product(boxes, queues):
+        assert abs(x - left) >= half + radius / 2 or abs(y - top) >= high + radius / 2, "a queue covers a name"
+    for (x, y, one), (left, top, other) in itertools.combinations(queues, 2):
+        assert math.hypot(x - left, y - top) >= (one + other) / 2, "two queues cover one another"
+    for x, y, half, high in boxes:
+        assert half <= x <= chart.width - half
+        assert high <= y <= chart.height - high
+
+
+def test_a_name_alone_stands_above_its_mark():
+    """Where everything is free, everything stands where people look first."""
+    (label,) = place([Name(500, 300, 15, 120, 30)], [], (1_000, 600))
+    assert (label.anchor, label.x) == ("middle", 500)
+    assert label.y < 300

@@ -88,7 +88,7 @@ class TestBulk:
         value = msgspec.structs.replace(value, transactions=(*value.transactions[:2], wrong, *value.transactions[3:]))
         batch = [
             Submit(HBL, frozenset(), "payments", "remit", uetr, uetr.encode(), message.Remit(desk.market, document))
-            for uetr, document in split(write(value))
+            for uetr, document, _ in split(write(value))
         ]
         outcomes = desk.pk.run(*batch)
         assert [getattr(one, "state", None) or one.code for one in outcomes] == [
@@ -102,7 +102,7 @@ class TestBulk:
 
     def test_the_parts_are_valid_messages_that_hold_what_the_whole_held(self, desk):
         value = self.bulk(desk, 3)
-        parts = [read(part) for _, part in split(write(value))]
+        parts = [read(part.document) for part in split(write(value))]
         assert tuple(part.transactions[0] for part in parts) == value.transactions
         assert [part.header.transaction_count for part in parts] == [1, 1, 1]
 
@@ -118,3 +118,59 @@ class TestBulk:
         with pytest.raises(MalformedError):
             split(b"<a/>")
         assert BULK_TRANSACTIONS_MAX >= 500
+
+    def test_a_part_holds_its_payment_byte_for_byte(self, desk):
+        """Blanks between payments belong to none of them; what the group says of all stands in each."""
+        whole = write(self.bulk(desk, 3)).replace(b"</CdtTrfTxInf>", b"</CdtTrfTxInf>\n  ")
+        first, second, last = split(whole)
+        for part in (first, second, last):
+            payment = part.document[part.document.index(b"<CdtTrfTxInf>") : part.document.index(b"</CdtTrfTxInf>")]
+            assert payment in whole
+            assert part.transfer == read(part.document)
+        assert [len(read(part.document).transactions) for part in (first, second, last)] == [1, 1, 1]
+
+    def test_what_the_group_says_of_its_payments_is_held_against_them(self, desk):
+        """A sum that is right passes, in whatever form the document is; another is named where it stands."""
+        value = self.bulk(desk, 3)
+        total = value.transactions[0].amount
+        total = msgspec.structs.replace(total, minor=3 * total.minor)
+        summed = msgspec.structs.replace(value.header, control_sum=total.number(), total=total)
+        right = write(msgspec.structs.replace(value, header=summed))
+        forms = (
+            right,
+            right.replace(b"<GrpHdr>", b"<!-- salaries --><GrpHdr>"),
+            right.replace(b"<CdtTrfTxInf>", b"<CdtTrfTxInf >"),
+            right.replace(b"<", b"<p:")
+            .replace(b"<p:/", b"</p:")
+            .replace(b"<p:?", b"<?")
+            .replace(b"xmlns=", b"xmlns:p="),
+        )
+        for form in forms:
+            assert [part.transfer.transactions[0] for part in split(form)] == list(value.transactions)
+            for part in split(form):
+                assert (part.transfer.header.control_sum, part.transfer.header.total) == (None, None)
+        for old, new, code in (
+            (b"<NbOfTxs>3", b"<NbOfTxs>2", "transaction_count_wrong"),
+            (b"<CtrlSum>", b"<CtrlSum>1", "control_sum_wrong"),
+            (b'<TtlIntrBkSttlmAmt Ccy="PKR">', b'<TtlIntrBkSttlmAmt Ccy="PKR">1', "total_wrong"),
+        ):
+            assert old in right
+            with pytest.raises(MalformedError) as caught:
+                split(right.replace(old, new))
+            assert caught.value.code == code
+
+    def test_a_wrong_payment_is_named_at_its_place_in_the_whole(self, desk):
+        whole = write(self.bulk(desk, 3))
+        at = whole.rindex(b"<ChrgBr>SHAR<")
+        with pytest.raises(MalformedError) as caught:
+            split(whole[:at] + b"<ChrgBr>NONE<" + whole[at + len(b"<ChrgBr>SHAR<") :])
+        assert "CdtTrfTxInf[3]" in caught.value.pointer
+
+    def test_a_group_that_would_fill_memory_is_refused(self, desk):
+        """What stands in every part is limited, whichever way the parts are made."""
+        whole = write(self.bulk(desk, 40))
+        note = b"<SplmtryData><Envlp><a xmlns='urn:x'>" + b"x" * 300_000 + b"</a></Envlp></SplmtryData>"
+        whole = whole.replace(b"</FIToFICstmrCdtTrf>", note + b"</FIToFICstmrCdtTrf>")
+        for form in (whole, whole.replace(b"<GrpHdr>", b"<!-- salaries --><GrpHdr>")):
+            with pytest.raises(MalformedError, match="too much"):
+                split(form)

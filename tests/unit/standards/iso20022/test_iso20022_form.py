@@ -153,3 +153,28 @@ def test_patterns_that_mean_something_else_are_left_alone() -> None:
         assert form.check_of(text("string", pattern=pattern)) is None, pattern
     for base in ("boolean", "time", "gYear", "base64Binary"):
         assert form.check_of(text(base)) is None
+
+
+def test_a_form_is_held_byte_for_byte_whichever_was_met_last() -> None:
+    """A document that differs from a known form in one sign outside its texts is not taken for it."""
+    data = payment()
+    laid_out = data.replace(b"><", b">\n<")
+    forms = learned(data, laid_out)
+    inside = {at for match in _TEXT.finditer(data) for at in range(*match.span())}
+    for at in [at for at in range(len(data)) if at not in inside][::7]:
+        for sign in (b"", b" ", b"<", b"&", b"x"):
+            document = data[:at] + sign + data[at + 1 :]
+            quick = forms.read(document)
+            assert quick is None or quick == in_full(document), document
+    for document in (data, laid_out, data, laid_out):
+        assert forms.read(document) == in_full(document)
+    assert forms.read(data[:-1]) is None
+    assert forms.read(data + b"<") is None
+    assert forms.read(data.replace(b"INV", b"\xff")) is None
+
+
+def test_a_document_of_very_many_texts_is_not_learned() -> None:
+    """Learning costs more the more texts there are; the parser reads such a document as well."""
+    data = payment().replace(b"<Ustrd>", b"<Ustrd>x</Ustrd>" * form.FORM_TEXTS_MAX + b"<Ustrd>", 1)
+    assert len(data) < form.FORM_BYTES_MAX
+    assert learned(data).read(data) is None

@@ -1,18 +1,27 @@
 """The operator's page: links, carrier files, peers, the corridor document, quarantine, backups, fsck."""
 
+from base64 import b64decode, urlsafe_b64encode
+
 from starlette.responses import Response
 
 from darwaza import config
 from darwaza.engine.carry import Report
+from darwaza.engine.trust import Trust
 from darwaza.entry.api.problem import problem_of
+from darwaza.entry.console import word
+from darwaza.entry.console.change import changes_of, leaving, unlinked
 from darwaza.entry.console.desk import DeclinedError
 from darwaza.entry.console.page import Page, get, post
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import view_corridor, view_links, view_quarantine
-from darwaza.errors import MessageError
+from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel import carrier
+from darwaza.kernel.corridor import Corridor
 from darwaza.kernel.note import NOTE_BYTES_MAX
+
+NOTE_FORM_MAX = 2 * NOTE_BYTES_MAX
+"""Bytes of a form that carries a corridor document, and of the field it stands in, in base64."""
 
 
 async def show(
@@ -58,10 +67,51 @@ async def resume(visit: Visit) -> Response:
 
 
 async def adopt(visit: Visit) -> Response:
-    """Admit the next version of the corridor document."""
+    """Admit the next version of the corridor document; shows first what it changes."""
+    history, now = visit.server.gateway.engine.site.trust.history, visit.server.gateway.clock.now()
+    try:
+        content = await _note(visit)
+        later = history.admit(content, now)
+        if later is history:
+            return visit.go("/console/operator", said="already")
+        visit.server.gateway.engine.site.check_keys(Trust(later))
+        if not visit.confirmed:
+            return _ask(visit, history.latest, later.latest, content)
+        await visit.desk.act("/v1/operator/corridor", content)
+    except (DarwazaError, DeclinedError) as no:
+        declined = no if isinstance(no, DeclinedError) else DeclinedError(problem_of(no))
+        return await show(visit, visit.explain(declined, word.NOT_ADMITTED), declined.problem.status)
+    return visit.go("/console/operator", said="adopted")
+
+
+async def _note(visit: Visit) -> bytes:
+    """The document as a file, or as the question about it carries it on."""
     file = visit.upload("note")
-    content = b"" if file is None else await file.read(NOTE_BYTES_MAX + 1)
-    return await operate(visit, "/v1/operator/corridor", content, "adopted")
+    if file is not None:
+        return await file.read(NOTE_BYTES_MAX + 1)
+    try:
+        content = b64decode(visit.field("note").encode(), altchars=b"-_", validate=True)
+    except ValueError as fault:
+        raise MalformedError("the document is not as it was shown", code="body_malformed", pointer="/note") from fault
+    if not content:
+        raise MalformedError("there is no file", code="body_malformed", pointer="/note")
+    return content
+
+
+def _ask(visit: Visit, former: Corridor, document: Corridor, content: bytes) -> Response:
+    """Show what a version changes, and ask."""
+    queues = {link.peer: link.queue for link in view_links(visit.server.gateway.engine, visit.server.loop.courier)}
+    return visit.page(
+        "corridor-confirm.html",
+        title=N_("Admit this version?"),
+        former=former,
+        document=document,
+        changes=changes_of(visit.reader, former, document),
+        leaving=leaving(former, document),
+        unlinked=[(code, queues.get(code, 0)) for code in unlinked(former, document, visit.member)],
+        doc_state=document.state_at(visit.server.gateway.clock.now()).value,
+        note=urlsafe_b64encode(content).decode(),
+    )
 
 
 async def export(visit: Visit) -> Response:
@@ -109,7 +159,7 @@ async def examine(visit: Visit) -> Response:
 PAGES: tuple[Page, ...] = (
     get("/console/operator", show, "operator"),
     post("/console/operator/resume", resume, "operator"),
-    post("/console/operator/corridor", adopt, "operator", form_bytes_max=2 * NOTE_BYTES_MAX),
+    post("/console/operator/corridor", adopt, "operator", form_bytes_max=NOTE_FORM_MAX, field_bytes_max=NOTE_FORM_MAX),
     post("/console/operator/export", export, "operator"),
     post("/console/operator/import", bring, "operator", form_bytes_max=config.CARRIER_FORM_BYTES_MAX),
     post("/console/operator/backup", back_up, "operator"),

@@ -17,18 +17,22 @@ from darwaza.kernel.linkstate import ends_of
 from darwaza.kernel.topology import Topology
 from darwaza.services.transit.closure import CLOSED, CrossingStatus, crossing_case
 
-_charts: dict[str, Chart] = {}
+_charts: dict[tuple[str, str], Chart] = {}
+CHARTS_MAX = 16
+"""Pictures kept: one a language, and those of a version that has just been followed by another."""
 
 
 def chart_of(visit: Visit) -> Chart:
-    """The picture of the corridor document in force; drawn once a version."""
-    gateway = visit.server.gateway
+    """The picture of the corridor document in force; drawn once a version and language."""
+    gateway, reader = visit.server.gateway, visit.reader
     document = gateway.engine.site.trust.current
-    chart = _charts.get(document.digest)
+    key = (document.digest, reader.language)
+    chart = _charts.get(key)
     if chart is None:
+        if len(_charts) >= CHARTS_MAX:
+            _charts.clear()
         known = read_profile(profile_folder(gateway.folder, gateway.config.profile) / "corridor.toml")
-        _charts.clear()
-        chart = _charts[document.digest] = draw(document, gateway.reference.register, known)
+        chart = _charts[key] = draw(document, gateway.reference.register, known, reader.country)
     return chart
 
 

@@ -148,6 +148,17 @@ export async function examinePaper(bytes, documents, now) {
   return end(paper);
 }
 
+// Whether a sealed message says this: its letter, with the key of that letter alone, spec/routing.md section 1.
+const SEALED_BYTES = 1179, FRONT_BYTES = SEALED_BYTES + 48, BOUND = ["case_id", "destination", "expires_at", "id", "kind", "media_type", "origin", "ucr", "version"];
+async function reveals(header, [letter, key], said) {
+  if (header.body_digest !== hex(await sha256(letter))) throw new Wrong("body_differs");
+  const binding = Object.fromEntries(BOUND.filter((name) => name in header).map((name) => [name, header[name]]));
+  const additionalData = join_(new TextEncoder().encode("darwaza/letter/v1"), await sha256(canonical(binding)));
+  const opened = await crypto.subtle.importKey("raw", key, { name: "AES-GCM" }, false, ["decrypt"]);
+  const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv: new Uint8Array(12), additionalData }, opened, letter.subarray(FRONT_BYTES));
+  return new TextDecoder().decode(plain) === said;
+}
+
 async function guarantee(paper, evidence, documents, now_s, say) {
   const [reference, guarantor, , , , terms, members, accepted_us, valid_until_s] = paper.guarantee;
   if (now_s >= BigInt(valid_until_s)) say("guarantee", paper.stopped ? "unknown" : "fails", paper.stopped ? "guarantee-clock-stopped" : "guarantee-ended");
@@ -156,7 +167,7 @@ async function guarantee(paper, evidence, documents, now_s, say) {
     else say("guarantee", "holds", "", { guarantor, reference });
     return;
   }
-  const [entry, index, hashes, checkpoint, lines] = evidence, text = new TextDecoder().decode(entry);
+  const [entry, index, hashes, checkpoint, lines, revealed] = evidence, text = new TextDecoder().decode(entry);
   try {
     const note = { text: checkpoint, lines: lines.map(([name, id, value]) => ({ name, id: hex(id), value })) };
     const point = parseCheckpoint(checkpoint), cards = documents.map((document) => cardOf(document, guarantor)).filter(Boolean);
@@ -169,7 +180,7 @@ async function guarantee(paper, evidence, documents, now_s, say) {
     if (!signed.includes(true)) { say("guarantee", "fails", "guarantee-proof-false"); return; }
     const header = JSON.parse(text);
     const said = canonical({ accepted_at: instant(BigInt(accepted_us)), members, movement: paper.id, reference, terms_digest: hex(terms), type: "I2" });
-    const agrees = header.kind === "transit.i2" && header.case_id === paper.id && header.body_digest === hex(await sha256(said));
+    const agrees = header.kind === "transit.i2" && header.case_id === paper.id && (revealed ? await reveals(header, revealed, said) : header.body_digest === hex(await sha256(said)));
     if (!agrees) say("guarantee", "fails", "guarantee-proof-other");
     else say("guarantee", "holds", "", { guarantor, reference });
   } catch { say("guarantee", "fails", "guarantee-proof-false"); }

@@ -47,11 +47,11 @@ function weights([, ...rest]) {
   }
 }
 
-// Read a policy; throws an error with a code, as the gateway gives it.
+// Read a policy; `any` when it allows every path. Throws an error with a code, as the gateway gives it.
 export function readPolicy(text) {
   if (new TextEncoder().encode(text).length > 4096) wrong("policy_too_large");
   const lines = text.split("\n").map((raw) => wordsOf(raw.split("#")[0])).filter((words) => words.length);
-  const clauses = lines.flatMap(clausesOf), names = clauses.map((clause) => clause[0]), policy = { avoid: [], only: [], through: [] };
+  const clauses = lines.flatMap(clausesOf), names = clauses.map((clause) => clause[0]), policy = { any: !clauses.length, avoid: [], only: [], through: [] };
   if (new Set(names).size < names.length) wrong("policy_clause_twice");
   for (const clause of clauses) {
     if (["avoid", "only", "through"].includes(clause[0])) policy[clause[0]] = members(clause);

@@ -1,6 +1,6 @@
 // Reads QR codes (ISO/IEC 18004, model 2) from the pixels of a picture, for browsers that have no BarcodeDetector.
-// It finds the three corners, straightens what lies between them with the pattern near the fourth, reads the modules,
-// mends them (Reed-Solomon over GF(256)) and decodes. Versions 1 to 40, numeric, alphanumeric and byte segments.
+// It finds the three corners, straightens what lies between them with the alignment patterns (on paper that is tilted or
+// bent each stands a little elsewhere than its neighbours say), reads the modules, mends them (Reed-Solomon over GF(256)) and decodes. Versions 1 to 40, numeric, alphanumeric and byte segments.
 
 // --- black and white: each pixel against the mean of its surroundings ---
 
@@ -83,6 +83,8 @@ function corners(picture) {
   }
   return found.filter((one) => one.count > 1).sort((one, other) => other.count - one.count).slice(0, 24);
 }
+// The middle of a true corner is seen in about three rows a module; of what only looks like one, in few.
+const doubt = ({ count, unit }) => Math.max(0, 1 - count / (2 * unit));
 // Threes that may be the corners of one code: right angle at the first, legs alike; those that fit best first.
 function triples(found) {
   const fits = [];
@@ -92,7 +94,7 @@ function triples(found) {
     if (ax * by - ay * bx <= 0) continue;
     const a = Math.hypot(ax, ay), b = Math.hypot(bx, by), units = [top.unit, one.unit, other.unit];
     const skew = Math.abs(ax * bx + ay * by) / (a * b), uneven = Math.abs(a - b) / Math.max(a, b), sizes = Math.max(...units) / Math.min(...units);
-    if (skew < 0.35 && uneven < 0.35 && sizes < 1.8 && Math.min(a, b) > 10 * Math.min(...units)) fits.push({ top, right: one, down: other, cost: skew + uneven + sizes - 1 });
+    if (skew < 0.5 && uneven < 0.5 && sizes < 2.4 && Math.min(a, b) > 10 * Math.min(...units)) fits.push({ top, right: one, down: other, cost: skew + uneven + sizes - 1 + 4 * [top, one, other].reduce((sum, corner) => sum + doubt(corner), 0) });
   }
   return fits.sort((one, other) => one.cost - other.cost).slice(0, 40);
 }
@@ -119,24 +121,60 @@ const alignments = (version) => {
   return [6, ...Array.from({ length: count - 1 }, (_, at) => last - step * (count - 2 - at))];
 };
 
-const REACH_MODULES = 12, READING_MS_MAX = 4000;
+const REACH_MODULES = 12, READING_MS_MAX = 8000;
 
-// The pattern near the fourth corner: a dark module, light around it, dark around that.
-function alignment({ dark, width, height }, guess, unit, map, place) {
+// An alignment pattern: a dark module, light around it, dark around that. `reach` in modules around a guess.
+function alignment({ dark, width, height }, guess, map, place, reach) {
   const at = (x, y) => { const [px, py] = [Math.floor(x), Math.floor(y)]; return px < 0 || py < 0 || px >= width || py >= height ? 0.5 : dark[py * width + px]; };
-  const [right, down] = [map(place + 1, place), map(place, place + 1)].map(([x, y]) => [x - guess[0], y - guess[1]]);
+  const [across, along] = place, here = map(across, along);
+  const [right, down] = [map(across + 1, along), map(across, along + 1)].map(([x, y]) => [x - here[0], y - here[1]]);
+  const unit = (Math.hypot(...right) + Math.hypot(...down)) / 2, step = Math.max(0.5, unit / 4), wide = Math.ceil((unit * reach) / step);
+  const scores = new Float64Array((2 * wide + 1) ** 2);
   let best = null;
-  const reach = Math.ceil(unit * REACH_MODULES), step = Math.max(0.5, unit / 4);
-  for (let dy = -reach; dy <= reach; dy += step) for (let dx = -reach; dx <= reach; dx += step) {
+  for (let row = -wide; row <= wide; row += 1) for (let column = -wide; column <= wide; column += 1) {
+    const [dx, dy] = [column * step, row * step];
     let score = 0;
     for (let v = -2; v <= 2; v += 1) for (let u = -2; u <= 2; u += 1) {
       const wanted = Math.max(Math.abs(u), Math.abs(v)) === 1 ? 0 : 1;
       score += 1 - Math.abs(at(guess[0] + dx + u * right[0] + v * down[0], guess[1] + dy + u * right[1] + v * down[1]) - wanted);
     }
-    score -= Math.hypot(dx, dy) / (unit * 40);
-    if (!best || score > best.score) best = { score, x: guess[0] + dx, y: guess[1] + dy };
+    scores[(row + wide) * (2 * wide + 1) + column + wide] = score;
+    const worth = score - Math.hypot(dx, dy) / (unit * 40);
+    if (!best || worth > best.worth) best = { worth, score, row, column };
   }
-  return best.score > 21 ? [best.x, best.y] : null;
+  if (best.score <= 21) return null;
+  // The middle of all places as good as the best and beside it: finer than the steps.
+  let [x, y, count] = [0, 0, 0];
+  for (let row = best.row - 4; row <= best.row + 4; row += 1) for (let column = best.column - 4; column <= best.column + 4; column += 1) {
+    if (Math.max(Math.abs(row), Math.abs(column)) > wide || scores[(row + wide) * (2 * wide + 1) + column + wide] < best.score) continue;
+    x += column; y += row; count += 1;
+  }
+  return [guess[0] + (x / count) * step, guess[1] + (y / count) * step];
+}
+
+// A map made finer: how far each alignment pattern stands from where the map says, and in between what lies between.
+function refined(picture, map, version) {
+  const places = alignments(version), last = places.length - 1;
+  if (last < 2) return map;
+  const off = places.map(() => places.map(() => null));
+  for (const [row, column] of [[0, 0], [0, last], [last, 0]]) off[row][column] = [0, 0];
+  // From the corners inwards, so that each search begins where its neighbours were found.
+  const order = places.flatMap((_, row) => places.map((_, column) => [row, column])).filter(([row, column]) => !off[row][column])
+    .sort((one, other) => Math.min(...ends(one)) - Math.min(...ends(other)));
+  function ends([row, column]) { return [row + column, row + last - column, last - row + column]; }
+  for (const [row, column] of order) {
+    const around = [[row - 1, column], [row + 1, column], [row, column - 1], [row, column + 1], [row - 1, column - 1], [row + 1, column + 1], [row - 1, column + 1], [row + 1, column - 1]]
+      .map(([up, left]) => off[up]?.[left]).filter(Boolean);
+    const guess = [0, 1].map((axis) => around.reduce((sum, one) => sum + one[axis], 0) / around.length || 0);
+    const place = [places[column] + 0.5, places[row] + 0.5], [x, y] = map(...place);
+    const found = alignment(picture, [x + guess[0], y + guess[1]], map, place, 2);
+    off[row][column] = found ? [found[0] - x, found[1] - y] : guess;
+  }
+  const cell = (value) => { let at = 0; while (at < last - 1 && value > places[at + 1] + 0.5) at += 1; return [at, (value - places[at] - 0.5) / (places[at + 1] - places[at])]; };
+  return (across, along) => {
+    const [column, u] = cell(across), [row, v] = cell(along), point = map(across, along);
+    return [0, 1].map((axis) => point[axis] + (off[row][column][axis] * (1 - u) + off[row][column + 1][axis] * u) * (1 - v) + (off[row + 1][column][axis] * (1 - u) + off[row + 1][column + 1][axis] * u) * v);
+  };
 }
 
 function sample({ dark, width, height }, map, size) {
@@ -291,30 +329,85 @@ export function readGrid(grid) {
   return data && textOf(data, version);
 }
 
-function readCode(picture, { top, right, down }, until) {
+// A line through points, by least squares: a point of it and its direction.
+function lineOf(points) {
+  const [x, y] = [0, 1].map((axis) => points.reduce((sum, one) => sum + one[axis], 0) / points.length);
+  const [xx, xy, yy] = points.reduce(([a, b, c], [px, py]) => [a + (px - x) ** 2, b + (px - x) * (py - y), c + (py - y) ** 2], [0, 0, 0]);
+  const turn = Math.atan2(2 * xy, xx - yy) / 2;
+  return { x, y, dx: Math.cos(turn), dy: Math.sin(turn) };
+}
+// The outer edge of a corner's ring on the side of `out`, seen from its middle; both vectors are a module long.
+function edge({ dark, width, height }, { x, y }, out, side) {
+  const at = (px, py) => (px < 0 || py < 0 || px >= width || py >= height ? 0 : dark[Math.floor(py) * width + Math.floor(px)]);
+  const step = 0.5 / Math.hypot(...out), points = [];
+  for (let off = -2.5; off <= 2.5; off += 0.25) {
+    const [px, py] = [x + off * side[0], y + off * side[1]];
+    let far = Math.abs(off) > 1.6 ? 1 : 2.6;
+    if (!at(px + far * out[0], py + far * out[1])) continue;
+    while (far < 6 && at(px + far * out[0], py + far * out[1])) far += step;
+    if (far < 6) points.push([px + far * out[0], py + far * out[1]]);
+  }
+  return points.length > 8 ? lineOf(points) : null;
+}
+// Where the fourth corner of the code is: where the outer edges of the two rings beside it meet.
+function fourthCorner(picture, top, right, down) {
+  const scaled = ([x, y], unit) => [x, y].map((one) => (one / Math.hypot(x, y)) * unit);
+  const [over, under] = [[right.x - top.x, right.y - top.y], [down.x - top.x, down.y - top.y]];
+  const one = edge(picture, right, scaled(over, right.unit), scaled(under, right.unit)), other = edge(picture, down, scaled(under, down.unit), scaled(over, down.unit));
+  const cross = one && other && one.dx * other.dy - one.dy * other.dx;
+  if (!cross || Math.abs(cross) < 0.2) return null;
+  const far = ((other.x - one.x) * other.dy - (other.y - one.y) * other.dx) / cross;
+  return [one.x + far * one.dx, one.y + far * one.dy];
+}
+// How many modules of the two timing patterns are where a map says, as a share.
+function timing({ dark, width, height }, map, size) {
+  let right = 0;
+  for (let at = 8; at < size - 8; at += 1) for (const [x, y] of [map(at + 0.5, 6.5), map(6.5, at + 0.5)]) {
+    const [px, py] = [Math.floor(x), Math.floor(y)];
+    if (px >= 0 && py >= 0 && px < width && py < height && dark[py * width + px] === 1 - (at % 2)) right += 1;
+  }
+  return right / (2 * (size - 16));
+}
+
+const VERSIONS_OFF = [[0, 2], [3, 8]], CANDIDATES_MAX = 8;
+
+// Maps from modules to pixels that a code between three corners may have, of versions so far from the guessed one; the
+// likelier first. The fourth corner is taken to lie where the rings' edges meet, and where no perspective would put it.
+function candidates(picture, { top, right, down }, least, most) {
   const legs = [right, down].map((one) => [one.x - top.x, one.y - top.y]), wide = legs.reduce((sum, leg) => sum + Math.hypot(...leg) / 2, 0);
   // Corners were measured along rows and columns, which cross a turned one at a slant.
   const slant = legs.reduce((sum, [x, y]) => sum + Math.max(Math.abs(x), Math.abs(y)) / Math.hypot(x, y) / 2, 0);
-  const unit = slant * (top.unit + right.unit + down.unit) / 3;
-  const guessed = Math.round((wide / unit + 7 - 17) / 4), fourth = [right.x + down.x - top.x, right.y + down.y - top.y];
-  for (const more of [0, 1, -1, 2, -2, 3, -3]) {
-    const version = guessed + more, size = 17 + 4 * version, far = size - 3.5, points = [[top.x, top.y], [right.x, right.y]];
-    if (version < 1 || version > 40) continue;
-    const flat = mapOf([[3.5, 3.5], [far, 3.5], [far, far], [3.5, far]], [...points, fourth, [down.x, down.y]]), place = size - 6.5;
-    if (performance.now() > until) return null;
-    const fine = version > 1 && alignment(picture, flat(place, place), wide / (size - 7), flat, place);
-    const maps = fine ? [mapOf([[3.5, 3.5], [far, 3.5], [place, place], [3.5, far]], [...points, fine, [down.x, down.y]]), flat] : [flat];
-    for (const map of maps) {
-      const text = readGrid(sample(picture, map, size));
-      if (text) return text;
+  const units = [top, right, down].map((one) => slant * one.unit), guessed = Math.round(((3 * wide) / (units[0] + units[1] + units[2]) + 7 - 17) / 4);
+  const corner = fourthCorner(picture, top, { ...right, unit: units[1] }, { ...down, unit: units[2] });
+  const straight = [right.x + down.x - top.x, right.y + down.y - top.y], found = [];
+  for (let version = Math.max(1, guessed - most); version <= Math.min(40, guessed + most); version += 1) {
+    if (Math.abs(version - guessed) < least) continue;
+    const size = 17 + 4 * version, far = size - 3.5, from = [[3.5, 3.5], [far, 3.5]], to = [[top.x, top.y], [right.x, right.y]];
+    const rests = [[[far, far], straight, REACH_MODULES], ...(corner ? [[[size, size], corner, REACH_MODULES / 2]] : [])];
+    for (const [at, pixel, reach] of rests) {
+      const map = mapOf([...from, at, [3.5, far]], [...to, pixel, [down.x, down.y]]);
+      found.push({ version, size, map, worth: timing(picture, map, size) });
+      const place = size - 6.5, pattern = version > 1 && alignment(picture, map(place, place), map, [place, place], reach);
+      if (!pattern) continue;
+      const finer = mapOf([...from, [place, place], [3.5, far]], [...to, pattern, [down.x, down.y]]);
+      found.push({ version, size, map: finer, worth: timing(picture, finer, size) });
     }
+  }
+  return found.sort((one, other) => other.worth - one.worth).slice(0, CANDIDATES_MAX);
+}
+
+function readCode(picture, three, until) {
+  for (const [least, most] of VERSIONS_OFF) for (const { version, size, map } of candidates(picture, three, least, most)) {
+    if (performance.now() > until) return null;
+    const text = readGrid(sample(picture, map, size)) ?? readGrid(sample(picture, refined(picture, map, version), size));
+    if (text) return text;
   }
   return null;
 }
 
 // The texts of all codes in a picture ({data, width, height}, as a canvas gives it).
-export function readCodes(pixels) {
-  const until = performance.now() + READING_MS_MAX, picture = binarize(pixels), used = new Set(), texts = new Set();
+export function readCodes(pixels, ms_max = READING_MS_MAX) {
+  const until = performance.now() + ms_max, picture = binarize(pixels), used = new Set(), texts = new Set();
   for (const three of triples(corners(picture))) {
     const all = [three.top, three.right, three.down];
     if (all.some((one) => used.has(one))) continue;
@@ -326,7 +419,7 @@ export function readCodes(pixels) {
 
 // The texts of all codes in a picture or a frame of a video: by the browser itself where it can, else as above.
 const native = "BarcodeDetector" in globalThis ? new BarcodeDetector({ formats: ["qr_code"] }) : null;
-export async function codesIn(source, side_max = 2200) {
+export async function codesIn(source, side_max = 2200, ms_max = READING_MS_MAX) {
   const told = native ? (await native.detect(source).catch(() => [])).map((code) => code.rawValue) : [];
   if (told.length) return told;
   const wide = source.videoWidth ?? source.width, high = source.videoHeight ?? source.height, scale = Math.min(1, side_max / Math.max(wide, high));
@@ -334,5 +427,5 @@ export async function codesIn(source, side_max = 2200) {
   const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(wide * scale), height: Math.round(high * scale) });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.drawImage(source, 0, 0, canvas.width, canvas.height);
-  return readCodes(pen.getImageData(0, 0, canvas.width, canvas.height));
+  return readCodes(pen.getImageData(0, 0, canvas.width, canvas.height), ms_max);
 }

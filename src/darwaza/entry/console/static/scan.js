@@ -1,7 +1,7 @@
 // Reads the QR codes of a paper with the camera or from pictures into a field.
 import { codesIn } from "./qr.mjs";
 
-const PAUSE_MS = 150, FRAME_SIDE_MAX = 1100;
+const PAUSE_MS = 150, FRAME_SIDE_MAX = 1100, FRAME_MS_MAX = 1500;
 
 for (const place of document.querySelectorAll("[data-scan]")) {
   const field = place.querySelector("textarea"), video = place.querySelector("video"), camera = place.querySelector("[data-camera]");
@@ -26,7 +26,7 @@ for (const place of document.querySelectorAll("[data-scan]")) {
     await video.play();
     const look = async () => {
       if (!video.srcObject) return;
-      take(await codesIn(video, FRAME_SIDE_MAX));
+      take(await codesIn(video, FRAME_SIDE_MAX, FRAME_MS_MAX));
       setTimeout(look, PAUSE_MS);
     };
     look();

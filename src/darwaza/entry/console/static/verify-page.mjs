@@ -1,6 +1,7 @@
 // The page around the verifier: takes files, pasted texts and pictures; shows the answer with its reasons.
 import { examine, readDocument } from "./verify.mjs";
 import { examinePaper, join } from "./paper.mjs";
+import { readPolicy } from "./policy.mjs";
 import { codesIn } from "./qr.mjs";
 
 const given = JSON.parse(document.getElementById("given").textContent), texts = given.texts;
@@ -18,7 +19,7 @@ const mark = (tone, text) => element("span", { className: `mark ${tone}` }, text
 const isolate = (text) => element("bdi", {}, String(text));
 const moments = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC", hourCycle: "h23" });
 const time = (seconds) => `${moments.format(new Date(Number(seconds) * 1000))} UTC`;
-const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => name === "at" && values.at !== undefined ? time(values.at) : name === "members" ? (values.members ?? []).join(", ") : String(values[name] ?? ""));
+const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => name === "at" && values.at !== undefined ? time(values.at) : name === "by" ? word("rules", values.by) : name === "members" ? (values.members ?? []).join(", ") : String(values[name] ?? ""));
 
 async function take(raw) {
   const known = await Promise.all(raw.map((text) => readDocument(new TextEncoder().encode(text))));
@@ -68,14 +69,29 @@ const paperOf = (one) => facts([
   [texts.ui.seals, one.seals.join(", ")], [texts.ui.ucr, one.ucr], [texts.ui.way, one.legs.map((leg) => `${leg[1]} → ${leg[2]} (${leg[5]})`).join(", ")], [texts.ui.guarantee, `${one.guarantee[0]}, ${one.guarantee[1]}`],
 ]);
 
-export async function check(bytes, name, now = new Date().toISOString()) {
+// The rule that whoever checks asks for besides; false when it cannot be read, and then the page says so.
+const rule = document.getElementById("policy"), refused = document.getElementById("policy-wrong");
+function readable() {
+  let code = "";
+  try { readPolicy(rule.value); } catch (fault) { code = fault.code; }
+  refused.hidden = !code;
+  refused.replaceChildren(code && word("codes", code), " ", element("code", {}, code));
+  if (code) rule.setAttribute("aria-invalid", "true"); else rule.removeAttribute("aria-invalid");
+  return !code;
+}
+
+let last = null;
+export async function check(...asked) {
+  const [bytes, name, now = new Date().toISOString()] = asked;
   const text = new TextDecoder().decode(bytes);
   if (/^\{[^\n]*\n\n\u2014 /.test(text)) { await take([text]); return null; }
+  last = asked;
+  if (!readable()) { document.getElementById("answer").hidden = true; rule.focus(); return { result: "", code: "policy" }; }
   const codes = text.match(/DWZ1:[0-9A-Z $%*+./:-]+/g);
   let answer;
   if (codes) answer = await paper(codes, now);
   else if (bytes[0] === 0x93 || bytes[0] === 0x92) answer = await examinePaper(bytes, documents, now);
-  else answer = await examine(bytes, documents, now);
+  else answer = await examine(bytes, documents, now, rule.value);
   show(answer, name);
   return answer;
 }
@@ -91,9 +107,9 @@ async function paper(codes, now) {
 const pasted = document.getElementById("pasted"), files = document.getElementById("files"), zone = document.getElementById("zone");
 const seen = new Set();
 
-async function scanned(source, side_max) {
+async function scanned(source, ...limits) {
   const before = seen.size;
-  for (const code of await codesIn(source, side_max)) if (code.startsWith("DWZ1:")) seen.add(code);
+  for (const code of await codesIn(source, ...limits)) if (code.startsWith("DWZ1:")) seen.add(code);
   if (seen.size === before) return false;
   pasted.value = [...seen].join("\n");
   await check(new TextEncoder().encode(pasted.value), texts.ui.paper);
@@ -112,6 +128,7 @@ files.addEventListener("change", () => receive(files.files));
 for (const name of ["dragenter", "dragover"]) zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
 for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => zone.classList.remove("over"));
 zone.addEventListener("drop", (event) => { event.preventDefault(); receive(event.dataTransfer.files); });
+rule.addEventListener("change", () => { if (readable() && last) check(...last); });
 document.getElementById("check").addEventListener("click", () => { if (pasted.value.trim()) check(new TextEncoder().encode(pasted.value.trim()), texts.ui.pasted); });
 
 if (navigator.mediaDevices?.getUserMedia) {
@@ -121,7 +138,7 @@ if (navigator.mediaDevices?.getUserMedia) {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     video.hidden = false;
     await video.play();
-    const look = async () => { if (!video.srcObject) return; await scanned(video, 1100); setTimeout(look, 150); };
+    const look = async () => { if (!video.srcObject) return; await scanned(video, 1100, 1500); setTimeout(look, 150); };
     look();
   });
 }

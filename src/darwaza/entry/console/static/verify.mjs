@@ -309,18 +309,20 @@ class Examination {
   // After the items: whether all links are proven, and nobody carried it whom the corridor, the sender or who asks excludes.
   route() {
     this.at = "route";
-    if (this.path === null || (this.path.length <= 2 && !this.header_.path_policy && !this.asked)) return;
+    if (this.path === null || (this.path.length <= 2 && !this.header_.path_policy && this.asked.any)) return;
     if (this.turn + 1 < this.path.length) return this.unknown("hops_missing");
     this.note("holds", "", { path: this.path });
     this.at = "policy";
     const classes = this.document_.classes ?? [], service = this.header_.kind.split(".")[0];
     const terms = classes.find((one) => one.name === service) ?? classes.find((one) => one.name === "default");
     const against = [];
-    for (const text of [terms?.path_policy ?? "", this.header_.path_policy ?? ""]) {
-      try { against.push(...policyObjections(readPolicy(text), this.path)); } catch (fault) { return this.unknown(fault.code); }
+    const rules = [];
+    for (const [by, text] of [["corridor", terms?.path_policy ?? ""], ["sender", this.header_.path_policy ?? ""]]) {
+      try { rules.push([by, readPolicy(text)]); } catch (fault) { return this.unknown(fault.code); }
     }
-    against.push(...policyObjections(readPolicy(this.asked), this.path));
-    for (const code of against) { this.note("fails", code); this.fail ??= code; }
+    rules.push(["asked", this.asked]);
+    for (const [by, rule] of rules) for (const code of policyObjections(rule, this.path)) against.push({ by, code });
+    for (const { by, code } of against) { this.note("fails", code, { by }); this.fail ??= code; }
     if (!against.length) this.note("holds");
   }
 
@@ -443,8 +445,7 @@ export async function readDocument(bytes) {
 // Examine a file against corridor documents (oldest first): {result, code, checks, findings}. `asked` is a path policy
 // besides that of the corridor; one that cannot be read is thrown.
 export async function examine(bytes, documents, now, asked = "") {
-  readPolicy(asked);
-  const one = new Examination(documents, BigInt(Math.floor(Date.parse(now) / 1000)), asked);
+  const one = new Examination(documents, BigInt(Math.floor(Date.parse(now) / 1000)), readPolicy(asked));
   await one.ending(() => one.file(bytes));
   const code = one.fail ?? one.doubt ?? "";
   const result = one.fail !== null ? "invalid" : one.doubt !== null ? "cannot_tell" : "valid";
