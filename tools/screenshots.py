@@ -5,6 +5,7 @@
 
 import argparse
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -13,6 +14,7 @@ from tools.chromium import FLAGS
 
 from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
 from darwaza.entry.local import LocalCorridor
+from darwaza.services.payments.netting import CYCLE_S
 
 COLOURS = 96
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
@@ -36,6 +38,7 @@ PAGES = (
     ("UZ", "rustam", "trips+trip", "/console/trips"),
     ("PK", "bilal", "bank", "/console/bank"),
     ("PK", "bilal", "bank+payment", "/console/bank"),
+    ("PK", "bilal", "positions", f"/console/bank/positions?cycle={int(time.time()) // CYCLE_S}"),
     ("UZ", "malika", "bank-there", "/console/bank"),
     ("PK", "saima", "screening", "/console/bank"),
     ("PK", "", "verify", "/console/verify"),
@@ -57,7 +60,7 @@ FOLLOW = {
 
 
 def shoot(browser: Browser, urls: dict[str, str], out: Path, only: str, looks: list[str]) -> None:
-    """Take the pictures: every page in every look (size-theme-language)."""
+    """Take the pictures: every page in every look (size-theme-language; ``print`` is a theme)."""
     for look in looks:
         size, theme, language = look.split("-")
         for code, login, name, path in PAGES:
@@ -68,6 +71,8 @@ def shoot(browser: Browser, urls: dict[str, str], out: Path, only: str, looks: l
             for step in name.split("+")[1:]:
                 page.locator(FOLLOW[step]).first.click()
                 page.wait_for_load_state()
+            if theme == "print":
+                page.emulate_media(media="print")
             page.screenshot(path=out / f"{name}-{look}.png", full_page=True)
             page.context.close()
 
@@ -145,7 +150,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     looks = given.look or [
         f"{size}-{theme}-{code}" for size in SIZES for theme in ("light", "dark") for code in ("en", "ur")
-    ]
+    ] + ["desktop-light-ru", "desktop-print-en"]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         corridor = None
         urls = dict(one.split("=", 1) for one in given.url)

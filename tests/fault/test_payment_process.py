@@ -27,8 +27,6 @@ FAULTY = "darwaza.testing.faulty"
 WAIT_S = 60.0
 PACE_S = 0.05
 PAYERS = 2
-MORE = 12
-"""Payments that must be acknowledged between two deaths."""
 PLAN = remittance.PLAN.replace(
     'source = "PK"\ndestination = "KZ"\n', 'source = "PK"\ndestination = "KZ"\nanswer_s = 8\ngrace_s = 2\nquote_s = 6\n'
 )
@@ -79,12 +77,14 @@ class Trade:
     Attributes:
         names: of the members by code.
         links: between them.
+        lot: payments that must be acknowledged between two deaths.
         paid: payments whose order was acknowledged, by UETR: the case.
         words: the last word of the payee's bank that was acknowledged, by case: the state.
     """
 
     names: ClassVar = {"KZ": "Kazakhstan", "PK": "Pakistan"}
     links: ClassVar = (("KZ", "PK"),)
+    lot: ClassVar = 12
 
     def __init__(self, folder: Path) -> None:
         self.corridor = LocalCorridor(folder, self.names, links=self.links)
@@ -174,7 +174,7 @@ class Trade:
 
     def more(self) -> None:
         """Wait until further payments were acknowledged."""
-        goal = len(self.paid) + MORE
+        goal = len(self.paid) + self.lot
 
         def is_reached() -> bool:
             assert not self.faults, self.faults
@@ -272,5 +272,5 @@ def test_i06_payments_end_alike_whoever_is_killed_and_whenever(trade: Trade) -> 
         trade.cut_off_a_commit(code, how, chance.randint(1, 40))
     trade.close()
     ended = trade.audit()
-    assert ended["settled"] >= MORE
+    assert ended["settled"] >= Trade.lot
     assert ended["rejected"]

@@ -6,7 +6,7 @@ from contextlib import closing
 from importlib.resources import files
 
 import pytest
-from tests.contract.rows import case, party
+from tests.contract.rows import case, instant, party, transfer
 
 from darwaza.adapters.postgres.query import queries as postgres_queries
 from darwaza.adapters.postgres.query import schema as postgres_schema
@@ -15,8 +15,8 @@ from darwaza.adapters.sqlite import file
 from darwaza.adapters.sqlite.query import migrations, queries, schema
 from darwaza.adapters.sqlite.rows import WRITERS
 from darwaza.adapters.sqlite.store import SCHEMA_VERSION, SqliteStore
-from darwaza.errors import OperatorError
-from darwaza.ports.store import CaseFilter
+from darwaza.errors import InvariantError, OperatorError
+from darwaza.ports.store import CaseFilter, Changes
 
 FIRST = migrations()[:1]
 STEPS = (*FIRST, "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT;", "ALTER TABLE extra ADD COLUMN about TEXT;")
@@ -93,6 +93,24 @@ def test_an_old_store_keeps_its_lists(path):
         assert all(store.concerns(party("PK/bank", row)) for row in rows)
 
 
+def test_an_old_store_keeps_its_ledger(path):
+    """Version 2 found the end of a hold by the hold's id."""
+    old_store(path)
+    rows = [
+        transfer(1, "a", "b", phase="hold", hold_id=None, expires_at=instant(9)),
+        transfer(2, "a", "b", (1, 1)),
+        transfer(3, "a", "b", (2, 2), phase="post", hold_id="t1"),
+    ]
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executemany(f"INSERT INTO transfer VALUES ({', '.join('?' * 15)})", rows)
+    file.migrate(path, migrations())
+    with closing(SqliteStore(path)) as store:
+        assert list(store.scan_transfers()) == rows
+        assert store.ends(["t1", "t2"]) == rows[2:]
+        with pytest.raises(InvariantError):
+            store.commit(Changes(transfers=[transfer(4, "a", "b", (3, 3), phase="void", hold_id="t1")]))
+
+
 def test_steps_run_once_and_in_order(path):
     """A second run finds nothing to do."""
     old_store(path)
@@ -141,14 +159,14 @@ def test_postgresql_knows_the_same_statements():
 
 
 def test_postgresql_has_the_same_tables():
-    """The same names, and the same columns but for the place, which is two or three there."""
+    """The same names, and the same columns but for places: a log's are two or three there, a hold's is its id."""
     tables = dict(re.findall(r'CREATE TABLE "?(\w+)"? \((.*?)\n\);', postgres_schema(), re.DOTALL))
     columns = {
         name: set(re.findall(r"^    (\w+) (?:bigint|text|bytea)", body, re.MULTILINE)) for name, body in tables.items()
     }
     del columns["schema_version"]
     columns["fork"].discard("sequence")
-    apart = {"log_id", "leaf_index", "level", "number", "size", "place"}
+    apart = {"log_id", "leaf_index", "level", "number", "size", "place", "hold_sequence"}
     with closing(sqlite3.connect(":memory:")) as db:
         db.executescript(schema())
         ours = {name: set(found[3]) for name, found in structure(db).items()}

@@ -12,7 +12,7 @@ from darwaza.kernel.witness import Request
 from darwaza.ledger.order import Order
 
 
-class Submit(msgspec.Struct, frozen=True):
+class Submit(msgspec.Struct, frozen=True, gc=False):
     """A party's command. Outcome: ``Accepted``, ``Refusal``, or an error.
 
     Attributes:
@@ -41,7 +41,7 @@ class Submit(msgspec.Struct, frozen=True):
     acts_for: tuple[str, ...] = ()
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The command is decided and on the disk.
 
     Attributes:

@@ -37,6 +37,8 @@ SUSPECT_FOR: Final = timedelta(seconds=60)
 """So long a link after which messages vanished is avoided while something better exists."""
 REDRAW_AFTER: Final = timedelta(seconds=5)
 """Statements expire without anybody saying so."""
+SETTLES_AFTER: Final = timedelta(seconds=30)
+"""So long after its start a gateway may not have heard of every link yet: what is under way is not given up before."""
 CHOICES_MAX: Final = 4_096
 
 _parsed = lru_cache(CHOICES_MAX)(policy.parse)
@@ -93,6 +95,7 @@ class Routing:
         self._suspects: dict[Ends, datetime] = {}
         self._cut: dict[str, datetime] = {}
         self._now = instant.EPOCH
+        self._began_at: datetime | None = None
         self._drawn_at = instant.EPOCH
         self._map: Topology | None = None
         self._limits: list[int] = []
@@ -156,6 +159,7 @@ class Routing:
     def pass_time(self, now: datetime) -> None:
         """Learn the time; what has expired leaves the map."""
         self._now = now
+        self._began_at = self._began_at or now
         ended = [ends for ends, until in self._suspects.items() if until <= now]
         restored = [member for member, until in self._cut.items() if until <= now]
         for ends in ended:
@@ -171,6 +175,11 @@ class Routing:
         self._choices = {}
         self._relays = {}
         self._reachable = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether this gateway has listened for so long that what its map does not hold is not there."""
+        return self._began_at is None or self._now - self._began_at >= SETTLES_AFTER
 
     # --- the map ---
 

@@ -16,13 +16,13 @@ from darwaza.engine.routing import Routing
 from darwaza.engine.trust import Trust
 from darwaza.engine.voyage import ROUTE, Fleet, Voyage
 from darwaza.errors import ConflictError, MessageError, SignatureError
-from darwaza.kernel import instant
+from darwaza.kernel import instant, letter
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.link import read_checkpoint
 from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.kernel.request import signer_name
-from darwaza.kernel.seal import SealKey, UnsealKey
+from darwaza.kernel.seal import Binding, SealKey, UnsealKey
 from darwaza.kernel.sealcard import Published, SealingCard, issue
 from darwaza.kernel.trail import Logs
 from darwaza.ports.clock import Clock, Entropy
@@ -89,7 +89,23 @@ class Site:
         party_known: Callable[[str], bool],
         trust: Trust,
         published: Callable[[str], Published | None] = lambda _: None,
+        seal_to: Callable[[bytes], SealKey] = SealKey.of,
     ) -> None:
+        """Settle in.
+
+        Args:
+            member: see the class.
+            keys: what it signs and opens with.
+            clock: see the class.
+            entropy: see the class.
+            services: see the class.
+            party_known: see the class.
+            trust: see the class.
+            published: see the class.
+            seal_to: makes what seals to a member out of its public sealing key. HPKE draws its own ephemeral keys and
+                takes none, so whoever wants a run to repeat byte for byte gives something else here
+                (``darwaza.testing.sealing``).
+        """
         self.member = member
         self.clock = clock
         self.entropy = entropy
@@ -117,6 +133,7 @@ class Site:
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
         self._decoders[ORDER] = msgspec.msgpack.Decoder(Early)
+        self._seal_to = seal_to
         self._seal_keys: dict[bytes, SealKey] = {}
         self._unseal: tuple[UnsealKey, ...] = ()
         self._signers: dict[str, tuple[Signer, ...]] = {}
@@ -229,6 +246,15 @@ class Site:
                 return opening(key)
         return opening(keys[-1])
 
+    def letter(self, body: bytes, binding: Binding, member: str) -> bytes:
+        """Seal a body to a member; see ``letter.write``.
+
+        Raises:
+            SignatureError: see ``seal_key``.
+        """
+        key = self.entropy.random(letter.KEY_BYTES)
+        return letter.write(body, binding, self.seal_key(member), self.unseal_key, key=key)
+
     def seal_key(self, member: str) -> SealKey:
         """The key that only a member opens.
 
@@ -240,7 +266,7 @@ class Site:
             raise SignatureError(f"{member} is not in the corridor", code="member_unknown")
         found = self._seal_keys.get(card.keys.seal)
         if found is None:
-            found = self._seal_keys[card.keys.seal] = SealKey.of(card.keys.seal)
+            found = self._seal_keys[card.keys.seal] = self._seal_to(card.keys.seal)
         return found
 
     # --- signing ---

@@ -20,7 +20,7 @@ from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine.precedence import LINK_KINDS, Precedence
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
-from darwaza.kernel import instant, letter
+from darwaza.kernel import instant
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
@@ -186,8 +186,7 @@ class Tracking:
             self._follow(header, raw)
 
     def _sealed(self, header: Header, body: bytes, path: tuple[str, ...]) -> tuple[bytes, bytes]:
-        to = self._site.seal_key(member_of(header.destination))
-        sealed = letter.write(body, Binding.of(header), to, self._site.unseal_key)
+        sealed = self._site.letter(body, Binding.of(header), member_of(header.destination))
         return self._with_path(header, sealed, path), sealed
 
     def _with_path(self, header: Header, sealed: bytes, path: tuple[str, ...]) -> bytes:
@@ -311,7 +310,10 @@ class Tracking:
         else:
             found = routing.choose(member, name, size, sender=voyage.policy, avoid=voyage.avoid)
         if isinstance(found, Refusal):
-            self._end(message_id, voyage, found.code)
+            if routing.is_settled or self._is_over(voyage):
+                self._end(message_id, voyage, found.code)
+            else:  # a gateway that has just started may not have heard of the path that is left
+                self._write(message_id, voyage, UNDER_WAY)
             return
         # One for a neighbour waits in the log of that link; after a lost disk there may be only a copy that went round.
         waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004

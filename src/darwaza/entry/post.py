@@ -9,7 +9,7 @@ import msgspec
 from darwaza.bootstrap import Gateway
 from darwaza.engine import routed
 from darwaza.engine.export import collect
-from darwaza.errors import ConflictError, OperatorError
+from darwaza.errors import ConflictError, ExtraMissingError, OperatorError
 from darwaza.kernel import evidence
 from darwaza.kernel.checkpoint import parse_text
 from darwaza.kernel.history import History
@@ -143,12 +143,12 @@ def barcodes() -> Barcodes:
     """The drawer of QR codes.
 
     Raises:
-        OperatorError: ``printing_missing``.
+        OperatorError: ``extra_missing``.
     """
     try:
         from darwaza.adapters.segno.barcode import SegnoBarcodes  # noqa: PLC0415 - an optional extra
     except ImportError as fault:
-        raise _not_installed() from fault
+        raise ExtraMissingError("print") from fault
     return SegnoBarcodes()
 
 
@@ -157,12 +157,8 @@ def printer() -> Printer:
     try:
         from darwaza.adapters.fpdf2.printing import Fpdf2Printer  # noqa: PLC0415 - an optional extra
     except ImportError as fault:
-        raise _not_installed() from fault
+        raise ExtraMissingError("print") from fault
     return Fpdf2Printer()
-
-
-def _not_installed() -> OperatorError:
-    return OperatorError("printing is not installed: pip install 'darwaza[print]'", code="printing_missing")
 
 
 def print_paper(gateway: Gateway, movement: Movement, paper: papers.Paper, raw: bytes) -> bytes:

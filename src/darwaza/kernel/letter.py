@@ -20,12 +20,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from darwaza.errors import MalformedError, SignatureError
 from darwaza.kernel.seal import SEAL_OVERHEAD_BYTES, Binding, SealKey, UnsealKey
 
-_KEY_BITS: Final = 256
-_KEY_BYTES: Final = 32
+KEY_BYTES: Final = 32
 _TAG_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
-_SEALED_BYTES: Final = SEAL_OVERHEAD_BYTES + _KEY_BYTES
-_OWN_BYTES: Final = _KEY_BYTES + _TAG_BYTES
+_SEALED_BYTES: Final = SEAL_OVERHEAD_BYTES + KEY_BYTES
+_OWN_BYTES: Final = KEY_BYTES + _TAG_BYTES
 LETTER_OVERHEAD_BYTES: Final = _SEALED_BYTES + _OWN_BYTES + _TAG_BYTES
 """What a letter is longer than its body."""
 
@@ -36,7 +35,7 @@ def _bound(binding: Binding) -> bytes:
     return b"darwaza/letter/v1" + sha256(_encode(binding)).digest()
 
 
-def write(body: bytes, binding: Binding, to: SealKey, sender: UnsealKey) -> bytes:
+def write(body: bytes, binding: Binding, to: SealKey, sender: UnsealKey, *, key: bytes) -> bytes:
     """Make a letter; the answer is ``LETTER_OVERHEAD_BYTES`` longer than the body and differs each time.
 
     Args:
@@ -44,8 +43,10 @@ def write(body: bytes, binding: Binding, to: SealKey, sender: UnsealKey) -> byte
         binding: of the message that will carry it.
         to: the destination's key.
         sender: the sender's own.
+        key: ``KEY_BYTES`` from a secure generator, for this letter alone: used twice, the zero nonce gives both bodies
+            away.
     """
-    key, bound = AESGCM.generate_key(_KEY_BITS), _bound(binding)
+    bound = _bound(binding)
     sealed = to.seal(key, binding)
     own = AESGCM(sender.own).encrypt(sha256(sealed).digest()[:_NONCE_BYTES], key, bound)
     return b"".join((sealed, own, AESGCM(key).encrypt(bytes(_NONCE_BYTES), body, bound)))
@@ -74,7 +75,7 @@ def reveal(letter: bytes, binding: Binding, key: UnsealKey) -> bytes:
         SignatureError: ``unseal_failed``.
     """
     revealed = key.unseal(_front(letter), binding)
-    if len(revealed) != _KEY_BYTES:
+    if len(revealed) != KEY_BYTES:
         raise MalformedError("what is sealed in front of the letter is no key", code="sealed_malformed")
     return revealed
 
@@ -113,7 +114,7 @@ def _front(letter: bytes) -> bytes:
 
 
 def _open(letter: bytes, key: bytes, binding: Binding) -> bytes:
-    if len(key) != _KEY_BYTES:
+    if len(key) != KEY_BYTES:
         raise MalformedError("what is sealed in front of the letter is no key", code="sealed_malformed")
     try:
         return AESGCM(key).decrypt(bytes(_NONCE_BYTES), letter[_SEALED_BYTES + _OWN_BYTES :], _bound(binding))

@@ -282,18 +282,18 @@ def explain(topology: Topology, rules: Rules, need: Need) -> Explanation:
 def undeliverable(explanation: Explanation) -> Refusal:
     """Put into a refusal why a message cannot go: what stands against the path that would be best.
 
-    The refusal is transient when only the state of links stands against some path.
+    The refusal is transient when only the state of links stands against some path, and names such a path.
     """
     need = explanation.need
     if not explanation.paths:
         return Refusal(UNDELIVERABLE, f"no path leads from {need.origin} to {need.destination}", transient=True)
-    best = min(explanation.paths, key=lambda one: len(one.objections))
+    passing = [one for one in explanation.paths if all(said.code in _PASSING for said in one.objections)]
+    best = min(passing or explanation.paths, key=lambda one: len(one.objections))
     first = best.objections[0]
     detail = (
         f"no allowed path from {need.origin} to {need.destination}; of {'-'.join(best.path.members)}: {first.detail}"
     )
-    transient = any(all(one.code in _PASSING for one in weighed.objections) for weighed in explanation.paths)
-    return Refusal(UNDELIVERABLE, detail, transient=transient)
+    return Refusal(UNDELIVERABLE, detail, transient=bool(passing))
 
 
 _PASSING: Final = frozenset({"link_down", "link_drained"})

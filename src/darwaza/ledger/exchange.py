@@ -56,7 +56,7 @@ class Fee(msgspec.Struct, frozen=True, kw_only=True):
         return max(shared, net_minor + self.least_minor)
 
 
-class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The amounts of one exchange, in minor units of the source asset (first three) and of the destination asset.
 
     Attributes:

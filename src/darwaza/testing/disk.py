@@ -2,12 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.errors import FatalError
 from darwaza.ports.store import Changes
 
 if TYPE_CHECKING:
-    from darwaza.testing.simulation import Node, Simulation
+    from darwaza.testing.node import Node
+    from darwaza.testing.simulation import Simulation
 
 
 class Disk:
@@ -29,6 +32,7 @@ class Disk:
 
     def commit(self, changes: Changes) -> None:
         """Write, or not, or write and fail all the same; tell what is there now."""
+        self._simulation.happened(msgspec.msgpack.encode(changes))
         fault, applied = self._simulation.draw_fault()
         if fault is not None:
             self.store.fail_next(fault, applied=applied)

@@ -22,7 +22,8 @@ from darwaza.kernel.witness import Verdict, parse_cosignatures, parse_request
 from darwaza.ports.transport import Ask, AskWitness, Errand, Fetch, ForkFound, Held, Reply, Send, Signed, Wanted
 
 if TYPE_CHECKING:
-    from darwaza.testing.simulation import Node, Simulation
+    from darwaza.testing.node import Node
+    from darwaza.testing.simulation import Simulation
 
 TIMEOUT_S = 2.0
 DELAY_S_MAX = 1.5
@@ -64,6 +65,7 @@ class Network:
     # --- bytes on the way ---
 
     def _carry(self, origin: str, destination: str, payload: bytes, arrive: Callable[[bytes], None]) -> None:
+        self._simulation.happened(payload)
         rng, weather = self._rng, self.weather
         copies = 2 if rng.random() < weather.repeat else 1
         for _ in range(copies):

@@ -38,8 +38,9 @@ from darwaza.standards.iso20022.party import Party
 from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bookkeeper import MoneyAuditor
 from darwaza.testing.network import Weather
+from darwaza.testing.node import Node
 from darwaza.testing.party import Parties
-from darwaza.testing.simulation import Node, Simulation
+from darwaza.testing.simulation import Simulation
 from darwaza.testing.trade import HALYK, HBL, KASPI, OPERATOR, PLAN, SWIFT_FX, UBL, pacs008
 from darwaza.testing.world import START
 
@@ -379,11 +380,13 @@ class PaymentSimulation(Simulation):
         """Mend everything, but let the two sometimes not hear from one another for longer than anybody may wait."""
         super()._mend()
         if self.rng.random() < 0.1:  # noqa: PLR2004
-            self._cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
+            self.cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
 
     def _is_ready(self) -> bool:
         return self.parties.is_ready and "abroad:PK/fx-swift:KZ:KZT" in self.auditor.books["PK"].posted
 
 
 if __name__ == "__main__":
-    PaymentSimulation(int(sys.argv[1])).run()
+    life = PaymentSimulation(int(sys.argv[1]))
+    life.run()
+    sys.stdout.write(life.history + "\n")

@@ -1,37 +1,42 @@
-"""A simulation of routing: eight members linked as in the CAREC profile, partitions, dark gateways, relays that lie.
+"""A simulation of routing: eight members linked as in the CAREC profile, partitions, dark gateways, members that lie.
 
 On top of what every life of ``darwaza.testing.simulation`` suffers (losses of messages, crashes, full disks, old
-backups, wrong clocks), parties send to members that are no neighbours, and gateways watch their links with probes that
-the network loses too. In some lives one member lies: it keeps what it should hand on, alters it, shows links that were
-none, while its probes and statements say that all is well. The auditor asks what it always asks, and at the end every
-message under way has an end.
-
-A seed decides everything but the keys that HPKE draws for itself, so a replay can differ where a damaged bit falls.
+backups, wrong clocks), parties send to members that are no neighbours, some under path policies, gateways watch their
+links with probes that the network loses too, and links flap. In some lives one member lies, in one of the ways of
+``darwaza.testing.deceit``, while it says that all its links are well and spreads the rumours of
+``darwaza.testing.rumour``. The auditor asks what it always asks, and besides that nobody honest hands on what its
+origin never sent, or sent by a path that is none, or that a policy forbids. At the end every message under way has an
+end, and none came back that somebody could have carried.
 
 To see what one seed does: ``python -m darwaza.testing.routing 42``.
 """
 
+import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from darwaza.engine import forwarding
-from darwaza.engine.forwarding import Forwarding
-from darwaza.engine.intake import Report, Reroute
-from darwaza.engine.voyage import ROUTE, UNDER_WAY
+from darwaza.engine.intake import Outcome, Report, Reroute
+from darwaza.engine.probe import LinkTerms
+from darwaza.engine.voyage import ROUTE, UNDER_WAY, Voyage
 from darwaza.engine.watch import Watch
-from darwaza.errors import DarwazaError, PeerError
-from darwaza.kernel.message import Header, body_digest
-from darwaza.kernel.relay import Passage
-from darwaza.kernel.trail import ROUTE_KINDS
-from darwaza.ports.store import Store
+from darwaza.errors import DarwazaError, PeerError, TransientError
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.merkle import leaf_hash
+from darwaza.kernel.message import PATH_MEMBERS_MAX
+from darwaza.ports.store import Changes, Store
 from darwaza.ports.transport import Probe, Probed, ProbeReply
-from darwaza.testing.auditor import BrokenError
-from darwaza.testing.simulation import Node, Simulation
+from darwaza.services.documents.message import Offer
+from darwaza.testing.auditor import Auditor, BrokenError
+from darwaza.testing.deceit import LIES, lying
+from darwaza.testing.node import Node
+from darwaza.testing.party import Parties, Wish
+from darwaza.testing.rumour import Book, FalseWatch, Forger
+from darwaza.testing.simulation import Simulation
 
 CODES: Final = ("AF", "CN", "KG", "KZ", "PK", "TJ", "TM", "UZ")
 LINKS: Final = (
@@ -41,26 +46,113 @@ LINKS: Final = (
 """As in profiles/carec/corridor.toml; a test compares them."""
 PROBE_S: Final = 0.5
 PROBE_TIMEOUT_S: Final = 1.0
-
-Lie = Callable[[Header, bytes], bytes]
-
-
-def _invented(_header: Header, body: bytes) -> bytes:
-    version, sealed, hops = msgspec.msgpack.decode(body)
-    return msgspec.msgpack.encode([version, sealed, [*hops, hops[-1]]])
+BARRED: Final = "TM"
+"""Whom the corridor's policy bars from carrying, in some lives."""
 
 
-def _left_out(_header: Header, body: bytes) -> bytes:
-    version, sealed, hops = msgspec.msgpack.decode(body)
-    return msgspec.msgpack.encode([version, sealed, hops[1:] or [*hops, *hops]])
+HIDDEN: Final = ("KG", "TJ")
+"""Ends of a link that is shown to nobody but them and ``SHOWN_TO``."""
+SHOWN_TO: Final = ("AF", "KZ", "PK", "UZ")
 
 
-def _altered(_header: Header, body: bytes) -> bytes:
-    version, sealed, hops = msgspec.msgpack.decode(body)
-    return msgspec.msgpack.encode([version, bytes([sealed[0] ^ 1]) + sealed[1:], hops])
+class RoutedAuditor(Auditor):
+    """The auditor, who also reads what relays hand on.
+
+    Attributes:
+        liars: whose doings are not audited.
+        barred: whom the corridor's policy bars from carrying; "" for nobody.
+    """
+
+    def __init__(self, members: Iterable[str]) -> None:
+        super().__init__(members)
+        self.liars: frozenset[str] = frozenset()
+        self.barred = ""
+        self._sent: set[bytes] = set()
+
+    def batch_left(self, origin: str, start: int, headers: Iterable[bytes]) -> None:
+        """See ``Auditor``."""
+        headers = list(headers)
+        self._sent.update(map(leaf_hash, headers))
+        super().batch_left(origin, start, headers)
+
+    def committed(self, member: str, changes: Changes, store: Store) -> None:
+        """See ``Auditor``."""
+        super().committed(member, changes, store)
+        own = {row.id for row in store.logs() if row.author == member}
+        for leaf in () if member in self.liars else changes.leaves:
+            known = " " in leaf.message_key  # what is put aside stands under its place in the log
+            if known and json.loads(leaf.header)["kind"] == "route.relay":
+                raw = msgspec.msgpack.decode(leaf.body)[2][0][0]
+                header = json.loads(raw)
+                origin = header["origin"].partition("/")[0]
+                if origin not in self.liars and leaf_hash(raw) not in self._sent:
+                    raise BrokenError(f"P3: {member} takes {header['id']}, which {origin} never sent")
+                if leaf.log_id in own:
+                    self._handed_on(member, header, origin)
+
+    def _handed_on(self, member: str, header: dict[str, Any], origin: str) -> None:
+        """Judge the header of a letter that somebody honest carries."""
+        path = header["path"]
+        if len(path) > PATH_MEMBERS_MAX or len(set(path)) < len(path) or not set(path) <= set(CODES):
+            raise BrokenError(f"{member} hands on {header['id']} by the path {path}")
+        if header["kind"].startswith("route."):
+            return
+        if self.barred in path[1:-1]:
+            raise BrokenError(f"{member} hands on {header['id']} by the path {path} against the corridor's policy")
+        asked = header.get("path_policy", "")
+        if origin not in self.liars and not _obeys(path, asked):
+            raise BrokenError(f"{member} hands on {header['id']} by the path {path}, asked was {asked}")
 
 
-LIES: Final[dict[str, Lie | None]] = {"drops": None, "alters": _altered, "invents": _invented, "leaves out": _left_out}
+def _obeys(path: list[str], policy: str) -> bool:
+    """Whether a path satisfies the clauses that the parties here use."""
+    for clause in filter(None, policy.replace("\n", ";").split(";")):
+        name, *words = clause.split()
+        if name == "avoid" and set(words) & set(path[1:-1]):
+            return False
+        if name == "through" and not set(words) <= set(path[1:-1]):
+            return False
+        if name == "hops" and len(path) - 1 > int(words[0]):
+            return False
+    return True
+
+
+class RoutedParties(Parties):
+    """They ask for paths, sometimes for one that there cannot be.
+
+    Attributes:
+        hopeless: whether each such wish has been refused, by its key.
+    """
+
+    def __init__(self, simulation: "RoutedSimulation") -> None:
+        super().__init__(simulation, simulation.rng)
+        self.hopeless: dict[str, bool] = {}
+
+    def offer(self, code: str, to: str, expires_at: datetime | None = None) -> None:
+        """See ``Parties``."""
+        rng, ends = self._rng, {code, to.partition("/")[0]}
+        others = [one for one in CODES if one not in ends]
+        asked, hopeless, neighbours = "", False, tuple(sorted(ends)) in LINKS
+        drawn, liars = rng.random(), self._simulation.liars
+        if drawn < 0.15:  # noqa: PLR2004 - who avoids others beside a liar may leave nobody else to carry it
+            asked = f"avoid {min(liars) if liars else rng.choice(others)}"
+        elif drawn < 0.2 and not liars:  # noqa: PLR2004
+            asked = f"through {rng.choice(others)}"
+        elif drawn < 0.3:  # noqa: PLR2004
+            asked, hopeless = rng.choice(("hops 1", "avoid " + " ".join(others))), not neighbours
+        waits = rng.random() < 0.8  # noqa: PLR2004
+        body = Offer(to, "A bill", "bill.xml", "application/xml", rng.randbytes(40), None, expires_at, asked, waits)
+        if hopeless:
+            self.hopeless[f"k{self._keys + 1}"] = False
+        self._wish(code, "offer", body)
+
+    def _told(self, wish: Wish, outcome: Outcome) -> None:
+        key = wish.given.key
+        if key in self.hopeless and not isinstance(outcome, TransientError):
+            if not isinstance(outcome, Refusal):
+                raise BrokenError(f"{wish.member} answers {outcome!r} to what nobody may carry")
+            self.hopeless[key] = True
+        super()._told(wish, outcome)
 
 
 class RoutedNode(Node):
@@ -71,10 +163,14 @@ class RoutedNode(Node):
     def start(self) -> None:
         """Start, and begin to probe."""
         super().start()
+        simulation = self._simulation
         if not self.is_up:
             return
         kept = getattr(self, "_kept", None)
-        self.watch = Watch(self.engine.site, kept=kept)
+        liars = simulation.liars
+        simulation.book.attend(self.code, self.engine.site, liars)
+        terms = {end: LinkTerms(visible_to=SHOWN_TO) for end in HIDDEN if self.code in HIDDEN and end != self.code}
+        self.watch = (FalseWatch if self.code in liars else Watch)(self.engine.site, terms=terms, kept=kept)
         self._changes = -1
         self._probe(self.life)
 
@@ -108,17 +204,56 @@ class RoutedSimulation(Simulation):
 
     Attributes:
         lie: what the liar does, "" when there is none.
+        forger: who spreads rumours; None when nobody does.
+        book: what members said of their links.
     """
+
+    auditor: RoutedAuditor
+    parties: RoutedParties
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
+        self.book = Book()
         self.lie = ""
+        self.forger: Forger | None = None
         if self.rng.random() < 0.4:  # noqa: PLR2004
-            self.lie = self.rng.choice(sorted(LIES))
-            self.liars = frozenset({self.rng.choice(CODES)})
+            self.let_lie(self.rng.choice(CODES), self.rng.choice(LIES))
+
+    def let_lie(self, member: str, lie: str) -> None:
+        """Let a member lie from the start."""
+        self.lie, self.liars = lie, frozenset({member})
+        self.auditor.liars = self.liars
+        self.forger = Forger(member, CODES, self.rng)
+
+    def mischief(self) -> tuple[Callable[[], None], ...]:
+        """Links flap, too."""
+        return (*super().mischief(), self._flap)
+
+    def _flap(self) -> None:
+        """A link works and does not, in turn, about as often as it is probed."""
+        one, other = self.rng.choice(LINKS)
+        period_s = self.rng.uniform(0.2, 1.5)
+        for turn in range(self.rng.randrange(2, 6)):
+            self.after(turn * 2 * period_s, partial(self._cut_while_mean, {(one, other), (other, one)}, period_s))
+
+    def _cut_while_mean(self, cut: set[tuple[str, str]], lasts_s: float) -> None:
+        if self.mean:
+            self.cut_for(cut, lasts_s)
+
+    def make_auditor(self, codes: tuple[str, ...]) -> RoutedAuditor:
+        """One who reads what relays hand on."""
+        auditor = RoutedAuditor(codes)
+        auditor.barred = BARRED if self.path_policy else ""
+        return auditor
+
+    def make_parties(self) -> RoutedParties:
+        """Parties that ask for paths."""
+        return RoutedParties(self)
 
     def draw_corridor(self) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
-        """Always the same eight."""
+        """Always the same eight; now and then one of them may not carry."""
+        if self.rng.random() < 0.5:  # noqa: PLR2004
+            self.path_policy = f"avoid {BARRED}"
         return CODES, list(LINKS)
 
     def make_node(self, code: str) -> Node:
@@ -147,12 +282,17 @@ class RoutedSimulation(Simulation):
                     return
                 self.network._carry(peer.code, sender.code, form, lambda back: answer(Probed(back)))  # noqa: SLF001
 
+        raw = probe.raw
+        if self.forger is not None and sender.code == self.forger.member:
+            raw = self.forger.poison(raw, sender.engine.site)
+        elif self.forger is not None and probe.peer == self.forger.member:
+            self.forger.hear(raw)
         self.after(PROBE_TIMEOUT_S, lambda: answer(PeerError("no answer")))
-        self.network._carry(sender.code, probe.peer, probe.raw, serve)  # noqa: SLF001 - probes have no errand
+        self.network._carry(sender.code, probe.peer, raw, serve)  # noqa: SLF001 - probes have no errand
 
     def run(self) -> None:
         """Live, with the liar lying from the start; it goes on when everything else is mended."""
-        with _lying(self.liars, self.lie):
+        with lying(self.liars, self.lie):
             super().run()
         if not self.auditor.forked:
             self._check_voyages()
@@ -171,7 +311,7 @@ class RoutedSimulation(Simulation):
         return resting and not any(node.engine.site.fleet.voyages or node.engine.site.owed for node in honest)
 
     def _check_voyages(self) -> None:
-        """No message is still under way, and what its origin believes delivered the destination holds."""
+        """No message is still under way; what its origin believes delivered is; what came back nobody could carry."""
         stores: dict[str, Store] = {code: node.store for code, node in self.nodes.items()}
         for code, store in stores.items():
             for row in store.scan_cases():
@@ -179,39 +319,15 @@ class RoutedSimulation(Simulation):
                     continue
                 if row.state == UNDER_WAY:
                     raise BrokenError(f"{code}: {row.id} is under way for ever")
-                destination = msgspec.msgpack.decode(row.data)[1].partition("/")[0]
+                voyage = msgspec.msgpack.decode(row.data, type=Voyage)
+                destination = voyage.destination.partition("/")[0]
                 if row.state == "delivered" and stores[destination].leaf(f"{code} {row.id}") is None:
                     raise BrokenError(f"P1: {code} believes {row.id} delivered, {destination} does not hold it")
-
-
-@contextmanager
-def _lying(liars: frozenset[str], lie: str) -> Iterator[None]:
-    """Let members lie in what they hand on; reports of others pass, or nobody would notice anything."""
-    module: Any = forwarding
-    forward, relay = module.forward, Forwarding.relay
-    changed = LIES.get(lie)
-
-    def false_forward(passage: Passage, arrival: Any, **made: Any) -> tuple[Header, bytes]:
-        header, body = forward(passage, arrival, **made)
-        honest = passage.path[passage.stage] not in liars or passage.message.kind.startswith(ROUTE_KINDS)
-        if honest or changed is None:
-            return header, body
-        wrong = changed(header, body)
-        return msgspec.structs.replace(header, body_bytes=len(wrong), body_digest=body_digest(wrong)), wrong
-
-    def false_relay(self: Forwarding, passage: Passage, index: int) -> None:
-        drops = lie == "drops" and passage.path[passage.stage] in liars
-        if not drops or passage.message.kind.startswith(ROUTE_KINDS):
-            relay(self, passage, index)
-
-    module.forward = false_forward
-    Forwarding.relay = false_relay  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        module.forward = forward
-        Forwarding.relay = relay  # type: ignore[method-assign]
+                if row.state == "undeliverable" and not voyage.policy:
+                    raise BrokenError(f"{code}: {row.id} came back: {voyage.code}, {voyage.detail}")
 
 
 if __name__ == "__main__":
-    RoutedSimulation(int(sys.argv[1])).run()
+    life = RoutedSimulation(int(sys.argv[1]))
+    life.run()
+    sys.stdout.write(life.history + "\n")

@@ -15,18 +15,15 @@ import heapq
 import random
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine import carry
-from darwaza.engine.courier import Courier
-from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import examine
-from darwaza.engine.intake import Given, Outcome, Wake
-from darwaza.engine.site import Site
+from darwaza.engine.intake import Outcome
 from darwaza.engine.trust import Trust
 from darwaza.errors import FatalError, PushbackError
 from darwaza.kernel import batch
@@ -34,28 +31,24 @@ from darwaza.kernel.carrier import BATCH, Item
 from darwaza.kernel.machine import Service
 from darwaza.kernel.note import Verifier
 from darwaza.ports.store import Store
-from darwaza.ports.transport import AskWitness, Errand, Fetch, Reply, Send
 from darwaza.services.documents import SERVICE
 from darwaza.testing.auditor import Auditor, BrokenError, Memory
 from darwaza.testing.disk import Disk
 from darwaza.testing.network import Network, Weather
+from darwaza.testing.node import TICK_S, Node
 from darwaza.testing.party import Parties
-from darwaza.testing.world import START, SeededEntropy, Unmeasured, World
+from darwaza.testing.sealing import SeededUnsealKey
+from darwaza.testing.world import World
 
 CODES = ("PK", "UZ", "KZ", "AF", "TJ")
-TICK_S = 0.5
-DRAIN_TICK_S = 2.0
-BATCH_WAIT_S = 0.002
 DRAIN_S_MAX = 400.0
 RESTORE_S = (1.6, 2.0)
 SKEW_S_MAX = 10.0
-ASK_AGAIN_S = 30.0
-"""Longer than a gateway's own: virtual time is cheap, but not every second of it has to be lived."""
 
 
 @lru_cache(maxsize=8)
-def _world(codes: tuple[str, ...], links: tuple[tuple[str, str], ...]) -> tuple[World, Trust]:
-    world = World(codes, links, witness_quorum=1)
+def _world(codes: tuple[str, ...], links: tuple[tuple[str, str], ...], policy: str) -> tuple[World, Trust]:
+    world = World(codes, links, witness_quorum=1, path_policy=policy, unseal=SeededUnsealKey.of)
     return world, QuickTrust(world.history)
 
 
@@ -79,146 +72,6 @@ def _quick(verifiers: tuple[Verifier, ...]) -> tuple[Verifier, ...]:
     return verifiers
 
 
-class NodeClock(Unmeasured):
-    """A gateway's clock: virtual time, shifted."""
-
-    def __init__(self, simulation: "Simulation") -> None:
-        self.offset_s = 0.0
-        self._simulation = simulation
-
-    def now(self) -> datetime:
-        """What this gateway takes the time for."""
-        return START + timedelta(seconds=self._simulation.now_s + self.offset_s)
-
-    def monotonic_s(self) -> float:
-        """Virtual time."""
-        return self._simulation.now_s
-
-
-class Node:
-    """One gateway: its disk outlives it, everything else dies with a crash.
-
-    Attributes:
-        code: of the member.
-        disk: what it knows.
-        is_up: whether it runs.
-        life: grows with every start and stop.
-        is_whole: False from a loss until everything is back.
-    """
-
-    def __init__(self, simulation: "Simulation", code: str) -> None:
-        self.code = code
-        self.clock = NodeClock(simulation)
-        self.is_up = False
-        self.life = 0
-        self.is_whole = True
-        self.backups: list[tuple[MemoryStore, Memory]] = []
-        self._simulation = simulation
-        self._queue: list[tuple[Given, Callable[[Outcome], None]]] = []
-        self.disk = Disk(MemoryStore(), self, simulation)
-
-    @property
-    def store(self) -> Store:
-        """The disk, as a store."""
-        return self.disk  # type: ignore[return-value]  # it passes on what it does not define
-
-    def start(self) -> None:
-        """Start a process on what the disk holds."""
-        simulation = self._simulation
-        self.life += 1
-        self.disk = Disk(self.disk.store.copy(), self, simulation)
-        simulation.auditor.begin(self.code)
-        world, trust = simulation.world, simulation.trust
-        site = Site(
-            member=self.code,
-            keys=world.keys[self.code],
-            clock=self.clock,
-            entropy=SeededEntropy(f"{simulation.seed} {self.code} {self.life}"),
-            services=[simulation.auditor.watch(self.code, simulation.service)],
-            party_known=lambda address: not address.endswith("/nobody"),
-            trust=trust,
-        )
-        try:
-            self.engine = Engine(site, self.store)
-        except (FatalError, PushbackError) as error:
-            if isinstance(error, FatalError) and error is not self.disk.injected:
-                raise
-            simulation.crash(self)
-            return
-        self.engine.moved_messages_max = 1 + simulation.seed % 4  # several pieces, and crashes between them
-        self.courier = Courier(self.engine, ask_again_s=ASK_AGAIN_S)
-        self.is_up = True
-        if self.is_whole:
-            simulation.auditor.check_kept(self.code, self.disk.store)
-        self._tick(self.life)
-
-    def crash(self) -> None:
-        """The process ends; nobody whose input waits is ever told anything."""
-        self.is_up = False
-        self.life += 1
-        self._queue.clear()
-
-    def submit(self, given: Given, told: Callable[[Outcome], None]) -> None:
-        """Queue an input; what comes close together is handled in one batch."""
-        if not self.is_up:
-            return
-        self._queue.append((given, told))
-        if len(self._queue) == 1:
-            self._simulation.after(BATCH_WAIT_S, partial(self._run, self.life))
-
-    def _run(self, life: int) -> None:
-        if life != self.life or not self._queue:
-            return
-        taken, self._queue = self._queue, []
-        simulation = self._simulation
-        simulation.auditor.begin(self.code)
-        try:
-            outcomes = self.engine.run([given for given, _ in taken])
-        except FatalError as error:
-            if error is not self.disk.injected:
-                raise
-            simulation.crash(self)
-            return
-        for (_, told), outcome in zip(taken, outcomes, strict=True):
-            told(outcome)
-        self.carry()
-
-    def _tick(self, life: int) -> None:
-        if life != self.life:
-            return
-        self.submit(Wake(64), lambda _: None)
-        self.carry()
-        if not self.is_whole and self._is_back():
-            self.is_whole = True
-            self._simulation.auditor.check_kept(self.code, self.disk.store)
-        self._simulation.after(TICK_S if self._simulation.mean else DRAIN_TICK_S, partial(self._tick, life))
-
-    def _is_back(self) -> bool:
-        forked = self._simulation.auditor.forked
-        phases = {lane.phase for origin, lane in self.courier.lanes.items() if origin not in forked}
-        return phases <= {"flow"} and self._simulation.auditor.is_whole(self.code, self.disk.store)
-
-    def carry(self) -> None:
-        """Run what the courier wants to be done."""
-        simulation = self._simulation
-        for errand in self.courier.errands(simulation.now_s):
-            if isinstance(errand, Send):
-                simulation.batch_leaves(errand.raw)
-            elif isinstance(errand, AskWitness):
-                simulation.auditor.note_left(errand.note)
-            simulation.network.run(self, errand, partial(self._replied, errand))
-
-    def _replied(self, errand: Errand, reply: Reply) -> None:
-        given = self.courier.replied(errand, reply, self._simulation.now_s)
-        if given is not None:
-            self.submit(given, partial(self._decided, errand))
-
-    def _decided(self, errand: Errand, outcome: Outcome) -> None:
-        self.courier.decided(errand, outcome, self._simulation.now_s)
-        if isinstance(errand, Fetch) and self.is_whole:
-            self._simulation.auditor.check_kept(self.code, self.disk.store)
-
-
 class Simulation:
     """See the module.
 
@@ -229,18 +82,21 @@ class Simulation:
         mean: whether faults still happen.
         liars: members whose gateways do not do what they should.
         service: what the gateways serve.
+        path_policy: the corridor's.
     """
 
     service: Service = SERVICE
+    path_policy: str = ""
     liars: frozenset[str] = frozenset()
 
     def __init__(self, seed: int, *, calm: bool | None = None) -> None:
         self.seed = seed
         self.rng = rng = random.Random(seed)  # noqa: S311 - it must be predictable
         codes, links = self.draw_corridor()
-        self.world, self.trust = _world(codes, tuple(links))
+        self.world, self.trust = _world(codes, tuple(links), self.path_policy)
         self.links = links
         self.now_s = 0.0
+        self._history = sha256()
         self.mean = True
         self.auditor = self.make_auditor(codes)
         drawn = rng.random() < 0.15  # noqa: PLR2004
@@ -288,6 +144,15 @@ class Simulation:
     def after(self, delay_s: float, event: Callable[[], None]) -> None:
         """Let something happen later."""
         heapq.heappush(self._events, (self.now_s + delay_s, next(self._order), event))
+
+    def happened(self, what: bytes) -> None:
+        """Write down something that was sent or stored, and when."""
+        self._history.update(b"%r %d " % (self.now_s, len(what)) + what)
+
+    @property
+    def history(self) -> str:
+        """Digest of everything that was sent and stored: the same seed gives the same."""
+        return self._history.hexdigest()
 
     def _pass(self, until_s: float, done: Callable[[], bool] | None = None) -> bool:
         while self._events and self._events[0][0] <= until_s:
@@ -391,20 +256,23 @@ class Simulation:
         node.crash()
         self.after(self.rng.uniform(0.1, 1.0), node.start)
 
+    def mischief(self) -> tuple[Callable[[], None], ...]:
+        """What may go wrong."""
+        return (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
+
     def _mischief(self) -> None:
         if not self.mean:
             return
-        self.rng.choice(
-            (self._cut, self._shift_clock, self._back_up_one, self._lose, self._write_stick, self._read_stick)
-        )()
+        self.rng.choice(self.mischief())()
         self.after(self.rng.uniform(0.05, 0.6), self._mischief)
 
     def _cut(self) -> None:
         one, other = self.rng.sample(sorted(self.nodes), 2)
         cut = {(one, other)} if self.rng.random() < 0.3 else {(one, other), (other, one)}  # noqa: PLR2004
-        self._cut_for(cut, self.rng.uniform(0.2, 4.0))
+        self.cut_for(cut, self.rng.uniform(0.2, 4.0))
 
-    def _cut_for(self, cut: set[tuple[str, str]], lasts_s: float) -> None:
+    def cut_for(self, cut: set[tuple[str, str]], lasts_s: float) -> None:
+        """Let nothing pass between members for a while."""
         self.network.cuts |= cut
         self.after(lasts_s, partial(self.network.cuts.difference_update, cut))
 
@@ -449,7 +317,7 @@ class Simulation:
         self.auditor.lost_disk(node.code, memory, store, dict(stores))
         self.parties.lost_disk(node.code)
         if self.mean and self.rng.random() < 0.6:  # noqa: PLR2004 - it goes to work before it has met anybody
-            self._cut_for({(node.code, other) for other in self.nodes}, self.rng.uniform(0.3, 1.5))
+            self.cut_for({(node.code, other) for other in self.nodes}, self.rng.uniform(0.3, 1.5))
         node.start()
 
     # --- sticks ---
@@ -497,4 +365,6 @@ class Simulation:
 
 
 if __name__ == "__main__":
-    Simulation(int(sys.argv[1])).run()
+    life = Simulation(int(sys.argv[1]))
+    life.run()
+    sys.stdout.write(life.history + "\n")

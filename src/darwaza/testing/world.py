@@ -1,7 +1,7 @@
 """A corridor of gateways in one process, with deterministic keys, a clock that is set, and randomness from a seed."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -69,7 +69,14 @@ class SeededEntropy:
 class SeededKeys:
     """A member's keys, derived from its code."""
 
-    def __init__(self, code: str, *, generation: int = 0, post_quantum: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        *,
+        generation: int = 0,
+        post_quantum: bool = False,
+        unseal: Callable[[bytes], UnsealKey] = UnsealKey.of,
+    ) -> None:
         def seed(role: str) -> bytes:
             return sha256(f"{code} {role} {generation}".encode()).digest()
 
@@ -77,7 +84,7 @@ class SeededKeys:
         self.log: PrivateKey = Ed25519PrivateKey(seed("log"))
         self.witness: PrivateKey = Ed25519PrivateKey(seed("witness"))
         self.log_mldsa44: PrivateKey | None = MLDSA44PrivateKey(seed("log_mldsa44")) if post_quantum else None
-        self.seal = UnsealKey.of(seed("seal"))
+        self.seal = unseal(seed("seal"))
         self.former_seals: tuple[UnsealKey, ...] = ()
 
     def holds(self, public: Keys) -> bool:
@@ -152,10 +159,12 @@ class World:
         lanes: int = 2,
         post_quantum: bool = False,
         witness_quorum: int = 0,
+        path_policy: str = "",
+        unseal: Callable[[bytes], UnsealKey] = UnsealKey.of,
     ) -> None:
         codes = sorted(codes)
         self.clock = SetClock()
-        self.keys = {code: SeededKeys(code, post_quantum=post_quantum) for code in codes}
+        self.keys = {code: SeededKeys(code, post_quantum=post_quantum, unseal=unseal) for code in codes}
         pairs = list(links) or [(one, other) for one in codes for other in codes if one < other]
         self.document = found(
             cards=[self.keys[code].card(code) for code in codes],
@@ -166,7 +175,7 @@ class World:
             links=tuple(sorted((Link.between(*pair, lanes) for pair in pairs), key=lambda link: link.members)),
             witness_quorum=witness_quorum,
             mldsa44_required=post_quantum,
-            classes=(Terms(DEFAULT_CLASS, "", 3_600),),
+            classes=(Terms(DEFAULT_CLASS, path_policy, 3_600),),
         )
         self.file = sign_document(self.document, None, self.keys)
 

@@ -191,6 +191,9 @@ MESSAGES = {
     "31st of February": ({"created_at": "2026-02-31T00:00:00.000Z"}, "header_malformed"),
     "expiry in no calendar": ({"expires_at": "2026-13-01T00:00:00.000Z"}, "header_malformed"),
     "answer to nothing": ({"kind": "documents.refused"}, "unanswerable"),
+    "longer path than allowed": ({"path": ("PK", *(f"X{number}" for number in range(15)), "UZ")}, "header_malformed"),
+    "path that loops": ({"path": ("PK", "AF", "PK", "UZ")}, "path_loop"),
+    "path to somebody else": ({"path": ("PK", "UZ", "AF")}, "path_end_wrong"),
 }
 
 

@@ -11,6 +11,7 @@ from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine import forwarding
 from darwaza.engine.export import collect
 from darwaza.engine.intake import Reroute
+from darwaza.engine.routing import SETTLES_AFTER
 from darwaza.engine.unit import Unit
 from darwaza.engine.voyage import DELIVERED, EXPIRED, UNDELIVERABLE, UNDER_WAY
 from darwaza.kernel import evidence, locality, policy
@@ -138,13 +139,16 @@ def test_no_allowed_path_is_refused_at_once():
 
 
 def test_message_nobody_carries_returns_to_its_sender():
-    """When every relay's own rule forbids it, the case hears that it is undeliverable, once."""
+    """When every relay's own rule forbids it, the case hears that it is undeliverable, once its map must be whole."""
     chain = Chain()
     case_id, message_id = chain.offer("KZ/trader", "PK/agency")
     for relay in ("UZ", "CN"):
         chain.engines[relay].site.routing.obey(relay, locality.parse("documents: carry not KZ"))
     chain.carry()
     chain.wait(1)
+    chain.carry()
+    assert chain.state("KZ", message_id) == UNDER_WAY, "a gateway that just started may not have heard of every path"
+    chain.wait(SETTLES_AFTER.total_seconds())
     chain.carry()
     assert chain.state("KZ", message_id) == UNDELIVERABLE
     assert chain.state("KZ", case_id) == "refused"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import msgspec
+from tests.unit.entry.described import hold
 
 from darwaza.bootstrap import Gateway
 from darwaza.engine.desk import answer_ask, answer_fetch, cosigned_lines
@@ -136,6 +137,7 @@ class Corridor:
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                 response = await client.request(method, path, headers=headers, **options)
             await server.transport.close()
+            hold(response)
             return response
 
         return asyncio.run(run())

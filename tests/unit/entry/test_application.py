@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.unit.entry.described import hold
 
 from darwaza.bootstrap import Gateway
 from darwaza.entry.api.app import App
@@ -34,6 +35,7 @@ class Desk:
             headers |= options.pop("headers", {})
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                 response = await client.request(method, path, headers=headers, **options)
+            hold(response)
             await server.transport.close()
             return response
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from darwaza.config import REQUEST_BYTES_MAX
 from darwaza.entry.sample import remittance
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX, DOCUMENT_CHILDREN_MAX
@@ -239,14 +240,21 @@ def test_what_is_refused_is_answered_pacs_002_and_changes_nothing(scene, name):
 
 
 def test_a_document_over_the_limit_is_not_even_read(scene):
-    """Its size alone is answered."""
+    """Its size alone is answered, in the language of who asks."""
     before = scene.rows()
     body = scene.document().replace(b"Invoice 42", b"x" * DOCUMENT_BYTES_MAX)
-    for answer in answers(scene, body):
-        assert (answer.status_code, answer.headers["darwaza-code"]) in (
-            (413, "request_too_large"),
-            (413, "document_too_large"),
-        )
+    plain, *spoken = answers(scene, body)
+    assert (plain.status_code, plain.json()["code"]) == (413, "request_too_large")
+    for answer, code in zip(spoken, ("request_too_large", "document_too_large"), strict=True):
+        assert (answer.status_code, answer.headers["darwaza-code"]) == (413, code)
+        assert (read(answer.content).message, read(answer.content).reason) == ("admi.002.001.01", code)
+    huge = b"x" * (REQUEST_BYTES_MAX + 1)
+    for path, headers in (("/v1/payments/messages", {}), ("/v1/payments/bulk", XML)):
+        answer = scene.corridor.call(INDUS, "POST", path, content=huge, headers=headers)
+        reject = read(answer.content)
+        assert (answer.status_code, reject.message, reject.reason) == (413, "admi.002.001.01", "request_too_large")
+        assert reject.data == "status reason FF01"
+    assert scene.corridor.call(INDUS, "POST", "/v1/payments/bulk", content=huge).json()["code"] == "request_too_large"
     assert scene.rows() == before
 
 

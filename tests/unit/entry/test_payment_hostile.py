@@ -58,5 +58,5 @@ def test_the_description_tells_who_answers_in_iso_20022(corridor):
     paths = corridor.get(INDUS, "/openapi.json")["paths"]
     done = paths["/v1/payments"]["post"]["responses"]
     assert done["201"]["content"].keys() == {"application/json", "application/xml"}
-    assert done["default"]["content"].keys() == {"application/problem+json", "application/xml"}
-    assert "application/xml" in paths["/v1/payments/messages"]["post"]["responses"]["default"]["content"]
+    assert done["422"]["content"].keys() == {"application/problem+json", "application/xml"}
+    assert "application/xml" in paths["/v1/payments/messages"]["post"]["responses"]["422"]["content"]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.unit.engine.chain import Chain
 
+from darwaza.engine.routing import SETTLES_AFTER
 from darwaza.engine.voyage import EVENTS, REASONS_MAX
 from darwaza.engine.watch import Watch
 from darwaza.entry.metric import RouteCollector
@@ -54,6 +55,7 @@ def test_reasons_are_counted_on_both_sides():
     _, message_id = chain.offer("KZ/trader", "PK/agency", path_policy="avoid CN")
     chain.engines["UZ"].site.routing.obey("UZ", locality.parse("documents: carry not KZ"))
     chain.carry()
+    chain.wait(SETTLES_AFTER.total_seconds())
     assert chain.state("KZ", message_id) == "undeliverable"
     assert metrics(chain.engines["UZ"])[0]['darwaza_letters_given_up_total{reason="home_carry",side="carrier"}'] == 1
     found, _ = metrics(chain.engines["KZ"])

@@ -59,6 +59,8 @@ def test_explanations_name_the_rule(desk: Desk) -> None:
     status, found = explain(to="UZ", policy="avoid af")
     assert (status, found["code"], found["pointer"]) == (400, "policy_member_expected", "/0/6")  # type: ignore[index]
     assert explain(to="PK")[0] == explain(to="XX")[0] == 400
+    status, found = explain(to="UZ", **{"class": "paymnts"})
+    assert (status, found["pointer"]) == (400, "/class"), "a service that nobody has is no class with no rules"  # type: ignore[index]
 
 
 def test_a_drain_outlives_a_restart(corridor: LocalCorridor, desk: Desk) -> None:

@@ -13,14 +13,15 @@ from darwaza.testing.routed import MESSAGE
 DESTINATION, SENDER, RELAY = (UnsealKey.of(bytes([number]) * 32) for number in (1, 2, 3))
 BINDING = Binding.of(MESSAGE)
 OTHER = msgspec.structs.replace(BINDING, id="6f0b1f4e-0000-4000-8000-00000000000a")
+KEY = bytes(range(32))
 BODY = b"for Karachi, and for Almaty after a fire"
-LETTER = write(BODY, BINDING, SealKey.of(DESTINATION.public), SENDER)
+LETTER = write(BODY, BINDING, SealKey.of(DESTINATION.public), SENDER, key=KEY)
 
 
 @pytest.mark.parametrize("body", [b"", BODY, bytes(70_000)], ids=len)
 def test_both_ends_read_it(body):
     """It is longer by what is stated, hides the body, and comes back whole at both ends."""
-    letter = write(body, BINDING, SealKey.of(DESTINATION.public), SENDER)
+    letter = write(body, BINDING, SealKey.of(DESTINATION.public), SENDER, key=KEY)
     assert len(letter) == len(body) + LETTER_OVERHEAD_BYTES
     assert read(letter, BINDING, DESTINATION) == read_again(letter, BINDING, SENDER) == body
     assert not body or body[:16] not in letter

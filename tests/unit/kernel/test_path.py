@@ -177,6 +177,13 @@ def test_a_dead_network_is_a_passing_refusal():
     assert not undeliverable(explain(CAREC, rules(corridor="only TM"), NEED)).transient
 
 
+def test_a_passing_refusal_names_what_will_pass():
+    """A path that only waits for a link is named before a shorter list of rules that will not go away."""
+    refusal = undeliverable(explain(with_link("AF-PK", drained=True), rules(CN="*: carry not KZ"), NEED))
+    assert refusal.transient
+    assert "AF-PK takes no new messages for now" in refusal.detail
+
+
 def test_reports_are_bound_by_no_rule():
     """What became of a message can always be said, whatever rules bind messages; links must still be there."""
     strict = rules(corridor="only TM", KZ="*: leave none; transit none", CN="*: carry none")

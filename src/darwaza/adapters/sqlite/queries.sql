@@ -243,10 +243,10 @@ INSERT OR REPLACE INTO balance (account_id, debits_posted, debits_pending, credi
 VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: write_transfer
--- Append a transfer; its id must be new, and a hold ends once.
+-- Append a transfer; its id must be new, and a hold ends once. The last value is the hold's id once more.
 INSERT INTO transfer (sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
-    case_id, reference, applied_at, debit_before, credit_before)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    case_id, reference, applied_at, debit_before, credit_before, hold_sequence)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT sequence FROM transfer WHERE id = ?));
 
 -- name: write_refused_order
 -- Remember an order that stays refused.
@@ -301,13 +301,13 @@ FROM transfer WHERE id IN (SELECT value FROM json_each(?));
 -- What ended one hold.
 SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
     case_id, reference, applied_at, debit_before, credit_before
-FROM transfer WHERE hold_id = ?;
+FROM transfer WHERE hold_sequence IN (SELECT sequence FROM transfer WHERE id = ?);
 
 -- name: read_ends
 -- What ended many holds.
 SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
     case_id, reference, applied_at, debit_before, credit_before
-FROM transfer WHERE hold_id IN (SELECT value FROM json_each(?));
+FROM transfer WHERE hold_sequence IN (SELECT sequence FROM transfer WHERE id IN (SELECT value FROM json_each(?)));
 
 -- name: read_refused_order
 -- One order that stays refused.

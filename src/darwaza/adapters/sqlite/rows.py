@@ -118,7 +118,7 @@ WRITERS: tuple[tuple[str, Callable[[Changes], Rows]], ...] = (
     ("write_document", lambda c: [(version, _blob(note)) for version, note in c.documents]),
     ("write_account", lambda c: [tuple(row) for row in c.accounts.values()]),
     ("write_balance", lambda c: [tuple(row) for row in c.balances.values()]),
-    ("write_transfer", lambda c: [tuple(row) for row in c.transfers]),
+    ("write_transfer", lambda c: [(*row, row.hold_id) for row in c.transfers]),
     ("write_refused_order", lambda c: [(order_id, _blob(refused)) for order_id, refused in c.refused_orders]),
     ("open_hold", lambda c: c.holds_opened),
     ("end_hold", lambda c: c.holds_ended),

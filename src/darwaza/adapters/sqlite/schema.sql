@@ -174,12 +174,15 @@ CREATE TABLE transfer (
     reference      TEXT,
     applied_at     TEXT    NOT NULL,
     debit_before   INTEGER NOT NULL,  -- the former transfer on the debit account; chains need no index
-    credit_before  INTEGER NOT NULL
+    credit_before  INTEGER NOT NULL,
+    hold_sequence  INTEGER,           -- of the hold that hold_id names
+    CHECK ((hold_id IS NULL) = (hold_sequence IS NULL))
 ) STRICT;
 -- Ids start with the case's, and those sort by time: new rows share the index's last pages.
 CREATE UNIQUE INDEX transfer_id ON transfer (id);
--- A hold ends once.
-CREATE UNIQUE INDEX transfer_hold ON transfer (hold_id) WHERE hold_id IS NOT NULL;
+-- A hold ends once. By its place, not by its id: a payment's hold has the bank's own reference, and those are random, so
+-- that every end would write a page of its own.
+CREATE UNIQUE INDEX transfer_hold ON transfer (hold_sequence) WHERE hold_sequence IS NOT NULL;
 
 -- Holds that will expire unless something ends them before.
 CREATE TABLE open_hold (

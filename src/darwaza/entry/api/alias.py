@@ -310,7 +310,9 @@ def _get(path: str, handler: Any, summary: str, kind: Any, query: Any = None) ->
     )
 
 
-def _post(path: str, handler: Any, summary: str, body: Any = None, kind: Any = Ordered, status: int = 200) -> Endpoint:
+def _post(
+    path: str, handler: Any, summary: str, body: Any = None, kind: Any = Ordered, status: int = 200, **more: Any
+) -> Endpoint:
     bytes_max = DOCUMENT_BYTES_MAX if body is bytes else 65_536
     return Endpoint(
         method="POST",
@@ -322,6 +324,7 @@ def _post(path: str, handler: Any, summary: str, body: Any = None, kind: Any = O
         body_bytes_max=bytes_max,
         answer=kind,
         status=status,
+        **more,
     )
 
 
@@ -339,6 +342,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         VerifyBody,
         VerificationView,
         CREATED,
+        headers=("idempotency-key", "prefer"),
     ),
     _post("/v1/payments/verifications/{id}/answer", answer, "Say whose an account is", payments.AnswerVerification),
     _get("/v1/payments/requests", requests, "Requests to be paid", list[RequestView], RequestQuery),

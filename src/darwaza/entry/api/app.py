@@ -31,15 +31,15 @@ from darwaza.entry.api import (
     sealing,
     transit,
 )
-from darwaza.entry.api.endpoint import JSON, Endpoint, answer_with
+from darwaza.entry.api.endpoint import INTERNAL_FAULT, JSON, Endpoint, answer_with
 from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
 from darwaza.entry.api.problem import respond
 from darwaza.entry.api.table import Table
 from darwaza.entry.server import Server
-from darwaza.errors import MalformedError
+from darwaza.errors import DarwazaError, MalformedError
 
-ENDPOINTS: Sequence[Endpoint] = (
+ENDPOINTS: tuple[Endpoint, ...] = (
     *gateway.ENDPOINTS,
     *document.ENDPOINTS,
     *sealing.ENDPOINTS,
@@ -64,11 +64,29 @@ ENDPOINTS: Sequence[Endpoint] = (
 
 
 async def _not_found(request: Request, _fault: Exception) -> Response:
-    return respond(MalformedError(f"there is nothing at {request.url.path}", code="not_found"))
+    path = request.scope["path"]
+    if _is_page(path):
+        detail = "there are no pages here: the console is not installed (pip install 'darwaza[console]')"
+        return respond(MalformedError(detail, code="not_found"))
+    return respond(MalformedError(f"there is nothing at {path}", code="not_found"))
 
 
 async def _wrong_method(request: Request, _fault: Exception) -> Response:
-    return respond(MalformedError(f"{request.method} does not work here", code="method_not_allowed"))
+    path = request.scope["path"]
+    # One route has one method here, so what works is asked of all that have this path (RFC 9110 section 15.5.6).
+    routes: Sequence[Route] = request.app.routes
+    methods = {method for route in routes if route.path_regex.match(path) is not None for method in route.methods or ()}
+    response = respond(MalformedError(f"{request.method} does not work here", code="method_not_allowed"))
+    response.headers["allow"] = ", ".join(sorted(methods))
+    return response
+
+
+async def _failed(_request: Request, _fault: Exception) -> Response:
+    return respond(DarwazaError(INTERNAL_FAULT, code="internal_fault"))
+
+
+def _is_page(path: str) -> bool:
+    return path == "/" or path.startswith("/console")
 
 
 def _console(server: Server) -> ASGIApp | None:
@@ -84,7 +102,7 @@ class App:
     """The application: a table for all the paths it knows, Starlette's router for what is left and what is wrong.
 
     A table look-up costs a tenth of the router and its middleware. Errors need no middleware: ``endpoint.answer_with``
-    turns all of ours into answers, and uvicorn answers 500 to what nobody expects.
+    turns all of ours into answers.
     """
 
     def __init__(self, server: Server) -> None:
@@ -92,19 +110,21 @@ class App:
         handlers = {endpoint: answer_with(endpoint, server, door) for endpoint in ENDPOINTS}
         self._table = Table(handlers.items())
         routes = [Route(endpoint.path, handler, methods=[endpoint.method]) for endpoint, handler in handlers.items()]
-        text = describe(ENDPOINTS)
 
         async def openapi(_: Request) -> Response:
-            return Response(text, media_type=JSON)
+            return Response(describe(ENDPOINTS), media_type=JSON)
 
         routes.append(Route("/openapi.json", openapi))
         self._console = _console(server)
-        self._rest = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _wrong_method})
+        self._rest = Starlette(
+            routes=routes, exception_handlers={404: _not_found, 405: _wrong_method, Exception: _failed}
+        )
+        self._rest.router.redirect_slashes = False  # one address for each thing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         if scope["type"] == "http":
-            if self._console is not None and (scope["path"] == "/" or scope["path"].startswith("/console")):
+            if self._console is not None and _is_page(scope["path"]):
                 await self._console(scope, receive, send)
                 return
             found = self._table.find(scope["method"], scope["path"])

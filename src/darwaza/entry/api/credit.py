@@ -192,6 +192,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         method="GET",
         path="/v1/payments/credits",
+        headers=("prefer",),
         handler=pull,
         summary="Credits that wait for your word",
         tag=TAG,
@@ -201,6 +202,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         method="POST",
         path="/v1/payments/credits",
+        headers=("prefer",),
         handler=answer_many,
         summary=f"Answer up to {config.BULK_ITEMS_MAX} credits and get the next ones in one request",
         tag=TAG,

@@ -203,6 +203,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/crossings/divert",
+        headers=(),
         handler=divert,
         summary="Give what heads for a crossing another itinerary, in bulk",
         tag=TAG,

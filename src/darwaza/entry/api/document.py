@@ -20,7 +20,7 @@ from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
 from darwaza.kernel.machine import Refusal
-from darwaza.kernel.message import AddressText, InstantText, UcrText, UuidText
+from darwaza.kernel.message import AddressText, InstantText, UcrText
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.documents import message as documents
 from darwaza.services.documents.message import FileName, Manifest, MediaType, Title
@@ -28,6 +28,16 @@ from darwaza.services.documents.message import FileName, Manifest, MediaType, Ti
 SERVICE = "documents"
 KEY_LENGTH_MAX = 64
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+ChosenCase = Annotated[
+    str,
+    Meta(
+        min_length=36,
+        max_length=36,
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$(?!\n)",
+    ),
+]
+"""A UUID of version 8 (RFC 9562 section 5.8). No movement, payment or guarantee has one, so nobody can take the name of
+one before it comes."""
 PolicyText = Annotated[str, Meta(max_length=PATH_POLICY_CHARACTERS_MAX)]
 
 
@@ -42,7 +52,8 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
         expires_at: RFC 3339 UTC with milliseconds.
         path_policy: which members may carry it, besides the corridor's policy: ``avoid AF; hops 3``.
         waits: ``false`` refuses it at once when every allowed path is down, instead of letting it wait for one.
-        case_id: UUID for its case, which whoever sealed the document has bound it to; without one the gateway makes it.
+        case_id: UUID of version 8 for its case, to which its sealer has bound the document; the gateway makes one if
+            none is given.
     """
 
     to: AddressText
@@ -52,10 +63,10 @@ class OfferQuery(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
-    case_id: UuidText | None = None
+    case_id: ChosenCase | None = None
 
 
-class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
+class UploadBody(msgspec.Struct, forbid_unknown_fields=True):
     """A document whose chunks follow; see ``OfferQuery`` and ``Manifest``. The path policy binds every chunk."""
 
     to: AddressText
@@ -64,7 +75,7 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: InstantText | None = None
     path_policy: PolicyText = ""
     waits: bool = True
-    case_id: UuidText | None = None
+    case_id: ChosenCase | None = None
 
 
 class BulkItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -265,7 +276,7 @@ async def offer_many(call: Call) -> list[BulkAnswer]:
 
 async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     """Announce a large document."""
-    body: OpenBody = call.body
+    body: UploadBody = call.body
     expires_at = _instant(body.expires_at, "/expires_at")
     asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
     key = idempotency_key(call)
@@ -379,6 +390,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents",
+        headers=("content-type", "idempotency-key", "prefer"),
         handler=offer,
         summary="Send a document; the body is the document itself",
         tag="documents",
@@ -391,6 +403,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents/bulk",
+        headers=(),
         handler=offer_many,
         summary="Send many documents in one MessagePack array",
         tag="documents",
@@ -404,7 +417,7 @@ ENDPOINTS = (
         handler=open_upload,
         summary="Announce a large document by its manifest",
         tag="documents",
-        body=OpenBody,
+        body=UploadBody,
         answer=Sent,
         status=HTTPStatus.CREATED.value,
     ),
@@ -446,6 +459,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents/{id}/accept",
+        headers=(),
         handler=accept,
         summary="Take a document over; the sender gets the receipt",
         tag="documents",
@@ -454,6 +468,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/documents/{id}/refuse",
+        headers=(),
         handler=refuse,
         summary="Refuse a document; the sender gets the reason",
         tag="documents",

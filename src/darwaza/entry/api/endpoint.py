@@ -14,16 +14,17 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from darwaza.entry.api.party import Door, Guest, Shown
+from darwaza.entry.api.party import ANYONE, PEER, Door, Guest, Shown
 from darwaza.entry.api.problem import respond
 from darwaza.entry.api.request import header_of, read_body
 from darwaza.entry.server import Server
-from darwaza.errors import DarwazaError, MalformedError
+from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
 
 log = structlog.get_logger("darwaza.api")
 
 JSON = "application/json"
+INTERNAL_FAULT = "the gateway failed at this request; its log says where"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,6 +32,7 @@ class Call:
     """One request.
 
     Attributes:
+        headers: names of those the endpoint says it reads; None where a handler is called from within.
         server: the running gateway.
         request: Starlette's.
         guest: who asks; None where nobody needs to say.
@@ -38,9 +40,12 @@ class Call:
         body: the endpoint's body type, filled, or raw bytes; None without one.
     """
 
-    __slots__ = ("body", "guest", "query", "request", "server")
+    __slots__ = ("body", "guest", "headers", "query", "request", "server")
 
-    def __init__(self, server: Server, request: Request, guest: Guest | None) -> None:
+    def __init__(
+        self, server: Server, request: Request, guest: Guest | None, headers: tuple[str, ...] | None = None
+    ) -> None:
+        self.headers = headers
         self.server = server
         self.request = request
         self.guest = guest
@@ -56,6 +61,8 @@ class Call:
 
     def header(self, name: str) -> str:
         """A header's value by its name in lower case, "" when it is absent."""
+        if self.headers is not None and name not in self.headers:
+            raise TypeError(f"the endpoint does not say that it reads {name}")
         return header_of(self.request, name.encode("ascii"))
 
 
@@ -79,7 +86,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         answer: type of the JSON answer, or None.
         media_type: of an answer that is not JSON.
         also: another media type it answers in, and refuses in, for who asks by ``Accept``; "" for none.
+        forms: further media types of a good answer, where the query or the thing asked for chooses.
         status: of a good answer.
+        statuses: further ones of a good answer; 204 has no body.
+        headers: names of the request headers the handler reads, lower case; None for the idempotency key of a
+            command and nothing else (``reads``).
+        refuses: error statuses beside those that follow from the rest (``openapi.statuses``).
+        refuses_as: media types of a 409 that tells how to go on, where a protocol has a form for it.
+        unread: answers a body that cannot even be read, such as one over the limit, where a problem would not do.
     """
 
     method: str
@@ -94,7 +108,20 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any = None
     media_type: str = JSON
     also: str = ""
+    forms: tuple[str, ...] = ()
     status: int = HTTPStatus.OK.value
+    statuses: tuple[int, ...] = ()
+    headers: tuple[str, ...] | None = None
+    refuses: tuple[int, ...] = ()
+    refuses_as: tuple[str, ...] = ()
+    unread: Callable[[Call, MessageError], Response] | None = None
+
+
+def reads(endpoint: Endpoint) -> tuple[str, ...]:
+    """Names of the request headers an operation reads."""
+    if endpoint.headers is not None:
+        return endpoint.headers
+    return ("idempotency-key",) if endpoint.method == "POST" and endpoint.role not in {ANYONE, PEER} else ()
 
 
 def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Request], Awaitable[Response]]:
@@ -103,23 +130,26 @@ def answer_with(endpoint: Endpoint, server: Server, door: Door) -> Callable[[Req
         msgspec.json.Decoder(endpoint.body).decode if endpoint.body is not None and endpoint.body is not bytes else None
     )
 
+    headers = reads(endpoint)
+
     async def run(request: Request) -> Response:
         try:
             guest = door.admit(Shown.of(request), endpoint.role)
-            call = Call(server, request, guest)
+            call = Call(server, request, guest, headers)
             if endpoint.query is not None:
                 call.query = _read_query(request, endpoint.query)
             if endpoint.body is not None:
-                raw = await read_body(request, endpoint.body_bytes_max)
+                try:
+                    raw = await read_body(request, endpoint.body_bytes_max)
+                except MessageError as fault:
+                    return respond(fault) if endpoint.unread is None else endpoint.unread(call, fault)
                 call.body = raw if decode is None else _read_json(raw, decode)
             answer = await endpoint.handler(call)
         except DarwazaError as fault:
             return respond(fault)
         except Exception as fault:  # a fault of the program: the caller gets the shape of all errors, the log the trace
             log.exception("fault", method=endpoint.method, path=endpoint.path, kind=type(fault).__name__)
-            return respond(
-                DarwazaError("the gateway failed at this request; its log says where", code="internal_fault")
-            )
+            return respond(DarwazaError(INTERNAL_FAULT, code="internal_fault"))
         if isinstance(answer, Response):
             return answer
         if isinstance(answer, DarwazaError | Refusal):

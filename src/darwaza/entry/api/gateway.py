@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
@@ -234,6 +235,7 @@ ENDPOINTS = (
     Endpoint(
         method="GET",
         path="/v1/events",
+        headers=("last-event-id",),
         handler=events,
         summary="The caller's notices as server-sent events",
         tag="gateway",
@@ -287,6 +289,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/operator/corridor",
+        headers=(),
         handler=adopt,
         summary="Admit the next version of the corridor document",
         tag="operator",
@@ -298,6 +301,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/operator/resume",
+        headers=(),
         handler=resume,
         summary="Let a halted link go on",
         tag="operator",
@@ -308,6 +312,7 @@ ENDPOINTS = (
     Endpoint(
         method="GET",
         path="/v1/operator/carrier/{peer}",
+        refuses=(HTTPStatus.CONFLICT,),
         handler=export_carrier,
         summary="Write a carrier file for a neighbour",
         tag="operator",
@@ -317,6 +322,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/operator/carrier",
+        headers=(),
         handler=import_item,
         summary="Take a carrier file, or a piece of one",
         tag="operator",

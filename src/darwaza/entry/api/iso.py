@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 from starlette.responses import Response
 
 from darwaza.entry.api.endpoint import Call
-from darwaza.entry.api.problem import status_of
+from darwaza.entry.api.problem import respond, status_of
 from darwaza.entry.view.payment import STATUS
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
@@ -43,8 +43,13 @@ def wants_xml(call: Call) -> bool:
     return call.header("accept").partition(",")[0].partition(";")[0].strip() in {XML_MEDIA_TYPE, "text/xml"}
 
 
-def unreadable(call: Call, data: bytes, fault: MessageError) -> Response:
-    """Answer a message that cannot be read: admi.002."""
+def unread(call: Call, fault: MessageError) -> Response:
+    """Answer a body of which nothing was read, in the language the caller asks for."""
+    return unreadable(call, None, fault) if wants_xml(call) else respond(fault)
+
+
+def unreadable(call: Call, data: bytes | None, fault: MessageError) -> Response:
+    """Answer a message that cannot be read, or of which nothing was: admi.002."""
     body = write(reject(data, fault, at=call.server.gateway.clock.now().replace(microsecond=0)))
     return Response(body, status_of(fault).value, {CODE_HEADER: fault.code}, XML_MEDIA_TYPE)
 

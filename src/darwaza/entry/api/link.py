@@ -14,7 +14,7 @@ from darwaza.engine.intake import Cosigned, Expected, Forked, Witness
 from darwaza.engine.log import Log
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.party import ANYONE, PEER
-from darwaza.errors import DarwazaError, ForbiddenError, MalformedError
+from darwaza.errors import DarwazaError, ForbiddenError, MalformedError, SignatureError
 from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
 from darwaza.kernel.request import authorized_by, signer_name
@@ -56,6 +56,17 @@ class LeavesQuery(msgspec.Struct, forbid_unknown_fields=True):
 
     origin: Origin
     start: Annotated[int, Meta(ge=0, lt=1 << 40)]
+
+
+_UNWITNESSED: dict[int, DarwazaError] = {
+    HTTPStatus.NOT_FOUND: MalformedError("this gateway does not witness that log", code="log_unknown"),
+    HTTPStatus.FORBIDDEN: SignatureError("no known key of the log signed this, or one is false", code="note_unsigned"),
+    HTTPStatus.BAD_REQUEST: MalformedError("the old size is over that of the checkpoint", code="old_size_wrong"),
+    HTTPStatus.UNPROCESSABLE_ENTITY: MalformedError(
+        "the checkpoint does not continue the one that was co-signed", code="not_consistent"
+    ),
+}
+"""What a witness says beside its status, which is C2SP's."""
 
 
 async def take_batch(call: Call) -> Response | DarwazaError:
@@ -104,13 +115,13 @@ async def leaves(call: Call) -> Response:
 
 
 async def add_checkpoint(call: Call) -> Response | DarwazaError:
-    """Co-sign somebody's checkpoint as a witness (C2SP tlog-witness)."""
+    """Co-sign somebody's checkpoint as a witness (C2SP tlog-witness, which leaves the body of a refusal open)."""
     outcome = await call.server.submit(Witness(parse_request(call.body)))
     if isinstance(outcome, Verdict):
-        media_type = outcome.media_type or NOTE_MEDIA_TYPE
-        return Response(outcome.body, outcome.status, media_type=media_type)
-    refused: DarwazaError = outcome
-    return refused
+        refused = _UNWITNESSED.get(outcome.status)
+        return refused or Response(outcome.body, outcome.status, media_type=outcome.media_type)
+    failed: DarwazaError = outcome
+    return failed
 
 
 async def read_checkpoint(call: Call) -> Response:
@@ -190,6 +201,9 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path=BATCHES_PATH,
+        refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        refuses_as=(SIZE_MEDIA_TYPE, FORK_MEDIA_TYPE),
+        headers=("authorization",),
         handler=take_batch,
         summary="Take a batch of a neighbour's log and co-sign it",
         tag="link",
@@ -201,6 +215,9 @@ ENDPOINTS = (
     Endpoint(
         method="GET",
         path=COSIGNED_PATH,
+        statuses=(HTTPStatus.NO_CONTENT,),
+        refuses=(HTTPStatus.NOT_FOUND,),
+        headers=("authorization",),
         handler=cosigned,
         summary="What this gateway co-signed last of the asking member's log",
         tag="link",
@@ -211,6 +228,8 @@ ENDPOINTS = (
     Endpoint(
         method="GET",
         path=LEAVES_PATH,
+        refuses=(HTTPStatus.NOT_FOUND,),
+        headers=("authorization",),
         handler=leaves,
         summary="Leaves of the asking member's log that it may have lost",
         tag="link",
@@ -221,6 +240,8 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path=WITNESS_PATH,
+        refuses=(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+        refuses_as=(SIZE_MEDIA_TYPE,),
         handler=add_checkpoint,
         summary="Co-sign a checkpoint as a witness (C2SP tlog-witness)",
         tag="link",

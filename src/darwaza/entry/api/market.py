@@ -84,7 +84,7 @@ class MarketView(msgspec.Struct, omit_defaults=True):
     boards: dict[str, RateBody] = {}
 
 
-class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
+class MarketBody(msgspec.Struct, forbid_unknown_fields=True):
     """See ``payments.OpenMarket``."""
 
     destination: MemberText
@@ -158,7 +158,7 @@ class Booked(msgspec.Struct):
 
 async def open_market(call: Call) -> Ordered | DarwazaError | Refusal:
     """Open the one market to another member."""
-    body: OpenBody = call.body
+    body: MarketBody = call.body
     member = call.server.gateway.config.member
     asked = payments.OpenMarket(body.destination, body.mid)
     return await submit(call, "open-market", asked, market_id(member, body.destination), opens=True)
@@ -306,7 +306,15 @@ def view_account(account: Account) -> AccountView:
 def _command(path: str, handler: Any, summary: str, body: Any = None, status: int = HTTPStatus.OK.value) -> Endpoint:
     answer = Booked if body is MoneyBody else Ordered
     return Endpoint(
-        method="POST", path=path, handler=handler, summary=summary, tag=TAG, body=body, answer=answer, status=status
+        method="POST",
+        path=path,
+        handler=handler,
+        summary=summary,
+        tag=TAG,
+        body=body,
+        answer=answer,
+        status=status,
+        headers=() if answer is Booked else None,
     )
 
 
@@ -347,7 +355,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         "/v1/payments/markets",
         open_market,
         "Open the market to another member (settlement operators)",
-        OpenBody,
+        MarketBody,
         HTTPStatus.CREATED.value,
     ),
     _command("/v1/payments/markets/{id}/mid", set_mid, "Say the mid rate (settlement operators)", payments.SetMid),

@@ -16,6 +16,7 @@ else that is refused with admi.002 and its code.
 """
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -198,11 +199,14 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/payments/messages",
+        statuses=(HTTPStatus.CREATED.value,),
+        headers=("accept", "idempotency-key", "prefer"),
         handler=take,
         summary="Any ISO 20022 message a bank sends; the answer is one too",
         tag=TAG,
         body=bytes,
         body_bytes_max=config.REQUEST_BYTES_MAX,
+        unread=lambda call, fault: unreadable(call, None, fault),
         media_type=XML_MEDIA_TYPE,
         also=XML_MEDIA_TYPE,
     ),

@@ -203,6 +203,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/transit/scan",
+        headers=(),
         handler=scan,
         summary="Judge a scanned paper: valid, invalid, or cannot tell",
         tag=TAG,
@@ -223,6 +224,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/transit/delegations",
+        headers=(),
         handler=delegate,
         summary="Let a post's key speak for an office while its network is cut",
         tag=TAG,
@@ -237,6 +239,7 @@ ENDPOINTS = (
         summary="The accompanying document: signed bytes, PDF, texts of the QR codes, or one code as a picture",
         tag=TAG,
         query=PaperQuery,
-        media_type="application/octet-stream",
+        media_type=PAPER_MEDIA_TYPE,
+        forms=("application/pdf", "text/plain", "image/png"),
     ),
 )

@@ -19,7 +19,7 @@ from darwaza.engine.routed import read_at
 from darwaza.entry.api import paging
 from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.iso import answer_bulk, answer_order, wants_xml
+from darwaza.entry.api.iso import answer_bulk, answer_order, unread, wants_xml
 from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
@@ -424,6 +424,8 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         method="POST",
         path="/v1/payments",
+        statuses=(HTTPStatus.OK.value,),
+        headers=("accept", "idempotency-key", "prefer"),
         handler=order,
         also=XML_MEDIA_TYPE,
         summary="Order a payment: a pacs.008.001.13 or .08 with one transaction",
@@ -431,12 +433,14 @@ ENDPOINTS: Sequence[Endpoint] = (
         query=OrderQuery,
         body=bytes,
         body_bytes_max=DOCUMENT_BYTES_MAX,
+        unread=unread,
         answer=Ordered,
         status=HTTPStatus.CREATED.value,
     ),
     Endpoint(
         method="POST",
         path="/v1/payments/bulk",
+        headers=("accept", "idempotency-key"),
         handler=order_many,
         also=XML_MEDIA_TYPE,
         summary=f"Order up to {BULK_TRANSACTIONS_MAX} payments in one pacs.008; each is answered for itself",
@@ -444,6 +448,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         query=OrderQuery,
         body=bytes,
         body_bytes_max=BULK_BYTES_MAX,
+        unread=unread,
         answer=list[Ordered],
     ),
     Endpoint(
@@ -451,6 +456,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         path="/v1/payments",
         handler=find,
         summary="Your quotes and payments, newest first, or one by its UETR",
+        refuses=(HTTPStatus.NOT_FOUND,),
         tag=TAG,
         query=ListQuery,
         answer=PaymentPage,

@@ -40,6 +40,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path=PROBE_PATH,
+        headers=("authorization",),
         handler=probe,
         summary="Answer a neighbour's probe, and take its news of links and home rules",
         tag="route",

@@ -55,6 +55,7 @@ CODE_STATUS = {
     "head_too_large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
+    "not_consistent": HTTPStatus.UNPROCESSABLE_ENTITY,
     "not_allowed": HTTPStatus.FORBIDDEN,
     NOT_IN_TABLE: HTTPStatus.CONFLICT,
 }

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -344,7 +344,7 @@ async def figures(call: Call) -> list[IndicatorView]:
 
 
 def _get(
-    path: str, handler: object, summary: str, query: type[msgspec.Struct], answer: object, also: str = ""
+    path: str, handler: object, summary: str, query: type[msgspec.Struct], answer: object, also: str = "", **more: Any
 ) -> Endpoint:
     media_type = XML_MEDIA_TYPE if answer is None else "application/json"
     return Endpoint(
@@ -357,6 +357,8 @@ def _get(
         answer=answer,
         media_type=media_type,
         also=also,
+        headers=("accept",) if also else None,
+        **more,
     )
 
 
@@ -368,6 +370,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         StatementQuery,
         StatementView,
         XML_MEDIA_TYPE,
+        refuses=(HTTPStatus.NOT_FOUND,),
     ),
     _get(
         "/v1/payments/notice",
@@ -375,6 +378,8 @@ ENDPOINTS: Sequence[Endpoint] = (
         "Entries of one of your accounts since a sequence: camt.054",
         StatementQuery,
         None,
+        statuses=(HTTPStatus.NO_CONTENT,),
+        refuses=(HTTPStatus.NOT_FOUND,),
     ),
     _get(
         "/v1/payments/positions",

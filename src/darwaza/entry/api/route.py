@@ -10,6 +10,7 @@ from darwaza.adapters.keyfile.party import OPERATOR
 from darwaza.config import BODY_BYTES_MAX
 from darwaza.engine.drill import DRILL_S_MAX, Drill
 from darwaza.engine.intake import Keep
+from darwaza.engine.site import Site
 from darwaza.engine.watch import DRAINED
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.view.route import ExplanationView, RoutesView, view_explanation, view_routes
@@ -60,8 +61,17 @@ async def explain(call: Call) -> ExplanationView:
     """Which paths there are, and whose rule stands against each."""
     query, site = call.query, call.server.gateway.engine.site
     if query.to == site.member or site.trust.current.card(query.to) is None:
-        raise MalformedError(f"{query.to} is no other member", code="query_malformed", pointer="/to")
+        detail = f"{query.to} is not another member; those are {', '.join(others(site))}"
+        raise MalformedError(detail, code="query_malformed", pointer="/to")
+    if query.message_class not in site.services:
+        detail = f"there is no service {query.message_class!r} here; there are {', '.join(sorted(site.services))}"
+        raise MalformedError(detail, code="query_malformed", pointer="/class")
     return view_explanation(site.routing.explain(query.to, query.message_class, query.body_bytes, query.policy))
+
+
+def others(site: Site) -> list[str]:
+    """The members besides one's own."""
+    return sorted(set(site.trust.current.codes) - {site.member})
 
 
 async def drain(call: Call) -> RoutesView | DarwazaError:
@@ -118,6 +128,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/operator/drills",
+        headers=(),
         handler=begin_drill,
         summary="Treat a member as dark for a while",
         tag="route",

@@ -168,7 +168,14 @@ def _endpoint(method: str, path: str, handler: Any, summary: str, answer: Any, *
 
 ENDPOINTS = (
     _endpoint("GET", "/v1/party", whoami, "Your address and roles at this gateway", PartyView),
-    _endpoint("GET", "/v1/sealing/card", own, "Your published sealing key, as a signed card", CardView),
+    _endpoint(
+        "GET",
+        "/v1/sealing/card",
+        own,
+        "Your published sealing key, as a signed card",
+        CardView,
+        refuses=(HTTPStatus.NOT_FOUND,),
+    ),
     _endpoint(
         "PUT",
         "/v1/sealing/card",
@@ -185,6 +192,7 @@ ENDPOINTS = (
         "Ask for the sealing card of a party of another member, and wait for it",
         QuestionView,
         body=AskBody,
+        headers=("prefer",),
         status=HTTPStatus.CREATED.value,
     ),
     _endpoint("GET", "/v1/sealing/questions/{id}", question, "A question and its answer", QuestionView),

@@ -10,6 +10,7 @@ from darwaza.adapters.keyfile.account import Account, AccountFile
 from darwaza.adapters.keyfile.party import PartyFile
 from darwaza.bootstrap import ACCOUNT_FILE, PARTY_FILE
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
+from darwaza.errors import ExtraMissingError
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 GENERATED_BYTES = 15
@@ -49,12 +50,13 @@ def put_account(folder: Path, login: str, party: str, password: str, *, name: st
     """Write an account.
 
     Raises:
-        click.UsageError: the password is too short, or the console's libraries are not installed.
+        click.UsageError: the password is too short.
+        OperatorError: ``extra_missing``: the console's libraries are not installed.
     """
     try:
         from darwaza.entry.console.password import hash_password  # noqa: PLC0415 - an optional extra
     except ImportError as fault:
-        raise click.UsageError("the console is not installed: pip install 'darwaza[console]'") from fault
+        raise ExtraMissingError("console") from fault
     try:
         secret = hash_password(password)
     except ValueError as fault:

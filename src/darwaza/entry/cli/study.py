@@ -21,7 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.tree import Tree
 
-from darwaza.errors import DarwazaError, MalformedError
+from darwaza.entry.cli.output import fail
+from darwaza.errors import DarwazaError, ExtraMissingError, MalformedError
 
 EXIT_UNMET, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 NEEDED = ("highspy", "gnpy", "scipy", "matplotlib")
@@ -46,13 +47,8 @@ def _fail(error: Exception, *, as_json: bool, code: int) -> None:
 @contextmanager
 def answering(*, as_json: bool) -> Iterator[None]:
     """Turn expected errors into messages and exit codes."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        _fail(
-            click.ClickException(f"missing: {', '.join(missing)}; install darwaza[study]"),
-            as_json=as_json,
-            code=EXIT_USAGE,
-        )
+    if any(find_spec(name) is None for name in NEEDED):
+        fail(ExtraMissingError("study"), as_json=as_json)
     try:
         yield
     except (MalformedError, OSError) as error:

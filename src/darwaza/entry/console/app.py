@@ -133,7 +133,7 @@ class Console:
         except Exception:
             log.exception("page failed", path=page.path)
             problem = Problem(
-                "urn:darwaza:problem:internal", "", HTTPStatus.INTERNAL_SERVER_ERROR.value, "internal", ""
+                "urn:darwaza:problem:internal_fault", "", HTTPStatus.INTERNAL_SERVER_ERROR.value, "internal_fault", ""
             )
             return self._fault(visit, problem)
         finally:

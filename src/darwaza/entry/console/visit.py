@@ -128,6 +128,9 @@ class Visit:
         def call(table: Mapping[str, str], code: str) -> str:
             return reader.text(word.label(table, code))
 
+        def office_text(code: str) -> str:
+            return register.offices[code].name if code in register.offices else code
+
         said = self.query("said")
         return {
             "reader": reader,
@@ -155,7 +158,8 @@ class Visit:
             "money": lambda minor, currency: isolated(reader.money(minor, currency)),
             "amount": lambda text: isolated(reader.amount(text)),
             "country": reader.country,
-            "office_name": lambda code: register.offices[code].name if code in register.offices else code,
+            "office_name": lambda code: apart(office_text(code)),
+            "office_text": office_text,
             "zone_of": lambda code: register.offices[code].zone if code in register.offices else "",
             "state": lambda code: call(word.STATE, code),
             "event": lambda code: call(word.EVENT, code),

@@ -408,7 +408,7 @@ NO: Mapping[str, str] = {
     "already_terminated": N_("That leg has been terminated already."),
     "not_yet_started": N_("That leg has not been started yet."),
     "unknown_party": N_("There is no such recipient."),
-    "internal": N_("Something went wrong here. It is written down; nothing half-done was kept."),
+    "internal_fault": N_("Something went wrong here. It is written down; nothing half-done was kept."),
 }
 
 

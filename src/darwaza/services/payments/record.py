@@ -71,7 +71,7 @@ class Funding(msgspec.Struct, frozen=True, tag="funding"):
     given_back: bool
 
 
-class Offer(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """One FXP's offer in a quote.
 
     Attributes:
@@ -98,7 +98,7 @@ class Check(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_defaults=True):
+class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_defaults=True, gc=False):
     """A payment from its quote on, at either gateway.
 
     Attributes:

@@ -20,7 +20,7 @@ LIST_PUBLISHED_ON: Final = iso4217.__published__
 """Date of the currency list in use."""
 
 
-class Amount(msgspec.Struct, frozen=True):
+class Amount(msgspec.Struct, frozen=True, gc=False):
     """An amount of money, never negative on the wire.
 
     Attributes:

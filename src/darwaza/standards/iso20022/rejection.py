@@ -54,21 +54,22 @@ def reason_for(code: str) -> str:
     return _REASONS.get(code, _ANY_OTHER)
 
 
-def reject(data: bytes, error: MessageError, *, at: datetime) -> MessageReject:
+def reject(data: bytes | None, error: MessageError, *, at: datetime) -> MessageReject:
     """Make the answer to bytes that could not be read.
 
     The sender recognises its message by the identifier, if one can be found near the beginning, and always by the
     SHA-256 of what arrived.
 
     Args:
-        data: what arrived.
+        data: what arrived; None when nothing of it was read.
         error: what reading it raised.
         at: when it was refused, aware UTC.
 
     Returns:
         A value that ``message.write`` accepts, whatever ``data`` holds.
     """
-    found = _REFERENCE.search(data[:_SEARCHED_BYTES_MAX])
+    found = None if data is None else _REFERENCE.search(data[:_SEARCHED_BYTES_MAX])
+    digest = "" if data is None else f"; SHA-256 {hashlib.sha256(data).hexdigest()}"
     return MessageReject(
         message=ADMI,
         reference=found[1].decode("ascii") if found else NO_REFERENCE,
@@ -76,7 +77,7 @@ def reject(data: bytes, error: MessageError, *, at: datetime) -> MessageReject:
         rejected_at=at,
         location=_text(error.pointer),
         description=_text(error.detail),
-        data=f"status reason {reason_for(error.code)}; SHA-256 {hashlib.sha256(data).hexdigest()}",
+        data=f"status reason {reason_for(error.code)}{digest}",
     )
 
 

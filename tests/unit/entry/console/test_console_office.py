@@ -10,6 +10,7 @@ from tests.unit.entry.freight_corridor import PARTIES, Corridor
 
 from darwaza.entry.console.audit import AUDIT_FILE, Trail
 from darwaza.entry.sample import freight
+from darwaza.kernel.enclosure import ENCLOSURE_MEDIA_TYPE
 from darwaza.services.transit.guarantee import Register
 from darwaza.services.transit.message import Accept
 from darwaza.standards.etir.internal import I9, I11
@@ -281,3 +282,30 @@ def test_a_consignment_has_one_timeline_with_grades(world):
         assert part in text
     evidence = supervisor.page.xpath("//a[starts-with(@href, '/console/evidence/')]/@href")
     assert b"darwaza/evidence/v1" in supervisor.get(evidence[0]).content
+
+
+@pytest.mark.parametrize(("media_type", "told"), [(ENCLOSURE_MEDIA_TYPE, True), ("text/plain", False)])
+def test_a_sealed_document_is_shown_as_one(world, media_type, told):
+    """Its recipient learns why the page shows no word of it, and what its digest is over."""
+    sender = world.at("UZ/silk-road-trans")
+    sender.get("/console/documents/send")
+    fields = sender.form("/documents/send") | {"to": "PK/customs", "title": media_type, "ucr": ""}
+    fields.pop("file", None)
+    sender.send("POST", "/console/documents/send", fields, files={"file": ("a", b"sealed bytes", media_type)})
+    world.run()
+    reader = world.at("PK/customs")
+    reader.get("/console/documents")
+    reader.get(reader.page.xpath(f"//section[@id='list']//td//a[contains(., '{media_type}')]/@href")[0])
+    assert ("the digest is over the sealed bytes" in reader.text()) is told
+    assert ("sealed bytes" in "".join(reader.page.xpath("//pre//text()"))) is not told
+
+
+def test_a_way_reads_from_the_right_in_urdu(world):
+    """Names in Latin letters stand each for itself: without that a browser would draw the arrows backwards."""
+    movement = world.truck("CC41")
+    carrier = Browser(world.gateways["UZ"], freight.HOLDER_PARTY.partition("/")[2], "ur")
+    carrier.get("/console/trips")
+    (link,) = carrier.page.xpath(f"//h2/a[@href='/console/trips/{movement}']")
+    assert [one.tag for one in link] == ["bdi"] * len(link)
+    assert len(link) >= 4
+    assert "".join(link.xpath("text()")).split() == ["←"] * (len(link) - 1)

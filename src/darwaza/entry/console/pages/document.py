@@ -19,6 +19,7 @@ from darwaza.entry.console.window import list_cases, wanted_cases
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.consignment import grade_of
 from darwaza.entry.view.document import DocumentView, view_document
+from darwaza.kernel.enclosure import ENCLOSURE_MEDIA_TYPE
 from darwaza.ports.store import CaseRow
 from darwaza.services.documents.message import INLINE_BYTES_MAX, Document
 
@@ -91,6 +92,7 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
         status=status,
         view=view,
         grades=grades,
+        sealed=view.manifest is not None and view.manifest.media_type == ENCLOSURE_MEDIA_TYPE,
         preview=await _preview(visit, view),
         incoming=view.recipient == visit.desk.guest.address,
         problem=problem,

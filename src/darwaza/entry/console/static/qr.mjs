@@ -345,9 +345,11 @@ function edge({ dark, width, height }, { x, y }, out, side) {
     let far = Math.abs(off) > 1.6 ? 1 : 2.6;
     if (!at(px + far * out[0], py + far * out[1])) continue;
     while (far < 6 && at(px + far * out[0], py + far * out[1])) far += step;
-    if (far < 6) points.push([px + far * out[0], py + far * out[1]]);
+    if (far > 2.7 && far < 5) points.push([px + far * out[0], py + far * out[1]]);
   }
-  return points.length > 8 ? lineOf(points) : null;
+  if (points.length < 9) return null;
+  const rough = lineOf(points), aside = ([px, py]) => Math.abs((px - rough.x) * rough.dy - (py - rough.y) * rough.dx);
+  return lineOf([...points].sort((one, other) => aside(one) - aside(other)).slice(0, Math.ceil(points.length * 0.7)));
 }
 // Where the fourth corner of the code is: where the outer edges of the two rings beside it meet.
 function fourthCorner(picture, top, right, down) {

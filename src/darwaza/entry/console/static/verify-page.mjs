@@ -17,7 +17,7 @@ const element = (name, attributes = {}, ...children) => {
 };
 const mark = (tone, text) => element("span", { className: `mark ${tone}` }, text);
 const isolate = (text) => element("bdi", {}, String(text));
-const moments = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC", hourCycle: "h23" });
+const moments = new Intl.DateTimeFormat(document.documentElement.lang.replace(/^en$/, "en-GB"), { dateStyle: "medium", timeStyle: "short", timeZone: "UTC", hourCycle: "h23" });
 const time = (seconds) => `${moments.format(new Date(Number(seconds) * 1000))} UTC`;
 const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => name === "at" && values.at !== undefined ? time(values.at) : name === "by" ? word("rules", values.by) : name === "members" ? (values.members ?? []).join(", ") : String(values[name] ?? ""));
 
