@@ -223,8 +223,13 @@ class Precedence:
             message_id = decode_header(msgspec.msgpack.decode(row.data, type=Voyage).tries[-1]).follows
         return None
 
-    def followers(self, message_id: str, case_id: str) -> list[str]:
-        """Ids of own messages of a case any copy of which follows a message, in the order they were sent."""
+    def ended(self, message_id: str, case_id: str) -> list[str]:
+        """Note that a message has ended without being delivered.
+
+        Returns:
+            Ids of own messages of its case any copy of which follows it, in the order they were sent.
+        """
+        self.dead.add(message_id)
         found: dict[str, str] = {}
         for _, _, raw in self._store.case_leaves(case_id):
             header = decode_header(raw)

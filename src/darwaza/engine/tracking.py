@@ -236,8 +236,8 @@ class Tracking:
         report: tuple[str, int],
     ) -> None:  # fmt: skip
         replace = msgspec.structs.replace
-        if item.outcome == DELIVERED and decode_header(raw).follows != decode_header(voyage.tries[-1]).follows:
-            return  # it came, and waits there for one that has ended since: the copy that says so is still under way
+        if item.outcome == DELIVERED and self.precedence.alive(follows := decode_header(raw).follows) != follows:
+            return  # it came, and waits there for one that has ended since: a copy has to say so
         if item.outcome == DELIVERED:
             self._write(message_id, replace(voyage, report=report), DELIVERED)
         elif item.outcome in {"relayed", "attempted"}:
@@ -315,7 +315,7 @@ class Tracking:
             else:  # a gateway that has just started may not have heard of the path that is left
                 self._write(message_id, voyage, UNDER_WAY)
             return
-        # One for a neighbour waits in the log of that link; after a lost disk there may be only a copy that went round.
+        # One for a neighbour waits in its log; after a lost disk there may be only a copy that went round.
         waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004
         if waits_there or (found == voyage.path and not always and not freed) or found[1] not in self._site.lanes:
             self._write(message_id, voyage, UNDER_WAY)
@@ -323,8 +323,8 @@ class Tracking:
         tried = decode_header(voyage.tries[-1])
         follows = self.precedence.before(row, header) if tried.path is None else tried.follows
         copy = self.precedence.copied(header, follows, (header.case_id, member))
-        again = header.path is not None
-        raw, body = (self._with_path(copy, row.body, found), row.body) if again else self._sealed(copy, row.body, found)
+        kept = header.path is not None
+        raw, body = (self._with_path(copy, row.body, found), row.body) if kept else self._sealed(copy, row.body, found)
         self._queue(found, raw, body, "", header.case_id, bulk=False)
         tries = (*voyage.tries, raw)[-TRIES_MAX:]
         self.count("moved", "-".join(found))
@@ -349,8 +349,7 @@ class Tracking:
 
     def _free(self, message_id: str, case_id: str) -> None:
         """Tell the destination that what follows a message need not wait for it, by further copies of that."""
-        self.precedence.dead.add(message_id)
-        for own in self.precedence.followers(message_id, case_id):
+        for own in self.precedence.ended(message_id, case_id):
             voyage, row = self._voyage(own), self._store.cases([own]).get(own)
             if voyage is None and row is not None and (row.service, row.state) == (ROUTE, DELIVERED):
                 voyage = msgspec.msgpack.decode(row.data, type=Voyage)

@@ -11,6 +11,7 @@ from darwaza.engine import order
 from darwaza.engine.arrival import Arriving
 from darwaza.engine.forwarding import Forwarding
 from darwaza.engine.intake import Reroute
+from darwaza.engine.routing import SETTLES_AFTER
 from darwaza.engine.voyage import DELIVERED, EXPIRED, UNDELIVERABLE, UNDER_WAY
 from darwaza.kernel.health import Condition, Measure
 from darwaza.kernel.machine import Refusal
@@ -63,11 +64,26 @@ def overtaken(chain, lost, texts="ab", **terms):
     return case_id, ids
 
 
+def settled():
+    """Gateways that have listened long enough to know that no other path is left."""
+    chain = Chain()
+    chain.settle()
+    chain.wait(SETTLES_AFTER.total_seconds())
+    return chain
+
+
 def renew(chain):
     """State the links anew: what was stated before has expired."""
     for state in link_states(chain.world, SLOW):
         for engine in chain.engines.values():
             engine.site.routing.learn(state)
+
+
+def cut(chain, *ends):
+    """Let nothing pass over a link, and nobody notice; returns what mends it."""
+    whole = chain.logs
+    chain.logs = lambda: (one for one in whole() if {Lane.parse(one).author, Lane.parse(one).reader} != set(ends))
+    return lambda: setattr(chain, "logs", whole)
 
 
 def carry_lane(chain, author, reader, number):
@@ -195,7 +211,7 @@ def test_copies_round_a_dead_link_keep_the_order(lost):
 
 def test_undeliverable_predecessor_frees_its_follower(lost, refused):
     """Every relay refuses the first: it returns to its sender, and a copy tells the destination not to wait."""
-    chain = Chain()
+    chain = settled()
     case_id, first = chain.write("KZ/trader", "PK/agency", "a")
     _, second = chain.write("KZ/trader", "PK/agency", "b", case_id)
     refused.add(first)
@@ -213,7 +229,7 @@ def test_undeliverable_predecessor_frees_its_follower(lost, refused):
 
 def test_copy_that_frees_is_sent_until_it_has_come(lost, refused):
     """The freeing copy vanishes too: it is under way until the destination has signed for that very copy."""
-    chain = Chain()
+    chain = settled()
     case_id, first = chain.write("KZ/trader", "PK/agency", "a")
     _, second = chain.write("KZ/trader", "PK/agency", "b", case_id)
     refused.add(first)
@@ -227,6 +243,26 @@ def test_copy_that_frees_is_sent_until_it_has_come(lost, refused):
     lost.clear()
     chain.wait(7)
     chain.carry()
+    assert chain.diary("PK", case_id).read == ("b",)
+    assert chain.state("KZ", second) == DELIVERED
+    chain.check()
+
+
+def test_copy_that_frees_waits_out_a_cut_link(refused):
+    """The link that the freeing copy was sent over is cut: it goes another way, and the destination's word counts."""
+    chain = settled()
+    case_id, first = chain.write("KZ/trader", "PK/agency", "a")
+    _, second = chain.write("KZ/trader", "PK/agency", "b", case_id)
+    refused.add(first)
+    chain.carry(rounds=3, reports=False)
+    mend = cut(chain, "AF", "UZ")
+    chain.carry()
+    chain.carry()
+    assert chain.state("KZ", first) == UNDELIVERABLE
+    mend()
+    for _ in range(3):
+        chain.carry()
+        chain.wait(7)
     assert chain.diary("PK", case_id).read == ("b",)
     assert chain.state("KZ", second) == DELIVERED
     chain.check()
