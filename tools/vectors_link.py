@@ -67,6 +67,7 @@ def _headers() -> list[Case]:
         Case("good-full.json", good, "good", "A consignment and an expiry."),
         Case("good-minimal.json", encode_header(header(2)), "good", "Only what every header has."),
         Case("good-answer.json", encode_header(TAKEN), "good", "Names the message that caused it."),
+        Case("good-follows.json", encode_header(header(3, follows=OFFER.id)), "good", "Follows another of its case."),
         Case("good-routed.json", encode_header(routed), "good", "Travels over a third member."),
         Case("good-path-policy.json", encode_header(asked), "good", "Its sender wants a member avoided."),
         Case(
@@ -94,6 +95,7 @@ def _headers() -> list[Case]:
         changed("destination-dot-end", "A party's name that ends with a dot.", destination="UZ/customs."),
         changed("kind-no-dot", "A kind without its service.", kind="offer"),
         changed("media-type-no-slash", "A media type of one part.", media_type="xml"),
+        changed("follows-no-uuid", "`follows` with a digit too many.", follows=OFFER.id + "0"),
         changed("ucr-empty", "An empty consignment reference.", ucr=""),
         changed("ucr-space", "A consignment reference with a space.", ucr="26PK 7"),
         changed("ucr-36", "A consignment reference of 36 characters.", ucr="7" * 36),

@@ -210,6 +210,8 @@ def _false() -> list[Case]:
              by_af(origin="AF/customs"), THIRD),
         case("expiry-other", "hop_header_wrong", "AF gives it an expiry.", FIRST,
              by_af(expires_at="2027-01-31T00:00:00.000Z"), THIRD),
+        case("follows", "hop_header_wrong", "AF lets it follow another message.", FIRST,
+             by_af(follows="0193b5c1-0000-7000-8000-0000000000ff"), THIRD),
         case("left-out", "hop_header_wrong", "The link of AF is left out.", FIRST, THIRD),
         case("swapped", "hop_header_wrong", "The links stand in another order.", FIRST, THIRD, SECOND),
         case("too-many", "path_length_wrong", "The last link stands there twice.", FIRST, SECOND, THIRD, THIRD),

@@ -53,6 +53,10 @@ EARLY_BATCHES_MAX = 8
 """Batches that arrived before their predecessor and wait for it, per lane."""
 EARLY_WAIT_S_MAX = 2.0
 """How long such a batch waits."""
+EARLY_MESSAGES_MAX = 10_000
+"""Messages of one member that overtook the one they follow and wait for it; past it the oldest waits no longer."""
+EARLY_DAYS_MAX = 7
+"""So long such a message waits."""
 RETRY_FIRST_S = 0.2
 """First wait after a neighbour failed; each further one is twice as long."""
 RETRY_LAST_S = 5.0

@@ -1,20 +1,27 @@
 """Takes a neighbour's batch: checks it as a whole, then gives each message to its service.
 
+A message that overtook the one it follows in its case waits for that one (``engine.order``).
+
 A batch is taken whole or not at all. Within a good batch a bad message stops nothing: it keeps its place in the log and
 is answered with a refusal, or put into quarantine when nobody can be answered.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from darwaza.engine import recovery
+import msgspec
+
+from darwaza.engine import forwarding, recovery
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
 from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked
+from darwaza.engine.order import OVERTAKEN, Early, followed
 from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
-from darwaza.errors import DarwazaError, MessageError, ServiceError
+from darwaza.errors import DarwazaError, InvariantError, MessageError, ServiceError
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
@@ -30,6 +37,7 @@ from darwaza.kernel.message import (
     member_of,
     message_key,
 )
+from darwaza.kernel.relay import Passage
 from darwaza.ports.store import QuarantineRow
 
 if TYPE_CHECKING:
@@ -94,18 +102,18 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     seen = cache(partial(_acknowledged, engine, batch))
     headers = [_read(header, body, seen) for header, body in entries]
     log = engine.log_of(unit, batch.origin)
-    forwarding = Forwarding(engine, unit, log.row.author, log.row.id)
+    routing = Forwarding(engine, unit, log.row.author, log.row.id)
     routed: dict[int, Opened] = {}
     keys: dict[int, str] = {}
     for offset, header in enumerate(headers):
         if not isinstance(header, Header):
             continue
         if is_routed(header):
-            routed[offset] = opened = forwarding.open(header, *entries[offset])
-            keys[offset] = forwarding.key(opened, header)
+            routed[offset] = opened = routing.open(header, *entries[offset])
+            keys[offset] = routing.key(opened, header)
         else:
             keys[offset] = message_key(header)
-    known = engine.store.known(keys.values())
+    known = engine.store.known([*keys.values(), *_followed(headers, routed)])
     unit.load_cases([header.case_id for header in headers if isinstance(header, Header)])
     unit.foresee(
         (header.kind.partition(".")[0], header.case_id, header.kind, body)
@@ -118,13 +126,22 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
     for offset, (raw, body) in enumerate(entries):
         header, one = headers[offset], Pending(fresh.hashes[offset], keys.get(offset, ""), "", raw, body)
         if offset in routed and isinstance(header, Header):
-            pending.append(arrival.take_routed(forwarding, routed[offset], header, log.row.id, start + offset, one))
+            pending.append(arrival.take_routed(routing, routed[offset], header, log.row.id, start + offset, one))
         else:
             pending.append(arrival.take(header, log.row.id, start + offset, one))
     _, note = engine.site.cosign(fresh.note, instant.to_seconds(unit.now))
     unit.append(log, pending, note)
-    forwarding.finish(batch.checkpoint)
+    routing.finish(batch.checkpoint)
     return Cosigned(fresh.checkpoint.size, note)
+
+
+def _followed(headers: list[Header | MessageError], routed: dict[int, Opened]) -> Iterator[str]:
+    """Keys of the messages that those of a batch follow."""
+    for offset, header in enumerate(headers):
+        passage = routed.get(offset)
+        message = passage.message if isinstance(passage, Passage) else header
+        if isinstance(message, Header) and message.follows is not None:
+            yield followed(message) or ""
 
 
 def _read(raw: bytes, body: bytes, seen: Callable[[], bool]) -> Header | MessageError:
@@ -153,6 +170,15 @@ def _acknowledged(engine: "Engine", batch: Batch) -> bool:
     return True
 
 
+def _was_overtaken(sent_before: tuple[Said, ...]) -> bool:
+    """Whether a message was refused as overtaken before a loss."""
+    for said in sent_before:
+        if said.header.kind.endswith(REFUSED):
+            with suppress(msgspec.MsgspecError):
+                return msgspec.json.decode(said.body, type=Refused).code == OVERTAKEN.code
+    return False
+
+
 class Arriving:
     """Handles the messages of one batch."""
 
@@ -176,19 +202,21 @@ class Arriving:
             key = pending.message_key
             if key in self._known or self._unit.holds(key):
                 # It came before, over another path or lane: it keeps this place in the log and does nothing more.
+                self.free(header)
                 return pending._replace(message_key=f"{log_id}:{index}", case_id=header.case_id)
             fault = self._misplaced(header)
             if fault is None:
                 self._unit.arrived(key)
-                fault = self.deliver(header, pending.body)
+                fault = self.take_in_order(header, pending.body, (log_id, index))
                 if fault is not None:
                     self._quarantine(log_id, index, fault)
+                self.release_behind(key)
                 return pending._replace(message_key=key, case_id=header.case_id)
         self._quarantine(log_id, index, fault)
         return pending._replace(message_key=f"{log_id}:{index}")
 
     def take_routed(
-        self, forwarding: Forwarding, opened: Opened, header: Header, log_id: int, index: int, pending: Pending
+        self, routing: Forwarding, opened: Opened, header: Header, log_id: int, index: int, pending: Pending
     ) -> Pending:
         """Handle a message that travels further than this link, or has come further; see ``take``."""
         key, place = pending.message_key, f"{log_id}:{index}"
@@ -200,13 +228,17 @@ class Arriving:
             key = place if seen else key
             if opened.next is not None:
                 fault = None
-                forwarding.relay(opened, index)
+                routing.relay(opened, index)
             elif seen:
-                fault = forwarding.again(opened, index)
+                fault = routing.again(opened, index)
+                if fault is None:
+                    self.free(opened.message)
             else:
-                fault = forwarding.arrive(opened, index, self)
+                fault = routing.arrive(opened, index, self)
             if not seen:
                 self._unit.arrived(key)
+                if opened.next is None:
+                    self.release_behind(key)
         if fault is not None:
             self._quarantine(log_id, index, fault)
         return pending._replace(message_key=key, case_id=header.case_id)
@@ -221,6 +253,79 @@ class Arriving:
         if member_of(header.destination) != self._site.member:
             return MessageError(f"{header.destination} is not served here", code="not_addressed_here")
         return None
+
+    # --- order within a case (``engine.order``) ---
+
+    def take_in_order(self, header: Header, body: bytes, place: tuple[int, int]) -> DarwazaError | None:
+        """Deliver a message, or let it wait for the one it follows; see ``deliver``."""
+        before, ordering = followed(header), self._unit.ordering
+        if before is None or self._has_come(before):
+            return self.deliver(header, body)
+        while (oldest := ordering.oldest_over(member_of(header.origin))) is not None:
+            self.give_up(oldest)
+        ordering.hold(header, body, before, place)
+        return None
+
+    def _has_come(self, key: str) -> bool:
+        """Whether a message has come and waits for nothing itself."""
+        come = key in self._known or self._unit.holds(key) or bool(self._engine.store.known([key]))
+        return come and self._unit.ordering.early(key) is None
+
+    def free(self, header: Header) -> None:
+        """Take what a further copy of a message says of the one it follows: that may have ended where it came from."""
+        ordering = self._unit.ordering
+        early = ordering.early(message_key(header))
+        if early is None:
+            return
+        before = followed(header)
+        if before is None or self._has_come(before):
+            self.give_up(early)
+        else:
+            ordering.follow(early, before)
+
+    def wake(self, early: Early) -> None:
+        """Let a message go on that has waited for as long as we wait."""
+        held = self._unit.ordering.early(early.key)
+        if held is not None:
+            self.give_up(held)
+
+    def give_up(self, early: Early) -> None:
+        """Deliver a message without the one it follows, and what waits for it."""
+        self._unit.ordering.passes(early)
+        self._release(early)
+        self.release_behind(early.key)
+
+    def release_behind(self, key: str) -> None:
+        """Deliver what waits for a message that has been handled, and what waits for that, in the order it was sent."""
+        ordering = self._unit.ordering
+        waiting = deque(() if ordering.early(key) else ordering.behind(key))
+        while waiting:
+            early = waiting.popleft()
+            if ordering.early(early.key) is not None:
+                self._release(early)
+                waiting.extendleft(reversed(ordering.behind(early.key)))
+
+    def _release(self, early: Early) -> None:
+        self._unit.ordering.release(early)
+        try:
+            header, body = self._unit.ordering.contents.get(early.key) or self._stored(early)
+        except MessageError as fault:
+            self._quarantine(*early.place, fault)
+            return
+        tracking = self._unit.tracking
+        came_by, tracking.way_back = tracking.way_back, (header.path or ())[::-1]
+        put_aside = self.deliver(header, body)
+        tracking.way_back = came_by
+        if put_aside is not None:
+            self._quarantine(*early.place, put_aside)
+
+    def _stored(self, early: Early) -> tuple[Header, bytes]:
+        row = self._engine.store.leaf(early.key)
+        if row is None:
+            raise InvariantError(f"{early.key} waits for another message and is not stored")
+        return forwarding.opened(self._site, row)
+
+    # --- giving a message to its service ---
 
     def deliver(self, header: Header, body: bytes) -> DarwazaError | None:
         """Give a message to its service; what it answers is on its way, a fault of the service is returned."""
@@ -252,6 +357,8 @@ class Arriving:
         if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
             refusal = Refusal("expired", "it came after it had expired", "/expires_at")
             return self._refuse(header, refusal, sent_before)
+        if self._unit.ordering.is_overtaken(header) or _was_overtaken(sent_before):
+            return self._refuse(header, OVERTAKEN, sent_before)
         found = self._case(header.case_id)
         if found is not None and found[0] != name:
             refusal = Refusal("case_conflict", "the case is of another service", "/case_id")

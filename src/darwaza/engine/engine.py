@@ -39,6 +39,7 @@ from darwaza.engine.intake import (
 )
 from darwaza.engine.ledger import Expiry, LedgerEnd
 from darwaza.engine.log import Log, newest
+from darwaza.engine.order import ORDER, Order
 from darwaza.engine.rule import Rules
 from darwaza.engine.site import Site
 from darwaza.engine.unit import Unit
@@ -97,6 +98,8 @@ class Engine:
         site.notice_sequence = store.notice_sequence()
         site.ledger_end = LedgerEnd.of(store)
         site.fleet = Fleet.load(store)
+        site.order = Order.load(store)
+        site.tails.unsure = {log.row.id: log.row.size for log in self.logs.values() if log.row.author == site.member}
         self._open_logs()
 
     # --- running ---
@@ -174,7 +177,7 @@ class Engine:
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
-        self.site.take_over(unit.tracking, unit.owed, unit.reported)
+        self.site.take_over(unit)
         if unit.trust is not None:
             self.site.follow(unit.trust)
             self._open_logs()
@@ -396,6 +399,9 @@ class Engine:
         """Wake one case; one that cannot act now sleeps on for a while, so that it never stands before the others."""
         if service_name == ROUTE:
             unit.tracking.wake(case.id)
+            return
+        if service_name == ORDER:
+            arrival.Arriving(self, self._rules, unit, "", set(), replaying=self.restoring).wake(case.data)
             return
         service, elapsed = self.site.services[service_name], Elapsed(due_at=unit.now)
         try:

@@ -32,6 +32,7 @@ from darwaza.ports.store import LeafRow
 if TYPE_CHECKING:
     from darwaza.engine.arrival import Arriving
     from darwaza.engine.engine import Engine
+    from darwaza.engine.site import Site
     from darwaza.engine.unit import Unit
 
 Opened = Passage | DarwazaError
@@ -120,7 +121,7 @@ class Forwarding:
             return fault
         self._tell(index, passage, "delivered")
         self._unit.tracking.way_back = passage.path[::-1]
-        put_aside = arriving.deliver(message, plain)
+        put_aside = arriving.take_in_order(message, plain, (self._log_id, index))
         self._unit.tracking.way_back = ()
         return put_aside
 
@@ -211,6 +212,18 @@ def own_message(row: LeafRow) -> tuple[Header, bytes]:
         return header, row.body
     envelope = decode_envelope(row.body)
     return decode_header(envelope.hops[0].header), envelope.body
+
+
+def opened(site: "Site", row: LeafRow) -> tuple[Header, bytes]:
+    """The message that came in a stored leaf, and its body, opened.
+
+    Raises:
+        MessageError: see ``letter.read``: the key it is sealed to is not here any more.
+    """
+    header, body = own_message(row)
+    if header.path is None:
+        return header, body
+    return header, site.opened(partial(letter.read, body, Binding.of(header)))
 
 
 def restore(engine: "Engine", unit: "Unit", header: Header, body: bytes) -> None:

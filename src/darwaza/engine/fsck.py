@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from darwaza.engine import voyage
+from darwaza.engine import order, voyage
 from darwaza.engine.forwarding import own_message
 from darwaza.engine.ledger import account_from, transfer_from
 from darwaza.engine.recovery import ANY_WORD, FORK, case_cause
@@ -91,7 +91,7 @@ class _Examination:
         self._store = store
         self._member = member
         self._trust = trust
-        self._services = {service.name: service for service in (*services, voyage.SERVICE)}
+        self._services = {service.name: service for service in (*services, voyage.SERVICE, order.SERVICE)}
         self._progress = progress
         self._logs = store.logs()
         self._total = sum(row.size for row in self._logs)

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from darwaza.engine.order import ORDER
 from darwaza.engine.voyage import ROUTE
 from darwaza.kernel.machine import Case
 from darwaza.ledger.transfer import Phase, Transfer
 from darwaza.ports.store import Changes, PartyRow
 
+OWN = frozenset({ORDER, ROUTE})
 CASES_KEPT = 4_096
 HOLDS_KEPT = 8_192
 PARTIES_KEPT = 16_384
@@ -41,13 +43,13 @@ class Recent:
 
         Args:
             changes: of the batch.
-            cases: as it left them, those it changed among them; voyages change by their rows alone.
+            cases: as it left them, those it changed among them; those of the gateway's own change by their rows alone.
         """
         kept = self.cases
         for case_id, row in changes.cases.items():
             kept.pop(case_id, None)
             case = cases.get(case_id)
-            if case is not None and row.service != ROUTE:
+            if case is not None and row.service not in OWN:
                 kept[case_id] = case
         self.parties.update(dict.fromkeys(changes.parties))
         _shorten(kept, CASES_KEPT)

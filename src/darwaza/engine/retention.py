@@ -21,7 +21,7 @@ import msgspec
 from darwaza.engine.intake import Forget, Forgotten
 from darwaza.engine.unit import Unit
 from darwaza.kernel import instant
-from darwaza.kernel.message import decode_header
+from darwaza.kernel.message import decode_header, message_key
 from darwaza.ports.store import CaseRow, Store
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def _places(engine: "Engine", row: CaseRow, before: str) -> Iterator[Place]:
         return
     for log_id, index, raw in engine.store.case_leaves(row.id):
         header = decode_header(raw)
-        own_kind = header.kind.startswith(row.service + ".")
+        waits = message_key(header) in engine.site.order.early
+        own_kind = header.kind.startswith(row.service + ".") and not waits
         if not own_kind or header.path is not None or index >= engine.logs[log_id].row.cosigned_size:
             continue
         if header.body_bytes and _is_kept(engine.store, log_id, index):

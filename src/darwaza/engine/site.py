@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from darwaza.engine.ledger import LedgerEnd
+from darwaza.engine.order import ORDER, Early, Order
+from darwaza.engine.precedence import Tails
 from darwaza.engine.recent import Recent
 from darwaza.engine.routing import Routing
 from darwaza.engine.trust import Trust
@@ -30,7 +32,7 @@ from darwaza.standards.cose import Receipt, build_receipt
 
 if TYPE_CHECKING:
     from darwaza.engine.reporting import Owed
-    from darwaza.engine.tracking import Tracking
+    from darwaza.engine.unit import Unit
 
 OWED_MAX = 65_536
 """Reports kept in memory; of more the oldest are forgotten."""
@@ -65,6 +67,8 @@ class Site:
         recent: what the newest batches have committed.
         routing: the map, and which path a message takes.
         fleet: own messages under way over other members' gateways.
+        tails: what new messages of a case follow.
+        order: messages of others that wait for the one they follow.
         owed: what origins are to hear of their messages.
         owes_news: whether something of that is to be told at once: more than that a message was handed on.
         handed: what was handed on for others and told of, and may not be co-signed yet.
@@ -117,6 +121,8 @@ class Site:
         self.recent = Recent()
         self.routing = Routing(member)
         self.fleet = Fleet()
+        self.tails = Tails()
+        self.order = Order()
         self.owed: list[Owed] = []
         self.owes_news = False
         self.handed: list[Owed] = []
@@ -126,6 +132,7 @@ class Site:
         self._keys = keys
         self._decoders = {name: msgspec.msgpack.Decoder(service.data_type) for name, service in self.services.items()}
         self._decoders[ROUTE] = msgspec.msgpack.Decoder(Voyage)
+        self._decoders[ORDER] = msgspec.msgpack.Decoder(Early)
         self._seal_to = seal_to
         self._seal_keys: dict[bytes, SealKey] = {}
         self._unseal: tuple[UnsealKey, ...] = ()
@@ -193,10 +200,15 @@ class Site:
         self.lanes = lanes
         self.routing.set_lanes(lanes)
 
-    def take_over(self, tracking: "Tracking", owed: "list[Owed]", reported: "list[Owed]") -> None:
-        """Take over what a committed batch did to messages under way."""
+    def take_over(self, unit: "Unit") -> None:
+        """Take over what a committed batch did to messages under way, and to those that wait here."""
+        tracking, owed, reported = unit.tracking, unit.owed, unit.reported
         if tracking.changed:
             self.fleet.merge(tracking.changed)
+        self.tails.merge(tracking.precedence, unit.log, self.fleet.of_case)
+        if unit.ordering.changed or unit.ordering.passed:
+            self.order.merge(unit.ordering.changed)
+            self.order.passed.update(unit.ordering.passed)
         self.fleet.count(tracking.tally, tracking.reasons)
         self.detoured.update(tracking.detoured)
         if reported:

@@ -17,6 +17,7 @@ from weakref import proxy
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.engine.precedence import LINK_KINDS, Precedence
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from darwaza.engine.site import Site
     from darwaza.engine.unit import Unit
 
-LINK_KINDS = "link."
 UNSEEN_BYTES_MAX = 64 * 1_048_576
 """Bodies looked at when the messages waiting for a neighbour take another way."""
 
@@ -64,6 +64,7 @@ class Tracking:
         reasons: see ``Fleet.reasons``.
         way_back: how the message that is being handled came, from here to its origin: a gateway that has just started,
             and whose map is still empty, can answer at least that way. Empty for others.
+        precedence: which message of its case each follows.
         detoured: by own log, the size up to which waiting messages have been sent another way.
     """
 
@@ -79,6 +80,7 @@ class Tracking:
         # A plain reference back would make a ring: batches, bodies and all, would stay until the collector came by.
         self._unit: Unit = proxy(unit)
         self._newest: dict[tuple[str, str], str] = {}
+        self.precedence = Precedence(site, store, unit)
         self._looked_at: tuple[Draft, tuple[str, ...] | Refusal] | None = None
 
     # --- before anything is sent ---
@@ -116,17 +118,21 @@ class Tracking:
         The draft has been found sendable in this batch.
         """
         member = member_of(draft.destination)
+        thread = header.case_id, member
         path = self._path(draft, header.case_id, member)
-        neighbour = member in self._site.lanes
-        if (len(path) == 2 and neighbour) or (neighbour and self._may_go_straight(draft, member)):  # noqa: PLR2004
-            bulk = draft.bulk or len(draft.body) > ORDINARY_BODY_BYTES_MAX
-            log_id = self._site.lane(member, bulk=bulk)
-            self._unit.queue(log_id, encode_header(header), draft.body, message_key(header), header.case_id)
-            key = ""
-        else:
-            key = message_key(header)
-        if len(path) > 2:  # noqa: PLR2004
-            self._begin(header, draft.body, path, key, bulk=draft.bulk)
+        neighbour, around = member in self._site.lanes, len(path) > 2  # noqa: PLR2004
+        straight = neighbour and (not around or self._may_go_straight(draft, member))
+        bulk = draft.bulk or len(draft.body) > ORDINARY_BODY_BYTES_MAX
+        log_id = self._site.lane(member, bulk=bulk) if straight else 0
+        follows = self.precedence.follows(thread, log_id, around=around)
+        if follows is not None:
+            header = msgspec.structs.replace(header, follows=follows)
+        self.precedence.sent(thread, header.id, log_id, around=around, follows=follows is not None)
+        key = message_key(header)
+        if straight:
+            self._unit.queue(log_id, encode_header(header), draft.body, key, header.case_id)
+        if around:
+            self._begin(header, draft.body, path, "" if straight else key, bulk=draft.bulk)
         elif header.path_policy is not None:
             self._follow(header, encode_header(header))  # another way must obey it too
 
@@ -230,6 +236,8 @@ class Tracking:
         report: tuple[str, int],
     ) -> None:  # fmt: skip
         replace = msgspec.structs.replace
+        if item.outcome == DELIVERED and self.precedence.alive(follows := decode_header(raw).follows) != follows:
+            return  # it came, and waits there for one that has ended since: a copy has to say so
         if item.outcome == DELIVERED:
             self._write(message_id, replace(voyage, report=report), DELIVERED)
         elif item.outcome in {"relayed", "attempted"}:
@@ -277,13 +285,14 @@ class Tracking:
     def _is_over(self, voyage: Voyage) -> bool:
         return voyage.expires_at is not None and carried_until(voyage.expires_at) <= self._unit.now_text
 
-    def _try_again(self, message_id: str, voyage: Voyage, *, always: bool = False) -> None:
+    def _try_again(self, message_id: str, voyage: Voyage, *, always: bool = False, freed: bool = False) -> None:
         """Send a message over the best path there is now.
 
         Args:
             message_id: whose.
             voyage: as it is now.
             always: nothing was heard of it: go round whoever had it, but send it again in any case.
+            freed: what it follows has ended: send it again in any case.
         """
         if self._is_over(voyage):
             self._end(message_id, voyage, EXPIRED)
@@ -296,8 +305,8 @@ class Tracking:
         routing, member, name = self._site.routing, member_of(voyage.destination), voyage.message_class
         size = header.body_bytes if header.path is None else 0
         if always:
-            tried = [decode_header(raw).path or () for raw in voyage.tries]
-            found = routing.choose_other(member, name, tried, sender=voyage.policy, avoid=voyage.avoid)
+            paths = [decode_header(raw).path or () for raw in voyage.tries]
+            found = routing.choose_other(member, name, paths, sender=voyage.policy, avoid=voyage.avoid)
         else:
             found = routing.choose(member, name, size, sender=voyage.policy, avoid=voyage.avoid)
         if isinstance(found, Refusal):
@@ -306,15 +315,16 @@ class Tracking:
             else:  # a gateway that has just started may not have heard of the path that is left
                 self._write(message_id, voyage, UNDER_WAY)
             return
-        # One for a neighbour waits in the log of that link; after a lost disk there may be only a copy that went round.
+        # One for a neighbour waits in its log; after a lost disk there may be only a copy that went round.
         waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004
-        if waits_there or (found == voyage.path and not always) or found[1] not in self._site.lanes:
+        if waits_there or (found == voyage.path and not always and not freed) or found[1] not in self._site.lanes:
             self._write(message_id, voyage, UNDER_WAY)
             return
-        if header.path is None:
-            raw, body = self._sealed(header, row.body, found)
-        else:
-            raw, body = self._with_path(header, row.body, found), row.body
+        tried = decode_header(voyage.tries[-1])
+        follows = self.precedence.before(row, header) if tried.path is None else tried.follows
+        copy = self.precedence.copied(header, follows, (header.case_id, member))
+        kept = header.path is not None
+        raw, body = (self._with_path(copy, row.body, found), row.body) if kept else self._sealed(copy, row.body, found)
         self._queue(found, raw, body, "", header.case_id, bulk=False)
         tries = (*voyage.tries, raw)[-TRIES_MAX:]
         self.count("moved", "-".join(found))
@@ -324,16 +334,27 @@ class Tracking:
         """Nobody carries it on. When every copy is accounted for it returns to its sender; else its fate is unknown."""
         row = self._first(message_id)
         header = None if row is None else decode_header(row.header)
-        if voyage.refusals < len(voyage.tries) or header is None or header.path is None:
-            if self._is_over(voyage):
-                self._write(message_id, msgspec.structs.replace(voyage, code=EXPIRED), EXPIRED)
-            else:
-                self._write(message_id, voyage, UNDER_WAY)
-            return
-        detail = voyage.detail or f"no path to {voyage.destination} is left"
-        self._write(message_id, msgspec.structs.replace(voyage, code=code, detail=detail), UNDELIVERABLE)
-        self.blame("origin", code)
-        self.returned.append(Returned(header, code, detail))
+        unknown = voyage.refusals < len(voyage.tries) or header is None or header.path is None
+        if message_id in self.precedence.named or (unknown and not self._is_over(voyage)):
+            self._write(message_id, voyage, UNDER_WAY)
+        elif unknown or header is None:
+            self._write(message_id, msgspec.structs.replace(voyage, code=EXPIRED), EXPIRED)
+            self._free(message_id, voyage.case_id)
+        else:
+            detail = voyage.detail or f"no path to {voyage.destination} is left"
+            self._write(message_id, msgspec.structs.replace(voyage, code=code, detail=detail), UNDELIVERABLE)
+            self.blame("origin", code)
+            self.returned.append(Returned(header, code, detail))
+            self._free(message_id, voyage.case_id)
+
+    def _free(self, message_id: str, case_id: str) -> None:
+        """Tell the destination that what follows a message need not wait for it, by further copies of that."""
+        for own in self.precedence.ended(message_id, case_id):
+            voyage, row = self._voyage(own), self._store.cases([own]).get(own)
+            if voyage is None and row is not None and (row.service, row.state) == (ROUTE, DELIVERED):
+                voyage = msgspec.msgpack.decode(row.data, type=Voyage)
+            if voyage is not None:
+                self._try_again(own, voyage, freed=True)
 
     # --- moving ---
 
@@ -397,26 +418,40 @@ class Tracking:
         Returns:
             How many messages took another way.
         """
-        count = 0
+        count, newest = 0, dict[str, str]()
         found = self._way_round(neighbour, "", 0, "", straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
             return 0
+        waiting, older = self._waiting(neighbour)
+        followed = self._store.cases([header.id for header, _ in waiting])
+        for header, leaf in waiting:
+            mine = member_of(header.origin) == self._site.member and header.path is None
+            if not mine or header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
+                continue
+            before = header.follows or newest.get(header.case_id)
+            if before is None and (older or self._site.fleet.of_case(header.case_id, neighbour)):
+                before = self.precedence.before(leaf, header)
+            newest[header.case_id] = header.id
+            if header.id not in followed and header.id not in self.changed:
+                count += self._detour_one(header, leaf.body, before, straight=straight)
+        return count
+
+    def _waiting(self, neighbour: str) -> tuple[list[tuple[Header, LeafRow]], bool]:
+        """What waits in the logs to a neighbour and was not sent another way, in the order it was sent.
+
+        Returns:
+            Headers and leaves, and whether something older waits besides.
+        """
+        found, older = [], False
         for log_id in dict.fromkeys(self._site.lanes.get(neighbour, ())):
             row = self._unit.log(log_id).row
-            known = self.detoured.get(log_id, self._site.detoured.get(log_id, 0))
-            start = max(row.cosigned_size, known)
+            start = max(row.cosigned_size, self.detoured.get(log_id, self._site.detoured.get(log_id, 0)))
+            older = older or start > row.cosigned_size
             self.detoured[log_id] = row.size
-            waiting = [
-                (decode_header(raw), body)
-                for raw, body in self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX)
-            ]
-            followed = self._store.cases([header.id for header, _ in waiting])
-            for header, body in waiting:
-                mine = member_of(header.origin) == self._site.member and header.path is None
-                known = header.id in followed or header.id in self.changed
-                if mine and not known and not header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
-                    count += self._detour_one(header, body, straight=straight)
-        return count
+            for index, (raw, body) in enumerate(self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX), start):
+                found.append((decode_header(raw), LeafRow(log_id, index, "", "", raw, body)))
+        # Of what was sent in the same millisecond into several logs, what follows another was sent after it.
+        return sorted(found, key=lambda one: (one[0].created_at, one[0].follows is not None)), older
 
     def _way_round(
         self, neighbour: str, message_class: str, body_bytes: int, policy: str, *, straight: bool
@@ -426,13 +461,14 @@ class Tracking:
             return routing.choose(neighbour, message_class, body_bytes, sender=policy)
         return routing.choose_other(neighbour, message_class, (), sender=policy, straight=False)
 
-    def _detour_one(self, header: Header, body: bytes, *, straight: bool) -> bool:
+    def _detour_one(self, header: Header, body: bytes, before: str | None, *, straight: bool) -> bool:
         name = header.kind.partition(".")[0]
         policy = header.path_policy or ""
         found = self._way_round(member_of(header.destination), name, len(body), policy, straight=straight)
         if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004
             return False
-        self._begin(header, body, found, "", bulk=False)
+        copy = self.precedence.copied(header, before, (header.case_id, member_of(header.destination)))
+        self._begin(copy, body, found, "", bulk=False)
         return True
 
     # --- keeping ---

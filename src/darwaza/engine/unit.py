@@ -13,6 +13,7 @@ import msgspec
 from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.engine.ledger import Entries
 from darwaza.engine.log import Log
+from darwaza.engine.order import Ordering
 from darwaza.engine.reporting import Owed
 from darwaza.engine.routing import canonical
 from darwaza.engine.site import Site
@@ -79,6 +80,7 @@ class Unit:
         faults: what went wrong without stopping the batch, for the operator's log.
         made: ids of cases made in this batch.
         tracking: own messages that go over other members' gateways.
+        ordering: messages of others that wait for the one they follow.
         owed: what this batch adds to what origins are to hear of their messages.
         reported: what of that it has told.
     """
@@ -107,6 +109,7 @@ class Unit:
         self._used: set[str] = set()
         self._ledger: Entries | None = None
         self.tracking = Tracking(site, store, self)
+        self.ordering = Ordering(site, self)
         self.owed: list[Owed] = []
         self.reported: list[Owed] = []
         self._placed: dict[str, Owed] = {}
@@ -210,16 +213,10 @@ class Unit:
 
     def remind(self, service: str, case: Case[Any], at: datetime | None) -> None:
         """Move a case's reminder, or let it sleep."""
-        self.changes.cases[case.id] = CaseRow(
-            case.id,
-            service,
-            case.state,
-            self._site.encode(case.data),
-            case.ucr,
-            instant.to_fine_text(case.opened_at),
-            instant.to_text(case.changed_at),
-            None if at is None else instant.to_text(at),
-        )
+        opened, changed = instant.to_fine_text(case.opened_at), instant.to_text(case.changed_at)
+        remind_at = None if at is None else instant.to_text(at)
+        data = self._site.encode(case.data)
+        self.changes.cases[case.id] = CaseRow(case.id, service, case.state, data, case.ucr, opened, changed, remind_at)
 
     def is_due(self, case_id: str) -> bool:
         """Whether a case that was due in the store still is in this batch."""

@@ -94,6 +94,11 @@ class RouteCollector(Collector):
         yield GaugeMetricFamily(
             "darwaza_letters_under_way", "Own letters that their destination has not signed for", value=under_way
         )
+        yield GaugeMetricFamily(
+            "darwaza_early_messages",
+            "Messages of others that overtook the one they follow and wait for it",
+            value=len(self._loop.engine.site.order.early),
+        )
         letters = CounterMetricFamily("darwaza_letters", "Letters, by what became of them here", labels=["event"])
         for event in EVENTS:
             letters.add_metric([event], fleet.tally.get(event, 0))

@@ -54,6 +54,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         created_at: when the origin's gateway committed it.
         destination: full address, ``UZ/customs``.
         expires_at: after this instant it must not be acted upon, or absent.
+        follows: UUID of the case's message before it, from the same origin member to the same destination member, that
+            may come after it; or absent. Copies of one message may differ in it.
         id: UUID, unique for its origin member for ever.
         kind: ``service.name``.
         media_type: of the body, RFC 6838.
@@ -73,6 +75,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     created_at: InstantText
     destination: AddressText
     expires_at: InstantText | None = None
+    follows: UuidText | None = None
     id: UuidText
     kind: KindText
     media_type: Annotated[str, Meta(min_length=3, max_length=127, pattern=r"^[!-~]+/[ -~]+" + _END)]

@@ -256,12 +256,12 @@ def check_link_header(header: Header, path: Sequence[str], link: int, before: Ca
             raise MalformedError("this is not the header of a message with this path", code="hop_header_wrong")
         return
     message = before.message
-    absent = (header.path, header.path_policy, header.ucr)
+    absent = (header.follows, header.path, header.path_policy, header.ucr)
     fixed = (header.kind, header.media_type, *absent, header.origin, header.destination)
     ends = (f"{member}/{GATEWAY_PARTY}" for member in path[link : link + 2])
     taken = (header.case_id, header.cause_id, header.expires_at)
     given = (message.case_id, before.id, message.expires_at)
-    if fixed != (RELAY_KIND, RELAY_MEDIA_TYPE, None, None, None, *ends) or taken != given:
+    if fixed != (RELAY_KIND, RELAY_MEDIA_TYPE, *[None] * 4, *ends) or taken != given:
         detail = f"this is not the header of a relay's message from {path[link]} to {path[link + 1]}"
         raise MalformedError(detail, code="hop_header_wrong")
     if header.relays != before.leaf.hex():

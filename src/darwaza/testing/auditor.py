@@ -7,6 +7,7 @@ it uses nothing but the shapes of the store's rows.
 import base64
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import sha256
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from darwaza.kernel.machine import Case, Context, Decision, Received, Refusal, Service, Transition
 from darwaza.kernel.merkle import EMPTY, Frontier, leaf_hash
 from darwaza.kernel.message import REFUSED
-from darwaza.ports.store import Changes, LeafRow, LogRow, Store
+from darwaza.ports.store import CaseRow, Changes, LeafRow, LogRow, Store
 
 
 class BrokenError(AssertionError):
@@ -62,16 +63,18 @@ class Memory(msgspec.Struct):
     Attributes:
         taken: how often a message was given to its service, by id.
         last: index of the last one given, by log.
+        sent_at: when the last one given was sent, by case and member it came from.
         accepted: ids of messages whose command was answered ``Accepted``, and their cases.
     """
 
     taken: dict[str, int] = {}
     last: dict[str, int] = {}
+    sent_at: dict[tuple[str, str], datetime] = {}
     accepted: dict[str, str] = {}
 
     def copy(self) -> "Memory":
         """As it is now."""
-        return Memory(dict(self.taken), dict(self.last), dict(self.accepted))
+        return Memory(dict(self.taken), dict(self.last), dict(self.sent_at), dict(self.accepted))
 
 
 class Auditor:
@@ -87,7 +90,7 @@ class Auditor:
         self.logs: dict[str, Log] = {}
         self.forked: set[str] = set()
         self.memories = {code: Memory() for code in members}
-        self._running: dict[str, list[Received]] = {code: [] for code in members}
+        self._running: dict[str, list[tuple[Received, str]]] = {code: [] for code in members}
         self.delivered: dict[str, str] = {}
 
     def log(self, origin: str) -> Log:
@@ -123,7 +126,7 @@ class Auditor:
                 case: Case[msgspec.Struct] | None, given: object, context: Context
             ) -> Decision[msgspec.Struct] | Refusal:
                 if isinstance(given, Received) and not given.kind.startswith("restored "):
-                    running.append(given)
+                    running.append((given, context.case_id))
                 outcome: Decision[msgspec.Struct] | Refusal = cell.rule(case, given, context)
                 return outcome
 
@@ -146,12 +149,16 @@ class Auditor:
         for leaf in changes.leaves:
             self._leaf_stored(member, logs[leaf.log_id], leaf)
             places[leaf.message_key.partition(" ")[2]] = (logs[leaf.log_id].origin, leaf.leaf_index)
-        for given in self._running[member]:
-            if given.id not in places and given.kind.endswith(REFUSED):
+        waited = {_key(row).partition(" ")[2] for row in changes.cases.values() if row.service == "order"}
+        for given, case_id in self._running[member]:
+            if given.id not in places and given.id not in waited and given.kind.endswith(REFUSED):
                 continue  # one of its own that nobody carries: told to the service as a refusal, but no message
             memory.taken[given.id] = memory.taken.get(given.id, 0) + 1
             if memory.taken[given.id] > 1:
                 raise BrokenError(f"P2: {member} acted twice on {given.kind} {given.id}")
+            self._check_order(member, memory, given, case_id)
+            if given.id in waited:
+                continue
             origin, index = places[given.id]
             if index <= memory.last.get(origin, -1):
                 raise BrokenError(f"P2: {member} took {origin} {index} after {memory.last[origin]}")
@@ -159,6 +166,14 @@ class Auditor:
         self._running[member].clear()
         for row in changes.logs.values():
             self._log_stored(member, row)
+
+    def _check_order(self, member: str, memory: Memory, given: Received, case_id: str) -> None:
+        """What one member sends on one case is acted upon in the order it was sent."""
+        thread = case_id, given.origin.partition("/")[0]
+        last = memory.sent_at.get(thread)
+        if last is not None and given.created_at < last:
+            raise BrokenError(f"order: {member} acted on {given.kind} {given.id} of {given.created_at} after {last}")
+        memory.sent_at[thread] = given.created_at
 
     def _leaf_stored(self, member: str, row: LogRow, leaf: LeafRow) -> None:
         named = json.loads(leaf.header)["body_digest"]
@@ -233,6 +248,12 @@ class Auditor:
                 leaves = [leaf_hash(leaf.header) for leaf in stores[member].scan_leaves(row.id)]
                 if leaves != log.leaves or row.cosigned_size != len(leaves):
                     raise BrokenError(f"P1: {member} holds {len(leaves)} of {origin}, {len(log.leaves)} were sent")
+
+
+def _key(row: CaseRow) -> str:
+    """The message that a row about order is about."""
+    key: str = msgspec.msgpack.decode(row.data)[0]
+    return key
 
 
 def parties(origin: str) -> tuple[str, str]:

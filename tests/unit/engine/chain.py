@@ -1,5 +1,7 @@
 """Five gateways in a ring with a spur: KZ-UZ-AF-PK and KZ-CN-PK, and a courier that carries until all is quiet."""
 
+import msgspec
+
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine.desk import answer_ask, answer_fetch, cosigned_lines
 from darwaza.engine.fsck import examine
@@ -10,6 +12,7 @@ from darwaza.kernel.naming import Lane
 from darwaza.kernel.witness import parse_cosignatures
 from darwaza.services.documents import SERVICE
 from darwaza.services.documents.message import Accept, Offer
+from darwaza.testing import diary
 from darwaza.testing.statement import link_states
 from darwaza.testing.world import World
 
@@ -33,7 +36,7 @@ class Chain:
 
     def start(self, code, seed=0):
         """Start a gateway on what its store holds."""
-        engine = self.engines[code] = self.world.engine(code, [SERVICE], self.stores[code], seed=seed)
+        engine = self.engines[code] = self.world.engine(code, [SERVICE, diary.SERVICE], self.stores[code], seed=seed)
         for state in self.states:
             engine.site.routing.learn(state)
 
@@ -47,6 +50,17 @@ class Chain:
         """The command to offer a document."""
         body = Offer(recipient, "Invoice 7", "invoice.xml", "application/xml", content, **terms)
         return Submit(sender, frozenset(), "documents", "offer", "", b"", body)
+
+    def write(self, sender, recipient, text, case_id=None, **terms):
+        """Write an entry of a diary; returns the ids of the case and of the message."""
+        body = diary.Write(recipient, text, **terms)
+        accepted = self.one(sender[:2], Submit(sender, frozenset(), "diary", "write", "", b"", body, case_id))
+        assert not hasattr(accepted, "detail"), accepted
+        return accepted.case_id, accepted.message_ids[0]
+
+    def diary(self, code, case_id):
+        row = self.stores[code].cases([case_id]).get(case_id)
+        return diary.Diary() if row is None else msgspec.msgpack.decode(row.data, type=diary.Diary)
 
     def restore(self, code):
         """Let a gateway that lost its disk take back what its readers hold."""
@@ -138,5 +152,5 @@ class Chain:
         """Examine every store."""
         for code, store in self.stores.items():
             trust = self.engines[code].site.trust
-            found = examine(store, member=code, trust=trust, services=[SERVICE])
+            found = examine(store, member=code, trust=trust, services=[SERVICE, diary.SERVICE])
             assert not found, (code, found)

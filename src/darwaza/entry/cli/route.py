@@ -48,7 +48,9 @@ def show_command(*, watch: bool, as_json: bool, **options: Any) -> None:
 def _table(found: dict[str, Any]) -> Table:
     drained = ", drained" if found["drained"] else ""
     cuts = "".join(f", drill: {member} dark until {until}" for member, until in found["cuts"].items())
-    table = Table(title=f"{found['member']}: {found['under_way']} under way{drained}{cuts}", title_justify="left")
+    early = f", {found['early']} early" if found["early"] else ""
+    title = f"{found['member']}: {found['under_way']} under way{early}{drained}{cuts}"
+    table = Table(title=title, title_justify="left")
     for name in ("link", "state", "latency", "loss", "price", "queue", "cosigned", ""):
         table.add_column(name, justify="left" if name in {"link", "state", ""} else "right")
     for one in found["links"]:

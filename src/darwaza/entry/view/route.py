@@ -49,6 +49,7 @@ class RoutesView(msgspec.Struct):
         cuts: members a drill treats as dark, and until when.
         links: of its map.
         under_way: own messages under way over other members' gateways.
+        early: messages of others that overtook the one they follow in their case, and wait here for it.
         counts: of routed messages since it started, by event, and of own ones sent and moved by path.
         home_rules: members' home rules, by code.
         statements_refused: statements of others that were refused, by code.
@@ -59,6 +60,7 @@ class RoutesView(msgspec.Struct):
     cuts: dict[str, str]
     links: list[RouteLink]
     under_way: int
+    early: int
     counts: dict[str, int]
     home_rules: dict[str, str]
     statements_refused: dict[str, int]
@@ -116,6 +118,7 @@ def view_routes(engine: Engine, watch: Watch) -> RoutesView:
         cuts={member: until.isoformat(timespec="seconds") for member, until in routing.cuts.items()},
         links=[_link(engine, watch, link) for _, link in sorted(routing.topology.links.items())],
         under_way=len(site.fleet.voyages),
+        early=len(site.order.early),
         counts=dict(site.fleet.tally),
         home_rules={code: format_rules(rules) for code, rules in sorted(routing.homes.items())},
         statements_refused=dict(watch.refused),

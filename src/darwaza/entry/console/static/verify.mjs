@@ -51,7 +51,7 @@ const instant = (value) => typeof value === "string" && /^[0-9]{4}(-[0-9]{2}){2}
 // Fields in canonical order; a field whose name ends in "?" may be left out.
 const HEADER = {
   blind: string(/^[0-9a-f]{32}$/), body_bytes: integer(0, 1048576), body_digest: digest, case_id: uuid, "cause_id?": uuid,
-  created_at: instant, destination: address, "expires_at?": instant, id: uuid, kind: string(/^[a-z]+\.[a-z0-9-]+$/, 64),
+  created_at: instant, destination: address, "expires_at?": instant, "follows?": uuid, id: uuid, kind: string(/^[a-z]+\.[a-z0-9-]+$/, 64),
   media_type: string(/^[!-~]+\/[ -~]+$/, 127), origin: address,
   "path?": (value) => Array.isArray(value) && value.length >= 2 && value.length <= 16 && value.every(code),
   "path_policy?": string(/^[ -~]+$/, 512), "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
@@ -291,7 +291,7 @@ class Examination {
     const shaped = header.kind === "route.relay" && header.media_type === "application/vnd.darwaza.relay"
       && header.origin === `${from}/gateway` && header.destination === `${to}/gateway` && header.case_id === message.case_id
       && header.expires_at === message.expires_at && header.path === undefined && header.path_policy === undefined && header.ucr === undefined
-      && header.cause_id === this.before;
+      && header.follows === undefined && header.cause_id === this.before;
     if (!shaped) this.fails("hop_header_wrong");
     if (header.relays !== hex(this.leaf)) this.fails("hop_chain_broken");
     const lane = await this.step(() => parseLane(point.origin));

@@ -1,0 +1,259 @@
+"""Order within a case: messages that overtook the one they follow wait at their destination until that one has come.
+
+A header names in ``follows`` the case's message before it when that is under way from the same origin member to the
+same destination member and could be overtaken: over another path, or in another lane. The destination acknowledges an
+*early* message like any other, for its log holds it, but gives it to its service only after that one, whatever became
+of that one: processed, refused or put into quarantine.
+
+An early message stops waiting without the one it follows in two cases. Its origin sends another copy that follows
+nothing, or something that has come: the message before has ended (undeliverable, expired). Or a named limit is reached
+(``EARLY_DAYS_MAX``, ``EARLY_MESSAGES_MAX``). From then on its case has *passed* it: what the same origin sent on the
+case before it is refused as ``overtaken`` when it comes after all. So what is processed is always in the order it was
+sent, and nobody waits for ever.
+
+An early message, and the place up to which a case has passed, are cases of the gateway's own service ``order``, so they
+are stored, woken and examined as cases are. ``Order`` holds in memory what waits; ``Ordering`` what one batch changes.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+from weakref import proxy
+
+import msgspec
+
+from darwaza.config import EARLY_DAYS_MAX, EARLY_MESSAGES_MAX
+from darwaza.kernel import instant
+from darwaza.kernel.machine import Refusal, Service, Transition
+from darwaza.kernel.message import Header, member_of, message_key
+from darwaza.ports.store import CaseFilter, CaseRow, Store
+
+if TYPE_CHECKING:
+    from darwaza.engine.site import Site
+    from darwaza.engine.unit import Unit
+
+ORDER: Final = "order"
+"""Name of the service; no party can command it."""
+EARLY: Final = "early"
+RELEASED: Final = "released"
+PASSED: Final = "passed"
+OVERTAKEN: Final = Refusal("overtaken", "its case has gone on with what was sent after it", "/follows")
+EARLY_TIME: Final = timedelta(days=EARLY_DAYS_MAX)
+FOLLOWED_MAX: Final = 8
+"""Messages that the copies of one early message may name; one of them is enough."""
+PAGE_ROWS: Final = 500
+
+
+class Early(msgspec.Struct, frozen=True, array_like=True):
+    """A message that came before the one it follows; or the last one up to which a case has passed.
+
+    Attributes:
+        key: its origin member and its id (``message.message_key``).
+        case_id: of the message.
+        created_at: of the message: when its origin sent it. Within a case origins send in order of time.
+        opened_at: since when it waits, as stored.
+        place: log id and index of its leaf.
+        follows: keys of the messages its copies follow; it waits for any of them.
+    """
+
+    key: str
+    case_id: str
+    created_at: str
+    opened_at: str
+    place: tuple[int, int]
+    follows: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """The member it comes from."""
+        return self.key.partition(" ")[0]
+
+    @property
+    def thread(self) -> tuple[str, str]:
+        """What has an order: a case, and a member that sends on it."""
+        return self.origin, self.case_id
+
+
+def _no_command(_case: object, _given: object, _context: object) -> Refusal:
+    return Refusal("not_in_state", "order is the gateway's own")
+
+
+SERVICE: Final = Service(
+    ORDER,
+    Early,
+    {(EARLY, "arrival"): Transition(_no_command, (EARLY, RELEASED, PASSED))},
+)
+"""So that stored rows are read and examined as every case is; the table names the states."""
+
+
+def followed(header: Header) -> str | None:
+    """Key of the message that a header follows, or None."""
+    return None if header.follows is None else f"{member_of(header.origin)} {header.follows}"
+
+
+def row_id(*parts: str) -> str:
+    """The id of a row, that no other gateway can choose: a UUID of version 8 (RFC 9562 section 5.8)."""
+    digest = sha256("\n".join(("darwaza/order/v1", *parts)).encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+
+class Order:
+    """What waits, as committed; see the module.
+
+    Attributes:
+        early: by message key, oldest first.
+        passed: the newest message that a member's case has passed to, by (member, case).
+    """
+
+    def __init__(self) -> None:
+        self.early: dict[str, Early] = {}
+        self.passed: dict[tuple[str, str], Early] = {}
+        self._behind: dict[str, dict[str, None]] = {}
+        self._counts: dict[str, int] = {}
+
+    @classmethod
+    def load(cls, store: Store) -> "Order":
+        """Read what waits."""
+        order = cls()
+        order.merge({one.key: one for one in reversed(_stored(store, EARLY))})
+        order.passed = {one.thread: one for one in _stored(store, PASSED)}
+        return order
+
+    def merge(self, changed: "dict[str, Early | None]") -> None:
+        """Take over what a committed batch did; None for a message that waits no more."""
+        for key, after in changed.items():
+            before = self.early.pop(key, None)
+            for one in () if before is None else before.follows:
+                beside = self._behind[one]
+                del beside[key]
+                if not beside:
+                    del self._behind[one]
+            if after is not None:
+                self.early[key] = after
+                for one in after.follows:
+                    self._behind.setdefault(one, {})[key] = None
+            if (before is None) != (after is None):
+                origin = key.partition(" ")[0]
+                self._counts[origin] = self._counts.get(origin, 0) + (1 if before is None else -1)
+
+    def behind(self, key: str) -> list[str]:
+        """Keys of what waits for a message."""
+        return list(self._behind.get(key, ()))
+
+    def count(self, member: str) -> int:
+        """How many messages of a member wait."""
+        return self._counts.get(member, 0)
+
+
+def _stored(store: Store, state: str) -> list[Early]:
+    found: list[Early] = []
+    after = None
+    while rows := store.find_cases(CaseFilter(service=ORDER, states=(state,), after=after, items_max=PAGE_ROWS)):
+        found += [msgspec.msgpack.decode(row.data, type=Early) for row in rows]
+        after = (rows[-1].opened_at, rows[-1].id)
+    return found
+
+
+class Ordering:
+    """What one batch changes of what waits; see the module.
+
+    Attributes:
+        changed: early messages as this batch leaves them; None for one that waits no more.
+        passed: as in ``Order``, what this batch adds.
+        contents: header and plain body of those that came in this batch.
+    """
+
+    def __init__(self, site: "Site", unit: "Unit") -> None:
+        self.changed: dict[str, Early | None] = {}
+        self.passed: dict[tuple[str, str], Early] = {}
+        self.contents: dict[str, tuple[Header, bytes]] = {}
+        self._site = site
+        self._unit: Unit = proxy(unit)
+        self._behind: dict[str, list[str]] = {}
+        self._grown: dict[str, int] = {}
+        self._oldest: dict[str, Iterator[str]] = {}
+
+    def early(self, key: str) -> Early | None:
+        """A message that waits, as this batch has it, or None."""
+        return self.changed[key] if key in self.changed else self._site.order.early.get(key)
+
+    def behind(self, key: str) -> list[Early]:
+        """What waits for a message, in the order it was sent."""
+        if not self.changed and not self._site.order.early:
+            return []
+        keys = dict.fromkeys((*self._site.order.behind(key), *self._behind.get(key, ())))
+        return sorted((one for own in keys if (one := self.early(own)) is not None), key=lambda one: one.created_at)
+
+    def oldest_over(self, member: str) -> Early | None:
+        """The message of a member that has waited longest, when no more of its messages may wait; else None."""
+        if self._site.order.count(member) + self._grown.get(member, 0) < EARLY_MESSAGES_MAX:
+            return None
+        if member not in self._oldest:
+            self._oldest[member] = (key for key in self._site.order.early if key.startswith(member + " "))
+        keys = chain(self._oldest[member], (key for key in self.changed if key.startswith(member + " ")))
+        return next((one for key in keys if (one := self.early(key)) is not None), None)
+
+    def hold(self, header: Header, body: bytes, before: str, place: tuple[int, int]) -> None:
+        """Let a message wait for the one it follows.
+
+        Args:
+            header: of the message.
+            body: opened.
+            before: key of what it follows.
+            place: see ``Early``.
+        """
+        key = message_key(header)
+        opened_at = instant.to_fine_text(self._site.open_at(self._unit.now))
+        self.contents[key] = header, body
+        self._grow(member_of(header.origin), 1)
+        self._wait(Early(key, header.case_id, header.created_at, opened_at, place, (before,)), before)
+
+    def follow(self, early: Early, before: str) -> None:
+        """Let a message that waits go on too when another one has come."""
+        if before not in early.follows and len(early.follows) < FOLLOWED_MAX:
+            self._wait(msgspec.structs.replace(early, follows=(*early.follows, before)), before)
+
+    def _wait(self, early: Early, before: str) -> None:
+        self.changed[early.key] = early
+        self._behind.setdefault(before, []).append(early.key)
+        until = instant.from_fine_text(early.opened_at) + EARLY_TIME
+        self._write(row_id(EARLY, early.key), early, EARLY, instant.to_text(until))
+
+    def release(self, early: Early) -> None:
+        """Let a message wait no more."""
+        self.changed[early.key] = None
+        self._grow(early.origin, -1)
+        self._write(row_id(EARLY, early.key), early, RELEASED, None)
+
+    def passes(self, early: Early) -> None:
+        """Note that a case goes on with a message although not everything sent before it has come."""
+        last = self._last(early.thread)
+        if last is None or last.created_at <= early.created_at:
+            opened_at = instant.to_fine_text(self._site.open_at(self._unit.now)) if last is None else last.opened_at
+            self.passed[early.thread] = early = msgspec.structs.replace(early, opened_at=opened_at, follows=())
+            self._write(row_id(PASSED, *early.thread), early, PASSED, None)
+
+    def is_overtaken(self, header: Header) -> bool:
+        """Whether a message that comes only now was sent before one that its case has passed to."""
+        if not self.passed and not self._site.order.passed:
+            return False
+        last = self._last((member_of(header.origin), header.case_id))
+        if last is None or header.created_at > last.created_at or message_key(header) == last.key:
+            return False
+        if header.created_at == last.created_at and followed(header) == last.key:
+            # Sent in the same millisecond, right after it: from here on this is the last.
+            self.passes(Early(message_key(header), header.case_id, header.created_at, last.opened_at, last.place))
+            return False
+        return True
+
+    def _grow(self, member: str, by: int) -> None:
+        self._grown[member] = self._grown.get(member, 0) + by
+
+    def _last(self, thread: tuple[str, str]) -> Early | None:
+        return self.passed.get(thread) or self._site.order.passed.get(thread)
+
+    def _write(self, case_id: str, early: Early, state: str, remind_at: str | None) -> None:
+        data, now = self._site.encode(early), self._unit.now_text
+        self._unit.changes.cases[case_id] = CaseRow(case_id, ORDER, state, data, None, early.opened_at, now, remind_at)
