@@ -27,6 +27,12 @@ def test_money_is_conserved_and_agreed(first):
     live_through(range(first, first + SEEDS_PER_TEST))
 
 
+@pytest.mark.parametrize("seed", [3_348, 7_566, 17_251])
+def test_what_one_case_frees_frees_others(seed):
+    """After a lost disk an order waits for money; the decision that waits for the order comes back with it."""
+    live_through([seed])
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(1_000, 21_000, 500))
 def test_money_is_conserved_for_long(first):

@@ -277,15 +277,29 @@ def case_cause(case_id: str) -> str:
 def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
     """Try again the own messages given back that could not be understood before this word on their case.
 
-    Those whose rule refused them for now are tried after every word.
+    Those whose rule refused them for now are tried after every word. One that is understood may be what others of its
+    case wait for: they are tried as well, until none is understood any more, so that the next word on any of these
+    cases meets it as it was left.
     """
-    for key in (*unit.given_back(case_cause(case_id)), *unit.given_back(ANY_WORD)):
-        row = engine.store.leaf(key)
-        if row is None:
-            continue
-        header = decode_header(row.header)
-        if _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, row.body)) is None:
-            unit.use_given_back(key)
+    left = [*unit.given_back(case_cause(case_id)), *unit.given_back(ANY_WORD)]
+    while left:
+        understood = {key: found for key in left if (found := _understood(engine, rules, unit, key)) is not None}
+        if not understood:
+            return
+        freed = (key for case in dict.fromkeys(understood.values()) for key in unit.given_back(case_cause(case)))
+        left = list(dict.fromkeys([*(key for key in left if key not in understood), *freed]))
+
+
+def _understood(engine: "Engine", rules: Rules, unit: Unit, key: str) -> str | None:
+    """Rebuild from an own message given back; tells its case, or None when its rule does not take it yet."""
+    row = engine.store.leaf(key)
+    if row is None:
+        return None
+    header = decode_header(row.header)
+    if _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, row.body)) is not None:
+        return None
+    unit.use_given_back(key)
+    return header.case_id
 
 
 def put_back(engine: "Engine", rules: Rules, unit: Unit, sent_before: tuple[Said, ...]) -> None:

@@ -7,7 +7,6 @@ it uses nothing but the shapes of the store's rows.
 import base64
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from hashlib import sha256
 
 import msgspec
@@ -63,18 +62,18 @@ class Memory(msgspec.Struct):
     Attributes:
         taken: how often a message was given to its service, by id.
         last: index of the last one given, by log.
-        sent_at: when the last one given was sent, by case and member it came from.
+        turn: which of all messages the last one given was when it was first sent, by case and member it came from.
         accepted: ids of messages whose command was answered ``Accepted``, and their cases.
     """
 
     taken: dict[str, int] = {}
     last: dict[str, int] = {}
-    sent_at: dict[tuple[str, str], datetime] = {}
+    turn: dict[tuple[str, str], int] = {}
     accepted: dict[str, str] = {}
 
     def copy(self) -> "Memory":
         """As it is now."""
-        return Memory(dict(self.taken), dict(self.last), dict(self.sent_at), dict(self.accepted))
+        return Memory(dict(self.taken), dict(self.last), dict(self.turn), dict(self.accepted))
 
 
 class Auditor:
@@ -92,6 +91,7 @@ class Auditor:
         self.memories = {code: Memory() for code in members}
         self._running: dict[str, list[tuple[Received, str]]] = {code: [] for code in members}
         self.delivered: dict[str, str] = {}
+        self._sent: dict[str, int] = {}
 
     def log(self, origin: str) -> Log:
         """The books of a log."""
@@ -148,7 +148,10 @@ class Auditor:
         places = {}
         for leaf in changes.leaves:
             self._leaf_stored(member, logs[leaf.log_id], leaf)
-            places[leaf.message_key.partition(" ")[2]] = (logs[leaf.log_id].origin, leaf.leaf_index)
+            message_id = leaf.message_key.partition(" ")[2]
+            places[message_id] = (logs[leaf.log_id].origin, leaf.leaf_index)
+            if logs[leaf.log_id].author == member:
+                self._sent.setdefault(message_id, len(self._sent))
         waited = {_key(row).partition(" ")[2] for row in changes.cases.values() if row.service == "order"}
         for given, case_id in self._running[member]:
             if given.id not in places and given.id not in waited and given.kind.endswith(REFUSED):
@@ -168,12 +171,15 @@ class Auditor:
             self._log_stored(member, row)
 
     def _check_order(self, member: str, memory: Memory, given: Received, case_id: str) -> None:
-        """What one member sends on one case is acted upon in the order it was sent."""
+        """What one member sends on one case is acted upon in the order it was sent, whatever its clock said then."""
+        turn = self._sent.get(given.id)
+        if turn is None:
+            return
         thread = case_id, given.origin.partition("/")[0]
-        last = memory.sent_at.get(thread)
-        if last is not None and given.created_at < last:
-            raise BrokenError(f"order: {member} acted on {given.kind} {given.id} of {given.created_at} after {last}")
-        memory.sent_at[thread] = given.created_at
+        last = memory.turn.get(thread, -1)
+        if turn < last:
+            raise BrokenError(f"order: {member} acted on {given.kind} {given.id}, sent {turn}th, after the {last}th")
+        memory.turn[thread] = turn
 
     def _leaf_stored(self, member: str, row: LogRow, leaf: LeafRow) -> None:
         named = json.loads(leaf.header)["body_digest"]
