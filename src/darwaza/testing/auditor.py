@@ -7,7 +7,9 @@ it uses nothing but the shapes of the store's rows.
 import base64
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import sha256
+from itertools import count
 
 import msgspec
 
@@ -62,13 +64,13 @@ class Memory(msgspec.Struct):
     Attributes:
         taken: how often a message was given to its service, by id.
         last: index of the last one given, by log.
-        turn: which of all messages the last one given was when it was first sent, by case and member it came from.
+        turn: which of all messages the last one given was when it was first made, and its date, by case and member.
         accepted: ids of messages whose command was answered ``Accepted``, and their cases.
     """
 
     taken: dict[str, int] = {}
     last: dict[str, int] = {}
-    turn: dict[tuple[str, str], int] = {}
+    turn: dict[tuple[str, str], tuple[int, datetime]] = {}
     accepted: dict[str, str] = {}
 
     def copy(self) -> "Memory":
@@ -91,7 +93,8 @@ class Auditor:
         self.memories = {code: Memory() for code in members}
         self._running: dict[str, list[tuple[Received, str]]] = {code: [] for code in members}
         self.delivered: dict[str, str] = {}
-        self._sent: dict[str, int] = {}
+        self._turns: dict[str, int] = {}
+        self._turn = count()
 
     def log(self, origin: str) -> Log:
         """The books of a log."""
@@ -151,7 +154,7 @@ class Auditor:
             message_id = leaf.message_key.partition(" ")[2]
             places[message_id] = (logs[leaf.log_id].origin, leaf.leaf_index)
             if logs[leaf.log_id].author == member:
-                self._sent.setdefault(message_id, len(self._sent))
+                self._turns.setdefault(message_id, next(self._turn))
         waited = {_key(row).partition(" ")[2] for row in changes.cases.values() if row.service == "order"}
         for given, case_id in self._running[member]:
             if given.id not in places and given.id not in waited and given.kind.endswith(REFUSED):
@@ -171,15 +174,19 @@ class Auditor:
             self._log_stored(member, row)
 
     def _check_order(self, member: str, memory: Memory, given: Received, case_id: str) -> None:
-        """What one member sends on one case is acted upon in the order it was sent, whatever its clock said then."""
-        turn = self._sent.get(given.id)
+        """What one member sends on one case is acted upon in the order it was sent.
+
+        A message is out of order when it was both made and dated before one that was acted upon: a clock that jumps
+        makes dates lie, and a lost disk makes a gateway say anew, later, what nobody had heard.
+        """
+        turn = self._turns.get(given.id)
         if turn is None:
             return
-        thread = case_id, given.origin.partition("/")[0]
-        last = memory.turn.get(thread, -1)
-        if turn < last:
-            raise BrokenError(f"order: {member} acted on {given.kind} {given.id}, sent {turn}th, after the {last}th")
-        memory.turn[thread] = turn
+        thread, this = (case_id, given.origin.partition("/")[0]), (turn, given.created_at)
+        last = memory.turn.get(thread, this)
+        if turn < last[0] and given.created_at < last[1]:
+            raise BrokenError(f"order: {member} acted on {given.kind} {given.id} of {given.created_at} after {last[1]}")
+        memory.turn[thread] = this
 
     def _leaf_stored(self, member: str, row: LogRow, leaf: LeafRow) -> None:
         named = json.loads(leaf.header)["body_digest"]
