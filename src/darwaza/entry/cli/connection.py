@@ -1,6 +1,6 @@
 """How a command reaches a gateway: its own folder on this machine, or an address and a token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 TOKEN_FOLDER = "tokens"  # noqa: S105 - a folder's name
 OPERATOR_TOKEN = "operator"  # noqa: S105 - a file's name
+
+
+CONNECTION = ("folder", "url", "party", "token_file", "certificate")
+"""Names of the options of ``connection_options``, in the order ``Connection`` takes them."""
 
 
 class Connection:
@@ -36,6 +40,11 @@ class Connection:
         self.party = party
         self.token_file = token_file
         self.certificate = certificate
+
+    @classmethod
+    def chosen(cls, options: Mapping[str, Any]) -> "Connection":
+        """The one that the options of a command say, see ``connection_options``."""
+        return cls(*(options[name] for name in CONNECTION))
 
     def client(self) -> Client:
         """Connect.

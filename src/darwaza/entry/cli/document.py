@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from darwaza.client import Client
 from darwaza.client_sealing import is_sealed
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file, transfer_bar
@@ -72,7 +71,7 @@ def _show_document(view: dict[str, Any]) -> None:
 def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
     """Send FILE."""
     with (
-        _client(options) as client,
+        Connection.chosen(options).client() as client,
         transfer_bar(quiet=as_json) as progress,
     ):
         card = None
@@ -98,11 +97,6 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
     show(sent, as_json=as_json, human=lambda: console.print(f"{sent['id']}  {sent['state']}"))
 
 
-def _client(options: dict[str, Any]) -> Client:
-    names = ("folder", "url", "party", "token_file", "certificate")
-    return Connection(*(options[name] for name in names)).client()
-
-
 @documents.command(name="list", epilog="Example: darwaza documents list --gateway uz --as customs --state arrived")
 @connection_options("")
 @click.option("--with", "with_", help="Address of the other side.")
@@ -115,7 +109,7 @@ def _client(options: dict[str, Any]) -> Client:
 def list_command(*, as_json: bool, **options: Any) -> None:
     """List documents, newest first."""
     filters = {name: options[name] for name in ("with_", "state", "ucr", "since", "before")}
-    with _client(options) as client:
+    with Connection.chosen(options).client() as client:
         if as_json:
             show(list(client.documents(**filters)), as_json=True, human=lambda: None)
             return
@@ -130,7 +124,7 @@ def list_command(*, as_json: bool, **options: Any) -> None:
 @reports_errors
 def show_command(document: str, *, as_json: bool, **options: Any) -> None:
     """Show DOCUMENT: its stage, receipts and messages."""
-    with _client(options) as client:
+    with Connection.chosen(options).client() as client:
         view = client.document(document)
     show(view, as_json=as_json, human=lambda: _show_document(view))
 
@@ -154,7 +148,7 @@ def show_command(document: str, *, as_json: bool, **options: Any) -> None:
 def get(document: str, output: Path, *, keys: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Download DOCUMENT and hold it against the digest that was signed; open it if it is sealed and a key is given."""
     secrets = read_keys(keys)
-    with _client(options) as client, transfer_bar(quiet=as_json) as progress:
+    with Connection.chosen(options).client() as client, transfer_bar(quiet=as_json) as progress:
         task = progress.add_task("fetching", total=None)
         show_done = partial(progress.update, task)
         client.download(
@@ -170,7 +164,7 @@ def get(document: str, output: Path, *, keys: tuple[Path, ...], as_json: bool, *
 @reports_errors
 def accept(document: str, *, as_json: bool, **options: Any) -> None:
     """Take DOCUMENT over: its sender gets the receipt."""
-    with _client(options) as client:
+    with Connection.chosen(options).client() as client:
         done = client.accept(document)
     show(done, as_json=as_json, human=lambda: console.print(f"{document}  {done['state']}"))
 
@@ -183,6 +177,6 @@ def accept(document: str, *, as_json: bool, **options: Any) -> None:
 @reports_errors
 def refuse(document: str, reason: str, *, as_json: bool, **options: Any) -> None:
     """Refuse DOCUMENT: its sender gets the reason."""
-    with _client(options) as client:
+    with Connection.chosen(options).client() as client:
         done = client.refuse(document, reason)
     show(done, as_json=as_json, human=lambda: console.print(f"{document}  {done['state']}"))

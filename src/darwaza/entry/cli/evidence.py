@@ -49,10 +49,6 @@ def evidence() -> None:
     """Proof of a message that holds up in another country: one file, checked with no network."""
 
 
-def _connection(options: dict[str, Any]) -> Connection:
-    return Connection(*(options[name] for name in ("folder", "url", "party", "token_file", "certificate")))
-
-
 @evidence.command(
     epilog="Example: darwaza evidence export --gateway pk --as fbr --message 0190… -o invoice.evidence.json"
 )
@@ -64,7 +60,7 @@ def _connection(options: dict[str, Any]) -> Connection:
 @reports_errors
 def export(message: str, output: Path, *, no_body: bool, as_json: bool, **options: Any) -> None:
     """Write the evidence of a message to a file."""
-    with _connection(options).client() as client:
+    with Connection.chosen(options).client() as client:
         output.write_bytes(client.evidence(message, body=not no_body))
     show_file(output, as_json=as_json)
 
@@ -77,7 +73,7 @@ def export(message: str, output: Path, *, no_body: bool, as_json: bool, **option
 @reports_errors
 def receipt(message: str, output: Path, *, as_json: bool, **options: Any) -> None:
     """Write a COSE receipt (RFC 9942) of a message of this gateway's own log, for SCITT tools."""
-    with _connection(options).client() as client:
+    with Connection.chosen(options).client() as client:
         output.write_bytes(client.receipt(message))
     show_file(output, as_json=as_json)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.client import Client
-from darwaza.entry.cli.connection import Connection
+from darwaza.entry.cli.connection import CONNECTION, Connection
 from darwaza.errors import MalformedError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,8 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def open_client(options: dict[str, Any]) -> Client:
     """Connect as the connection options say, taking them out of ``options``."""
-    names = ("folder", "url", "party", "token_file", "certificate")
-    return Connection(*(options.pop(name) for name in names)).client()
+    return Connection(*(options.pop(name) for name in CONNECTION)).client()
 
 
 def body_options(command: F) -> F:

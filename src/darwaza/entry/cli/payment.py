@@ -32,8 +32,7 @@ class Desk:
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
-        names = ("folder", "url", "party", "token_file", "certificate")
-        self._client = Connection(*(options[name] for name in names)).client()
+        self._client = Connection.chosen(options).client()
         self.payments: Payments = self._client.payments
 
     def __enter__(self) -> Payments:

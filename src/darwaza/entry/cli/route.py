@@ -18,10 +18,6 @@ WATCH_S = 0.5
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(s|m)?")
 
 
-def _connection(options: dict[str, Any]) -> Connection:
-    return Connection(*(options[name] for name in ("folder", "url", "party", "token_file", "certificate")))
-
-
 @click.group()
 def route() -> None:
     """Which way messages go: links, paths, and whose rules stand against them."""
@@ -34,7 +30,7 @@ def route() -> None:
 @reports_errors
 def show_command(*, watch: bool, as_json: bool, **options: Any) -> None:
     """Show every link of the corridor as the gateway knows it, and its own messages under way."""
-    with _connection(options).client() as client:
+    with Connection.chosen(options).client() as client:
         if not watch:
             found = client.routes()
             show(found, as_json=as_json, human=lambda: console.print(_table(found)))
@@ -85,7 +81,7 @@ def explain(
     Exit codes: 0 a path is allowed, 1 none is.
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
     text = "\n".join(one for one in (policy, f"avoid {' '.join(avoid)}" if avoid else "") if one)
-    with _connection(options).client() as client:
+    with Connection.chosen(options).client() as client:
         found = client.explain_route(to, message_class, policy=text, body_bytes=body_bytes)
     show(found, as_json=as_json, human=lambda: _print(found))
     raise SystemExit(0 if found["chosen"] else REFUSED)
@@ -111,7 +107,7 @@ def _print(found: dict[str, Any]) -> None:
 @reports_errors
 def drain(*, undo: bool, as_json: bool, **options: Any) -> None:
     """Ask everybody to send nothing new over this gateway, before it is taken out of service; what is there goes on."""
-    with _connection(options).client() as client:
+    with Connection.chosen(options).client() as client:
         found = client.drain(drained=not undo)
     left = sum(one["queue"] or 0 for one in found["links"])
     word = "takes messages again" if undo else f"is drained; {left:,} messages are still waiting"
@@ -138,7 +134,7 @@ def _seconds(_context: object, _parameter: object, text: str) -> int:
 @reports_errors
 def cut(member: str, seconds: int, *, as_json: bool, **options: Any) -> None:
     """Treat MEMBER as dark at this gateway for a while, then report what happened to its messages."""
-    with _connection(options).client() as client:
+    with Connection.chosen(options).client() as client:
         begun = client.begin_drill(member, seconds)
         found = begun
         with Progress(console=console, disable=as_json, transient=True) as progress:
@@ -156,7 +152,7 @@ def cut(member: str, seconds: int, *, as_json: bool, **options: Any) -> None:
 @reports_errors
 def show_drills(*, as_json: bool, **options: Any) -> None:
     """Show the drills since the gateway started."""
-    with _connection(options).client() as client:
+    with Connection.chosen(options).client() as client:
         found = client.drills()
 
     def human() -> None:

@@ -69,9 +69,12 @@ def verified_card(client: Client, named: str, to: str, options: dict[str, Any]) 
     now = SystemClock().now()
     reference = _reference(options, now)
     raw = client.sealing.card_of(to) if named == RECIPIENT else _read_card(Path(named))
-    card = verify(raw, reference.latest, now)
-    if card.party != to:
-        raise ConflictError(f"the sealing card is of {card.party}, not of {to}", code="sealing_card_other_party")
+    return _of_party(verify(raw, reference.latest, now), to)
+
+
+def _of_party(card: SealingCard, party: str) -> SealingCard:
+    if card.party != party:
+        raise ConflictError(f"the sealing card is of {card.party}, not of {party}", code="sealing_card_other_party")
     return card
 
 
@@ -89,11 +92,6 @@ def read_keys(paths: Iterable[Path]) -> list[UnsealKey]:
         OperatorError: ``key_missing``, ``key_exposed``, ``key_malformed``.
     """
     return [UnsealKey.of(read_secret(path)) for path in paths]
-
-
-def _client(options: dict[str, Any]) -> Client:
-    names = ("folder", "url", "party", "token_file", "certificate")
-    return Connection(*(options[name] for name in names)).client()
 
 
 @click.group()
@@ -134,7 +132,7 @@ def publish(file: Path, days: int, *, as_json: bool, **options: Any) -> None:
     """
     public = read_keys([file])[0].public
     expires_at = SystemClock().now().replace(microsecond=0) + timedelta(days=days)
-    with _client(options) as client:
+    with Connection.chosen(options).client() as client:
         done = client.sealing.publish(public, expires_at)
     show(
         done,
@@ -149,7 +147,7 @@ def publish(file: Path, days: int, *, as_json: bool, **options: Any) -> None:
 @reports_errors
 def withdraw(*, as_json: bool, **options: Any) -> None:
     """Publish no key any more: nobody new gets it. Cards that were given out hold until they expire."""
-    with _client(options) as client:
+    with Connection.chosen(options).client() as client:
         client.sealing.withdraw()
     show({"withdrawn": True}, as_json=as_json, human=lambda: console.print("no sealing key is published any more"))
 
@@ -168,11 +166,11 @@ def card(of: str | None, output: Path, *, as_json: bool, **options: Any) -> None
     """Get a sealing card, verify it, and write it to a file that can go by mail or on a stick."""
     now = SystemClock().now()
     reference = _reference(options, now)
-    with _client(options) as client:
+    with Connection.chosen(options).client() as client:
         raw = client.sealing.card_of(of) if of else client.sealing.own()["card"].encode()
     found = verify(raw, reference.latest, now)
-    if of and found.party != of:
-        raise ConflictError(f"the sealing card is of {found.party}, not of {of}", code="sealing_card_other_party")
+    if of:
+        _of_party(found, of)
     output.write_bytes(raw)
     _show(found, reference, as_json=as_json)
 
