@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from tests.unit.engine.chain import SLOW, Chain
 
-from darwaza.adapters.memory.store import MemoryStore
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.engine import order
 from darwaza.engine.arrival import Arriving
@@ -120,9 +119,7 @@ def test_a_chain_of_followers_is_processed_in_the_order_sent(lost):
     chain.wait(60)
     chain.carry()
     assert chain.diary("PK", case_id).read == tuple("abcde")
-    chain.stores["PK"] = MemoryStore()
-    chain.start("PK", seed=1)
-    chain.restore("PK")
+    chain.lose_disk("PK")
     chain.carry()
     assert chain.diary("PK", case_id).read == tuple("abcde")
     chain.check()
@@ -312,9 +309,7 @@ def test_destination_that_lost_its_disk_waits_again(lost):
     """A destination that comes back empty is sent everything again, and still processes nothing out of turn."""
     chain = Chain()
     case_id, _ = overtaken(chain, lost)
-    chain.stores["PK"] = MemoryStore()
-    chain.start("PK", seed=1)
-    chain.restore("PK")
+    chain.lose_disk("PK")
     chain.carry()
     assert (chain.diary("PK", case_id).read, waiting(chain)) == ((), 1)
     lost.clear()
@@ -328,9 +323,7 @@ def test_sender_that_lost_its_disk_still_sends_the_first(lost):
     """An origin that comes back empty takes both back, sends the first again, and both are processed in order."""
     chain = Chain()
     case_id, _ = overtaken(chain, lost)
-    chain.stores["KZ"] = MemoryStore()
-    chain.start("KZ", seed=1)
-    chain.restore("KZ")
+    chain.lose_disk("KZ")
     lost.clear()
     for _ in range(3):
         chain.carry()

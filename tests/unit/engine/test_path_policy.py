@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from tests.unit.engine.chain import Chain
 
-from darwaza.adapters.memory.store import MemoryStore
 from darwaza.config import CHUNK_BYTES
 from darwaza.engine.export import collect
 from darwaza.engine.intake import Accepted, Reroute, Submit
@@ -190,18 +189,12 @@ def test_evidence_shows_that_a_policy_was_not_obeyed(monkeypatch):
         assert any("the sender wants AF avoided" in check.text for check in verdict.checks)
 
 
-def lose_disk(chain, code):
-    chain.stores[code] = MemoryStore()
-    chain.start(code, seed=1)
-    chain.restore(code)
-
-
 def test_a_policy_outlives_the_disk_of_its_origin():
     """What comes back from the relay is sent again only where its sender allowed it, though AF is the better way."""
     chain = Chain()
     case_id, message_id = chain.offer("KZ/trader", "PK/agency", path_policy="avoid AF")
     chain.carry(rounds=1, reports=False)
-    lose_disk(chain, "KZ")
+    chain.lose_disk("KZ")
     darken(chain, dark=True)
     for seconds in (7, 13, 25):
         chain.wait(seconds)
@@ -221,7 +214,7 @@ def test_a_policy_between_neighbours_outlives_the_disk_of_its_origin():
     chain.settle()
     case_id, _ = chain.offer("KZ/trader", "UZ/agency", path_policy="hops 1")
     chain.carry(rounds=1, reports=False)
-    lose_disk(chain, "KZ")
+    chain.lose_disk("KZ")
     darken(chain, dark=True, member="UZ")
     chain.wait(7)
     assert [header for header in chain.headers("KZ", "CN") if header.case_id == case_id] == []

@@ -46,9 +46,7 @@ def test_the_copy_that_went_round_is_sent_straight_when_no_other_is_left():
     logs = chain.logs
     chain.logs = lambda: (origin for origin in logs() if "-to-UZ" not in origin)
     chain.carry()
-    chain.stores["KZ"] = MemoryStore()
-    chain.start("KZ", seed=1)
-    chain.restore("KZ")
+    chain.lose_disk("KZ")
     assert chain.path("KZ", message_id) == ("KZ", "CN", "UZ")
     chain.logs = lambda: (origin for origin in logs() if "CN-to-UZ" not in origin)
     chain.wait(7)

@@ -7,7 +7,6 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.engine.chain import Chain
 
-from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine import forwarding
 from darwaza.engine.export import collect
 from darwaza.engine.intake import Reroute
@@ -114,9 +113,7 @@ def test_relay_that_comes_back_empty_hands_nothing_on_twice():
     ids = [chain.offer("KZ/trader", "PK/agency", b"%d" % number)[1] for number in range(3)]
     chain.carry(reports=False)
     handed_on = len(chain.headers("UZ", "AF"))
-    chain.stores["UZ"] = MemoryStore()
-    chain.start("UZ", seed=1)
-    chain.restore("UZ")
+    chain.lose_disk("UZ")
     chain.carry()
     assert len(chain.headers("UZ", "AF")) == handed_on
     assert chain.engines["UZ"].store.given_back_count() == 0
@@ -314,9 +311,7 @@ def test_origin_that_comes_back_empty_reads_its_own_letters():
     chain = Chain()
     case_id, message_id = chain.offer("KZ/trader", "PK/agency", MARK)
     chain.carry()
-    chain.stores["KZ"] = MemoryStore()
-    chain.start("KZ", seed=1)
-    chain.restore("KZ")
+    chain.lose_disk("KZ")
     assert chain.state("KZ", case_id) == "offered"
     assert chain.state("KZ", message_id) == UNDER_WAY
     chain.accept("PK/agency", case_id)

@@ -7,7 +7,6 @@ import pytest
 from tests.unit.engine.chain import Chain
 from tests.unit.engine.test_path_policy import PIECES, add, announce
 
-from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine.routed import read_at
 from darwaza.entry.api.document import content
 from darwaza.errors import MalformedError
@@ -61,7 +60,5 @@ def test_a_sender_reads_its_own_document_after_a_lost_disk():
     chain = Chain()
     case_id, _ = chain.offer("KZ/trader", "PK/agency", b"<bill/>")
     chain.carry()
-    chain.stores["KZ"] = MemoryStore()
-    chain.start("KZ", seed=1)
-    chain.restore("KZ")
+    chain.lose_disk("KZ")
     assert downloaded(chain, "KZ/trader", case_id) == b"<bill/>"
