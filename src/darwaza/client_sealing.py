@@ -16,7 +16,6 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import UUID
 
 import msgspec
 
@@ -32,13 +31,11 @@ from darwaza.kernel.enclosure import (
     sealed_bytes,
     unseal,
 )
+from darwaza.kernel.message import uuid_of
 from darwaza.kernel.seal import SealKey, UnsealKey
 from darwaza.kernel.sealcard import SealingCard
 
 SEALED_TITLE = "Sealed document"
-_UUID_MASK = 0xF << 76 | 0x3 << 62
-_UUID_BITS = 0x8 << 76 | 0x2 << 62
-"""Version 8 and the variant of RFC 9562, where they stand."""
 
 
 class Caller(Protocol):
@@ -92,8 +89,7 @@ class Sealing:
 
 def case_of(origin: str, key: str) -> str:
     """The case of a sealed document, known before it is sealed: the same key gives the same again."""
-    digest = sha256(f"darwaza/enclosure/v1 case\n{origin}\n{key}".encode()).digest()[:16]
-    return str(UUID(int=int.from_bytes(digest, "big") & ~_UUID_MASK | _UUID_BITS))
+    return uuid_of(sha256(f"darwaza/enclosure/v1 case\n{origin}\n{key}".encode()).digest())
 
 
 @contextmanager

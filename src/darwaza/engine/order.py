@@ -27,7 +27,7 @@ import msgspec
 from darwaza.config import EARLY_DAYS_MAX, EARLY_MESSAGES_MAX
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal, Service, Transition
-from darwaza.kernel.message import Header, member_of, message_key
+from darwaza.kernel.message import Header, member_of, message_key, uuid_of
 from darwaza.ports.store import CaseFilter, CaseRow, Store
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def followed(header: Header) -> str | None:
 
 def row_id(*parts: str) -> str:
     """The id of a row, that no other gateway can choose: a UUID of version 8 (RFC 9562 section 5.8)."""
-    digest = sha256("\n".join(("darwaza/order/v1", *parts)).encode()).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+    return uuid_of(sha256("\n".join(("darwaza/order/v1", *parts)).encode()).digest())
 
 
 class Order:

@@ -282,10 +282,7 @@ def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
     cases meets it as it was left.
     """
     left = [*unit.given_back(case_cause(case_id)), *unit.given_back(ANY_WORD)]
-    while left:
-        understood = {key: found for key in left if (found := _understood(engine, rules, unit, key)) is not None}
-        if not understood:
-            return
+    while understood := {key: case for key in left if (case := _understood(engine, rules, unit, key)) is not None}:
         freed = (key for case in dict.fromkeys(understood.values()) for key in unit.given_back(case_cause(case)))
         left = list(dict.fromkeys([*(key for key in left if key not in understood), *freed]))
 

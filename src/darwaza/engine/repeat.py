@@ -15,14 +15,13 @@ What it leaves out: commands given before the log key was renewed.
 
 from hashlib import blake2b
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import msgspec
 
 from darwaza.engine.intake import Accepted, Submit
 from darwaza.engine.unit import Unit
 from darwaza.errors import ConflictError
-from darwaza.kernel.message import Header
+from darwaza.kernel.message import Header, uuid_of
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
@@ -31,9 +30,6 @@ TAG_BYTES = 8
 """Half of a blind names the command, the other half what was asked."""
 GIVEN_BACK = "\n"
 """Begins the keys of answers made from what was given back; no party's key holds it."""
-_UUID_MASK = 0xF << 76 | 0x3 << 62
-_UUID_BITS = 0x8 << 76 | 0x2 << 62
-"""Version 8 and the variant of RFC 9562, where they stand."""
 META = "commands_given_back"
 """Set in the store once such an answer is kept: until then nobody looks for one."""
 
@@ -52,8 +48,7 @@ def blind_of(secret: bytes, given: Submit) -> str:
 def case_of(secret: bytes, given: Submit) -> str:
     """The case a keyed command opens under its own name: a UUID of version 8 (RFC 9562 section 5.8)."""
     command = f"case\n{given.party}\n{given.key}".encode()
-    digest = blake2b(command, digest_size=16, key=secret).digest()
-    return str(UUID(int=int.from_bytes(digest, "big") & ~_UUID_MASK | _UUID_BITS))
+    return uuid_of(blake2b(command, digest_size=16, key=secret).digest())
 
 
 def wanted(engine: "Engine", given: Submit) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ from darwaza.errors import ConflictError, MalformedError, SignatureError, TooLar
 from darwaza.kernel import locality
 from darwaza.kernel.canonical import INTEGER_MAX, canonical
 from darwaza.kernel.health import Condition, Measure
+from darwaza.kernel.member import Instant
 from darwaza.kernel.message import MemberText
 from darwaza.kernel.note import Note, Signer, Verifier, format_note, parse, signed, verified
 
@@ -50,7 +51,6 @@ LATENCY_US_MAX = 600_000_000
 Ends = tuple[str, str]
 """The two members of a link, in ascending order."""
 
-Instant = Annotated[datetime, Meta(tz=True)]
 Serial = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
 EndsText = tuple[MemberText, MemberText]
 

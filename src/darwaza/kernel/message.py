@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -35,6 +36,9 @@ _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + _END
 AddressText = Annotated[str, Meta(max_length=72, pattern=_ADDRESS)]
 InstantText = Annotated[str, Meta(min_length=24, max_length=24, pattern=_INSTANT)]
 UuidText = Annotated[str, Meta(min_length=36, max_length=36, pattern=_UUID)]
+_UUID_8_MASK = 0xF << 76 | 0x3 << 62
+_UUID_8_BITS = 0x8 << 76 | 0x2 << 62
+"""Version 8 and the variant of RFC 9562, where they stand."""
 KindText = Annotated[str, Meta(max_length=64, pattern=r"^[a-z]+\.[a-z0-9-]+" + _END)]
 UcrText = Annotated[str, Meta(min_length=1, max_length=35, pattern=r"^[!-~]+" + _END)]
 _UCR = re.compile("[!-~]{1,35}")
@@ -144,6 +148,12 @@ def is_ucr(text: str) -> bool:
 
 
 @lru_cache(ADDRESSES_KEPT)
+def uuid_of(digest: bytes) -> str:
+    """The UUID of version 8 that a digest names (RFC 9562 section 5.8), of its first 16 bytes."""
+    named = int.from_bytes(digest[:16], "big") & ~_UUID_8_MASK | _UUID_8_BITS
+    return str(UUID(int=named))
+
+
 def member_of(address: str) -> str:
     """The member part of a full address."""
     return address.partition("/")[0]

@@ -27,7 +27,7 @@ from darwaza.kernel.canonical import canonical
 from darwaza.kernel.corridor import Corridor
 from darwaza.kernel.enrolment import admit_seal
 from darwaza.kernel.key import Ed25519PublicKey
-from darwaza.kernel.member import MLKEM768_KEY_BYTES, SEAL_KEY_BYTES, check_instant
+from darwaza.kernel.member import MLKEM768_KEY_BYTES, SEAL_KEY_BYTES, Instant, check_instant
 from darwaza.kernel.message import GATEWAY_PARTY, AddressText, member_of
 from darwaza.kernel.naming import KeyRole, SignerName
 from darwaza.kernel.note import Signer, Verifier, format_note, parse, signed, verified
@@ -36,7 +36,6 @@ CARD_BYTES_MAX = 4_096
 CARD_LIFE_S_MAX = 366 * 86_400
 CARD_MEDIA_TYPE = "application/vnd.darwaza.sealing-card"
 SealKeyBytes = Annotated[bytes, Meta(min_length=SEAL_KEY_BYTES, max_length=SEAL_KEY_BYTES)]
-Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class Published(msgspec.Struct, frozen=True):

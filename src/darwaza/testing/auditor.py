@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from itertools import count
 
 import msgspec
 
@@ -94,7 +93,6 @@ class Auditor:
         self._running: dict[str, list[tuple[Received, str]]] = {code: [] for code in members}
         self.delivered: dict[str, str] = {}
         self._turns: dict[str, int] = {}
-        self._turn = count()
 
     def log(self, origin: str) -> Log:
         """The books of a log."""
@@ -154,7 +152,7 @@ class Auditor:
             message_id = leaf.message_key.partition(" ")[2]
             places[message_id] = (logs[leaf.log_id].origin, leaf.leaf_index)
             if logs[leaf.log_id].author == member:
-                self._turns.setdefault(message_id, next(self._turn))
+                self._turns.setdefault(message_id, len(self._turns))
         waited = {_key(row).partition(" ")[2] for row in changes.cases.values() if row.service == "order"}
         for given, case_id in self._running[member]:
             if given.id not in places and given.id not in waited and given.kind.endswith(REFUSED):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +11,7 @@ from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel.machine import Refusal
+from darwaza.kernel.member import Instant
 from darwaza.kernel.message import GATEWAY_PARTY, AddressText
 from darwaza.kernel.sealcard import Published, SealKeyBytes, check_foreign, check_published, fingerprint
 from darwaza.ports.store import CaseRow, PartyRow
@@ -42,7 +43,7 @@ class PublishBody(msgspec.Struct, forbid_unknown_fields=True):
     """
 
     key: SealKeyBytes
-    expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    expires_at: Instant
 
 
 class CardView(msgspec.Struct):
@@ -141,11 +142,12 @@ async def ask(call: Call) -> QuestionView | DarwazaError | Refusal:
     wait_s = preferred_wait_s(call) if call.header("prefer") else ANSWER_WAIT_S
     clock = server.gateway.clock
     until_s = clock.monotonic_s() + wait_s
-    row = server.store.cases([outcome.case_id])[outcome.case_id]
-    while row.state == "asked" and (left_s := until_s - clock.monotonic_s()) > 0:
-        await server.changed(left_s)
+    while True:
         row = server.store.cases([outcome.case_id])[outcome.case_id]
-    return _view(call, row)
+        left_s = until_s - clock.monotonic_s()
+        if row.state != "asked" or left_s <= 0:
+            return _view(call, row)
+        await server.changed(left_s)
 
 
 async def question(call: Call) -> QuestionView:
