@@ -29,8 +29,8 @@ class Cable:
 
     def cut(self) -> None:
         """Let nothing through and break what is open."""
-        self.whole = False
         with self._lock:
+            self.whole = False
             for one in self._open:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
@@ -65,7 +65,13 @@ class Cable:
                 one.settimeout(None)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
-                self._open |= {near, far}
+                joined = self.whole  # it may have been cut since
+                if joined:
+                    self._open |= {near, far}
+            if not joined:
+                near.close()
+                far.close()
+                continue
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
