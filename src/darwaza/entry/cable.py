@@ -64,16 +64,19 @@ class Cable:
             for one in (near, far):
                 one.settimeout(None)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                joined = self.whole  # it may have been cut since
-                if joined:
-                    self._open |= {near, far}
-            if not joined:
+            if not self._join(near, far):
                 near.close()
                 far.close()
                 continue
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _join(self, *ends: socket.socket) -> bool:
+        """Note an open connection, unless the cable was cut while it was made."""
+        with self._lock:
+            if self.whole:
+                self._open.update(ends)
+            return self.whole
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
