@@ -378,7 +378,9 @@ def _named(path: Path) -> dict[str, str]:
     return {
         node.target.id: node.value.value
         for node in tree(path).body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.value, ast.Constant)
     }
 
 
@@ -387,7 +389,8 @@ def _raised(node: ast.Call, handed_on: str, names: dict[str, str]) -> Iterator[t
     detail = _text(node.args[0]) if node.args else ""
     if name == "Refusal" and node.args:
         said = node.args[0]
-        code = said.value if isinstance(said, ast.Constant) else names.get(said.id) if isinstance(said, ast.Name) else None
+        named = names.get(said.id) if isinstance(said, ast.Name) else None
+        code = said.value if isinstance(said, ast.Constant) else named
         if code:
             transient = any(keyword.arg == "transient" for keyword in node.keywords)
             yield code, Raised(name, _text(node.args[1]), transient)

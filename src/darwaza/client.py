@@ -44,9 +44,9 @@ Progress = Callable[[int, int], None]
 class Client:
     """Requests to one gateway, as one party.
 
-    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``TransientError`` when it
-    refuses for a reason that may pass, ``PushbackError`` when it is at a limit, ``PeerError`` when it cannot be reached
-    or does not know whether it wrote what it was given. Sending is safe to repeat with the same key.
+    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``TransientError`` when
+    it refuses for a reason that may pass, ``PushbackError`` when it is at a limit, ``PeerError`` when it cannot be
+    reached or does not know whether it wrote what it was given. Sending is safe to repeat with the same key.
     """
 
     def __init__(self, url: str, token: str, *, certificate: Path | None = None) -> None:
