@@ -94,7 +94,7 @@ def test_the_guide_does_what_it_says(corridor, tmp_path, monkeypatch, capsys):
     assert printed[5].startswith("key_reused ")
     assert (tmp_path / f"{sent['message_ids'][0]}.evidence.json").exists()
     assert "settled" in printed[8]
-    assert printed[9] == "declared\n"
+    assert printed[9] == "lodged\n"
     assert printed[10].split() == [MOVEMENT, "accepted"]
 
 

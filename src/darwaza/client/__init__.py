@@ -88,9 +88,9 @@ class BulkDocument(msgspec.Struct, array_like=True, frozen=True):
 class Client(Caller):
     """Requests to one gateway, as one party.
 
-    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``PushbackError`` when it
-    is at a limit, ``PeerError`` when it cannot be reached or does not know whether it wrote what it was given. Sending
-    is safe to repeat with the same key.
+    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``TransientError`` when
+    it refuses for a reason that may pass, ``PushbackError`` when it is at a limit, ``PeerError`` when it cannot be
+    reached or does not know whether it wrote what it was given. Sending is safe to repeat with the same key.
     """
 
     # --- parts ---

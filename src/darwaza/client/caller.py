@@ -14,7 +14,7 @@ import msgspec
 
 from darwaza import config
 from darwaza.client.answer.transit import Done
-from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError
+from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError, TransientError
 
 TIMEOUT_S = 30.0
 _RETRY = {429, 503}
@@ -23,8 +23,9 @@ _RETRY = {429, 503}
 class Caller:
     """Makes the requests of one party at one gateway.
 
-    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``PushbackError`` when it
-    is at a limit, ``PeerError`` when it cannot be reached or does not know whether it wrote what it was given.
+    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``TransientError`` when
+    it refuses for a reason that may pass, ``PushbackError`` when it is at a limit, ``PeerError`` when it cannot be
+    reached or does not know whether it wrote what it was given.
     """
 
     def __init__(self, url: str, token: str, *, certificate: Path | None = None) -> None:
@@ -157,4 +158,5 @@ def _error(response: httpx.Response) -> DarwazaError:
     if response.status_code == HTTPStatus.BAD_GATEWAY or code == FatalError.code:
         # Not a refusal: the gateway may have written it. The same with the same key, once it is back, finds out.
         return PeerError(detail, code=code)
-    return MessageError(detail, code=code, pointer=pointer)
+    kind = TransientError if problem.get("transient") else MessageError
+    return kind(detail, code=code, pointer=pointer)
