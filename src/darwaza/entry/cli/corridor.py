@@ -43,7 +43,7 @@ def corridor() -> None:
     """Who is in the corridor, on what terms: a document voted by its members.
 
     \b
-    1. one member:   darwaza corridor found --name example.org/corridor --link PK-UZ --card pk/card.json … -o draft
+    1. one member:   darwaza corridor found --name example.org/c --link PK-UZ --card pk/card.json … -o draft
     2. every member: darwaza corridor vote pk draft -o pk.votes
     3. one member:   darwaza corridor assemble draft pk.votes uz.votes … -o 1.note
     4. every member: darwaza corridor admit pk 1.note --anchor DIGEST      (compare the digest by telephone)

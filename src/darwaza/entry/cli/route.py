@@ -137,7 +137,7 @@ def cut(member: str, seconds: int, *, as_json: bool, **options: Any) -> None:
     with Connection.chosen(options).client() as client:
         begun = client.begin_drill(member, seconds)
         found = begun
-        with Progress(console=console, disable=as_json, transient=True) as progress:
+        with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
             task = progress.add_task(f"{member} is dark", total=seconds)
             while found["state"] == "running":
                 time.sleep(WATCH_S)

@@ -32,7 +32,7 @@ from darwaza.kernel import carrier
 NAMES = {"PK": "Pakistan", "UZ": "Uzbekistan", "KZ": "Kazakhstan"}
 LINKS = [("PK", "UZ"), ("KZ", "PK"), ("KZ", "UZ")]
 UCR = "26PKDEMO-APRICOTS-0001"
-WAIT_S = 40.0
+WAIT_S = 120.0
 POLL_S = 0.05
 BURST = 300
 TRUCK_PAPERS = Path("demo")
@@ -181,7 +181,7 @@ class Demo:
                 accepted.append(bank.send_document(paper, to="UZ/bank", title=f"Payment {number}")["id"])
         corridor.start("UZ")
         self.tell("It starts again and asks for what it has not signed yet.")
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         with corridor.client("UZ", "bank") as bank:
             arrived = [view["id"] for view in bank.documents(limit=200)]
         self.held(f"all {BURST} payments accepted meanwhile arrived", that=set(accepted) <= set(arrived))
@@ -215,7 +215,7 @@ class Demo:
             )
         for cable in corridor.cables.values():
             cable.mend()
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         self._carry(corridor, "PK", "UZ", to_uz)
         with corridor.client("UZ", "bank") as other:
             seen = sum(view["id"] == urgent["id"] for view in other.documents(limit=200))
@@ -231,7 +231,7 @@ class Demo:
     def lose_disk(self, corridor: LocalCorridor) -> None:
         """Throw a gateway's disk away and get it back from its neighbours."""
         self.chapter("5. Pakistan's disk is lost")
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         with corridor.client("PK", "bank") as bank:
             before = {view["id"]: view["stage"] for view in bank.documents(limit=200)}
         with corridor.client("PK", "customs") as customs:
@@ -284,7 +284,7 @@ class Demo:
     def audit(self, corridor: LocalCorridor) -> None:
         """Check all stores from the evidence in them."""
         self.chapter("7. Every store is checked against the evidence in it")
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         corridor.stop()
         for code, name in NAMES.items():
             findings = examine_store(corridor.path(code), lambda _done, _total: None)

@@ -118,7 +118,8 @@ class RoutingChapter:
         say.until("all have arrived", lambda: self._arrived() == LETTERS + 1)
         seconds = time.monotonic() - began
         say.held(f"All {LETTERS} are in Karachi {seconds:.1f} s after the lights went out, each of them once")
-        say.held("The way is now KZ - CN - PK", that=self._way() == DEAR_WAY)
+        say.until("Almaty has heard that the cheap way is closed", lambda: self._way() == DEAR_WAY)
+        say.held("The way is now KZ - CN - PK")
 
     def _prove(self, first: dict[str, Any]) -> None:
         say = self._say
