@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from darwaza.client import Client
 from darwaza.entry.cli.connection import Connection
 from darwaza.entry.cli.main import main as darwaza
+from darwaza.entry.local import held_port
 from darwaza.errors import TransientError
 
 pytestmark = pytest.mark.timeout(600)
@@ -29,7 +29,6 @@ class Table:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports: dict[str, int] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, *words: str, code: int = 0) -> str:
@@ -59,9 +58,7 @@ class Table:
         return json.loads(self.here(*words, "--json", code=code))
 
     def init(self, code: str, name: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = self.ports[code] = probe.getsockname()[1]
+        port = held_port(self)
         words = (
             "--member",
             code,
@@ -115,7 +112,7 @@ class Table:
         """Wait until the links with these peers are up and nothing waits."""
 
         def up(client: Client) -> bool:
-            state = {one["peer"]: one["state"] == "up" and not one["queue"] for one in client.links()}
+            state = {one["peer"]: one["state"] == "up" and not one["queue"] for one in client.operator.links()}
             return all(state.get(peer) for peer in peers)
 
         self.until(code, "operator", up)

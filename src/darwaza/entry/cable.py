@@ -29,8 +29,8 @@ class Cable:
 
     def cut(self) -> None:
         """Let nothing through and break what is open."""
-        self.whole = False
         with self._lock:
+            self.whole = False
             for one in self._open:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
@@ -64,10 +64,19 @@ class Cable:
             for one in (near, far):
                 one.settimeout(None)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self._open |= {near, far}
+            if not self._join(near, far):
+                near.close()
+                far.close()
+                continue
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _join(self, *ends: socket.socket) -> bool:
+        """Note an open connection, unless the cable was cut while it was made."""
+        with self._lock:
+            if self.whole:
+                self._open.update(ends)
+            return self.whole
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -1,10 +1,12 @@
 """A corridor of gateways on one machine, each a process of its own: for the demo, the benches and the fault tests."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +29,8 @@ from darwaza.kernel.note import format_note, signed
 from darwaza.storage import STORE_FILE, create_store
 
 START_S_MAX = 120.0
-STOP_S_MAX = 20.0
+STOP_S_MAX = 60.0
+DELIVER_S_MAX = 120.0
 POLL_S = 0.02
 RATE = 1_000_000
 
@@ -52,6 +55,7 @@ class LocalCorridor:
         name: str = "local.example/corridor",
         cables: bool = False,
         path_policy: str = "",
+        post_quantum: bool = False,
     ) -> None:
         """Found the corridor: folders, keys, cards, and a document that all members voted.
 
@@ -64,10 +68,11 @@ class LocalCorridor:
             name: of the corridor.
             cables: whether gateways reach one another over cables that can be cut.
             path_policy: of the corridor, for every class of messages.
+            post_quantum: whether checkpoints count only with an ML-DSA-44 line too.
         """
         self.folder = folder
         self.names = dict(names)
-        self._ports = {code: _free_port() for code in names}
+        self._ports = {code: held_port(self) for code in names}
         self.cables = {code: Cable(port) for code, port in self._ports.items()} if cables else {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         cards = [self._found(code) for code in sorted(names)]
@@ -80,7 +85,7 @@ class LocalCorridor:
             quorum=len(cards) // 2 + 1,
             links=tuple(sorted((Link.between(*pair, lanes) for pair in links), key=lambda link: link.members)),
             witness_quorum=witnesses,
-            mldsa44_required=False,
+            mldsa44_required=post_quantum,
             classes=(Terms(DEFAULT_CLASS, path_policy, 3_600),),
         )
         signers = [
@@ -222,7 +227,7 @@ class LocalCorridor:
         """Connect to a gateway as one of its parties."""
         return Connection(self.path(code), None, party, None, None).client()
 
-    def wait_until_delivered(self, code: str, peer: str, seconds: float = 30.0) -> None:
+    def wait_until_delivered(self, code: str, peer: str, seconds: float = DELIVER_S_MAX) -> None:
         """Wait until a neighbour has co-signed everything.
 
         Raises:
@@ -231,15 +236,23 @@ class LocalCorridor:
         until = time.monotonic() + seconds
         with self.client(code) as client:
             while time.monotonic() < until:
-                link = next(one for one in client.links() if one["peer"] == peer)
+                link = next(one for one in client.operator.links() if one["peer"] == peer)
                 if link["queue"] == 0 and link["state"] == "up":
                     return
                 time.sleep(POLL_S)
         raise OperatorError(f"{peer} did not acknowledge everything of {code} in {seconds} s", code="not_delivered")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def held_port(owner: object) -> int:
+    """Choose a port of this machine that nobody else is given for as long as ``owner`` lives.
+
+    A free port that is let go again may be given to whoever asks next: to another gateway of the same corridor, or,
+    while its gateway is down, to another program. So it stays bound, with no one listening, and connections to it are
+    refused. A gateway binds it all the same, since both sides set SO_REUSEADDR (socket(7)).
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        weakref.finalize(owner, os.close, held.detach())
+    return port

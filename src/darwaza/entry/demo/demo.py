@@ -11,13 +11,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import click
 
 from darwaza.bootstrap import examine_store
 from darwaza.client import Client
+from darwaza.client.answer.gateway import Sent
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry.cli.output import console
 from darwaza.entry.demo import showcase
@@ -32,7 +32,7 @@ from darwaza.kernel import carrier
 NAMES = {"PK": "Pakistan", "UZ": "Uzbekistan", "KZ": "Kazakhstan"}
 LINKS = [("PK", "UZ"), ("KZ", "PK"), ("KZ", "UZ")]
 UCR = "26PKDEMO-APRICOTS-0001"
-WAIT_S = 40.0
+WAIT_S = 120.0
 POLL_S = 0.05
 BURST = 300
 TRUCK_PAPERS = Path("demo")
@@ -137,7 +137,7 @@ class Demo:
             self.held(f"{name}'s gateway runs ({code}, port {corridor.port(code)}), on a database of its own")
         return corridor
 
-    def exchange(self, corridor: LocalCorridor) -> dict[str, Any]:
+    def exchange(self, corridor: LocalCorridor) -> Sent:
         """Send real documents both ways and take one over."""
         self.chapter("2. Documents cross the border, both ways")
         with corridor.client("PK", "bank") as pk_bank, corridor.client("UZ", "plant-protection") as uz_plants:
@@ -181,7 +181,7 @@ class Demo:
                 accepted.append(bank.send_document(paper, to="UZ/bank", title=f"Payment {number}")["id"])
         corridor.start("UZ")
         self.tell("It starts again and asks for what it has not signed yet.")
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         with corridor.client("UZ", "bank") as bank:
             arrived = [view["id"] for view in bank.documents(limit=200)]
         self.held(f"all {BURST} payments accepted meanwhile arrived", that=set(accepted) <= set(arrived))
@@ -215,7 +215,7 @@ class Demo:
             )
         for cable in corridor.cables.values():
             cable.mend()
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         self._carry(corridor, "PK", "UZ", to_uz)
         with corridor.client("UZ", "bank") as other:
             seen = sum(view["id"] == urgent["id"] for view in other.documents(limit=200))
@@ -223,15 +223,15 @@ class Demo:
 
     def _carry(self, corridor: LocalCorridor, sender: str, recipient: str, file: Path) -> None:
         with corridor.client(sender) as source:
-            source.export_carrier(recipient, file)
+            source.operator.export_carrier(recipient, file)
         with corridor.client(recipient) as target, file.open("rb") as opened:
-            reports = list(target.import_carrier(carrier.split(opened, BATCH_BYTES_MAX)))
+            reports = list(target.operator.import_carrier(carrier.split(opened, BATCH_BYTES_MAX)))
         self.tell(f"{file.name}: {file.stat().st_size:,} bytes, {sum(one['taken'] for one in reports)} batch(es) taken")
 
     def lose_disk(self, corridor: LocalCorridor) -> None:
         """Throw a gateway's disk away and get it back from its neighbours."""
         self.chapter("5. Pakistan's disk is lost")
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         with corridor.client("PK", "bank") as bank:
             before = {view["id"]: view["stage"] for view in bank.documents(limit=200)}
         with corridor.client("PK", "customs") as customs:
@@ -258,7 +258,7 @@ class Demo:
             self.until("a new payment is delivered", lambda: self.stage(bank, sent["id"]) == "delivered")
         self.held("and it goes on where it had stopped: a new payment is delivered, no place in the log is used twice")
 
-    def prove(self, corridor: LocalCorridor, payment: dict[str, Any]) -> None:
+    def prove(self, corridor: LocalCorridor, payment: Sent) -> None:
         """Verify a document's evidence offline."""
         self.chapter("6. A court in a third country checks one payment, with no network")
         evidence, document = self.folder / "payment.evidence.json", self.folder / "corridor.note"
@@ -284,7 +284,7 @@ class Demo:
     def audit(self, corridor: LocalCorridor) -> None:
         """Check all stores from the evidence in them."""
         self.chapter("7. Every store is checked against the evidence in it")
-        corridor.wait_until_delivered("PK", "UZ", WAIT_S)
+        corridor.wait_until_delivered("PK", "UZ")
         corridor.stop()
         for code, name in NAMES.items():
             findings = examine_store(corridor.path(code), lambda _done, _total: None)

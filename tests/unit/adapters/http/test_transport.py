@@ -1,7 +1,6 @@
 """The link's errands over HTTPS: which of a peer's addresses they go to."""
 
 import asyncio
-import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from darwaza import config
 from darwaza.adapters.http.transport import HttpTransport
 from darwaza.adapters.keyfile.certificate import self_signed, write_tls
+from darwaza.entry.local import held_port
 from darwaza.errors import PeerError
 from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.kernel.member import GatewayAddress
@@ -32,11 +32,7 @@ class Peer:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(folder / "tls.pem", folder / "tls.key")
         self._certificate = der
-        self._ports = []
-        for _ in range(2):
-            with socket.socket() as one:
-                one.bind(("127.0.0.1", 0))
-                self._ports.append(one.getsockname()[1])
+        self._ports = [held_port(self), held_port(self)]
         self.asked = [0, 0]
 
     @property
