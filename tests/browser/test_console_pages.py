@@ -102,8 +102,9 @@ def test_an_officer_clears_a_truck(visit, traffic, corridor, scripts):
     with corridor.client("PK", "customs") as client:
         waiting = [
             one["id"]
-            for one in client.movements()
-            if [leg["status"] for leg in client.movement(one["id"])["legs"]] == ["terminated", "terminated", "planned"]
+            for one in client.transit.movements()
+            if [leg["status"] for leg in client.transit.movement(one["id"])["legs"]]
+            == ["terminated", "terminated", "planned"]
         ]
     if not waiting:
         for _ in traffic.drive(traffic.lodge(), 4):
@@ -257,10 +258,10 @@ def test_an_officer_scans_a_paper_from_pictures(visit, traffic, corridor, tmp_pa
     """The codes' pictures become texts in the form, and the form gives the verdict."""
     with corridor.client("UZ", "customs") as client:
         movement = traffic.movements[-1]
-        count = len(client.paper(movement, "UZTAS", "codes").decode().splitlines())
+        count = len(client.transit.paper(movement, "UZTAS", "codes").decode().splitlines())
         paths = [tmp_path / f"{number}.png" for number in range(1, count + 1)]
         for number, path in enumerate(paths, 1):
-            path.write_bytes(client.paper(movement, "UZTAS", "png", number))
+            path.write_bytes(client.transit.paper(movement, "UZTAS", "png", number))
     seen = visit("PK/asma", "/console/scan")
     seen.page.set_input_files("[data-scan] input[type=file]", paths)
     for _ in range(300):
@@ -281,7 +282,7 @@ def test_an_officer_works_by_keys_alone(visit, traffic, corridor):
         pass
     with corridor.client("PK", "customs") as client:
         for _ in range(300):
-            view = client.movement(movement)
+            view = client.transit.movement(movement)
             if [leg["status"] for leg in view.get("legs", [])][:2] == ["terminated", "terminated"]:
                 break
             time.sleep(0.1)
