@@ -141,7 +141,8 @@ def statuses(_: str) -> str:
         made = _made(name, kind.code)
         first = (getdoc(kind) or "").splitlines()[0]
         rows.append((f"`{name}`", f"`{kind.code}`", str(status_of(made).value), _exit(made), first))
-    rows.append(("refusal", "its own", str(status_of(Refusal("", "")).value), str(output.REFUSED), 'A business "no".'))
+    refusal = f"{output.REFUSED}; {output.LATER} when transient"
+    rows.append(("refusal", "its own", str(status_of(Refusal("", "")).value), refusal, 'A business "no".'))
     return _table(("kind", "code without a closer one", "HTTP status", "exit code", "meaning"), rows)
 
 
@@ -265,10 +266,11 @@ def metrics(_: str) -> str:
 
 
 class Raised(NamedTuple):
-    """A place where a code is raised: the kind of error and what it says."""
+    """A place where a code is raised: the kind of error, what it says, and whether a refusal may be transient."""
 
     kind: str
     detail: str
+    transient: bool = False
 
 
 def refusals(_: str) -> str:
@@ -317,7 +319,8 @@ def codes(_: str) -> str:
         kinds = sorted({one.kind for one in places})
         made = [_made(kind, code) for kind in kinds]
         status = ", ".join(dict.fromkeys(str(status_of(one).value) for one in made))
-        exit_ = ", ".join(dict.fromkeys(_exit(one) for one in made))
+        exits_ = [*map(_exit, made), *(str(output.LATER) for one in places if one.transient)]
+        exit_ = ", ".join(dict.fromkeys(exits_))
         detail = next((one.detail for one in places if one.detail), "")
         rows.append((f"`{code}`", ", ".join(kinds), status, exit_, detail))
     return _table(("code", "kind", "HTTP status", "exit code", "for example"), rows)
@@ -350,14 +353,14 @@ def raised() -> dict[str, list[Raised]]:
 
 def _raised_in(path: Path) -> Iterator[tuple[str, Raised]]:
     """Codes at the places that raise them, and in docstrings (their ``Raises`` sections)."""
-    handed_on = _handed_on(path)
+    handed_on, names = _handed_on(path), _named(path)
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call):
-            yield from _raised(node, handed_on)
+            yield from _raised(node, handed_on, names)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
-            for kind, names in RAISED.findall(ast.get_docstring(node) or ""):
+            for kind, said in RAISED.findall(ast.get_docstring(node) or ""):
                 if kind in ERRORS:
-                    yield from ((code, Raised(kind, "")) for code in re.findall(r"``(\w+)``", names))
+                    yield from ((code, Raised(kind, "")) for code in re.findall(r"``(\w+)``", said))
 
 
 def _handed_on(path: Path) -> str:
@@ -370,11 +373,27 @@ def _handed_on(path: Path) -> str:
     return ""
 
 
-def _raised(node: ast.Call, handed_on: str) -> Iterator[tuple[str, Raised]]:
+def _named(path: Path) -> dict[str, str]:
+    """The texts that a module gives names: ``UNDELIVERABLE: Final = "undeliverable"``."""
+    return {
+        node.target.id: node.value.value
+        for node in tree(path).body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+
+def _raised(node: ast.Call, handed_on: str, names: dict[str, str]) -> Iterator[tuple[str, Raised]]:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     detail = _text(node.args[0]) if node.args else ""
-    if name == "Refusal" and node.args and isinstance(node.args[0], ast.Constant):
-        yield node.args[0].value, Raised(name, _text(node.args[1]))
+    if name == "Refusal" and node.args:
+        said = node.args[0]
+        named = names.get(said.id) if isinstance(said, ast.Name) else None
+        code = said.value if isinstance(said, ast.Constant) else named
+        if code:
+            transient = any(keyword.arg == "transient" for keyword in node.keywords)
+            yield code, Raised(name, _text(node.args[1]), transient)
     for keyword in node.keywords:
         value = keyword.value
         if keyword.arg == "code" and isinstance(value, ast.Constant) and value.value:

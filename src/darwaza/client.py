@@ -26,7 +26,7 @@ import msgspec
 from darwaza import config
 from darwaza.client_payments import Payments
 from darwaza.client_sealing import SEALED_TITLE, Sealing, closed, need_keys, open_file
-from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError
+from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError, TransientError
 from darwaza.kernel import instant
 from darwaza.kernel.enclosure import ENCLOSURE_MEDIA_TYPE
 from darwaza.kernel.seal import UnsealKey
@@ -44,9 +44,9 @@ Progress = Callable[[int, int], None]
 class Client:
     """Requests to one gateway, as one party.
 
-    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``PushbackError`` when it
-    is at a limit, ``PeerError`` when it cannot be reached or does not know whether it wrote what it was given. Sending
-    is safe to repeat with the same key.
+    Every method raises ``MessageError`` when the gateway refuses (with its code and pointer), ``TransientError`` when
+    it refuses for a reason that may pass, ``PushbackError`` when it is at a limit, ``PeerError`` when it cannot be
+    reached or does not know whether it wrote what it was given. Sending is safe to repeat with the same key.
     """
 
     def __init__(self, url: str, token: str, *, certificate: Path | None = None) -> None:
@@ -489,4 +489,5 @@ def _error(response: httpx.Response) -> DarwazaError:
     if response.status_code == HTTPStatus.BAD_GATEWAY or code == FatalError.code:
         # Not a refusal: the gateway may have written it. The same with the same key, once it is back, finds out.
         return PeerError(detail, code=code)
-    return MessageError(detail, code=code, pointer=pointer)
+    kind = TransientError if problem.get("transient") else MessageError
+    return kind(detail, code=code, pointer=pointer)

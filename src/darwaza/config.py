@@ -72,7 +72,7 @@ PEER_TIMEOUT_S = 20.0
 PEER_EXCHANGE_S_MAX = 600.0
 """So long one request to a peer may take while bytes still move."""
 PEER_CONNECTIONS_MAX = 16
-"""How long a neighbour may take to answer a request."""
+"""Connections open to one peer at a time."""
 WITNESS_INTERVAL_S = 2.0
 """A witness is asked about one log so often at most."""
 TIMER_SCAN_S = 0.25

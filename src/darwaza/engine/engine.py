@@ -313,7 +313,7 @@ class Engine:
         command = Command(given.kind, given.party, given.roles, given.body)
         case_id = given.case_id
         if case_id is None and given.opens and given.key:
-            case_id = repeat.case_of(self.site.blind_secret, given)
+            case_id = repeat.case_of(self, unit, given)
         if case_id is None:
             case_id, case = unit.new_id(), None
             unit.assume_new(case_id)
@@ -326,7 +326,7 @@ class Engine:
             else:
                 case = found[1]
         recovery.check_met(self, self._rules, unit, service, case, (given.kind, given.body))
-        unit.next_blind = repeat.blind_of(self.site.blind_secret, given) if given.key else ""
+        unit.next_blind = repeat.blind_of(self.site.blind_secrets[0], given) if given.key else ""
         outcome = self._rules.run(unit, service, case_id, case, command, None)
         unit.next_blind = ""
         if isinstance(outcome, Refusal):

@@ -10,9 +10,10 @@ be a second delivery (P2).
 A command that sends no message by itself, the announcement of a large document, is known by its case instead: under a
 key its case has an id computed from party and key (``case_of``), which comes back in the headers of the chunks.
 
-What it leaves out: commands given before the log key was renewed.
+Log keys are renewed: commands given in the time of a former one are known as long as ``keys/former/`` holds it.
 """
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -45,18 +46,26 @@ def blind_of(secret: bytes, given: Submit) -> str:
     return tag.hexdigest() + asked.hexdigest()
 
 
-def case_of(secret: bytes, given: Submit) -> str:
-    """The case a keyed command opens under its own name: a UUID of version 8 (RFC 9562 section 5.8)."""
+def case_of(engine: "Engine", unit: Unit, given: Submit) -> str:
+    """The case a keyed command opens, or has opened, under its own name: a UUID of version 8 (RFC 9562 section 5.8)."""
     command = f"case\n{given.party}\n{given.key}".encode()
-    return uuid_of(blake2b(command, digest_size=16, key=secret).digest())
+    first, *former = (uuid_of(blake2b(command, digest_size=16, key=one).digest()) for one in engine.site.blind_secrets)
+    if not engine.commands_given_back:
+        return first
+    return next((one for one in (first, *former) if unit.case(one) is not None), first)
 
 
 def wanted(engine: "Engine", given: Submit) -> list[tuple[str, str]]:
     """Keys of the stored answers that may be this command's."""
-    keys = [(given.party, given.key)]
+    return [(given.party, given.key), *(place for place, _ in _given_back(engine, given))]
+
+
+def _given_back(engine: "Engine", given: Submit) -> Iterator[tuple[tuple[str, str], bytes]]:
+    """Under which keys the answer may stand if the command came back, and what it then asked."""
     if engine.commands_given_back:
-        keys.append((given.party, GIVEN_BACK + blind_of(engine.site.blind_secret, given)[: 2 * TAG_BYTES]))
-    return keys
+        for secret in engine.site.blind_secrets:
+            blind = blind_of(secret, given)
+            yield (given.party, GIVEN_BACK + blind[: 2 * TAG_BYTES]), bytes.fromhex(blind)[TAG_BYTES:]
 
 
 def stored(engine: "Engine", unit: Unit, given: Submit) -> Accepted | None:
@@ -67,10 +76,9 @@ def stored(engine: "Engine", unit: Unit, given: Submit) -> Accepted | None:
     """
     row = unit.answer(given.party, given.key)
     asked = given.digest
-    if row is None and engine.commands_given_back:
-        blind = blind_of(engine.site.blind_secret, given)
-        row = unit.answer(given.party, GIVEN_BACK + blind[: 2 * TAG_BYTES])
-        asked = bytes.fromhex(blind)[TAG_BYTES:]
+    if row is None:
+        back = ((unit.answer(*place), digest) for place, digest in _given_back(engine, given))
+        row, asked = next(((found, digest) for found, digest in back if found is not None), (None, b""))
     if row is None:
         return None
     if row.digest != asked:

@@ -59,7 +59,7 @@ class Site:
         party_known: whether this gateway serves the party of a full address.
         published: the sealing key that the party of a full address has published here, or None.
         trust: the corridor document in force and those before it.
-        blind_secret: see ``darwaza.engine.repeat``.
+        blind_secrets: of the log key in use, then of those that were renewed; see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
         notice_sequence: of the last notice.
         noticed: sequence of the last notice since this process started, by party.
@@ -175,7 +175,8 @@ class Site:
         card = trust.current.card(self.member)
         if card is not None:
             self._keys.follow(card.keys)
-        self.blind_secret = sha256(self._keys.log.sign(BLIND_CONTEXT)).digest()
+        logs = (self._keys.log, *self._keys.former_logs)
+        self.blind_secrets = tuple(sha256(key.sign(BLIND_CONTEXT)).digest() for key in logs)
         self.trust = trust
         self._signers = {}
         self._cosigner = None

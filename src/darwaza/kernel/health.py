@@ -6,9 +6,10 @@ A gateway probes each neighbour every ``PROBE_INTERVAL_US`` and tells the link's
 - *degraded* when it answers, but loses or delays more than it should;
 - *up* otherwise.
 
-A link that was down is used again only after answering for a while without a gap: 5 s at first, twice as long each
-time it fails again soon after, up to 80 s, so that a flapping link is left alone (the idea of RFC 2439, with a waiting
-time in place of a penalty). A link that stays up for 5 min is forgiven.
+A link that was down is used again only after answering for a while without a gap, and a link that was degraded is up
+again only after being well for a while without a relapse: 5 s at first, twice as long each time it fails again soon
+after, up to 80 s, so that a flapping link is left alone and one whose quality swings does not drag traffic to and fro
+(the idea of RFC 2439, with waiting times in place of a penalty). A link that stays well for 5 min is forgiven.
 
 Round trips are averaged as in RFC 6298 section 2 (one eighth of each new value). What is normal for the link is a
 second, slow average: a link is degraded by a round trip far above its own normal one, never by distance. Probes may
@@ -33,10 +34,10 @@ PROBE_INTERVAL_US: Final = 500_000
 DOWN_AFTER_US: Final = 2_000_000
 """Without any answer for this long, a link is down."""
 HOLD_FIRST_US: Final = 5_000_000
-"""How long a link must answer before it is used again."""
+"""How long a link must answer before it is used again, and how long be well before it is up again."""
 HOLD_LAST_US: Final = 80_000_000
 FORGIVEN_AFTER_US: Final = 300_000_000
-"""A link up for this long waits ``HOLD_FIRST_US`` again the next time."""
+"""A link well for this long waits ``HOLD_FIRST_US`` again the next time."""
 
 LOSS_DEGRADED_PPM: Final = 100_000
 """Averaged loss from which a link is degraded: two of some sixteen probes; a single one is no news."""
@@ -92,6 +93,9 @@ class Health(msgspec.Struct, frozen=True):
         steady_us: since when it has answered without a gap; None while it does not.
         up_us: since when it has not been down; None while it is.
         hold_us: how long it must answer steadily before it is used again; 0 before the first failure.
+        well_us: since when it answers as it should; None while it does not.
+        sound_us: since when it has been up; None while it is not.
+        heal_us: how long it must be well before it is up again; 0 before it first was not.
         rtt_us: averaged round trip.
         normal_us: slowly averaged round trip.
         loss_ppm: averaged share of probes lost.
@@ -104,6 +108,9 @@ class Health(msgspec.Struct, frozen=True):
     steady_us: int | None = None
     up_us: int | None = None
     hold_us: int = 0
+    well_us: int | None = None
+    sound_us: int | None = None
+    heal_us: int = 0
     rtt_us: int = 0
     normal_us: int = 0
     loss_ppm: int = 0
@@ -160,33 +167,49 @@ def _failed(health: Health) -> Health:
     """Go down, or stay so; a link that fails again soon must answer for twice as long before it is believed."""
     if health.up_us is None:  # it never was up since the last failure, however long it answered
         return replace(health, steady_us=None)
-    forgiven = health.now_us - health.up_us >= FORGIVEN_AFTER_US
     return replace(
-        health,
+        _unsound(health),
         condition=Condition.DOWN,
         steady_us=None,
         up_us=None,
-        hold_us=HOLD_FIRST_US if forgiven or not health.hold_us else min(2 * health.hold_us, HOLD_LAST_US),
+        hold_us=_longer(health.hold_us, health.now_us - health.up_us),
         failures=health.failures + 1,
     )
+
+
+def _longer(wait_us: int, lasted_us: int) -> int:
+    """The next waiting time of a link that was well for so long after the last one."""
+    return min(2 * wait_us, HOLD_LAST_US) if wait_us and lasted_us < FORGIVEN_AFTER_US else HOLD_FIRST_US
+
+
+def _unsound(health: Health) -> Health:
+    """Be up no longer, or still not; a link that fails again soon must be well for twice as long before it is up."""
+    if health.sound_us is not None:
+        health = replace(health, sound_us=None, heal_us=_longer(health.heal_us, health.now_us - health.sound_us))
+    return replace(health, well_us=None)
 
 
 def _alive(health: Health) -> Health:
     """Judge a link that answers."""
     if health.up_us is not None:
-        return replace(health, condition=_quality(health))
+        return _judged(health)
     if health.steady_us is None or health.now_us - health.steady_us < health.hold_us:
         return health
-    return replace(health, condition=_quality(health), up_us=health.now_us)
+    return _judged(replace(health, up_us=health.now_us))
 
 
-def _quality(health: Health) -> Condition:
+def _judged(health: Health) -> Health:
     """Up or degraded; what makes a link degraded lies above what restores it, so that it does not flutter."""
-    was = health.condition is Condition.DEGRADED
+    was = health.condition is Condition.DEGRADED or (health.sound_us is None and health.heal_us > 0)
     loss_most = LOSS_RESTORED_PPM if was else LOSS_DEGRADED_PPM
     rtt_most = (RTT_RESTORED_TIMES if was else RTT_DEGRADED_TIMES) * (health.normal_us + RTT_SLACK_US)
-    worse = health.loss_ppm >= loss_most or health.rtt_us >= rtt_most
-    return Condition.DEGRADED if worse else Condition.UP
+    if health.loss_ppm >= loss_most or health.rtt_us >= rtt_most:
+        return replace(_unsound(health), condition=Condition.DEGRADED)
+    well_us = health.now_us if health.well_us is None else health.well_us
+    if was and health.now_us - well_us < health.heal_us:
+        return replace(health, condition=Condition.DEGRADED, well_us=well_us)
+    sound_us = health.now_us if health.sound_us is None else health.sound_us
+    return replace(health, condition=Condition.UP, well_us=well_us, sound_us=sound_us)
 
 
 def _toward(old: int, new: int, share: int) -> int:

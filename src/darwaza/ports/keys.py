@@ -30,6 +30,10 @@ class Keys(Protocol):
     def former_seals(self) -> tuple[UnsealKey, ...]:
         """Sealing keys that were renewed: for what was sealed before, and is on its way or in the log."""
 
+    @property
+    def former_logs(self) -> tuple[PrivateKey, ...]:
+        """Log keys that were renewed: to know commands that were given in their time; they sign nothing more."""
+
     def holds(self, public: PublicKeys) -> bool:
         """Whether the private halves of these keys, but for the vote key's, are here, in use or ready to take over."""
 

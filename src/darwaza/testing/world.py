@@ -11,7 +11,7 @@ from darwaza.adapters.keyfile.certificate import self_signed
 from darwaza.engine.engine import Engine
 from darwaza.engine.site import Site
 from darwaza.engine.trust import Trust
-from darwaza.kernel.amendment import document_signer, found, required_lines
+from darwaza.kernel.amendment import document_signer, found, propose, required_lines
 from darwaza.kernel.corridor import DEFAULT_CLASS, Corridor, Link, Terms
 from darwaza.kernel.history import History
 from darwaza.kernel.key import Ed25519PrivateKey, MLDSA44PrivateKey, PrivateKey
@@ -86,6 +86,7 @@ class SeededKeys:
         self.log_mldsa44: PrivateKey | None = MLDSA44PrivateKey(seed("log_mldsa44")) if post_quantum else None
         self.seal = unseal(seed("seal"))
         self.former_seals: tuple[UnsealKey, ...] = ()
+        self.former_logs: tuple[PrivateKey, ...] = ()
 
     def holds(self, public: Keys) -> bool:
         """Whether these are the keys meant."""
@@ -149,6 +150,7 @@ class World:
         keys: by member code.
         document: version 1.
         file: its signed note.
+        amendments: signed notes of the versions after it.
     """
 
     def __init__(
@@ -178,11 +180,24 @@ class World:
             classes=(Terms(DEFAULT_CLASS, path_policy, 3_600),),
         )
         self.file = sign_document(self.document, None, self.keys)
+        self.amendments: list[bytes] = []
 
     @property
     def history(self) -> History:
-        """The corridor's only version."""
-        return History.begin(self.file, self.document.digest, self.clock.now())
+        """The corridor's versions so far."""
+        made = History.begin(self.file, self.document.digest, self.clock.now())
+        for raw in self.amendments:
+            made = made.admit(raw, self.clock.now())
+        return made
+
+    def renew_log_key(self, code: str) -> bytes:
+        """Give a member another log key; returns the version of the document that says so."""
+        former, keys = self.history.latest, self.keys[code]
+        keys.former_logs = (*keys.former_logs, keys.log)
+        keys.log = SeededKeys(code, generation=len(keys.former_logs)).log
+        document = propose(former, created_at=self.clock.now(), votes=[code], cards=[keys.card(code)])
+        self.amendments.append(sign_document(document, former, self.keys))
+        return self.amendments[-1]
 
     def site(self, code: str, services: Iterable[Service], *, seed: int | str = 0) -> Site:
         """Where a member's engine runs."""

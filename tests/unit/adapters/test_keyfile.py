@@ -106,3 +106,14 @@ def test_what_was_sealed_before_a_renewal_can_be_opened(keys, entropy):
     with pytest.raises(SignatureError):
         keys.seal.unseal(sealed, binding)
     assert [key.unseal(sealed, binding) for key in keys.former_seals] == [b"secret"]
+
+
+def test_log_keys_that_were_renewed_are_kept(keys, entropy):
+    """Commands given in their time are known by them (``engine.repeat``); other former keys are not among them."""
+    former = set()
+    for name in ("log", "log", "log_mldsa44"):
+        former.add(keys.log.public.raw)
+        keys.renew(name, entropy)
+        keys.follow(msgspec.structs.replace(public(keys), **{name: keys.next.public(name)}))
+    assert {key.public.raw for key in keys.former_logs} == former - {keys.log.public.raw}
+    assert len(keys.former_logs) == 2

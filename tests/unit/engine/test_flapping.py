@@ -98,3 +98,20 @@ def test_without_hysteresis_traffic_would_follow(monkeypatch):
     monkeypatch.setattr(health, "HOLD_FIRST_US", 0)
     blinking = Blinking(is_up=lambda second: second < 10 or (second - 10) % 23 >= 3)
     assert switches(blinking.ways()) > SWITCHES_MAX
+
+
+def swings(second):
+    """Four bad seconds of twenty."""
+    return 0.6 if second > 10 and second % 20 < 4 else 0.02
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["of others", "own"])
+def test_a_link_whose_quality_swings(own):
+    """Well for longer than the first wait, over and over: each return waits twice as long as the one before."""
+    assert switches(Blinking(rtt_s=swings, own=own).ways()) <= SWITCHES_MAX
+
+
+def test_without_a_growing_wait_traffic_would_follow_every_swing(monkeypatch):
+    """The bound is the growing wait's: with one that stays the same traffic follows every swing."""
+    monkeypatch.setattr(health, "HOLD_LAST_US", health.HOLD_FIRST_US)
+    assert switches(Blinking(rtt_s=swings).ways()) > SWITCHES_MAX

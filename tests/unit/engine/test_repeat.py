@@ -7,7 +7,7 @@ from tests.unit.engine.corridor import Corridor
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.config import CHUNK_BYTES
 from darwaza.engine.desk import answer_fetch
-from darwaza.engine.intake import Accepted, Settled, Submit, TakeBack
+from darwaza.engine.intake import Accepted, Adopt, Settled, Submit, TakeBack
 from darwaza.engine.repeat import blind_of
 from darwaza.errors import ConflictError
 from darwaza.kernel import batch
@@ -118,6 +118,60 @@ def test_an_upload_is_not_taken_for_another(corridor):
     assert announced(corridor).answer == {"missing": ()}
 
 
+def renew_the_log_key(corridor):
+    """Pakistan's log key is renewed, and everybody goes by the version that says so."""
+    corridor.world.clock.advance(60)
+    raw = corridor.world.renew_log_key("PK")
+    for code in corridor.engines:
+        corridor.one(code, Adopt(raw))
+
+
+@pytest.mark.parametrize("renewals", [1, 2])
+def test_a_retry_is_known_over_a_renewed_log_key(corridor, renewals):
+    """A command, a renewal, a loss, a retry: the first answer, another request under the key refused as ever."""
+    first = corridor.one("PK", command())
+    corridor.carry("PK", "UZ")
+    for number in range(renewals):
+        renew_the_log_key(corridor)
+        between = corridor.one("PK", command(f"between {number}"))
+        corridor.carry("PK", "UZ")
+    lose_the_disk(corridor)
+    size = corridor.engines["PK"].find_log(corridor.origin("PK", "UZ")).row.size
+    again = corridor.one("PK", command())
+    assert (again.case_id, again.message_ids, again.repeated) == (first.case_id, first.message_ids, True)
+    assert corridor.one("PK", command(f"between {renewals - 1}")).case_id == between.case_id
+    with pytest.raises(ConflictError) as refused:
+        corridor.one("PK", command(content=b"<other/>"))
+    assert refused.value.code == "key_reused"
+    assert corridor.engines["PK"].find_log(corridor.origin("PK", "UZ")).row.size == size
+    assert not corridor.one("PK", command("new")).repeated
+
+
+def test_a_retry_after_a_renewal_needs_the_former_key(corridor):
+    """Whoever throws ``keys/former/`` away is told nothing false: the command is then taken for a new one."""
+    first = corridor.one("PK", command())
+    corridor.carry("PK", "UZ")
+    renew_the_log_key(corridor)
+    corridor.world.keys["PK"].former_logs = ()
+    lose_the_disk(corridor)
+    assert corridor.one("PK", command()).case_id != first.case_id
+
+
+@pytest.mark.parametrize("held", [1, 2])
+def test_an_upload_goes_on_over_a_renewed_log_key(corridor, held):
+    """The case has the name that the former key gave it, and only what is not back is missing."""
+    first = announced(corridor)
+    for piece in PIECES[:held]:
+        added(corridor, first.case_id, piece)
+    corridor.carry("PK", "UZ", 1)
+    renew_the_log_key(corridor)
+    assert announced(corridor).case_id == first.case_id
+    lose_the_disk(corridor)
+    again = announced(corridor)
+    assert again.case_id == first.case_id
+    assert set(again.answer["missing"]) == set(MANIFEST.chunks[held:])
+
+
 def test_what_had_not_reached_a_neighbour_is_sent_anew(corridor):
     """A key of which nobody holds a message is new, and so is the key of another party."""
     corridor.one("PK", command())
@@ -140,11 +194,11 @@ def test_a_second_loss_changes_nothing(corridor):
 
 def test_a_blind_tells_strangers_nothing(corridor):
     """It differs by party, key, request and secret, and a command without a key gets a random one."""
-    secret = corridor.engines["PK"].site.blind_secret
+    secret = corridor.engines["PK"].site.blind_secrets[0]
     variants = [command(), command("k2"), command(content=b"<b/>"), command(party="PK/x")]
     blinds = {blind_of(secret, one) for one in variants} | {blind_of(bytes(32), command())}
     assert len(blinds) == 5
-    assert corridor.engines["UZ"].site.blind_secret != secret
+    assert corridor.engines["UZ"].site.blind_secrets[0] != secret
     case, message = corridor.offer("PK/fbr", "UZ/customs")
     header = decode_header(corridor.engines["PK"].store.leaf(f"PK {message}").header)
     assert header.blind not in blinds

@@ -1,12 +1,16 @@
 """Routing for operators, in process: the map, explanations, a drain that outlives a restart, drills, a probe."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.unit.entry.test_application import Desk
 
 from darwaza.bootstrap import Gateway
+from darwaza.entry.cli.main import main
+from darwaza.entry.cli.output import LATER, REFUSED
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import OperatorError
 
@@ -107,3 +111,34 @@ def test_a_large_document_is_announced_with_its_policy(desk: Desk, policy: str, 
     body = {"to": "UZ/agency", "manifest": {**manifest, "filename": ""}, "path_policy": policy}
     answer = desk.call("fbr", "POST", "/v1/documents/uploads", json=body)
     assert (answer.status_code, answer.json().get("code")) == (status, code)
+
+
+def test_a_refusal_that_may_pass_is_told_from_one_that_stays(corridor: LocalCorridor, tmp_path: Path) -> None:
+    """Nobody who leads to KZ has been heard: exit 3, try again later. A policy that nothing satisfies: exit 1."""
+    paper = tmp_path / "bill.txt"
+    paper.write_text("a bill", "utf-8")
+
+    def send(*words: str) -> tuple[int, dict[str, object]]:
+        given = ["documents", "send", str(paper), "--gateway", str(corridor.path("PK")), "--as", "fbr", "--json"]
+        done = CliRunner().invoke(main, [*given, *words])
+        return done.exit_code, json.loads(done.stderr)
+
+    corridor.start("PK")
+    try:
+        code, found = send("--to", "KZ/agency")
+        assert (code, found["code"]) == (LATER, "undeliverable"), found
+        code, found = send("--to", "UZ/agency", "--path-policy", "through KZ")
+        assert (code, found["code"]) == (REFUSED, "undeliverable"), found
+    finally:
+        corridor.close()
+
+
+def test_a_problem_says_whether_it_may_pass(desk: Desk) -> None:
+    """A program sees it in the problem itself."""
+    query = {"to": "KZ/agency", "title": "Bill"}
+    answer = desk.call("fbr", "POST", "/v1/documents", params=query, content=b"x")
+    assert (answer.status_code, answer.json()["transient"]) == (422, True)
+    answer = desk.call(
+        "fbr", "POST", "/v1/documents", params={**query, "to": "UZ/agency", "path_policy": "through KZ"}, content=b"x"
+    )
+    assert (answer.status_code, answer.json().get("transient", False)) == (422, False)

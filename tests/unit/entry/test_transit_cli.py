@@ -141,7 +141,7 @@ def test_trackers(corridor):
     (pool,) = run(corridor, "UZ/customs", "tracker", "list")
     assert pool == {"office": "UZTAS", "here": 2, "fitted": 0, "away": 0}
     assert "2 here" in people(corridor, "UZ/customs", "tracker", "list")
-    assert run(corridor, "UZ/customs", "tracker", "retire", "UZTAS", "5", code=1)["code"] == "trackers_short"
+    assert run(corridor, "UZ/customs", "tracker", "retire", "UZTAS", "5", code=3)["code"] == "trackers_short"
 
 
 def test_questions_between_members(corridor):

@@ -116,6 +116,40 @@ def test_congestion_degrades_and_distance_does_not():
     assert answering(congested, congested.now_us + 20_000_000).condition is Condition.UP
 
 
+def slow_until_degraded(health: Health) -> Health:
+    while health.condition is Condition.UP:
+        health = health.observe(health.now_us + PROBE_INTERVAL_US, rtt_us=20 * RTT_US)
+    assert health.condition is Condition.DEGRADED
+    return health
+
+
+def test_a_link_whose_quality_swings_is_used_less_and_less():
+    """Each time it is degraded again soon it must be well for twice as long; well for five minutes, it is forgiven."""
+    health, waits = up_link(), []
+    for _ in range(7):
+        health = slow_until_degraded(health)
+        waits.append(health.heal_us)
+        while health.condition is Condition.DEGRADED:
+            health = health.observe(health.now_us + PROBE_INTERVAL_US, rtt_us=RTT_US)
+            well_us = health.now_us if health.well_us is None else health.well_us
+            assert (health.now_us - well_us >= health.heal_us) is (health.condition is Condition.UP)
+        assert health.condition is Condition.UP
+    assert waits == [HOLD_FIRST_US * 2**turn for turn in range(5)] + [HOLD_LAST_US] * 2
+    forgiven = answering(health, health.now_us + FORGIVEN_AFTER_US)
+    assert slow_until_degraded(forgiven).heal_us == HOLD_FIRST_US
+
+
+def test_a_relapse_while_getting_well_starts_the_wait_again():
+    """It must be well without a break; a relapse before it is up again does not make the wait longer."""
+    health = slow_until_degraded(up_link())
+    while health.well_us is None:
+        health = health.observe(health.now_us + PROBE_INTERVAL_US, rtt_us=RTT_US)
+    health = answering(health, health.well_us + HOLD_FIRST_US - PROBE_INTERVAL_US)
+    while health.well_us is not None:
+        health = health.observe(health.now_us + PROBE_INTERVAL_US, rtt_us=20 * RTT_US)
+    assert (health.condition, health.heal_us) == (Condition.DEGRADED, HOLD_FIRST_US)
+
+
 def test_a_lasting_change_becomes_normal():
     """A link rerouted over a longer way is degraded for some minutes only."""
     rerouted = answering(up_link(), START_US + 600_000_000, rtt_us=10 * RTT_US)
@@ -144,5 +178,7 @@ def test_whatever_happens_the_averages_stay_in_range(happened):
         assert 0 <= health.rtt_us <= RTT_US_MAX
         assert (health.condition is Condition.DOWN) is (health.up_us is None)
         assert 0 <= health.hold_us <= HOLD_LAST_US
+        assert 0 <= health.heal_us <= HOLD_LAST_US
+        assert (health.condition is Condition.UP) is (health.sound_us is not None)
         if health.silent:
             assert health.condition is Condition.DOWN

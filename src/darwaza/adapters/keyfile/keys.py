@@ -85,9 +85,16 @@ class KeyFiles:
     @property
     def former_seals(self) -> tuple[UnsealKey, ...]:
         """Sealing keys that were renewed."""
+        return tuple(map(UnsealKey.of, self._former(KeyRole.SEAL)))
+
+    @property
+    def former_logs(self) -> tuple[PrivateKey, ...]:
+        """Log keys that were renewed."""
+        return tuple(map(Ed25519PrivateKey, self._former(KeyRole.LOG)))
+
+    def _former(self, role: KeyRole) -> list[bytes]:
         former = KeyFiles(self.folder / FORMER)
-        names = sorted(path.stem for path in former.folder.glob(f"{KeyRole.SEAL}-*.key"))
-        return tuple(UnsealKey.of(former.secret(name)) for name in names)
+        return [former.secret(name) for name in sorted(path.stem for path in former.folder.glob(f"{role}-*.key"))]
 
     # --- renewal ---
 

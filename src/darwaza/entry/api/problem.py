@@ -72,7 +72,8 @@ class Problem(msgspec.Struct, omit_defaults=True):
         code: stable.
         detail: one sentence.
         pointer: RFC 6901, "" for the whole.
-        retry_after_s: when the same request may be tried again.
+        transient: whether the same request, unchanged, may succeed later.
+        retry_after_s: when it may be tried again.
     """
 
     type: str
@@ -81,6 +82,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     code: str
     detail: str
     pointer: str = ""
+    transient: bool = False
     retry_after_s: float | None = None
 
 
@@ -104,6 +106,7 @@ def problem_of(fault: DarwazaError | Refusal) -> Problem:
         code=fault.code,
         detail=fault.detail,
         pointer=fault.pointer,
+        transient=fault.transient if isinstance(fault, Refusal) else isinstance(fault, TransientError),
         retry_after_s=retry_after_s,
     )
 

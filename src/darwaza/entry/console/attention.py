@@ -5,15 +5,21 @@ from datetime import timedelta
 
 import msgspec
 
+from darwaza.entry.api.paging import page
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.link import LinkView
+from darwaza.ports.store import CaseFilter
 from darwaza.services.transit.closure import CrossingStatus
 
 SPOILS_SOON = timedelta(days=2)
 EXPIRES_SOON = timedelta(days=30)
 SHOWN_MAX = 30
 QUARANTINE_MAX = 200
+DOCUMENTS_MAX = 100
+"""Documents counted at a look: whoever has more is told that there are more."""
+DOCUMENTS = "documents"
+ARRIVED = "arrived"
 
 
 class Matter(msgspec.Struct, frozen=True):
@@ -123,8 +129,12 @@ def _keeping(visit: Visit) -> Iterator[Matter]:
 
 
 def _documents(visit: Visit) -> Iterator[Matter]:
-    arrived = visit.lobby.index.arrived.get(visit.desk.guest.address)
-    if arrived:
+    address = visit.desk.guest.address
+    wanted = CaseFilter(party=address, service=DOCUMENTS, states=(ARRIVED,), items_max=DOCUMENTS_MAX)
+    rows, behind = page(visit.server.store, wanted)
+    decode = visit.server.gateway.engine.site.decode_case
+    waiting = sum(decode(row).data.recipient == address for row in rows)
+    if waiting:
         text = N_("Documents that wait to be taken over: %(count)s")
-        path = "/console/documents?state=arrived"
-        yield Matter(8, "warn", text, {"count": visit.reader.number(len(arrived))}, path)
+        count = visit.reader.number(waiting) + ("+" if behind else "")
+        yield Matter(8, "warn", text, {"count": count}, "/console/documents?state=arrived")

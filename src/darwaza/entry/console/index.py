@@ -19,7 +19,6 @@ from darwaza import config
 from darwaza.engine.engine import Engine
 from darwaza.entry.clerk import RUNNING
 from darwaza.ports.store import CaseFilter, CaseRow, Changes
-from darwaza.services.documents.message import Document
 from darwaza.services.transit import clock, seal
 from darwaza.services.transit.diversion import spoils_at
 from darwaza.services.transit.leg import PLANNED, REFUSED, STARTED, Progress, progress
@@ -30,11 +29,6 @@ from darwaza.services.transit.view import heads_to
 log = structlog.get_logger("darwaza.console")
 
 SERVICE = "transit"
-DOCUMENTS = "documents"
-ARRIVED = "arrived"
-
-ARRIVED_MAX = 10_000
-"""Documents looked for at the start that wait to be taken over."""
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -88,19 +82,16 @@ class Index:
         ready: whether everything has been read once.
         seen: movements looked at so far, while that goes on.
         bound: by movement.
-        arrived: documents that wait to be taken over, by the address they are for.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.ready = False
         self.seen = 0
         self.bound: dict[str, Bound] = {}
-        self.arrived: dict[str, set[str]] = defaultdict(set)
         self._engine = engine
         self._customs = customs_of(engine.site.member)
         self._changed: set[str] = set()
         self._names: dict[str, set[str]] = defaultdict(set)
-        self._recipients: dict[str, str] = {}
         self._busy = asyncio.Lock()
         self._full = asyncio.Event()
         self._wanted = False
@@ -110,10 +101,7 @@ class Index:
     def _watch(self, changes: Changes) -> None:
         if not self._wanted:
             return
-        for case_id, row in changes.cases.items():
-            waits = row.state == ARRIVED or case_id in self._recipients
-            if row.service == SERVICE or (row.service == DOCUMENTS and waits):
-                self._changed.add(case_id)
+        self._changed.update(case_id for case_id, row in changes.cases.items() if row.service == SERVICE)
         if len(self._changed) >= config.INDEX_CHANGED_MAX:
             self._full.set()
 
@@ -156,8 +144,6 @@ class Index:
             if self.ready:
                 return
             clock_s = asyncio.get_running_loop().time
-            waiting = CaseFilter(service=DOCUMENTS, states=(ARRIVED,), items_max=ARRIVED_MAX)
-            self._take(self._engine.store.find_cases(waiting))
             began_s = clock_s()
             for page in self._read_all():
                 self._take(page)
@@ -203,9 +189,6 @@ class Index:
 
     def _take(self, rows: list[CaseRow]) -> None:
         for row in rows:
-            if row.service == DOCUMENTS:
-                self._take_document(row)
-                continue
             former = self.bound.pop(row.id, None)
             if former is not None:
                 for name in _names_of(former):
@@ -220,15 +203,6 @@ class Index:
             self.bound[row.id] = item = _entry(row, movement)
             for name in _names_of(item):
                 self._names[name].add(row.id)
-
-    def _take_document(self, row: CaseRow) -> None:
-        former = self._recipients.pop(row.id, None)
-        if former is not None:
-            self.arrived[former].discard(row.id)
-        if row.state == ARRIVED:
-            document: Document = self._engine.site.decode_case(row).data
-            self._recipients[row.id] = document.recipient
-            self.arrived[document.recipient].add(row.id)
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,7 @@ from lxml import html
 from tests.unit.entry.console.people import Browser, add_account
 from tests.unit.entry.freight_corridor import PARTIES, Corridor
 
+from darwaza.entry.console import attention
 from darwaza.entry.console.audit import AUDIT_FILE, Trail
 from darwaza.entry.sample import freight
 from darwaza.kernel.enclosure import ENCLOSURE_MEDIA_TYPE
@@ -207,7 +208,7 @@ def test_another_partys_things_are_not_found(world):
     assert other.get("/console/office?office=PKTOR").status_code == 403
 
 
-def test_documents_are_sent_taken_over_and_refused(world):
+def test_documents_are_sent_taken_over_and_refused(world, monkeypatch):
     """A large one goes in parts; what came is taken over or refused with a reason."""
     sender, recipient = world.at("UZ/silk-road-trans"), world.at("PK/customs")
     for size, name in ((900, "small.xml"), (2_500_000, "large.bin")):
@@ -220,6 +221,14 @@ def test_documents_are_sent_taken_over_and_refused(world):
         sender.follow()
         assert "accepted" in sender.text()
     world.run()
+    recipient.get("/console/overview")
+    assert "Documents that wait to be taken over: 2" in recipient.text()
+    with monkeypatch.context() as patch:
+        patch.setattr(attention, "DOCUMENTS_MAX", 1)
+        recipient.get("/console/overview")
+        assert "Documents that wait to be taken over: 1+" in recipient.text()
+    sender.get("/console/overview")
+    assert "Documents that wait" not in sender.text()
     recipient.get("/console/documents?state=arrived")
     links = recipient.page.xpath("//section[@id='list']//td[1]/a/@href")
     assert len(links) == 2
@@ -235,6 +244,8 @@ def test_documents_are_sent_taken_over_and_refused(world):
             recipient.submit("/refuse")
         recipient.follow()
         assert told in recipient.text()
+    recipient.get("/console/overview")
+    assert "Documents that wait" not in recipient.text()
 
 
 def test_scripts_in_names_and_remarks_stay_text(world):
