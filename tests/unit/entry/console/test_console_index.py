@@ -32,7 +32,7 @@ def world(tmp_path_factory):
 
 async def until(so):
     async with asyncio.timeout(60):
-        while not so():
+        for _ in iter(so, True):
             await asyncio.sleep(0)
 
 
