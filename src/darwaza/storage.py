@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darwaza.adapters.sqlite.connection import Connect
-from darwaza.adapters.sqlite.file import backup, migrate
+from darwaza.adapters.sqlite.file import Progress, backup, migrate
 from darwaza.adapters.sqlite.query import migrations
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.config import CONFIG_FILE, GatewayConfig
@@ -44,15 +44,20 @@ def create_store(folder: Path) -> None:
     made.close()
 
 
-def backup_store(folder: Path, to: Path) -> None:
+def backup_store(folder: Path, to: Path, progress: Progress = lambda _done, _total: None) -> None:
     """Copy a gateway's store, while it runs or not.
+
+    Args:
+        folder: the gateway's.
+        to: the copy.
+        progress: called now and then with the pages copied and those there are.
 
     Raises:
         OperatorError: see ``adapters.sqlite.file.backup``; ``backup_elsewhere`` for a database server.
     """
     if GatewayConfig.load(folder / CONFIG_FILE).store:
         raise OperatorError("the store is on PostgreSQL: use pg_dump or its archive", code="backup_elsewhere")
-    backup(folder / STORE_FILE, to)
+    backup(folder / STORE_FILE, to, progress)
 
 
 def migrate_store(folder: Path) -> tuple[int, int]:

@@ -104,7 +104,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     home = folder / "home"
     home.mkdir()
     with corridor.client("UZ") as operator:
-        until(lambda: operator.explain_route("PK")["chosen"], "the links were not told")
+        until(lambda: operator.operator.explain_route("PK")["chosen"], "the links were not told")
     yield Desk(corridor, home)
     corridor.close()
     for code in NAMES:

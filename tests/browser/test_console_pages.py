@@ -105,8 +105,8 @@ def test_an_officer_clears_a_truck(visit, traffic, corridor, scripts):
     with corridor.client("PK", "customs") as client:
         waiting = [
             one["id"]
-            for one in client.movements()
-            if statuses(client.movement(one["id"])) == ["terminated", "terminated", "planned"]
+            for one in client.transit.movements()
+            if statuses(client.transit.movement(one["id"])) == ["terminated", "terminated", "planned"]
         ]
     if not waiting:
         for _ in traffic.drive(traffic.lodge(), 4):
@@ -240,10 +240,10 @@ def test_an_officer_scans_a_paper_from_pictures(visit, traffic, corridor, tmp_pa
     """The codes' pictures become texts in the form, and the form gives the verdict."""
     with corridor.client("UZ", "customs") as client:
         movement = traffic.movements[-1]
-        count = len(client.paper(movement, "UZTAS", "codes").decode().splitlines())
+        count = len(client.transit.paper(movement, "UZTAS", "codes").decode().splitlines())
         paths = [tmp_path / f"{number}.png" for number in range(1, count + 1)]
         for number, path in enumerate(paths, 1):
-            path.write_bytes(client.paper(movement, "UZTAS", "png", number))
+            path.write_bytes(client.transit.paper(movement, "UZTAS", "png", number))
     seen = visit("PK/asma", "/console/scan")
     seen.page.set_input_files("[data-scan] input[type=file]", paths)
     until(lambda: seen.page.inner_text("[data-count]") == str(count))
@@ -258,8 +258,8 @@ def test_an_officer_works_by_keys_alone(visit, traffic, corridor):
     for _ in traffic.drive(movement, 4):
         pass
     with corridor.client("PK", "customs") as client:
-        until(lambda: statuses(client.movement(movement))[:2] == ["terminated", "terminated"])
-        view = client.movement(movement)
+        until(lambda: statuses(client.transit.movement(movement))[:2] == ["terminated", "terminated"])
+        view = client.transit.movement(movement)
     page = visit("PK/asma", "/console/office").page
     page.keyboard.press("/")
     page.keyboard.type(view["declaration"]["vehicles"][0]["registration"].lower())

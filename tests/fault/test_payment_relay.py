@@ -40,7 +40,7 @@ class RoutedTrade(Trade):
     def carrier(self) -> str:
         """The relay that payments from Pakistan take now."""
         with self.corridor.client("PK") as operator:
-            chosen = operator.explain_route("KZ", "payments")["chosen"]
+            chosen = operator.operator.explain_route("KZ", "payments")["chosen"]
         assert len(chosen) == 3, chosen
         relay: str = chosen[1]
         return relay

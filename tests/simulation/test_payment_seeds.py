@@ -33,6 +33,14 @@ def test_what_one_case_frees_frees_others(seed):
     live_through([seed])
 
 
+def test_gateways_ask_as_often_as_real_ones_do():
+    """PK lost the answer it had decided on: its time is over, and only KZ, when it next asks, can say it again.
+
+    Asked every 30 s instead of every ``config.ASK_AGAIN_S``, this life was called overdue.
+    """
+    live_through([15_010])
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(1_000, 21_000, 500))
 def test_money_is_conserved_for_long(first):

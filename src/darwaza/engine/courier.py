@@ -89,15 +89,9 @@ class Courier:
         lanes: by the log's origin.
     """
 
-    def __init__(self, engine: Engine, *, ask_again_s: float = config.ASK_AGAIN_S) -> None:
-        """Begin with every lane asking.
-
-        Args:
-            engine: whose logs are carried.
-            ask_again_s: a reader of whom nothing was heard for so long is asked what it holds.
-        """
+    def __init__(self, engine: Engine) -> None:
+        """Begin with every lane of an engine asking."""
         self._engine = engine
-        self._ask_again_s = ask_again_s
         self.lanes: dict[str, Lane] = {}
         self._witnesses: dict[tuple[str, str], WitnessLane] = {}
 
@@ -138,7 +132,7 @@ class Courier:
     def _is_quiet(self, lane: Lane, row: LogRow, now_s: float) -> bool:
         """Whether there is nothing to send and nothing was heard for a while."""
         heard_at_s = now_s if lane.heard_at_s is None else lane.heard_at_s
-        return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= self._ask_again_s
+        return not lane.flying and lane.next_index >= row.size and now_s - heard_at_s >= config.ASK_AGAIN_S
 
     def _size(self, lane: Lane) -> int:
         return self._engine.logs[lane.log_id].row.size

@@ -55,6 +55,7 @@ class LocalCorridor:
         name: str = "local.example/corridor",
         cables: bool = False,
         path_policy: str = "",
+        post_quantum: bool = False,
     ) -> None:
         """Found the corridor: folders, keys, cards, and a document that all members voted.
 
@@ -67,6 +68,7 @@ class LocalCorridor:
             name: of the corridor.
             cables: whether gateways reach one another over cables that can be cut.
             path_policy: of the corridor, for every class of messages.
+            post_quantum: whether checkpoints count only with an ML-DSA-44 line too.
         """
         self.folder = folder
         self.names = dict(names)
@@ -83,7 +85,7 @@ class LocalCorridor:
             quorum=len(cards) // 2 + 1,
             links=tuple(sorted((Link.between(*pair, lanes) for pair in links), key=lambda link: link.members)),
             witness_quorum=witnesses,
-            mldsa44_required=False,
+            mldsa44_required=post_quantum,
             classes=(Terms(DEFAULT_CLASS, path_policy, 3_600),),
         )
         signers = [
@@ -234,7 +236,7 @@ class LocalCorridor:
         until = time.monotonic() + seconds
         with self.client(code) as client:
             while time.monotonic() < until:
-                link = next(one for one in client.links() if one["peer"] == peer)
+                link = next(one for one in client.operator.links() if one["peer"] == peer)
                 if link["queue"] == 0 and link["state"] == "up":
                     return
                 time.sleep(POLL_S)

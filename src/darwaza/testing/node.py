@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 TICK_S = 0.5
 DRAIN_TICK_S = 2.0
 BATCH_WAIT_S = 0.002
-ASK_AGAIN_S = 30.0
-"""Longer than a gateway's own: virtual time is cheap, but not every second of it has to be lived."""
 
 
 class NodeClock(Unmeasured):
@@ -97,7 +95,7 @@ class Node:
             simulation.crash(self)
             return
         self.engine.moved_messages_max = 1 + simulation.seed % 4  # several pieces, and crashes between them
-        self.courier = Courier(self.engine, ask_again_s=ASK_AGAIN_S)
+        self.courier = Courier(self.engine)
         self.is_up = True
         if self.is_whole:
             simulation.auditor.check_kept(self.code, self.disk.store)

@@ -6,13 +6,17 @@ a crash leaves at most that part, which the next attempt removes.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from darwaza.adapters.sqlite.connection import take_lock
 from darwaza.errors import OperatorError
 
+Progress = Callable[[int, int], None]
+
+BACKUP_PAGES = 1_024
+"""Copied in one step of a backup."""
 _COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite may leave beside a file; it would replay them into any other file that gets the name."""
 
@@ -30,11 +34,16 @@ def make(path: Path, script: str, page_bytes: int) -> None:
         db.executescript(f"BEGIN; {script} COMMIT;")
 
 
-def backup(path: Path, to: Path) -> None:
+def backup(path: Path, to: Path, progress: Progress = lambda _done, _total: None) -> None:
     """Copy the store at ``path`` as it is at one moment; returns when the copy is on the disk.
 
     It reads through a connection of its own, so any thread or another process may call it. Commits go on beside it;
     the write-ahead log cannot start over until it ends, and grows meanwhile.
+
+    Args:
+        path: the database file.
+        to: the copy.
+        progress: called after every ``BACKUP_PAGES`` pages with those copied and those there are.
 
     Raises:
         OperatorError: ``store_missing``; ``store_exists`` when something stands at ``to``; ``backup_failed``.
@@ -46,7 +55,10 @@ def backup(path: Path, to: Path) -> None:
         closing(sqlite3.connect(path)) as source,
         closing(sqlite3.connect(part)) as target,
     ):
-        source.backup(target)  # in one step, under one read transaction: a single moment of the store
+        # One read transaction over all steps: a single moment of the store, and no commit beside makes it start over.
+        source.execute("BEGIN")
+        source.execute("PRAGMA schema_version").fetchone()
+        source.backup(target, pages=BACKUP_PAGES, progress=lambda _, left, total: progress(total - left, total))
 
 
 def migrate(path: Path, steps: Sequence[str]) -> tuple[int, int]:

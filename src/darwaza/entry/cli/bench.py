@@ -1,10 +1,13 @@
 """darwaza bench: figures of this machine, made by real gateways."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from darwaza.entry.bench import ledger as ledger_bench
@@ -15,15 +18,35 @@ from darwaza.entry.bench import transit as transit_bench
 from darwaza.entry.cli.output import console, errors, json_option, reports_errors, show
 from darwaza.entry.cli.study import answering, progress_bars
 
+REFRESH_PER_S = 1
+"""So often the bars are drawn: drawing takes from the processors that are measured."""
+
 
 @click.group()
 def bench() -> None:
     """Measure this machine: real processes, TLS, and a disk that is really written to."""
 
 
-def _report(line: str) -> None:
-    """Say which phase begins."""
-    errors.print(f"[dim]{line} …[/]")
+@contextmanager
+def _phases() -> Iterator[Callable[[str], None]]:
+    """Give what says which phase begins, or how far one is: a line each, on a terminal a bar with its time."""
+    if not errors.is_terminal:
+        yield lambda line: errors.print(f"[dim]{line} …[/]")
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, refresh_per_second=REFRESH_PER_S) as bars:
+        begun: dict[str, TaskID] = {}
+
+        def tell(line: str) -> None:
+            name = line.partition(":")[0]
+            if name in begun:
+                bars.update(begun[name], description=line)
+                return
+            for one in begun.values():
+                bars.update(one, total=1, completed=1)
+            begun[name] = bars.add_task(line, total=None)
+
+        yield tell
 
 
 def _add_spent(table: Table, run: str, spent: dict[str, float], item: str) -> None:
@@ -40,7 +63,8 @@ def _add_spent(table: Table, run: str, spent: dict[str, float], item: str) -> No
 @reports_errors
 def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
     """Two gateways and the load on this machine: messages a second, latency, memory, CPU by stage."""
-    figures = link_bench.measure(messages=messages, in_log=in_log, seconds=seconds, report=_report)
+    with _phases() as report:
+        figures = link_bench.measure(messages=messages, in_log=in_log, seconds=seconds, report=report)
 
     def human() -> None:
         table = Table(show_header=False, box=None)
@@ -66,7 +90,8 @@ def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
 @reports_errors
 def route(seconds: float, messages: int, *, as_json: bool) -> None:
     """Eight gateways: what a relay adds; and one that is killed while it relays: switching, nothing lost."""
-    figures = route_bench.measure(seconds=seconds, messages=messages, report=_report)
+    with _phases() as report:
+        figures = route_bench.measure(seconds=seconds, messages=messages, report=report)
 
     def human() -> None:
         table = Table(show_header=False, box=None)
@@ -88,7 +113,8 @@ def route(seconds: float, messages: int, *, as_json: bool) -> None:
 @reports_errors
 def transit(movements: int, *, as_json: bool) -> None:
     """One gateway's movements: events a second, a scan, diverting them all, QR codes of a large paper."""
-    figures = transit_bench.measure(movements=movements, report=_report)
+    with _phases() as report:
+        figures = transit_bench.measure(movements=movements, report=report)
 
     def human() -> None:
         table = Table(show_header=False, box=None)
@@ -109,7 +135,8 @@ def transit(movements: int, *, as_json: bool) -> None:
 @reports_errors
 def ledger(accounts: int, transfers: int, *, as_json: bool) -> None:
     """The ledger on a disk: durable transfers a second, over many accounts and over six."""
-    figures = ledger_bench.measure(accounts=accounts, transfers=transfers, report=_report)
+    with _phases() as report:
+        figures = ledger_bench.measure(accounts=accounts, transfers=transfers, report=report)
 
     def human() -> None:
         hot = ledger_bench.HOT_ACCOUNTS
@@ -133,7 +160,8 @@ def ledger(accounts: int, transfers: int, *, as_json: bool) -> None:
 @reports_errors
 def payments(payments: int, seconds: float, accounts: int, *, as_json: bool) -> None:
     """Two gateways and the load on this machine: settled payments a second, latency, bulk, memory, CPU by stage."""
-    figures = payments_bench.measure(payments=payments, seconds=seconds, accounts=accounts, report=_report)
+    with _phases() as report:
+        figures = payments_bench.measure(payments=payments, seconds=seconds, accounts=accounts, report=report)
 
     def human() -> None:
         pace = f"latency at {payments_bench.PACED_PER_S:,}/s"

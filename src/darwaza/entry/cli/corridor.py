@@ -43,7 +43,7 @@ def corridor() -> None:
     """Who is in the corridor, on what terms: a document voted by its members.
 
     \b
-    1. one member:   darwaza corridor found --name example.org/corridor --link PK-UZ --card pk/card.json … -o draft
+    1. one member:   darwaza corridor found --name example.org/c --link PK-UZ --card pk/card.json … -o draft
     2. every member: darwaza corridor vote pk draft -o pk.votes
     3. one member:   darwaza corridor assemble draft pk.votes uz.votes … -o 1.note
     4. every member: darwaza corridor admit pk 1.note --anchor DIGEST      (compare the digest by telephone)
@@ -285,7 +285,7 @@ def _tell(folder: Path, raw: bytes) -> bool:
     """Give the document to the gateway if it runs; tells whether it does."""
     with Connection(folder, None, OPERATOR_TOKEN, None, None).client() as client:
         try:
-            client.call("POST", "/v1/operator/corridor", content=raw)
+            client.operator.admit(raw)
         except PeerError:
             return False
     return True
@@ -306,7 +306,7 @@ def show_command(
 ) -> None:
     """Show the document in force at a running gateway."""
     with Connection(folder, url, party, token_file, certificate).client() as client:
-        view = client.call("GET", "/v1/corridor")
+        view = client.corridor()
 
     def human() -> None:
         console.print(f"{view['name']}, version {view['version']}, {view['state']} until {view['not_after']}")

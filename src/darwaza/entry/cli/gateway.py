@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 import click
 import msgspec
-from rich.progress import Progress
 
 from darwaza.adapters.keyfile.keys import NAMES, write_secret
 from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR, Party, PartyFile, new_token
@@ -13,7 +12,7 @@ from darwaza.adapters.system.clock import SystemEntropy
 from darwaza.bootstrap import PARTY_FILE, TLS_ROLE, Gateway, examine_store, found_gateway, renew_keys
 from darwaza.config import REQUESTS_PER_S_MAX
 from darwaza.entry.cli.connection import OPERATOR_TOKEN, TOKEN_FOLDER
-from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file
+from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, show_file, work_bar
 from darwaza.entry.journal import set_up
 from darwaza.entry.retention import forget_bodies
 from darwaza.entry.serve import serve
@@ -194,7 +193,8 @@ def renew(folder: Path, roles: tuple[str, ...], *, as_json: bool) -> None:
 @reports_errors
 def backup(folder: Path, output: Path, *, as_json: bool) -> None:
     """Copy the store of a gateway, running or not."""
-    backup_store(folder, output)
+    with work_bar("copying", quiet=as_json) as progress:
+        backup_store(folder, output, progress)
     show_file(output, as_json=as_json)
 
 
@@ -207,7 +207,8 @@ def migrate_command(folder: Path, *, as_json: bool) -> None:
 
     A gateway whose store has another schema refuses to start and says so. The step is one transaction.
     """
-    before, after = migrate_store(folder)
+    with work_bar("migrating", quiet=as_json):
+        before, after = migrate_store(folder)
     text = "nothing to do" if before == after else f"migrated from {before}"
     result = {"before": before, "after": after}
     show(result, as_json=as_json, human=lambda: console.print(f"{folder}: schema {after}, {text}"))
@@ -226,9 +227,8 @@ def forget(folder: Path, days: int, *, dry_run: bool, as_json: bool) -> None:
     """
     gateway = Gateway(folder)
     try:
-        with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
-            task = progress.add_task("looking", total=None)
-            done = forget_bodies(gateway, days, dry_run=dry_run, progress=lambda _: progress.advance(task))
+        with work_bar("looking", quiet=as_json) as progress:
+            done = forget_bodies(gateway, days, dry_run=dry_run, progress=lambda bodies: progress(bodies, None))
     finally:
         gateway.close()
     word = "could be forgotten" if dry_run else "forgotten"
@@ -246,9 +246,8 @@ def fsck(folder: Path, *, as_json: bool) -> None:
     \b
     Exit codes: 0 nothing is wrong, 1 something is.
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
-    with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
-        task = progress.add_task("examining", total=None)
-        findings = examine_store(folder, lambda done, total: progress.update(task, completed=done, total=total))
+    with work_bar("examining", quiet=as_json) as progress:
+        findings = examine_store(folder, progress)
 
     def human() -> None:
         for one in findings:

@@ -32,7 +32,7 @@ def show_command(
 ) -> None:
     """Show how every link does."""
     with Connection(folder, url, party, token_file, certificate).client() as client:
-        links = client.links()
+        links = client.operator.links()
 
     def human() -> None:
         for one in links:
@@ -70,7 +70,9 @@ def export(
         transfer_bar(quiet=as_json) as progress,
     ):
         task = progress.add_task("exporting", total=None)
-        size = client.export_carrier(peer, output, progress=lambda done, _: progress.update(task, completed=done))
+        size = client.operator.export_carrier(
+            peer, output, progress=lambda done, _: progress.update(task, completed=done)
+        )
     show(
         {"file": str(output), "bytes": size}, as_json=as_json, human=lambda: console.print(f"{output}: {size:,} bytes")
     )
@@ -99,7 +101,7 @@ def import_command(
         Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress,
     ):
         task = progress.add_task("importing", total=file.stat().st_size)
-        for report in client.import_carrier(carrier.split(source, BATCH_BYTES_MAX)):
+        for report in client.operator.import_carrier(carrier.split(source, BATCH_BYTES_MAX)):
             for name, value in report.items():
                 total[name] += value
             progress.update(task, completed=source.tell())

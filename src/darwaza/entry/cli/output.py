@@ -12,14 +12,15 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from darwaza.errors import DarwazaError, FatalError, OperatorError, TransientError
 
@@ -57,6 +58,19 @@ def transfer_bar(*, quiet: bool) -> Progress:
     """A bar for bytes on their way; none with ``--json`` or away from a terminal."""
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+
+
+@contextmanager
+def work_bar(text: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar for long work; none with ``--json`` or away from a terminal.
+
+    Gives what is to be called with how much is done and how much there is, None where nobody knows; until then, and
+    where it never is, the bar shows that work goes on, and for how long.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task(text, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def show_file(path: Path, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.contract.rows import dump, everything, filled, leaf, log, tiles
 
 from darwaza.adapters.memory.table import Tables
+from darwaza.adapters.sqlite import file
 from darwaza.adapters.sqlite.listing import case_list
 from darwaza.adapters.sqlite.query import queries, schema
 from darwaza.adapters.sqlite.store import SCHEMA_VERSION, SqliteStore
@@ -107,10 +108,35 @@ class TestBackup:
         store.commit(Changes(logs={2: log(2, 301)}, leaves=[leaf(2, 300)]))
         later = dump(store)
         store.close()
-        for file, expected in ((copy, before), (path, later)):
-            restored = SqliteStore(file)
+        for copied, expected in ((copy, before), (path, later)):
+            restored = SqliteStore(copied)
             assert dump(restored) == expected
             restored.close()
+
+    def test_commits_beside_it_neither_enter_nor_hold_up_a_backup(self, path, monkeypatch):
+        """However many commits fall between its steps: the moment is that of its begin, and it tells how far it is."""
+        monkeypatch.setattr(file, "BACKUP_PAGES", 8)
+        copy, told = path.with_name("copy.db"), []
+        store = SqliteStore.create(path)
+        store.commit(everything())
+        store.commit(filled(2, 300))
+        before = dump(store)
+
+        def commit(done, total):
+            told.append((done, total))
+            size = 300 + len(told)
+            store.commit(Changes(logs={2: log(2, size)}, leaves=[leaf(2, size - 1)]))
+
+        file.backup(path, copy, commit)
+        later = dump(store)
+        store.close()
+        assert len(told) > 3
+        assert told == sorted(told)
+        assert {total for _, total in told} == {told[-1][0]}
+        assert later != before
+        restored = SqliteStore(copy)
+        assert dump(restored) == before
+        restored.close()
 
     def test_a_backup_replaces_nothing(self, path):
         store = SqliteStore.create(path)
