@@ -33,7 +33,9 @@ class RoutedTrade(Trade):
                 for avoided in RELAYS:
                     policy = f"avoid {avoided}"
                     until(
-                        lambda o=operator, to=other, p=policy: o.explain_route(to, "payments", policy=p)["chosen"],
+                        lambda o=operator, to=other, p=policy: o.operator.explain_route(to, "payments", policy=p)[
+                            "chosen"
+                        ],
                         f"{code} knows a way to {other} without {avoided}",
                     )
 
