@@ -24,12 +24,12 @@ from darwaza.storage import STORE_FILE
 
 FAULTY = "darwaza.testing.faulty"
 FATAL_EXIT = 70
-WAIT_S = 30.0
+WAIT_S = 120.0
 BOUNDARIES = 4
 DOCUMENTS_MAX = 5
 """That one gateway sends until the commit that is to fail has come."""
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def until(found: Callable[[], bool], seconds: float = WAIT_S) -> None:

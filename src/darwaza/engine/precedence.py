@@ -161,8 +161,13 @@ class Precedence:
             newest = None
         voyages = [one for one in site.fleet.of_case(*thread) if changed.get(one, one) is not None]
         if voyages:
-            return newest or Tail(voyages[-1], 0, follows=True)
+            return newest or Tail(max(voyages, key=self._sent_at), 0, follows=True)
         return newest if newest is not None and site.tails.is_in_bulk(thread, self._unit.log) else None
+
+    def _sent_at(self, message_id: str) -> tuple[str, bool]:
+        """When a message under way was sent; one that follows another was sent after it in the same millisecond."""
+        header = decode_header(self._site.fleet.voyages[message_id].tries[0])
+        return header.created_at, header.follows is not None
 
     def _is_unsure(self, member: str) -> bool:
         unsure, logs = self._site.tails.unsure, self._site.lanes[member][1:]
@@ -206,7 +211,9 @@ class Precedence:
         alive = self.alive(follows)
         if alive is not None:
             self.named.add(alive)
-        tail = Tail(header.id, 0, follows=True)
+        newest = self.newest.get(thread) or self._under_way(thread)
+        found = self._in_store(thread, 0, None) if newest is None else newest.message_id
+        tail = Tail(found or header.id, 0, follows=True)  # what was sent after the one that is copied stays the newest
         self.newest.setdefault(thread, tail)
         self.kept.setdefault(thread, tail)
         return header if header.follows == alive else msgspec.structs.replace(header, follows=alive)
