@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from answers import pages as answers
 from darwaza.bootstrap import SERVICES
 from darwaza.entry.cli.main import main as darwaza
 from darwaza.entry.view.payment import STATUS
@@ -120,6 +121,11 @@ def main() -> int:
     """Check, or write."""
     write = "--write" in sys.argv[1:]
     found: list[str] = []
+    for path, text in answers().items():
+        if write:
+            path.write_text(text, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != text:
+            found.append(f"{path.relative_to(ROOT)}: out of date; run: make docs")
     for path in documents():
         text = path.read_text("utf-8")
         if write:

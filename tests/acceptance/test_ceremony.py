@@ -112,7 +112,7 @@ class Table:
         """Wait until the links with these peers are up and nothing waits."""
 
         def up(client: Client) -> bool:
-            state = {one["peer"]: one["state"] == "up" and not one["queue"] for one in client.links()}
+            state = {one["peer"]: one["state"] == "up" and not one["queue"] for one in client.operator.links()}
             return all(state.get(peer) for peer in peers)
 
         self.until(code, "operator", up)

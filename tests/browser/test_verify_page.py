@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageEnhance
 
+pytestmark = pytest.mark.timeout(600)
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 ASKED = {"file", "documents", "now", "result", "code"}
 FOLDERS = sorted(
@@ -100,7 +101,7 @@ def test_a_rule_is_asked_for_by_hand(saved):
 def test_a_papers_codes_verify_on_the_page(saved, corridor, traffic):
     """All codes but one: valid; a letter changed: not."""
     with corridor.client("UZ", "customs") as client:
-        codes = client.paper(traffic.movements[-1], "UZTAS", "codes").decode().splitlines()
+        codes = client.transit.paper(traffic.movements[-1], "UZTAS", "codes").decode().splitlines()
     documents = [b64encode(corridor.document).decode()]
     text = "\n".join(codes[1:])
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -117,10 +118,10 @@ def test_a_papers_codes_are_read_from_pictures(saved, corridor, traffic, tmp_pat
     """Photographs of a paper's codes, turned and dim, one of them missing: the page reads them and says valid."""
     with corridor.client("UZ", "customs") as client:
         movement = traffic.movements[-1]
-        count = len(client.paper(movement, "UZTAS", "codes").decode().splitlines())
+        count = len(client.transit.paper(movement, "UZTAS", "codes").decode().splitlines())
         paths = []
         for number in range(1, count):
-            raw = client.paper(movement, "UZTAS", "png", number)
+            raw = client.transit.paper(movement, "UZTAS", "png", number)
             picture = Image.open(io.BytesIO(raw)).convert("L").rotate(4 + 80 * number, expand=True, fillcolor=235)
             path = tmp_path / f"{number}.jpg"
             ImageEnhance.Brightness(picture).enhance(0.6).save(path, quality=80)

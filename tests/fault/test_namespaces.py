@@ -126,7 +126,7 @@ class Apart(LocalCorridor):
         end = time.monotonic() + WAIT_S
         while time.monotonic() < end:
             with contextlib.suppress(TransientError):
-                if seen(self.ask(code, "operator", lambda client: client.links())):
+                if seen(self.ask(code, "operator", lambda client: client.operator.links())):
                     return
             time.sleep(0.1)
         raise AssertionError(f"the links of {code} did not come so far")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from darwaza.bootstrap import CONFIG_FILE, PLAN_FILE, examine_store
-from darwaza.client_payments import Payments
+from darwaza.client.payments import Payments
 from darwaza.config import GatewayConfig
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.sample import remittance

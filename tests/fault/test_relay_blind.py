@@ -105,7 +105,7 @@ def test_a_relay_holds_nothing_of_what_it_carries(tmp_path: Path) -> None:
     try:
         until = time.monotonic() + WAIT_S
         with corridor.client("UZ") as operator:
-            while operator.explain_route("PK")["chosen"] is None:
+            while operator.operator.explain_route("PK")["chosen"] is None:
                 assert time.monotonic() < until, "the links were not told"
                 time.sleep(0.1)
         with corridor.client("UZ", "freight") as client:

@@ -99,9 +99,9 @@ class Relayed:
         In the browser's code too; and whatever is changed about the letter, the word or the key is found out.
         """
         with self.corridor.client("UZ", "customs") as client:
-            raw = client.paper(self.movement, "UZTAS")
-            codes = client.paper(self.movement, "UZTAS", "codes")
-            assert client.paper(self.movement, "UZTAS", "pdf").startswith(b"%PDF")
+            raw = client.transit.paper(self.movement, "UZTAS")
+            codes = client.transit.paper(self.movement, "UZTAS", "codes")
+            assert client.transit.paper(self.movement, "UZTAS", "pdf").startswith(b"%PDF")
         (self.folder / "codes.txt").write_bytes(codes)
         now = datetime.now(UTC)
         note = self.corridor.path("AF") / "corridor" / "1.note"

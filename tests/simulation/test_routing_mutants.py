@@ -11,8 +11,9 @@ from darwaza.engine.tracking import Tracking
 from darwaza.engine.voyage import UNDER_WAY, Fleet
 from darwaza.engine.watch import Watch
 from darwaza.errors import DarwazaError, MalformedError
-from darwaza.kernel import linkstate, relay, trail
+from darwaza.kernel import linkstate, locality, relay, trail
 from darwaza.kernel.checkpoint import parse_checkpoint
+from darwaza.kernel.linkstate import HomeStatement
 from darwaza.kernel.naming import Lane
 from darwaza.testing import simulation
 from darwaza.testing.auditor import BrokenError
@@ -144,6 +145,26 @@ def a_restart_forgets_what_is_under_way(patch):
     patch(Fleet, "load", classmethod(lambda cls, _: cls()))
 
 
+def home_rules_bind_nobody(patch):
+    patch(locality, "_against", lambda *_: iter(()))
+
+
+def relays_ask_for_no_home_rules(patch):
+    refusal = Routing._relay_refusal
+
+    def mutant(self, *asked):
+        with pytest.MonkeyPatch.context() as context:
+            context.setattr(self, "homes", {})
+            return refusal(self, *asked)
+
+    patch(Routing, "_relay_refusal", mutant)
+
+
+def home_rules_stay_at_home(patch):
+    may_know = Watch._may_know
+    patch(Watch, "_may_know", lambda self, *told: not isinstance(told[1], HomeStatement) and may_know(self, *told))
+
+
 MUTANTS = [
     (relays_ask_nobody, 7, "KZ", "disobeys"),
     (paths_may_loop, 5, "KZ", "loops"),
@@ -158,6 +179,9 @@ MUTANTS = [
     (silence_is_borne, 7, "KZ", "drops"),
     (the_senders_policy_is_for_the_first_try, 5, *HONEST),
     (a_restart_forgets_what_is_under_way, 7, "KZ", "drops"),
+    (home_rules_bind_nobody, 5, *HONEST),
+    (relays_ask_for_no_home_rules, 5, *HONEST),
+    (home_rules_stay_at_home, 5, *HONEST),
 ]
 
 

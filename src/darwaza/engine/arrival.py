@@ -341,6 +341,8 @@ class Arriving:
     def release_behind(self, key: str) -> None:
         """Deliver what waits for a message that has been handled, and what waits for that, in the order it was sent."""
         ordering = self._unit.ordering
+        if not ordering.waits:
+            return
         waiting = deque(() if ordering.early(key) else ordering.behind(key))
         while waiting:
             early = waiting.popleft()
@@ -404,7 +406,7 @@ class Arriving:
         if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
             refusal = Refusal("expired", "it came after it had expired", "/expires_at")
             return self._refuse(header, refusal, sent_before)
-        if self._unit.ordering.is_overtaken(header) or _was_overtaken(sent_before):
+        if self._unit.ordering.is_overtaken(header) or (sent_before and _was_overtaken(sent_before)):
             return self._refuse(header, OVERTAKEN, sent_before)
         found = self._case(header.case_id)
         if found is not None and found[0] != name:

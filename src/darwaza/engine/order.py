@@ -179,13 +179,18 @@ class Ordering:
         self._grown: dict[str, int] = {}
         self._oldest: dict[str, Iterator[str]] = {}
 
+    @property
+    def waits(self) -> bool:
+        """Whether any message may wait for another; nearly always none does."""
+        return bool(self.changed or self._site.order.early)
+
     def early(self, key: str) -> Early | None:
         """A message that waits, as this batch has it, or None."""
         return self.changed[key] if key in self.changed else self._site.order.early.get(key)
 
     def behind(self, key: str) -> list[Early]:
         """What waits for a message, in the order it was sent."""
-        if not self.changed and not self._site.order.early:
+        if not self.waits:
             return []
         keys = dict.fromkeys((*self._site.order.behind(key), *self._behind.get(key, ())))
         return sorted((one for own in keys if (one := self.early(own)) is not None), key=lambda one: one.created_at)

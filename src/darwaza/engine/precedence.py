@@ -57,6 +57,7 @@ class Tails:
         newest: message by thread.
         bulk: by thread, the log of bulk its newest large message stands in, and that log's size with it.
         unsure: by log of bulk, its size when the process started: what stands before it is remembered by the store.
+            Only logs that have not been signed for up to there.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,8 @@ class Tails:
 
     def merge(self, batch: "Precedence", log: "Logs", under_way: "Callable[[str, str], object]") -> None:
         """Take over what a committed batch sent."""
+        for log_id in [one for one, size in self.unsure.items() if log(one).row.cosigned_size >= size]:
+            del self.unsure[log_id]
         if batch.kept:
             self.newest.update(batch.kept)
         for thread, log_id in batch.bulk.items():
@@ -124,9 +127,13 @@ class Precedence:
             log_id: the own log it goes into, 0 for none.
             around: whether it goes over other members, perhaps besides.
         """
-        tail = self.newest.get(thread) or self._under_way(thread)
+        site = self._site
+        tail = self.newest.get(thread)
+        if tail is None and (site.tails.newest or site.fleet.voyages):
+            tail = self._under_way(thread)
         if tail is None:
-            if not around and log_id == self._site.lane(thread[1], bulk=False) and not self._is_unsure(thread[1]):
+            ordinary = not around and log_id == site.lanes[thread[1]][0]
+            if ordinary and not (site.tails.unsure and self._is_unsure(thread[1])):
                 return None  # nearly always
             found = self._in_store(thread, 0 if around else log_id, None)
         elif tail.log_id == log_id and not around and not tail.follows:
@@ -140,7 +147,7 @@ class Precedence:
     def sent(self, thread: Thread, message_id: str, log_id: int, *, around: bool, follows: bool) -> None:
         """Remember a message as the newest of its thread."""
         self.newest[thread] = tail = Tail(message_id, 0 if around else log_id, follows)
-        large = log_id != 0 and log_id != self._site.lane(thread[1], bulk=False)
+        large = log_id != 0 and log_id != self._site.lanes[thread[1]][0]
         if large:
             self.bulk[thread] = log_id
         if large or around or follows:
@@ -149,19 +156,21 @@ class Precedence:
     def _under_way(self, thread: Thread) -> Tail | None:
         """The newest message of a thread, sent before this batch, if any of the thread can be overtaken."""
         site, changed = self._site, self._unit.tracking.changed
-        if not site.tails.newest and not site.fleet.voyages:
-            return None
         newest = site.tails.newest.get(thread)
         if newest is not None and newest.message_id in self.dead:
             newest = None
         voyages = [one for one in site.fleet.of_case(*thread) if changed.get(one, one) is not None]
         if voyages:
-            return newest or Tail(voyages[-1], 0, follows=True)
+            return newest or Tail(max(voyages, key=self._sent_at), 0, follows=True)
         return newest if newest is not None and site.tails.is_in_bulk(thread, self._unit.log) else None
 
+    def _sent_at(self, message_id: str) -> tuple[str, bool]:
+        """When a message under way was sent; one that follows another was sent after it in the same millisecond."""
+        header = decode_header(self._site.fleet.voyages[message_id].tries[0])
+        return header.created_at, header.follows is not None
+
     def _is_unsure(self, member: str) -> bool:
-        unsure = self._site.tails.unsure
-        logs = self._site.lanes[member][1:] if unsure else ()
+        unsure, logs = self._site.tails.unsure, self._site.lanes[member][1:]
         return any(self._unit.log(log_id).row.cosigned_size < unsure.get(log_id, 0) for log_id in logs)
 
     def _in_store(self, thread: Thread, log_id: int, before: LeafRow | None) -> str | None:
@@ -202,7 +211,9 @@ class Precedence:
         alive = self.alive(follows)
         if alive is not None:
             self.named.add(alive)
-        tail = Tail(header.id, 0, follows=True)
+        newest = self.newest.get(thread) or self._under_way(thread)
+        found = self._in_store(thread, 0, None) if newest is None else newest.message_id
+        tail = Tail(found or header.id, 0, follows=True)  # what was sent after the one that is copied stays the newest
         self.newest.setdefault(thread, tail)
         self.kept.setdefault(thread, tail)
         return header if header.follows == alive else msgspec.structs.replace(header, follows=alive)

@@ -1,24 +1,24 @@
 """What the newest batches have committed, kept in memory: who goes on with it need not ask the store.
 
-Nearly every input is about a case of a moment ago. What is kept here is true because nobody but this engine writes to
-its store, and because it is learnt only after the commit: transfers never change, parties of a case are only added, and
-a case is replaced here by every batch that changes it. What is not here may still be in the store.
+Nearly every input of a service whose cases go on (``Service.goes_on``) is about a case of a moment ago. What is kept
+here is true because nobody but this engine writes to its store, and because it is learnt only after the commit:
+transfers never change, parties of a case are only added, and a case is replaced here by every batch that changes it.
+What is not here may still be in the store.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from darwaza.engine.order import ORDER
-from darwaza.engine.voyage import ROUTE
 from darwaza.kernel.machine import Case
 from darwaza.ledger.transfer import Phase, Transfer
-from darwaza.ports.store import Changes, PartyRow
+from darwaza.ports.store import CaseRow, Changes, PartyRow, Store
 
-OWN = frozenset({ORDER, ROUTE})
 CASES_KEPT = 4_096
 HOLDS_KEPT = 8_192
 PARTIES_KEPT = 16_384
+SLACK = 8
+"""Up to one in so many more are kept, until they are dropped together."""
 
 Held = tuple[str, Case[Any]]
 """The service's name and the case."""
@@ -28,30 +28,57 @@ class Recent:
     """See the module.
 
     Attributes:
-        cases: by id; those that changed last.
+        cases: by id; those that changed last, of services whose cases go on.
         holds: of the ledger by id; the newest that still stand.
         parties: whom the newest cases concern.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, services: Iterable[str]) -> None:
+        """Begin empty.
+
+        Args:
+            services: names of those whose cases go on.
+        """
+        self._services = frozenset(services)
         self.cases: dict[str, Held] = {}
         self.holds: dict[str, Transfer] = {}
         self.parties: dict[PartyRow, None] = {}
+
+    def find(self, ids: Iterable[str], store: Store, decode: Callable[[CaseRow], Case[Any]]) -> dict[str, Held]:
+        """The cases among ``ids`` that exist, as committed: those kept here, the others from the store.
+
+        Args:
+            ids: of cases.
+            store: what is committed.
+            decode: reads a stored case.
+        """
+        kept, found, others = self.cases, dict[str, Held](), []
+        for case_id in ids:
+            held = kept.get(case_id)
+            if held is None:
+                others.append(case_id)
+            else:
+                found[case_id] = held
+        if others:
+            found.update({row.id: (row.service, decode(row)) for row in store.cases(others).values()})
+        return found
 
     def follow_cases(self, changes: Changes, cases: Mapping[str, Held | None]) -> None:
         """Learn which cases a committed batch has changed, and whom they concern.
 
         Args:
             changes: of the batch.
-            cases: as it left them, those it changed among them; those of the gateway's own change by their rows alone.
+            cases: as it left them, those it changed among them.
         """
-        kept = self.cases
+        kept, services = self.cases, self._services
         for case_id, row in changes.cases.items():
+            if row.service not in services:
+                continue
             kept.pop(case_id, None)
             case = cases.get(case_id)
-            if case is not None and row.service not in OWN:
+            if case is not None:
                 kept[case_id] = case
-        self.parties.update(dict.fromkeys(changes.parties))
+        self.parties.update({row: None for row in changes.parties if row.service in services})
         _shorten(kept, CASES_KEPT)
         _shorten(self.parties, PARTIES_KEPT)
 
@@ -67,6 +94,8 @@ class Recent:
 
 
 def _shorten(kept: dict[Any, Any], items_max: int) -> None:
-    """Drop what was put in first."""
-    for key in list(islice(kept, max(0, len(kept) - items_max))):
+    """Drop what was put in first; many at a time, because finding the first means passing all that have gone."""
+    if len(kept) <= items_max + items_max // SLACK:
+        return
+    for key in list(islice(kept, len(kept) - items_max)):
         del kept[key]

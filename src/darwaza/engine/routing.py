@@ -397,6 +397,11 @@ class Routing:
         found = self._statements.get(("state", *ends_of(one, other)))
         return found if isinstance(found, LinkState) else None
 
+    def home_of(self, member: str) -> HomeStatement | None:
+        """A member's latest home statement, or None."""
+        found = self._statements.get(("home", member))
+        return found if isinstance(found, HomeStatement) else None
+
     def known(self, statement: Statement) -> Statement | None:
         """The latest statement on the same subject."""
         return self._statements.get(subject(statement))

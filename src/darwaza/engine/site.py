@@ -118,7 +118,7 @@ class Site:
         self.noticed: dict[str, int] = {}
         self._signed: dict[tuple[str, bytes], bytes] = {}
         self.ledger_end = LedgerEnd()
-        self.recent = Recent()
+        self.recent = Recent(service.name for service in self.services.values() if service.goes_on)
         self.routing = Routing(member)
         self.fleet = Fleet()
         self.tails = Tails()

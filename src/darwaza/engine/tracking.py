@@ -142,7 +142,7 @@ class Tracking:
         looked_at, self._looked_at = self._looked_at, None
         found = looked_at[1] if looked_at is not None and looked_at[0] is draft else self._choice(draft)
         path = (self._site.member, member) if isinstance(found, Refusal) else found
-        before = self._before(case_id, member)
+        before = self._before(case_id, member) if self._newest or self._site.fleet.voyages else None
         if before is not None:
             if self._site.routing.is_open(before.path):
                 return before.path

@@ -49,6 +49,7 @@ TICK_US_MAX: Final = 750_000
 BUSY_US_MAX: Final = 20_000_000
 """So long a neighbour that takes connections may answer no probe before it counts as down."""
 HEALTH_RENEWED: Final = timedelta(seconds=60)
+HOME_RENEWED: Final = timedelta(days=30)
 HEALTH_CORRECTED: Final = timedelta(seconds=10)
 """A latency that was told and is far from true any more is told anew so often at most."""
 KEPT: Final = "route.statements"
@@ -188,15 +189,23 @@ class Watch:
         former = self._site.routing.homes.get(self._site.member)
         if (former is None and not rules) or (former is not None and locality.format_rules(former) == rules):
             return
-        now = self._now()
-        known = self._raw.get(("home", self._site.member))
+        self._say_home(rules)
+
+    def _renew_home(self) -> None:
+        """Say the own home rules again in good time, so that who starts later hears them too."""
+        said = self._site.routing.home_of(self._site.member)
+        if said is not None and said.rules and self._site.clock.now() >= said.issued_at + HOME_RENEWED:
+            self._say_home(said.rules)
+
+    def _say_home(self, rules: str) -> None:
+        now, known = self._now(), self._site.routing.home_of(self._site.member)
         said = HomeStatement(
             author=self._site.member,
             corridor=self._site.trust.current.name,
             issued_at=now,
             expires_at=now + timedelta(seconds=HOME_STATEMENT_LIFE_S_MAX),
             rules=rules,
-            serial=self._serial(None if known is None else read(known)[0]),
+            serial=self._serial(known),
         )
         self._take(state(said, self._site.statement_signer()), None)
 
@@ -270,6 +279,7 @@ class Watch:
         """Probes to send now; each must be answered by ``replied``."""
         self._look(now_s)
         self._follow()
+        self._renew_home()
         found = []
         for code, peer in self.peers.items():
             self._observe(code, peer)

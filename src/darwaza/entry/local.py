@@ -236,7 +236,7 @@ class LocalCorridor:
         until = time.monotonic() + seconds
         with self.client(code) as client:
             while time.monotonic() < until:
-                link = next(one for one in client.links() if one["peer"] == peer)
+                link = next(one for one in client.operator.links() if one["peer"] == peer)
                 if link["queue"] == 0 and link["state"] == "up":
                     return
                 time.sleep(POLL_S)

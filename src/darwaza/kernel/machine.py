@@ -340,6 +340,8 @@ class Service(msgspec.Struct, frozen=True):
         orders_new: whether a decision never places an order a second time under an id that begins with its case's: each
             such order ends the state it is placed in. Then nobody looks in the store for one; a service that breaks its
             word is stopped by the store, which takes no id twice.
+        goes_on: whether a case often goes on within seconds, so that the newest are kept in memory
+            (``darwaza.engine.recent``). A document is one message, and keeping it costs more than to read one again.
         shared: the neighbour whose gateway decides a case together with this one, or None:
             ``shared(member, case, kind, body)``, ``member`` that of this gateway, the case None when a command opens
             it. After a start no command and no reminder is acted on before that neighbour has said what it holds of
@@ -352,6 +354,7 @@ class Service(msgspec.Struct, frozen=True):
     ended: frozenset[str] = frozenset()
     foresee: Callable[[str, Any, str, Any], Iterable[str]] | None = None
     orders_new: bool = False
+    goes_on: bool = True
     shared: Callable[[str, Any, str, Any], str | None] | None = None
 
 

@@ -2,21 +2,23 @@
 
 On top of what every life of ``darwaza.testing.simulation`` suffers (losses of messages, crashes, full disks, old
 backups, wrong clocks), parties send to members that are no neighbours, some under path policies, gateways watch their
-links with probes that the network loses too, and links flap. In some lives one member lies, in one of the ways of
-``darwaza.testing.deceit``, while it says that all its links are well and spreads the rumours of
-``darwaza.testing.rumour``. The auditor asks what it always asks, and besides that nobody honest hands on what its
-origin never sent, or sent by a path that is none, or that a policy forbids. At the end every message under way has an
-end, and none came back that somebody could have carried.
+links with probes that the network loses too, and links flap. In some lives members have home rules. In others one
+member lies, in one of the ways of ``darwaza.testing.deceit``, while it says that all its links are well and spreads the
+rumours of ``darwaza.testing.rumour``. The auditor asks what it always asks, and besides that nobody honest hands on
+what its origin never sent, or sent by a path that is none, or that a policy forbids, or a home rule that it knows. At
+the end every message under way has an end, none came back that somebody could have carried, and everybody knows
+everybody's home rules.
 
 To see what one seed does: ``python -m darwaza.testing.routing 42``.
 """
 
 import json
+import random
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -55,18 +57,50 @@ HIDDEN: Final = ("KG", "TJ")
 SHOWN_TO: Final = ("AF", "KZ", "PK", "UZ")
 
 
+class Ban(NamedTuple):
+    """A home rule: what a member does not allow, and to whom.
+
+    Attributes:
+        owner: member.
+        verb: ``leave``, ``transit``, ``carry`` or ``store``.
+        other: member.
+    """
+
+    owner: str
+    verb: str
+    other: str
+
+    @property
+    def text(self) -> str:
+        """As it is written in home rules."""
+        return f"documents: {self.verb} not {self.other}"
+
+    def breaks(self, path: Sequence[str]) -> bool:
+        """Whether a document that takes a path is sent or carried against it."""
+        ends, carriers = {path[0], path[-1]}, path[1:-1]
+        if self.verb == "carry":
+            return self.owner in carriers and self.other in ends
+        if self.verb == "transit":
+            return self.owner in ends and self.other in carriers
+        return (path[0], path[-1]) == (self.owner, self.other)
+
+
 class RoutedAuditor(Auditor):
     """The auditor, who also reads what relays hand on.
 
     Attributes:
         liars: whose doings are not audited.
         barred: whom the corridor's policy bars from carrying; "" for nobody.
+        bans: home rules.
+        knows: whether a member has heard of another's home rules.
     """
 
     def __init__(self, members: Iterable[str]) -> None:
         super().__init__(members)
         self.liars: frozenset[str] = frozenset()
         self.barred = ""
+        self.bans: tuple[Ban, ...] = ()
+        self.knows: Callable[[str, str], bool] = lambda viewer, owner: viewer == owner
         self._sent: set[bytes] = set()
 
     def batch_left(self, origin: str, start: int, headers: Iterable[bytes]) -> None:
@@ -89,6 +123,18 @@ class RoutedAuditor(Auditor):
                     raise BrokenError(f"P3: {member} takes {header['id']}, which {origin} never sent")
                 if leaf.log_id in own:
                     self._handed_on(member, header, origin)
+                    self._obeyed(member, header, leaf.header)
+            elif known and leaf.log_id in own:
+                self._obeyed(member, json.loads(leaf.header), leaf.header)
+
+    def _obeyed(self, member: str, header: dict[str, Any], raw: bytes) -> None:
+        """Hold what somebody honest sends or hands on against the home rules that it knows."""
+        if not header["kind"].startswith("documents.") or leaf_hash(raw) in self._sent:
+            return  # what it had sent before it lost its disk it had sent knowing less
+        path = header.get("path") or [header[end].partition("/")[0] for end in ("origin", "destination")]
+        for ban in self.bans:
+            if ban.breaks(path) and self.knows(member, ban.owner):
+                raise BrokenError(f"{member} sends {header['id']} by {path}; {ban.owner} says {ban.text}")
 
     def _handed_on(self, member: str, header: dict[str, Any], origin: str) -> None:
         """Judge the header of a letter that somebody honest carries."""
@@ -126,6 +172,7 @@ class RoutedParties(Parties):
 
     def __init__(self, simulation: "RoutedSimulation") -> None:
         super().__init__(simulation, simulation.rng)
+        self._routed = simulation
         self.hopeless: dict[str, bool] = {}
 
     def offer(self, code: str, to: str, expires_at: datetime | None = None) -> None:
@@ -142,6 +189,8 @@ class RoutedParties(Parties):
             asked, hopeless = rng.choice(("hops 1", "avoid " + " ".join(others))), not neighbours
         waits = rng.random() < 0.8  # noqa: PLR2004
         body = Offer(to, "A bill", "bill.xml", "application/xml", rng.randbytes(40), None, expires_at, asked, waits)
+        path = (code, to.partition("/")[0])
+        hopeless = hopeless or any(ban.breaks(path) for ban in self._routed.auditor.bans)
         if hopeless:
             self.hopeless[f"k{self._keys + 1}"] = False
         self._wish(code, "offer", body)
@@ -170,7 +219,9 @@ class RoutedNode(Node):
         liars = simulation.liars
         simulation.book.attend(self.code, self.engine.site, liars)
         terms = {end: LinkTerms(visible_to=SHOWN_TO) for end in HIDDEN if self.code in HIDDEN and end != self.code}
-        self.watch = (FalseWatch if self.code in liars else Watch)(self.engine.site, terms=terms, kept=kept)
+        home = "\n".join(ban.text for ban in simulation.auditor.bans if ban.owner == self.code) or None
+        watch = FalseWatch if self.code in liars else Watch
+        self.watch = watch(self.engine.site, terms=terms, home=home, kept=kept)
         self._changes = -1
         self._probe(self.life)
 
@@ -218,6 +269,19 @@ class RoutedSimulation(Simulation):
         self.forger: Forger | None = None
         if self.rng.random() < 0.4:  # noqa: PLR2004
             self.let_lie(self.rng.choice(CODES), self.rng.choice(LIES))
+        elif random.Random(f"home rules {seed}").random() < 0.5:  # noqa: PLR2004, S311 - it must be predictable
+            self.let_rule()
+
+    def let_rule(self) -> None:
+        """Let members have home rules: one who may not carry for another, or two who do not write to each other."""
+        rng = random.Random(f"home rule {self.seed}")  # noqa: S311 - it must be predictable
+        verb = rng.choice(("leave", "transit", "carry", "store"))
+        owner, other = rng.sample(CODES, 2)
+        bans = [Ban(owner, verb, other)]
+        if verb in {"leave", "store"}:
+            bans.append(Ban(other, rng.choice(("leave", "store")), owner))  # else it could not answer
+        self.auditor.bans = tuple(bans)
+        self.auditor.knows = lambda viewer, owner: owner in self.nodes[viewer].engine.site.routing.homes
 
     def let_lie(self, member: str, lie: str) -> None:
         """Let a member lie from the start."""
@@ -296,6 +360,7 @@ class RoutedSimulation(Simulation):
             super().run()
         if not self.auditor.forked:
             self._check_voyages()
+            self._check_heard()
 
     def _unrest(self) -> str:
         waiting = [
@@ -309,6 +374,13 @@ class RoutedSimulation(Simulation):
         resting = super()._is_at_rest()
         honest = [node for code, node in self.nodes.items() if code not in self.liars]
         return resting and not any(node.engine.site.fleet.voyages or node.engine.site.owed for node in honest)
+
+    def _check_heard(self) -> None:
+        """Everybody knows everybody's home rules."""
+        for code in CODES:
+            for ban in self.auditor.bans:
+                if code not in self.liars and not self.auditor.knows(code, ban.owner):
+                    raise BrokenError(f"{code} has never heard that {ban.owner} says {ban.text}")
 
     def _check_voyages(self) -> None:
         """No message is still under way; what its origin believes delivered is; what came back nobody could carry."""

@@ -3,18 +3,19 @@
 from datetime import timedelta
 
 import pytest
-from tests.unit.engine.chain import SLOW, Chain
+from tests.unit.engine.chain import LINKS, SLOW, Chain
 
 from darwaza.adapters.sqlite.store import SqliteStore
 from darwaza.engine import order
 from darwaza.engine.arrival import Arriving
 from darwaza.engine.forwarding import Forwarding
-from darwaza.engine.intake import Reroute
+from darwaza.engine.intake import Reroute, Submit
 from darwaza.engine.routing import SETTLES_AFTER
 from darwaza.engine.voyage import DELIVERED, EXPIRED, UNDELIVERABLE, UNDER_WAY
 from darwaza.kernel.health import Condition, Measure
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.naming import Lane
+from darwaza.testing import diary
 from darwaza.testing.statement import link_states
 
 NEIGHBOURS = (("KZ", "UZ"), ("KZ", "CN"), ("CN", "UZ"))
@@ -204,6 +205,32 @@ def test_copies_round_a_dead_link_keep_the_order(lost):
     chain.carry()
     assert chain.diary("UZ", case_id).read == tuple("abcd")
     chain.check()
+
+
+def write_in_one_batch(chain, *before, to, text, case_id):
+    """Write an entry in the batch that handles other inputs first; returns its id."""
+    body = diary.Write(to, text)
+    wish = Submit("KZ/trader", frozenset(), "diary", "write", "", b"", body, case_id)
+    *_, accepted = chain.engines["KZ"].run([*before, wish])
+    return accepted.message_ids[0]
+
+
+@pytest.mark.parametrize("links", [LINKS, NEIGHBOURS], ids=["over others", "between neighbours"])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_is_sent_while_others_are_sent_again_follows_the_newest(links, restarts):
+    """Two are sent again another way, and a third sent in the same batch: it follows the second and not the first."""
+    chain, reader = Chain(links), "PK" if links is LINKS else "UZ"
+    chain.settle()
+    case_id, _ = chain.write("KZ/trader", reader + "/agency", "a")
+    _, second = chain.write("KZ/trader", reader + "/agency", "b", case_id)
+    if restarts:
+        chain.start("KZ", seed=1)
+    chain.engines["KZ"].site.routing.measured("UZ", Measure(Condition.DOWN, 0, 1_000_000))
+    third = write_in_one_batch(chain, Reroute(), to=reader + "/agency", text="c", case_id=case_id)
+    sent = {header.id: header.follows for header in chain.headers("KZ", "CN")}
+    assert sent[third] == second
+    chain.carry()
+    assert chain.diary(reader, case_id).read == ("a", "b", "c")
 
 
 def test_undeliverable_predecessor_frees_its_follower(lost, refused):

@@ -1,5 +1,6 @@
 """What the newest batches have committed is known without the store, and never says what the store does not."""
 
+from tests.unit.engine.corridor import Corridor
 from tests.unit.services.payments.desk import HALYK, HBL, Desk
 
 from darwaza.engine import recent
@@ -73,3 +74,13 @@ def test_what_is_kept_of_cases_and_holds_is_what_the_store_has():
             assert all(land.store.concerns(row) for row in held.parties)
         credit(desk, case_id)
     assert isinstance(held.cases[case_id][1].data, Payment)
+
+
+def test_nothing_is_kept_of_documents_for_each_is_one_message(tmp_path):
+    corridor = Corridor(tmp_path)
+    case_id, _ = corridor.offer("PK/exporter", "UZ/customs")
+    corridor.carry("PK", "UZ")
+    for code in ("PK", "UZ"):
+        engine = corridor.engines[code]
+        assert engine.store.cases([case_id])
+        assert (engine.site.recent.cases, engine.site.recent.parties) == ({}, {})

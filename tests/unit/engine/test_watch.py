@@ -28,8 +28,8 @@ class Watchers:
         for code in CODES:
             self.start(code)
 
-    def start(self, code, **more):
-        site = self.world.engine(code, [SERVICE], MemoryStore()).site
+    def start(self, code, seed=0, **more):
+        site = self.world.engine(code, [SERVICE], MemoryStore(), seed=seed).site
         self.watches[code] = Watch(site, **(self.settings.get(code, {}) | more))
 
     def routing(self, code):
@@ -171,6 +171,19 @@ def test_home_rules_reach_everybody_and_are_obeyed():
     kept = watchers.watches["KZ"].kept()
     watchers.start("KZ", kept=kept)
     assert watchers.routing("KZ").choose("PK", "documents", 10) == ("KZ", "UZ", "AF", "PK")
+
+
+def test_home_rules_are_said_again_before_they_expire():
+    """Who starts after a year hears the rules that a gateway has had all the time, and obeys them."""
+    watchers = Watchers(CN={"home": "documents: carry not KZ"})
+    watchers.live(6)
+    for _ in range(14):
+        watchers.world.clock.advance(30 * 86_400)
+        watchers.live(1)
+    watchers.start("KZ", seed=1)
+    watchers.live(6)
+    assert watchers.routing("KZ").choose("PK", "documents", 10) == ("KZ", "UZ", "AF", "PK")
+    assert watchers.routing("KZ").choose("PK", "payments", 10) == ("KZ", "CN", "PK")
 
 
 def test_forged_expired_and_replayed_statements_are_refused(settled):

@@ -34,7 +34,7 @@ def spent_s(corridor: LocalCorridor, sides: Mapping[str, str]) -> dict[str, floa
     for code, name in sides.items():
         found[name] = cpu_s(corridor.pid(code))
         with corridor.client(code) as client:
-            for stage, seconds in client.stages().items():
+            for stage, seconds in client.operator.stages().items():
                 found[f"{name} {stage}"] = seconds
     return found
 

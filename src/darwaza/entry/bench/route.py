@@ -95,8 +95,8 @@ def wait_until_mapped(corridor: LocalCorridor, code: str, policy: str = "", to: 
     until = time.monotonic() + READY_S_MAX
     with corridor.client(code) as client:
         while time.monotonic() < until:
-            ups = sum(link["condition"] == "up" for link in client.routes()["links"])
-            found: list[str] | None = client.explain_route(to, policy=policy)["chosen"]
+            ups = sum(link["condition"] == "up" for link in client.operator.routes()["links"])
+            found: list[str] | None = client.operator.explain_route(to, policy=policy)["chosen"]
             if found and ups >= links:
                 return found
             time.sleep(0.2)
@@ -174,5 +174,5 @@ def _figures(relay: RelayFigures, hops: HopRun, switch: SwitchRun, arrived: Arri
 def _wait_until_arrived(corridor: LocalCorridor) -> None:
     until = time.monotonic() + ARRIVE_S_MAX
     with corridor.client(ORIGIN) as client:
-        while client.routes()["under_way"] and time.monotonic() < until:
+        while client.operator.routes()["under_way"] and time.monotonic() < until:
             time.sleep(0.2)

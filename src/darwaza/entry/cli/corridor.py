@@ -285,7 +285,7 @@ def _tell(folder: Path, raw: bytes) -> bool:
     """Give the document to the gateway if it runs; tells whether it does."""
     with Connection(folder, None, OPERATOR_TOKEN, None, None).client() as client:
         try:
-            client.call("POST", "/v1/operator/corridor", content=raw)
+            client.operator.admit(raw)
         except PeerError:
             return False
     return True
@@ -306,7 +306,7 @@ def show_command(
 ) -> None:
     """Show the document in force at a running gateway."""
     with Connection(folder, url, party, token_file, certificate).client() as client:
-        view = client.call("GET", "/v1/corridor")
+        view = client.corridor()
 
     def human() -> None:
         console.print(f"{view['name']}, version {view['version']}, {view['state']} until {view['not_after']}")

@@ -2,10 +2,10 @@
 
 import uuid
 from typing import Any
-from urllib.parse import quote
 
 import click
 
+from darwaza.client.answer.border import CrossingView
 from darwaza.entry.cli.connection import connection_options
 from darwaza.entry.cli.form import instant, make_stamp, officer_options, open_client
 from darwaza.entry.cli.output import console, duration, json_option, reports_errors, show
@@ -25,7 +25,7 @@ def crossing() -> None:
 def list_command(*, as_json: bool, closed: bool, **options: Any) -> None:
     """List the crossings of the register, with what is closed."""
     with open_client(options) as client:
-        found = [item for item in client.crossings() if item.get("closures") or not closed]
+        found = [item for item in client.crossings.find() if item.get("closures") or not closed]
 
     def human() -> None:
         for item in found:
@@ -76,15 +76,15 @@ def close(crossing_id: str, *, as_json: bool, office: str, officer: str, reason:
 def reopen(crossing_id: str, closure: str | None, *, as_json: bool, office: str, officer: str, **options: Any) -> None:
     """End CLOSURE of CROSSING; without CLOSURE, the one this member made, if it made one."""
     with open_client(options) as client:
-        wanted = closure or _own_closure(client.crossings(), crossing_id, office[:2])
+        wanted = closure or _own_closure(client.crossings.find(), crossing_id, office[:2])
         body = {"id": wanted, "crossing": crossing_id, "stamp": make_stamp(client, office, officer)}
         done = client.command("/v1/crossings/reopen", body)
     show(done, as_json=as_json, human=lambda: console.print(f"{crossing_id} is {done['state']}"))
 
 
-def _own_closure(crossings: list[dict[str, Any]], crossing_id: str, member: str) -> str:
-    known = next((item for item in crossings if item["id"] == crossing_id), {})
-    own = [one["id"] for one in known.get("closures", ()) if one["stamp"]["office"][:2] == member]
+def _own_closure(crossings: list[CrossingView], crossing_id: str, member: str) -> str:
+    closures = [one for item in crossings if item["id"] == crossing_id for one in item.get("closures", ())]
+    own = [one["id"] for one in closures if one["stamp"]["office"][:2] == member]
     if len(own) != 1:
         text = (
             f"{member} made {len(own)} closures of {crossing_id} that stand; name one (darwaza crossing list --closed)"
@@ -126,7 +126,7 @@ def extend(crossing_id: str, *, as_json: bool, office: str, officer: str, reason
 def waiting(crossing_id: str, *, as_json: bool, detention_minor: int, tracker_minor: int, **options: Any) -> None:
     """List what heads for CROSSING, what spoils first foremost, and what a day of its waiting costs."""
     with open_client(options) as client:
-        found = client.waiting(crossing_id, detention_minor, tracker_minor)
+        found = client.crossings.waiting(crossing_id, detention_minor, tracker_minor)
 
     def human() -> None:
         for item in found["movements"]:
@@ -147,9 +147,8 @@ def divert(
     crossing_id: str, movements: tuple[str, ...], *, as_json: bool, office: str, officer: str, **options: Any
 ) -> None:
     """Give MOVEMENTS that head for CROSSING, or all that do, another itinerary around what is closed."""
-    body = {"crossing": crossing_id, "office": office, "officer": officer, "movements": movements}
     with open_client(options) as client:
-        done = client.command("/v1/crossings/divert", body)
+        done = client.crossings.divert(crossing_id, office, officer, movements)
 
     def human() -> None:
         console.print(
@@ -169,19 +168,18 @@ def divert(
 @reports_errors
 def times(*, as_json: bool, crossing_id: str | None, since: str | None, **options: Any) -> None:
     """Show how long crossings take, from both sides' own events (CPMM TFI1), the gap between the sides included."""
-    query = {"crossing": crossing_id, "since": since if instant(since) else None}
-    wanted = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items() if value is not None)
     with open_client(options) as client:
-        found = client.call("GET", "/v1/crossings/times" + (f"?{wanted}" if wanted else ""))
+        found = client.crossings.times(crossing_id, since=instant(since))
 
     def human() -> None:
         for item in found:
             way = f"{item['exit_member']} → {item['entry_member']}"
             console.print(f"{item['crossing']:28} {way}  {item['total_s']['count']} crossings")
-            for name, word in (("total_s", "in all"), ("exit_s", "exit"), ("gap_s", "between"), ("entry_s", "entry")):
-                if item[name] is not None:
-                    one = {key: duration(item[name][key]) for key in ("median", "p90", "largest")}
-                    line = f"median {one['median']}, nine in ten within {one['p90']}, longest {one['largest']}"
+            spreads = (("in all", item["total_s"]), ("exit", item["exit_s"]), ("between", item["gap_s"]))
+            for word, spread in (*spreads, ("entry", item["entry_s"])):
+                if spread is not None:
+                    median, p90, largest = map(duration, (spread["median"], spread["p90"], spread["largest"]))
+                    line = f"median {median}, nine in ten within {p90}, longest {largest}"
                     console.print(f"   {word:8} {line}")
 
     show(found, as_json=as_json, human=human)

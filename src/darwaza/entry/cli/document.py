@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from darwaza.client_sealing import is_sealed
+from darwaza.client.answer.gateway import DocumentView
+from darwaza.client.sealing import is_sealed
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file, transfer_bar
 from darwaza.entry.cli.sealing import read_keys, trust_options, verified_card
@@ -17,12 +18,12 @@ def documents() -> None:
     """Registered delivery: send a document to a party in another country and get signed receipts."""
 
 
-def _row(view: dict[str, Any]) -> str:
-    title = (view.get("manifest") or {}).get("title", "")
+def _row(view: DocumentView) -> str:
+    title = view["manifest"]["title"] if "manifest" in view else ""
     return f"{view['id']}  {view['stage']:12} {view['sender']:20} → {view['recipient']:20} {title}"
 
 
-def _show_document(view: dict[str, Any]) -> None:
+def _show_document(view: DocumentView) -> None:
     console.print(_row(view))
     manifest = view.get("manifest")
     if manifest:
@@ -92,9 +93,8 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
             seal_to=card,
             sealed=options["sealed"],
         )
-    if card is not None:
-        sent["sealed_to"] = card.fingerprint
-    show(sent, as_json=as_json, human=lambda: console.print(f"{sent['id']}  {sent['state']}"))
+    told = sent if card is None else {**sent, "sealed_to": card.fingerprint}
+    show(told, as_json=as_json, human=lambda: console.print(f"{sent['id']}  {sent['state']}"))
 
 
 @documents.command(name="list", epilog="Example: darwaza documents list --gateway uz --as customs --state arrived")

@@ -44,7 +44,7 @@ def ask(
 def list_command(*, as_json: bool, state: str | None, **options: Any) -> None:
     """List questions you asked, and those that wait for your answer (``open``)."""
     with open_client(options) as client:
-        found = client.call("GET", "/v1/enquiries" + ("" if state is None else f"?state={state}"))
+        found = client.enquiries.find(state)
 
     def human() -> None:
         for view in found:
@@ -67,9 +67,8 @@ def list_command(*, as_json: bool, state: str | None, **options: Any) -> None:
 @reports_errors
 def answer(case_id: str, fields: tuple[str, ...], *, as_json: bool, file: Any, **options: Any) -> None:
     """Answer an ENQUIRY that was looked up; what the question named is filled in."""
-    path = f"/v1/enquiries/{quote(case_id, safe='')}"
     with open_client(options) as client:
-        question = client.call("GET", path)["question"]
+        question = client.enquiries.enquiry(case_id)["question"]
         reply = {**question, **read_body(file, fields), "type": REPLIES[question["type"]]}
-        done = client.command(path + "/answer", {"reply": reply})
+        done = client.command(f"/v1/enquiries/{quote(case_id, safe='')}/answer", {"reply": reply})
     show(done, as_json=as_json, human=lambda: console.print(f"{case_id}  {done['state']}"))

@@ -93,7 +93,7 @@ def make_stamp(client: Client, office: str, officer: str, at: datetime | None = 
     Raises:
         MalformedError: ``office_unknown``.
     """
-    known = next((item for item in client.offices() if item["id"] == office), None)
+    known = next((item for item in client.crossings.offices() if item["id"] == office), None)
     if known is None:
         raise MalformedError(f"no office {office} in the register; see: darwaza crossing list", code="office_unknown")
     now = at or SystemClock().now()

@@ -3,13 +3,14 @@
 import uuid
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
+from darwaza.client.answer.border import GuaranteeView
 from darwaza.entry.cli.connection import connection_options
 from darwaza.entry.cli.form import body_options, open_client, read_body
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
+from darwaza.standards.etir.external import E3
 
 
 @click.group()
@@ -30,7 +31,7 @@ def register(fields: tuple[str, ...], *, as_json: bool, file: Path | None, key: 
     show(done, as_json=as_json, human=lambda: console.print(f"{done['id']}  {done['state']}"))
 
 
-def _row(view: dict[str, Any]) -> str:
+def _row(view: GuaranteeView) -> str:
     terms = view["terms"]
     cover = f"{terms['cover_minor']:,} {terms['currency']} minor units"
     return f"{view['id']}  {view['state']:11} {terms['reference']:16} {terms['kind']:14} {cover}  {terms['holder']}"
@@ -43,7 +44,7 @@ def _row(view: dict[str, Any]) -> str:
 def list_command(*, as_json: bool, **options: Any) -> None:
     """List your guarantees: those you issued, or that were issued to you."""
     with open_client(options) as client:
-        found = client.call("GET", "/v1/guarantees")
+        found = client.guarantees.find()
 
     def human() -> None:
         for view in found:
@@ -60,7 +61,7 @@ def list_command(*, as_json: bool, **options: Any) -> None:
 def show_command(case_id: str, *, as_json: bool, **options: Any) -> None:
     """Show a GUARANTEE's terms and state."""
     with open_client(options) as client:
-        view = client.call("GET", f"/v1/guarantees/{quote(case_id, safe='')}")
+        view = client.guarantees.guarantee(case_id)
     show(view, as_json=as_json, human=lambda: console.print(_row(view)))
 
 
@@ -72,11 +73,9 @@ def show_command(case_id: str, *, as_json: bool, **options: Any) -> None:
 @reports_errors
 def cancel(case_id: str, *, as_json: bool, reason: str, **options: Any) -> None:
     """Cancel a GUARANTEE: what no movement uses goes back at once, the rest when asked again."""
-    path = f"/v1/guarantees/{quote(case_id, safe='')}"
     with open_client(options) as client:
-        terms = client.call("GET", path)["terms"]
-        body = {"reference": terms["reference"], "holder": terms["holder"], "reason": reason}
-        done = client.command(path + "/cancel", body)
+        terms = client.guarantees.guarantee(case_id)["terms"]
+        done = client.guarantees.cancel(case_id, E3(terms["reference"], terms["holder"], reason))
     show(done, as_json=as_json, human=lambda: console.print(f"{case_id}  {done['state']}"))
 
 
@@ -87,7 +86,7 @@ def cancel(case_id: str, *, as_json: bool, reason: str, **options: Any) -> None:
 def exposure(*, as_json: bool, **options: Any) -> None:
     """Show reserved, used and released exposure per holder, chain and member, in minor units."""
     with open_client(options) as client:
-        found = client.call("GET", "/v1/guarantees/exposure")
+        found = client.guarantees.exposure()
 
     def human() -> None:
         for item in found:
@@ -111,7 +110,7 @@ def tracker() -> None:
 def list_pools(*, as_json: bool, **options: Any) -> None:
     """List the pools: here, fitted to movements, away."""
     with open_client(options) as client:
-        found = client.call("GET", "/v1/trackers")
+        found = client.trackers.find()
 
     def human() -> None:
         for pool in found:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from darwaza.adapters.system.clock import SystemClock
+from darwaza.client.answer.payment import Money, StatementView
 from darwaza.entry.cli.output import console, show, show_file
 from darwaza.entry.cli.payment import Desk, amount, as_party, each, payments, percent, print_done, print_payment
 from darwaza.services.payments.deposit import COLUMNS
@@ -245,13 +246,13 @@ def statement(account: str, after: int, output: Path | None, number: int, *, as_
     show(found, as_json=as_json, human=lambda: print_statement(found))
 
 
-def print_statement(found: dict[str, Any]) -> None:
+def print_statement(found: StatementView) -> None:
     """Print a statement for people: what was booked, not what was only held."""
     console.print(f"   {found['account']['id']}")
     console.print(f"   {'opening balance':48} {amount(found['opening']):>24}")
     for line in found["lines"]:
         if line["amount"].strip("-0."):
-            money = {"amount": line["amount"], "currency": found["opening"]["currency"]}
+            money: Money = {"amount": line["amount"], "currency": found["opening"]["currency"]}
             text = f"{line['at']}  {line.get('reference', '')}"
             console.print(f"   {text:48} {amount(money):>24}")
     console.print(f"   {'closing balance':48} {amount(found['closing']):>24}")

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.markup import escape
 
-from darwaza.client_payments import Payments
+from darwaza.client.answer.payment import Money, OfferView, Ordered, PaymentView
+from darwaza.client.payments import Payments
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file
 
 Command = Callable[..., Any]
+T = TypeVar("T")
 
 
 @click.group()
@@ -42,14 +44,14 @@ class Desk:
         self._client.close()
 
 
-def amount(money: dict[str, str]) -> str:
+def amount(money: Money) -> str:
     """Word an amount for people."""
     whole, point, decimals = money["amount"].partition(".")
     sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
     return f"{sign}{int(digits):,}{point}{decimals} {money['currency']}"
 
 
-def each(printed: Callable[[dict[str, Any]], None], found: Iterable[dict[str, Any]]) -> None:
+def each(printed: Callable[[T], None], found: Iterable[T]) -> None:
     """Print one after the other."""
     for one in found:
         printed(one)
@@ -60,7 +62,7 @@ def percent(ppm: int) -> str:
     return f"{ppm // 10_000}.{ppm % 10_000 // 100:02d} %"
 
 
-def print_payment(view: dict[str, Any]) -> None:
+def print_payment(view: PaymentView) -> None:
     """Print a quote or payment for people."""
     end = f"{view.get('status', '')} {view.get('reason', '')} {view.get('reason_text', '')}".strip()
     console.print(f"{view['id']}  [bold]{view['state']}[/]  {view['payer_bank']} → {view['payee_bank']}  {end}")
@@ -68,7 +70,7 @@ def print_payment(view: dict[str, Any]) -> None:
         console.print(f"   {view['detail']}")
     if view.get("uetr"):
         console.print(f"   UETR {view['uetr']}  {view.get('end_to_end', '')}")
-    offers = view.get("offers", ()) if not view.get("chosen") else (view["chosen"],)
+    offers = [view["chosen"]] if "chosen" in view else view.get("offers", [])
     for offer in offers:
         print_offer(offer)
     for hit in view.get("hits", ()):
@@ -82,7 +84,7 @@ def print_payment(view: dict[str, Any]) -> None:
         console.print(f"   {message['created_at']}  {message['kind']:20} {message['id']}  {signed}")
 
 
-def print_offer(offer: dict[str, Any]) -> None:
+def print_offer(offer: OfferView) -> None:
     """Print an offer for people: what is debited, what is credited, what it costs in all."""
     console.print(f"   {offer['provider']:20} {amount(offer['debit'])} → {amount(offer['credit'])} at {offer['rate']}")
     cost = offer.get("cost")
@@ -94,7 +96,7 @@ def print_offer(offer: dict[str, Any]) -> None:
             console.print(f"   {'':20} a state pays {amount(cost['subsidy'])} more: {amount(cost['total'])} in all")
 
 
-def print_done(done: dict[str, Any]) -> None:
+def print_done(done: Ordered) -> None:
     """Print the outcome of a command."""
     if done.get("code"):
         console.print(f"{done.get('uetr') or done.get('id', '')}  [red]{done['code']}[/]  {done.get('detail', '')}")

@@ -6,7 +6,6 @@ and any gateway of the corridor takes it.
 """
 
 import uuid
-from collections.abc import Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -65,7 +64,7 @@ def delegate(place: Path, *, as_json: bool, office: str, days: int, **options: A
     now = SystemClock().now()
     with open_client(options) as client:
         known = _office(client, office)
-        raw = client.delegate(office, key.public.raw, now, now + timedelta(days=days))
+        raw = client.transit.delegate(office, key.public.raw, now, now + timedelta(days=days))
     (place / DELEGATION).write_bytes(raw)
     (place / OFFICE).write_bytes(msgspec.json.encode(known))
     found = {"office": office, "zone": known.zone, "until": now + timedelta(days=days)}
@@ -122,7 +121,7 @@ def carry(files: tuple[Path, ...], *, as_json: bool, **options: Any) -> None:
     Bringing one twice changes nothing. Exit code 1 when one was not taken.
     """
     with open_client(options) as client:
-        answers = client.carry_in([_event(path) for path in files])
+        answers = client.transit.carry_in([_event(path) for path in files])
     taken = [item["answer"] == "valid" and not item.get("code") for item in answers]
 
     def human() -> None:
@@ -142,8 +141,7 @@ def _event(path: Path) -> bytes:
 
 
 def _office(client: Client, office: str) -> Post:
-    known: Sequence[dict[str, Any]] = client.offices()
-    found = next((item for item in known if item["id"] == office), None)
+    found = next((item for item in client.crossings.offices() if item["id"] == office), None)
     if found is None:
         raise MalformedError(f"no office {office} in the register; see: darwaza crossing list", code="office_unknown")
     return Post(office, found["zone"])

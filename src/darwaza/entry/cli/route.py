@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import Progress
 from rich.table import Table
 
+from darwaza.client.answer.gateway import Drill, ExplanationView, RoutesView
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
 
@@ -32,16 +33,16 @@ def show_command(*, watch: bool, as_json: bool, **options: Any) -> None:
     """Show every link of the corridor as the gateway knows it, and its own messages under way."""
     with Connection.chosen(options).client() as client:
         if not watch:
-            found = client.routes()
+            found = client.operator.routes()
             show(found, as_json=as_json, human=lambda: console.print(_table(found)))
             return
-        with Live(_table(client.routes()), console=console, refresh_per_second=4) as live:
+        with Live(_table(client.operator.routes()), console=console, refresh_per_second=4) as live:
             while True:
                 time.sleep(WATCH_S)
-                live.update(_table(client.routes()))
+                live.update(_table(client.operator.routes()))
 
 
-def _table(found: dict[str, Any]) -> Table:
+def _table(found: RoutesView) -> Table:
     drained = ", drained" if found["drained"] else ""
     cuts = "".join(f", drill: {member} dark until {until}" for member, until in found["cuts"].items())
     early = f", {found['early']} early" if found["early"] else ""
@@ -82,12 +83,12 @@ def explain(
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
     text = "\n".join(one for one in (policy, f"avoid {' '.join(avoid)}" if avoid else "") if one)
     with Connection.chosen(options).client() as client:
-        found = client.explain_route(to, message_class, policy=text, body_bytes=body_bytes)
+        found = client.operator.explain_route(to, message_class, policy=text, body_bytes=body_bytes)
     show(found, as_json=as_json, human=lambda: _print(found))
     raise SystemExit(0 if found["chosen"] else REFUSED)
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(found: ExplanationView) -> None:
     for one in found["paths"]:
         chosen = one["members"] == found["chosen"]
         mark = "[green]→[/]" if chosen else "[green]✓[/]" if one["allowed"] else "[red]✗[/]"
@@ -108,7 +109,7 @@ def _print(found: dict[str, Any]) -> None:
 def drain(*, undo: bool, as_json: bool, **options: Any) -> None:
     """Ask everybody to send nothing new over this gateway, before it is taken out of service; what is there goes on."""
     with Connection.chosen(options).client() as client:
-        found = client.drain(drained=not undo)
+        found = client.operator.drain(drained=not undo)
     left = sum(one["queue"] or 0 for one in found["links"])
     word = "takes messages again" if undo else f"is drained; {left:,} messages are still waiting"
     show(found, as_json=as_json, human=lambda: console.print(f"{found['member']} {word}"))
@@ -135,13 +136,13 @@ def _seconds(_context: object, _parameter: object, text: str) -> int:
 def cut(member: str, seconds: int, *, as_json: bool, **options: Any) -> None:
     """Treat MEMBER as dark at this gateway for a while, then report what happened to its messages."""
     with Connection.chosen(options).client() as client:
-        begun = client.begin_drill(member, seconds)
+        begun = client.operator.begin_drill(member, seconds)
         found = begun
         with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
             task = progress.add_task(f"{member} is dark", total=seconds)
             while found["state"] == "running":
                 time.sleep(WATCH_S)
-                found = next(one for one in client.drills() if one["id"] == begun["id"])
+                found = next(one for one in client.operator.drills() if one["id"] == begun["id"])
                 progress.update(task, advance=WATCH_S, description=f"{member} is dark, {found['moved']} moved")
     show(found, as_json=as_json, human=_report(found))
 
@@ -153,7 +154,7 @@ def cut(member: str, seconds: int, *, as_json: bool, **options: Any) -> None:
 def show_drills(*, as_json: bool, **options: Any) -> None:
     """Show the drills since the gateway started."""
     with Connection.chosen(options).client() as client:
-        found = client.drills()
+        found = client.operator.drills()
 
     def human() -> None:
         for one in found:
@@ -162,7 +163,7 @@ def show_drills(*, as_json: bool, **options: Any) -> None:
     show(found, as_json=as_json, human=human)
 
 
-def _report(found: dict[str, Any]) -> Callable[[], None]:
+def _report(found: Drill) -> Callable[[], None]:
     def human() -> None:
         console.print(f"{found['cut']} dark from {found['began_at']} to {found['ends_at']} ({found['state']})")
         console.print(f"  under way when it began  {found['under_way']:,}")

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from darwaza.adapters.system.clock import SystemClock
+from darwaza.client.answer.transit import MovementDetail, MovementView
 from darwaza.entry import post
 from darwaza.entry.cli.connection import connection_options
 from darwaza.entry.cli.form import body_options, make_stamp, officer_options, open_client, read_body
@@ -50,9 +51,8 @@ def transit() -> None:
 @reports_errors
 def list_command(*, as_json: bool, office: str | None, heading: bool, state: str | None, **options: Any) -> None:
     """List movements, newest first: your own, or those of your office."""
-    filters = {"office": office, "state": state, "heading": "true" if heading else None}
     with open_client(options) as client:
-        found = list(client.movements(**filters))
+        found = list(client.transit.movements(office=office, heading=heading, state=state))
 
     def human() -> None:
         for view in found:
@@ -61,7 +61,7 @@ def list_command(*, as_json: bool, office: str | None, heading: bool, state: str
     show(found, as_json=as_json, human=human)
 
 
-def _row(view: dict[str, Any]) -> str:
+def _row(view: MovementView | MovementDetail) -> str:
     stopped = "  clocks stopped" if view.get("stopped") else ""
     return f"{view['id']}  {view['state']:10} {' → '.join(view.get('way', ()))}  {view.get('holder', '')}{stopped}"
 
@@ -74,11 +74,11 @@ def _row(view: dict[str, Any]) -> str:
 def show_command(movement: str, *, as_json: bool, **options: Any) -> None:
     """Show MOVEMENT: legs, seals, timeline."""
     with open_client(options) as client:
-        view = client.movement(movement)
+        view = client.transit.movement(movement)
     show(view, as_json=as_json, human=lambda: print_movement(view))
 
 
-def print_movement(view: dict[str, Any]) -> None:
+def print_movement(view: MovementDetail) -> None:
     """Print a movement's legs and timeline for people."""
     console.print(_row(view))
     for leg in view.get("legs", ()):
@@ -141,7 +141,7 @@ def do_command(
 def seals(movement: str, *, as_json: bool, **options: Any) -> None:
     """Show the custody chain of each seal of MOVEMENT: who affixed, checked, broke or replaced it, where, when, why."""
     with open_client(options) as client:
-        chains = client.movement(movement).get("custody", [])
+        chains = client.transit.movement(movement).get("custody", [])
 
     def human() -> None:
         for chain in chains:
@@ -161,9 +161,8 @@ def seals(movement: str, *, as_json: bool, **options: Any) -> None:
 @reports_errors
 def indicators(movement: str, *, as_json: bool, distance_km: int | None, **options: Any) -> None:
     """Show the border times (CPMM TFI1) and speeds (TFI4) of MOVEMENT, from both sides' own events."""
-    query = "" if distance_km is None else f"?distance_m={distance_km * 1000}"
     with open_client(options) as client:
-        found = client.call("GET", f"/v1/transit/{quote(movement, safe='')}/indicators{query}")
+        found = client.transit.indicators(movement, None if distance_km is None else distance_km * 1000)
 
     def human() -> None:
         for item in found["border_times"]:
@@ -187,9 +186,8 @@ def indicators(movement: str, *, as_json: bool, distance_km: int | None, **optio
 @reports_errors
 def detours(movement: str, *, as_json: bool, avoid: str | None, **options: Any) -> None:
     """Propose other itineraries for what lies ahead of MOVEMENT, around what is closed, fewest legs first."""
-    query = "" if avoid is None else f"?crossing={quote(avoid, safe='')}"
     with open_client(options) as client:
-        ways = client.call("GET", f"/v1/transit/{quote(movement, safe='')}/detours{query}")
+        ways = client.transit.detours(movement, avoid)
 
     def human() -> None:
         for way in ways:
@@ -210,7 +208,7 @@ def detours(movement: str, *, as_json: bool, avoid: str | None, **options: Any) 
 def paper(movement: str, office: str, form: str, number: int, output: Path, *, as_json: bool, **options: Any) -> None:
     """Write the accompanying document of MOVEMENT as it is known now."""
     with open_client(options) as client:
-        output.write_bytes(client.paper(movement, office, form, number))
+        output.write_bytes(client.transit.paper(movement, office, form, number))
     show_file(output, as_json=as_json)
 
 

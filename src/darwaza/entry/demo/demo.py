@@ -11,13 +11,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import click
 
 from darwaza.bootstrap import examine_store
 from darwaza.client import Client
+from darwaza.client.answer.gateway import Sent
 from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry.cli.output import console
 from darwaza.entry.demo import showcase
@@ -137,7 +137,7 @@ class Demo:
             self.held(f"{name}'s gateway runs ({code}, port {corridor.port(code)}), on a database of its own")
         return corridor
 
-    def exchange(self, corridor: LocalCorridor) -> dict[str, Any]:
+    def exchange(self, corridor: LocalCorridor) -> Sent:
         """Send real documents both ways and take one over."""
         self.chapter("2. Documents cross the border, both ways")
         with corridor.client("PK", "bank") as pk_bank, corridor.client("UZ", "plant-protection") as uz_plants:
@@ -223,9 +223,9 @@ class Demo:
 
     def _carry(self, corridor: LocalCorridor, sender: str, recipient: str, file: Path) -> None:
         with corridor.client(sender) as source:
-            source.export_carrier(recipient, file)
+            source.operator.export_carrier(recipient, file)
         with corridor.client(recipient) as target, file.open("rb") as opened:
-            reports = list(target.import_carrier(carrier.split(opened, BATCH_BYTES_MAX)))
+            reports = list(target.operator.import_carrier(carrier.split(opened, BATCH_BYTES_MAX)))
         self.tell(f"{file.name}: {file.stat().st_size:,} bytes, {sum(one['taken'] for one in reports)} batch(es) taken")
 
     def lose_disk(self, corridor: LocalCorridor) -> None:
@@ -258,7 +258,7 @@ class Demo:
             self.until("a new payment is delivered", lambda: self.stage(bank, sent["id"]) == "delivered")
         self.held("and it goes on where it had stopped: a new payment is delivered, no place in the log is used twice")
 
-    def prove(self, corridor: LocalCorridor, payment: dict[str, Any]) -> None:
+    def prove(self, corridor: LocalCorridor, payment: Sent) -> None:
         """Verify a document's evidence offline."""
         self.chapter("6. A court in a third country checks one payment, with no network")
         evidence, document = self.folder / "payment.evidence.json", self.folder / "corridor.note"

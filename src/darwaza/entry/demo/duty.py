@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from darwaza.bootstrap import PLAN_FILE
-from darwaza.client_payments import Payments
+from darwaza.client.payments import Payments
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.sample import remittance
 from darwaza.services.transit.message import Charge

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from darwaza.bootstrap import PLAN_FILE, examine_store
-from darwaza.client_payments import Payments
+from darwaza.client.payments import Payments
 from darwaza.entry.cli.money import print_statement
 from darwaza.entry.cli.payment import amount, print_offer
 from darwaza.entry.demo.transit import Teller

@@ -4,9 +4,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from darwaza.bootstrap import examine_store
+from darwaza.client.answer.gateway import Sent
 from darwaza.entry.demo.transit import Teller
 from darwaza.entry.local import LocalCorridor
 
@@ -58,7 +58,7 @@ class RoutingChapter:
 
     # --- doing ---
 
-    def _send(self, number: int, path_policy: str = "") -> dict[str, Any]:
+    def _send(self, number: int, path_policy: str = "") -> Sent:
         paper = self._folder / f"letter-{number}.txt"
         paper.write_bytes(SECRET + b" %d" % number)
         with self._corridor.client("KZ", "freight") as client:
@@ -66,18 +66,18 @@ class RoutingChapter:
 
     def _way(self, policy: str = "") -> list[str] | None:
         with self._corridor.client("KZ") as client:
-            found: list[str] | None = client.explain_route("PK", policy=policy)["chosen"]
+            found: list[str] | None = client.operator.explain_route("PK", policy=policy)["chosen"]
         return found
 
     def _under_way(self) -> int:
         with self._corridor.client("KZ") as client:
-            return int(client.routes()["under_way"])
+            return int(client.operator.routes()["under_way"])
 
     def _arrived(self) -> int:
         with self._corridor.client("PK", "customs") as client:
             return sum(1 for _ in client.documents())
 
-    def _judge(self, sent: dict[str, Any], *options: str) -> tuple[int, str]:
+    def _judge(self, sent: Sent, *options: str) -> tuple[int, str]:
         """Export a letter's evidence in Almaty and check it with no network."""
         file = self._folder / f"{sent['message_ids'][0]}.evidence.json"
         with self._corridor.client("KZ", "freight") as client:
@@ -90,7 +90,7 @@ class RoutingChapter:
 
     # --- telling ---
 
-    def _travel(self) -> dict[str, Any]:
+    def _travel(self) -> Sent:
         say = self._say
         say.until("the gateways have told each other of their links", lambda: self._way() == CHEAP_WAY)
         say.tell(
@@ -121,7 +121,7 @@ class RoutingChapter:
         say.until("Almaty has heard that the cheap way is closed", lambda: self._way() == DEAR_WAY)
         say.held("The way is now KZ - CN - PK")
 
-    def _prove(self, first: dict[str, Any]) -> None:
+    def _prove(self, first: Sent) -> None:
         say = self._say
         last = self._send(LETTERS + 1, "avoid AF")
         say.until("Karachi has signed for it", lambda: self._under_way() == 0)

@@ -17,6 +17,7 @@ import msgspec
 from darwaza import profile
 from darwaza.adapters.keyfile.account import Account, AccountFile
 from darwaza.bootstrap import ACCOUNT_FILE, profile_folder, read_reference
+from darwaza.client.answer.transit import Done
 from darwaza.entry.cli.connection import TOKEN_FOLDER
 from darwaza.entry.cli.output import console
 from darwaza.entry.console.pages.story import DEMO_FILE
@@ -165,17 +166,17 @@ class Traffic:
 
     # --- talking ---
 
-    def _do(self, who: str, path: str, body: Any) -> dict[str, Any]:
+    def _do(self, who: str, path: str, body: Any) -> Done:
         code, _, party = who.partition("/")
         with self._corridor.client(code, party) as client:
             return client.command(path, body)
 
-    def _act(self, who: str, movement: str, kind: str, body: Any) -> dict[str, Any]:
+    def _act(self, who: str, movement: str, kind: str, body: Any) -> Done:
         return self._do(who, f"/v1/transit/{movement}/{kind}", body)
 
     def _status(self, code: str, movement: str, leg: int) -> str:
         with self._corridor.client(code, "customs") as client:
-            legs = client.movement(movement).get("legs", [])
+            legs = client.transit.movement(movement).get("legs", [])
         return str(legs[leg]["status"]) if leg < len(legs) else ""
 
     def _stamp(self, office: str, ago: timedelta = timedelta()) -> Any:

@@ -9,6 +9,7 @@ import msgspec
 
 from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.bootstrap import profile_folder, read_history, read_reference
+from darwaza.client.answer.transit import Done, MovementDetail
 from darwaza.entry import post
 from darwaza.entry.cli.transit import print_movement
 from darwaza.entry.demo.duty import Duty
@@ -88,17 +89,17 @@ class TransitChapter:
     def _stamp(self, office: str, *, offline: bool = False, ago: timedelta = timedelta()) -> Stamp:
         return freight.stamp(self._register, office, datetime.now(UTC) - ago, offline=offline)
 
-    def _do(self, who: str, path: str, body: Any) -> dict[str, Any]:
+    def _do(self, who: str, path: str, body: Any) -> Done:
         code, _, party = who.partition("/")
         with self._corridor.client(code, party) as client:
             return client.command(path, body)
 
-    def _act(self, who: str, kind: str, body: Any) -> dict[str, Any]:
+    def _act(self, who: str, kind: str, body: Any) -> Done:
         return self._do(who, f"/v1/transit/{self._movement}/{kind}", body)
 
-    def _view(self, code: str) -> dict[str, Any]:
+    def _view(self, code: str) -> MovementDetail:
         with self._corridor.client(code, "customs") as client:
-            return client.movement(self._movement)
+            return client.transit.movement(self._movement)
 
     def _wait(self, code: str, leg: int, status: str) -> None:
         self._say.until(f"{code} knows leg {leg + 1}", lambda: self._view(code)["legs"][leg]["status"] == status)
@@ -126,7 +127,7 @@ class TransitChapter:
     def _delegate(self, key: Ed25519PrivateKey, office: str) -> SignedDelegation:
         now = datetime.now(UTC)
         with self._corridor.client("AF", "customs") as client:
-            raw = client.delegate(office, key.public.raw, now, now + timedelta(days=30))
+            raw = client.transit.delegate(office, key.public.raw, now, now + timedelta(days=30))
         return msgspec.msgpack.decode(raw, type=SignedDelegation)
 
     def _cross_offline(self) -> None:
@@ -147,7 +148,7 @@ class TransitChapter:
         acts: tuple[tuple[Event, str], ...] = ((begun, "AFHRT"), (ended, "AFRKH"))
         self._carried = [sign_event(event, posts[office], key.sign) for event, office in acts]
         with self._corridor.client("PK", "torkham") as client:
-            answers = client.carry_in(self._carried)
+            answers = client.transit.carry_in(self._carried)
         self._say.held(
             "its signed acts travel with the truck: Pakistan's Torkham takes them",
             that=[item["answer"] for item in answers] == ["valid", "valid"],
@@ -159,10 +160,10 @@ class TransitChapter:
 
     def _write_papers(self) -> list[str]:
         with self._corridor.client("UZ", "customs") as client:
-            codes = client.paper(self._movement, "UZTER", "codes").decode("ascii").splitlines()
-            (self._papers / "paper.pdf").write_bytes(client.paper(self._movement, "UZTER", "pdf"))
+            codes = client.transit.paper(self._movement, "UZTER", "codes").decode("ascii").splitlines()
+            (self._papers / "paper.pdf").write_bytes(client.transit.paper(self._movement, "UZTER", "pdf"))
             for number in range(1, len(codes) + 1):
-                picture = client.paper(self._movement, "UZTER", "png", number)
+                picture = client.transit.paper(self._movement, "UZTER", "png", number)
                 (self._papers / f"code-{number}.png").write_bytes(picture)
         self._say.tell(f"The accompanying document, {len(codes)} QR codes, stays in {self._papers}/: PDF and PNG.")
         return codes
@@ -176,7 +177,7 @@ class TransitChapter:
         self._corridor.start("AF")
         self._do("PK/customs", "/v1/crossings/reopen", Reopening(closure.id, TORKHAM, self._stamp("PKTOR")))
         with self._corridor.client("AF", "hairatan") as client:
-            client.carry_in(self._carried)
+            client.transit.carry_in(self._carried)
         for code in NAMES:
             self._say.until(f"{code} runs the clocks", lambda c=code: not self._view(c).get("stopped", False))
             self._wait(code, 1, "terminated")

@@ -88,4 +88,5 @@ SERVICE = Service(
     data_type=Document,
     table=TABLE,
     ended=frozenset({"handed-over", "refused", "expired"}),
+    goes_on=False,
 )

@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from darwaza import config
+from darwaza.client.answer.gateway import CardView, DocumentView, PartyView, QuestionView
+from darwaza.client.caller import Caller, in_path
 from darwaza.errors import ConflictError, MalformedError, MessageError, PeerError, TooLargeError
 from darwaza.kernel.enclosure import (
     ENCLOSURE_MEDIA_TYPE,
@@ -38,20 +40,13 @@ from darwaza.kernel.sealcard import SealingCard
 SEALED_TITLE = "Sealed document"
 
 
-class Caller(Protocol):
-    """What makes the requests: ``client.Client``."""
-
-    def call(self, method: str, path: str, **options: Any) -> Any:
-        """Make a request and return its JSON answer."""
-
-
 class Sealing:
     """Sealing keys of one party and of those it writes to; every method raises what ``client.Client`` says."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def publish(self, public: bytes, expires_at: datetime) -> dict[str, Any]:
+    def publish(self, public: bytes, expires_at: datetime) -> CardView:
         """Publish one's own key in place of the former one.
 
         Args:
@@ -59,16 +54,17 @@ class Sealing:
             expires_at: aware, whole seconds; from then on nothing is sealed to it.
         """
         body = {"key": public, "expires_at": expires_at}
-        done: dict[str, Any] = self._caller.call("PUT", "/v1/sealing/card", json=msgspec.to_builtins(body))
+        done: CardView = self._caller.call("PUT", "/v1/sealing/card", json=msgspec.to_builtins(body))
         return done
 
-    def withdraw(self) -> None:
+    def withdraw(self) -> PartyView:
         """Publish no key any more."""
-        self._caller.call("DELETE", "/v1/sealing/card")
+        done: PartyView = self._caller.call("DELETE", "/v1/sealing/card")
+        return done
 
-    def own(self) -> dict[str, Any]:
+    def own(self) -> CardView:
         """One's own published key: ``party``, ``fingerprint``, ``issued_at``, ``expires_at``, ``card``."""
-        found: dict[str, Any] = self._caller.call("GET", "/v1/sealing/card")
+        found: CardView = self._caller.call("GET", "/v1/sealing/card")
         return found
 
     def card_of(self, party: str) -> bytes:
@@ -78,13 +74,17 @@ class Sealing:
             MessageError: with the code of the other gateway, ``sealing_key_missing`` for one.
             PeerError: ``sealing_unanswered``: no answer has come so far; ask again.
         """
-        told = self._caller.call("POST", "/v1/sealing/questions", json={"party": party})
+        told: QuestionView = self._caller.call("POST", "/v1/sealing/questions", json={"party": party})
         if told["state"] == "asked":
             raise PeerError(f"the gateway of {party} has not answered yet; ask again", code="sealing_unanswered")
         if "card" not in told:
             raise MessageError(told.get("detail", ""), code=told.get("code", "sealing_key_missing"))
-        card: str = told["card"]
-        return card.encode()
+        return told["card"].encode()
+
+    def question(self, question: str) -> QuestionView:
+        """A question for a card and its answer, which may have come after ``card_of`` gave up waiting."""
+        found: QuestionView = self._caller.call("GET", f"/v1/sealing/questions/{in_path(question)}")
+        return found
 
 
 def case_of(origin: str, key: str) -> str:
@@ -166,7 +166,7 @@ def close_file(file: Path, target: Path, bound: Bound, media_type: str, card: Se
     beside.replace(target)
 
 
-def open_file(sealed: Path, to: Path, view: dict[str, Any], keys: Sequence[UnsealKey]) -> Inside:
+def open_file(sealed: Path, to: Path, view: DocumentView, keys: Sequence[UnsealKey]) -> Inside:
     """Open a sealed document that came as ``view`` tells; the file is there only when it is whole.
 
     Raises:
@@ -191,13 +191,13 @@ def open_file(sealed: Path, to: Path, view: dict[str, Any], keys: Sequence[Unsea
     return inside
 
 
-def is_sealed(view: dict[str, Any]) -> bool:
+def is_sealed(view: DocumentView) -> bool:
     """Whether a document is sealed to its recipient's own key."""
     manifest = view.get("manifest")
     return manifest is not None and manifest["media_type"] == ENCLOSURE_MEDIA_TYPE
 
 
-def need_keys(view: dict[str, Any], keys: Sequence[UnsealKey]) -> bool:
+def need_keys(view: DocumentView, keys: Sequence[UnsealKey]) -> bool:
     """Whether a downloaded document is to be opened.
 
     Raises:

@@ -1,0 +1,1 @@
+"""Types of the answers, a module a part of the interface."""
