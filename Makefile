@@ -30,6 +30,7 @@ bench: setup
 
 soak: setup
 	$(BIN)/python -m pytest -m soak --timeout 7200 -p no:xdist
+	$(BIN)/python -m pytest tests/unit tests/contract tests/conformance -m "not soak" --hypothesis-profile explore
 
 study: setup
 	$(BIN)/darwaza study run profiles/carec/study.toml --out report/

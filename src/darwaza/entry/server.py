@@ -50,13 +50,12 @@ class Server:
         self._deliveries = Deliveries()
         self._early: dict[str, int] = {}
         self._placed: dict[str, tuple[int, int]] = {}
-        gateway.engine.site.watchers.append(self._note_places)
+        gateway.engine.site.watchers += [self._note_places, self.till.follow]
         self.loop.listen(self._committed)
         self.loop.listen(self.drills.look)
 
     def _committed(self) -> None:
         self._changed.ring()
-        self.till.committed()
         for log_id in self._deliveries.waiting:
             self._deliveries.signed(log_id, self.gateway.engine.logs[log_id].row.cosigned_size)
 
