@@ -27,6 +27,12 @@ def test_promises_hold_over_many_links(first):
     live_through(range(first, first + SEEDS_PER_TEST))
 
 
+@pytest.mark.parametrize("seed", [44, 85])
+def test_a_word_that_comes_before_its_case_is_back_waits_for_it(seed):
+    """A gateway lost its disk; what its offer was answered came over another path before the offer was given back."""
+    live_through([seed])
+
+
 def test_the_simulated_corridor_is_that_of_the_profile():
     """The eight members and their links are the profile's."""
     profile = tomllib.loads(PROFILE.read_text("utf-8"))

@@ -51,13 +51,12 @@ class Server:
         self._waits = 0
         self._early: dict[str, int] = {}
         self._placed: dict[str, tuple[int, int]] = {}
-        gateway.engine.site.watchers.append(self._note_places)
+        gateway.engine.site.watchers += [self._note_places, self.till.follow]
         self.loop.listen(self._committed)
         self.loop.listen(self.drills.look)
 
     def _committed(self) -> None:
         self._changed.ring()
-        self.till.committed()
         for log_id, waiting in self._deliveries.items():
             cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
             while waiting and waiting[0][0] < cosigned_size:
