@@ -101,7 +101,7 @@ def feature(browser: Browser, corridor: LocalCorridor, out: Path) -> None:
     urls = {code: f"https://127.0.0.1:{corridor.port(code)}" for code in corridor.names}
     corridor.kill("CN")
     with corridor.client("TJ") as client:
-        client.drain(drained=True)
+        client.operator.drain(drained=True)
     page = opened(browser, urls["PK"], "nadia", "desktop", "light", "en")
     page.goto(urls["PK"] + "/console/crossings/AF-PK/TORKHAM")
     page.locator("details.act summary").click()

@@ -151,7 +151,7 @@ class ClerkTask:
         for batch in batches:
             for outcome in await asyncio.gather(*(patiently(self._submit, one) for one in batch)):
                 if isinstance(outcome, Refusal):
-                    log.warning("refused", code=outcome.code, detail=outcome.detail)
+                    log.warning("refused", code=outcome.code)
             await asyncio.sleep(0)
 
 

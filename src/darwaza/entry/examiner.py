@@ -99,7 +99,7 @@ class Examiner:
                     await asyncio.sleep(full.retry_after_s)
                 else:
                     if isinstance(outcome, Refusal):
-                        log.warning("refused", case_id=case_id, code=outcome.code, detail=outcome.detail)
+                        log.warning("refused", case_id=case_id, code=outcome.code)
                     return
 
     def _names(self, case_id: str) -> tuple[str, ...] | None:

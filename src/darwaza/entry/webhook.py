@@ -177,7 +177,7 @@ class Caller:
         try:
             return _decode(answer)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-            raise PeerError(f"{party.webhook} answered what cannot be read: {fault}", code="webhook_refused") from fault
+            raise PeerError(f"the webhook answered what cannot be read: {fault}", code="webhook_refused") from fault
 
     async def _give(self, party: Party, address: str, word: Word) -> None:
         kind, body = said(word)

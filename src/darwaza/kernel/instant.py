@@ -15,7 +15,10 @@ TEXT_LENGTH = 24
 FINE_LENGTH = 27
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT = 4_096
-"""Everything in a batch tells the same few instants; so many are not written and read anew."""
+"""Everything in a batch tells the same few instants; so many are not written and read anew.
+
+The openings of cases are not among them: each is another, and to keep them cost more than to write them anew.
+"""
 
 
 @lru_cache(KEPT)
@@ -51,7 +54,6 @@ def _read(text: str) -> datetime | None:
     return instant if instant.isoformat(timespec="milliseconds")[:-6] == text[:-1] else None
 
 
-@lru_cache(KEPT)
 def to_fine_text(instant: datetime) -> str:
     """Write an aware instant to the microsecond."""
     if instant.tzinfo is not UTC:
@@ -59,7 +61,6 @@ def to_fine_text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-@lru_cache(KEPT)
 def from_fine_text(text: str) -> datetime:
     """Read an instant to the microsecond, or one to the millisecond as older stores have it.
 

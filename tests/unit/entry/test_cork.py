@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from darwaza.entry.cork import Cork
+from darwaza.entry.cork import GATHERED_BYTES_MAX, Cork
 
 
 class Wire:
@@ -60,3 +60,20 @@ def test_a_connection_that_is_gone_is_not_written_to():
 
     asyncio.run(run())
     assert wire.written == []
+
+
+def test_a_large_answer_is_not_gathered():
+    """Its writer goes on only as fast as the transport lets it, so it must be written before the turn ends."""
+    wire, piece = Wire(), bytes(GATHERED_BYTES_MAX)
+
+    async def run() -> None:
+        cork = Cork(wire, asyncio.get_running_loop())
+        cork.write(b"head")
+        for _ in range(3):
+            cork.write(piece)
+        assert sum(map(len, wire.written)) >= 3 * GATHERED_BYTES_MAX
+        cork.write(b"tail")
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert b"".join(wire.written) == b"head" + 3 * piece + b"tail"

@@ -1,4 +1,7 @@
-"""Posts notices to parties' addresses over HTTP; see ``darwaza.ports.webhook``."""
+"""Posts notices to parties' addresses over HTTP; see ``darwaza.ports.webhook``.
+
+An address may hold a secret of the party's, so no fault names it.
+"""
 
 from collections.abc import Mapping
 
@@ -22,15 +25,15 @@ class HttpWebhook:
         try:
             async with self._http.stream("POST", url, content=body, headers=dict(headers)) as response:
                 if not response.is_success:
-                    raise PeerError(f"{url} answered {response.status_code}", code="webhook_refused")
+                    raise PeerError(f"the webhook answered {response.status_code}", code="webhook_refused")
                 answer = b""
                 async for piece in response.aiter_bytes():
                     answer += piece
                     if len(answer) > ANSWER_BYTES_MAX:
-                        raise PeerError(f"{url} answered too much", code="webhook_refused")
+                        raise PeerError("the webhook answered too much", code="webhook_refused")
                 return answer
         except (httpx.HTTPError, OSError) as fault:
-            raise PeerError(f"{url} cannot be reached: {fault}", code="webhook_unreachable") from fault
+            raise PeerError(f"the webhook cannot be reached: {fault}", code="webhook_unreachable") from fault
 
     async def close(self) -> None:
         """Release connections."""

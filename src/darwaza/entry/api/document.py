@@ -1,5 +1,6 @@
 """Documents for parties: send, send large ones in chunks, list, read, take over, refuse."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
@@ -351,23 +352,28 @@ async def content(call: Call) -> Response:
     view = view_document(call.server.gateway.engine, row)
     if view.manifest is None or view.missing:
         raise MalformedError("the document is not all here yet", code="not_found")
-    bodies = _bodies(call, row.id)
+    bodies = await _bodies(call, row.id)
     wanted = ("offer", *(view.manifest.chunks or ()))
     if any(name not in bodies for name in wanted):
         raise MalformedError("the content is not kept any more; the receipts are", code="body_forgotten")
-    headers = {"content-disposition": _disposition(view.manifest.filename), "x-content-type-options": "nosniff"}
+    headers = {
+        "content-disposition": _disposition(view.manifest.filename),
+        "content-type": view.manifest.media_type,  # as its sender said: a charset is not ours to add
+        "x-content-type-options": "nosniff",
+    }
     if view.manifest.chunks is None:
         _, inline = documents.read_offer(read_at(call.server.gateway.engine, bodies["offer"])[1])
-        return Response(inline, headers=headers, media_type=view.manifest.media_type)
+        return Response(inline, headers=headers)
     headers["content-length"] = str(view.manifest.bytes)
     pieces = _stream(call, [bodies[digest] for digest in view.manifest.chunks])
-    return StreamingResponse(pieces, headers=headers, media_type=view.manifest.media_type)
+    return StreamingResponse(pieces, headers=headers)
 
 
-def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int, bytes]]:
+async def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int, bytes]]:
     """Places of the offer and of each chunk that are kept, by digest; a routed one is opened to know it."""
     places = {}
     for place in call.server.store.case_leaves(case_id):
+        await asyncio.sleep(0)  # a large document has a hundred of them; others' work goes on between
         header, body = read_at(call.server.gateway.engine, place)
         if body and header.kind == documents.OFFER:
             places["offer"] = place
@@ -378,6 +384,7 @@ def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int, bytes]]:
 
 async def _stream(call: Call, places: list[tuple[int, int, bytes]]) -> AsyncIterator[bytes]:
     for place in places:
+        await asyncio.sleep(0)
         yield read_at(call.server.gateway.engine, place)[1]
 
 

@@ -77,11 +77,16 @@ async def take_batch(call: Call) -> Response | DarwazaError:
         engine = call.server.gateway.engine
         return Response(cosigned_lines(engine, outcome.note), media_type=NOTE_MEDIA_TYPE)
     if isinstance(outcome, Expected):
-        return Response(f"{outcome.index}\n", HTTPStatus.CONFLICT, media_type=SIZE_MEDIA_TYPE)
+        return _exactly(b"%d\n" % outcome.index, HTTPStatus.CONFLICT, SIZE_MEDIA_TYPE)
     if isinstance(outcome, Forked):
         return Response(outcome.proof, HTTPStatus.CONFLICT, media_type=FORK_MEDIA_TYPE)
     refused: DarwazaError = outcome
     return refused
+
+
+def _exactly(body: bytes, status: int, media_type: str) -> Response:
+    """An answer with this media type; Starlette would add a charset, and C2SP tlog-witness compares the whole value."""
+    return Response(body, status, headers={"content-type": media_type})
 
 
 def _check_author(call: Call, origin: str) -> None:
@@ -119,7 +124,7 @@ async def add_checkpoint(call: Call) -> Response | DarwazaError:
     outcome = await call.server.submit(Witness(parse_request(call.body)))
     if isinstance(outcome, Verdict):
         refused = _UNWITNESSED.get(outcome.status)
-        return refused or Response(outcome.body, outcome.status, media_type=outcome.media_type)
+        return refused or _exactly(outcome.body, outcome.status, outcome.media_type)
     failed: DarwazaError = outcome
     return failed
 

@@ -1,4 +1,4 @@
-"""darwaza link: show, export, import."""
+"""darwaza link: show, export, import, quarantine, proofs, resume."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from darwaza.config import BATCH_BYTES_MAX
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, transfer_bar
 from darwaza.kernel import carrier
+from darwaza.kernel.naming import Lane
 
 
 @click.group()
 def link() -> None:
-    """Links with neighbours: how they do, and carrying them by file when the network is down."""
+    """Links with neighbours: how they do, carrying them by file when the network is down, and what stopped."""
 
 
 @link.command(name="show", epilog="Example: darwaza link show --gateway pk")
@@ -116,3 +117,53 @@ def import_command(
     show(total, as_json=as_json, human=human)
     if total["refused"]:
         raise SystemExit(REFUSED)
+
+
+@link.command(epilog="Example: darwaza link quarantine --gateway uz")
+@connection_options("operator")
+@json_option
+@reports_errors
+def quarantine(*, as_json: bool, **options: Any) -> None:
+    """List messages that were put aside: kept, signed for, and acted on by nobody. The link goes on without them."""
+    with Connection.chosen(options).client() as client:
+        found = client.operator.quarantine()
+
+    def human() -> None:
+        for one in found:
+            console.print(f"{one['at']}  {one['log']} {one['index']:,}  {one['code']}: {one['detail']}", markup=False)
+        if not found:
+            console.print("Nothing is in quarantine.")
+
+    show(found, as_json=as_json, human=human)
+
+
+@link.command(epilog="Example: darwaza link proofs --gateway uz -o proofs")
+@connection_options("operator")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write them to."
+)
+@json_option
+@reports_errors
+def proofs(output: Path, *, as_json: bool, **options: Any) -> None:
+    """Write the proofs that somebody signed two histories, a file each; darwaza evidence verify reads them."""
+    with Connection.chosen(options).client() as client:
+        found = client.operator.fork_proofs()
+    output.mkdir(parents=True, exist_ok=True)
+    files = [output / f"fork-{number}.json" for number in range(1, len(found) + 1)]
+    for path, proof in zip(files, found, strict=True):
+        path.write_bytes(proof)
+    human = "\n".join(map(str, files)) or "There is no proof of a fork."
+    show({"files": list(map(str, files))}, as_json=as_json, human=lambda: console.print(human, markup=False))
+
+
+@link.command(epilog="Example: darwaza link resume --gateway uz PK")
+@connection_options("operator")
+@click.argument("peer")
+@json_option
+@reports_errors
+def resume(peer: str, *, as_json: bool, **options: Any) -> None:
+    """Let the link with PEER go on that was stopped, after people have decided which history is true."""
+    with Connection.chosen(options).client() as client:
+        origin = Lane(client.corridor()["name"], client.health()["member"], peer, 0).origin
+        done = client.operator.resume(origin)
+    show(done, as_json=as_json, human=lambda: console.print(f"{peer}: goes on from {done['cosigned_size']:,}"))
