@@ -4,6 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A test that passed passes again: examples follow from the test alone, and no clock judges them. New ones are looked
+# for on purpose, with "--hypothesis-profile explore", as "make soak" does.
+TIMELESS = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeat", TIMELESS, derandomize=True)
+settings.register_profile("explore", TIMELESS, derandomize=False)
+settings.load_profile("repeat")
 
 
 def find_shared_data() -> Path | None:

@@ -24,6 +24,7 @@ NAMES = {"AF": "Afghanistan", "PK": "Pakistan", "UZ": "Uzbekistan"}
 LINKS = [("AF", "PK"), ("AF", "UZ"), ("PK", "UZ")]
 MOVEMENT = "0d9f4fb6-52a3-4f5c-9b0e-6b6f0f9f6c11"
 TOKENS = {"PK": ("fbr", "indus-bank"), "UZ": ("customs", "chorsu-bank", "carrier", "tashkent")}
+WAIT_S = 120.0
 PAPER = b"%PDF-1.7 an invoice"
 
 
@@ -36,13 +37,15 @@ def corridor(tmp_path_factory):
     made.add_party("UZ", "tashkent", "customs", "office UZTAS")
     made.add_party("UZ", "carrier", "holder")
     made.add_party("UZ", "aircuz", "guarantee-chain")
-    made.start()
-    for one, other in LINKS:
-        made.wait_until_delivered(one, other)
-    banks.open()
-    made.wait_until_delivered("UZ", "PK")
-    yield made
-    made.close()
+    try:
+        made.start()
+        for one, other in LINKS:
+            made.wait_until_delivered(one, other, WAIT_S)
+        banks.open()
+        made.wait_until_delivered("UZ", "PK", WAIT_S)
+        yield made
+    finally:
+        made.close()
 
 
 def furnish(corridor, folder):

@@ -5,7 +5,7 @@ import pytest
 from darwaza.entry.demo.demo import Demo
 from darwaza.entry.demo.transit import TransitChapter
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_the_chapter_of_the_truck_holds(tmp_path):

@@ -14,7 +14,7 @@ from darwaza.entry.demo.payments import PaymentsChapter
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.sample import remittance
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_the_chapter_on_money_holds(tmp_path):
@@ -132,7 +132,7 @@ def test_a_lost_disk_is_rebuilt_from_the_neighbours_and_the_list_of_deposits(cor
     corridor.lose_disk("PK")
     (corridor.path("PK") / DEPOSIT_FILE).write_bytes(file.read_bytes())
     corridor.start("PK")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while (after := money(corridor)) != before:
         assert time.monotonic() < until, (before, after)
         time.sleep(0.1)

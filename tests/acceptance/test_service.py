@@ -137,13 +137,13 @@ def test_event_streams_are_bounded_and_given_back(corridor: LocalCorridor) -> No
 def test_a_request_may_wait_for_the_signature(corridor: LocalCorridor) -> None:
     """``Prefer: wait`` answers when both have signed, or says that they have not; the message is kept either way."""
     with http(corridor, "PK", "desk") as client:
-        assert offer(client, "UZ/desk", "near", prefer="wait=20")["delivered"] is True
+        assert offer(client, "UZ/desk", "near", prefer="wait=30")["delivered"] is True
         for cable in corridor.cables.values():
             cable.cut()
         try:
             began = time.monotonic()
             late = offer(client, "UZ/desk", "cut off", prefer="wait=1")
-            assert time.monotonic() - began >= 1
+            assert time.monotonic() - began >= 0.9
             assert "delivered" not in late
             assert client.get(f"/v1/documents/{late['id']}").json()["stage"] == "accepted"
         finally:

@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from tests.browser.steps import follow
 from tools.chromium import FLAGS
 
 from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
@@ -75,8 +76,7 @@ def visit(chromium, corridor, traffic, request):
             page.goto("/console/sign-in")
             page.fill("[name=login]", login)
             page.fill("[name=password]", PASSWORD)
-            page.click("button.main")
-            page.wait_for_load_state()
+            follow(page, page.locator("button.main"))
         page.goto(path)
         return SimpleNamespace(page=page, context=context, faults=faults)
 

@@ -6,19 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
+from tests.browser.steps import follow, until
 
 from darwaza import config
 
 PER_S = 1_000
 PIECE = 100
 EVENTS = 12_000
-TASK_MS_MAX = 500
-PATIENCE_S = 120
+REDRAW_S_MAX = 0.1
+"""Work of the page's thread for one redraw: time of the processor, which a busy machine does not lengthen."""
 WATCH = """() => {
-    globalThis.seen = { figures: [], at: [], tasks: [] };
+    globalThis.seen = { figures: [], at: [] };
     const figures = document.querySelector("#figures");
-    const took = (list) => seen.tasks.push(...list.getEntries().map((one) => one.duration));
-    new PerformanceObserver(took).observe({ type: "longtask" });
     const changed = () => { seen.figures.push(figures.innerText); seen.at.push(performance.now()); };
     new MutationObserver(changed).observe(figures, { childList: true, subtree: true });
 }"""
@@ -41,26 +40,28 @@ def send(corridor):
     return sent
 
 
+def busy_s(meter):
+    """How long the page's thread has worked since the meter was set."""
+    return {one["name"]: one["value"] for one in meter.send("Performance.getMetrics")["metrics"]}["TaskDuration"]
+
+
 @pytest.mark.timeout(600)
 def test_the_overview_stays_live_under_a_thousand_events_a_second(visit, corridor):
-    """Updates keep coming, one a second at most; no work on the page is long; at the end it shows what is true."""
+    """Updates keep coming, one a second at most; no redraw is much work; at the end it shows what is true."""
     page = visit("PK/nadia", "/console/overview").page
     before = int(page.evaluate(DELIVERED))
     page.evaluate(WATCH)
+    meter = page.context.new_cdp_session(page)
+    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(send, corridor).result() == EVENTS
-    deadline = time.monotonic() + PATIENCE_S
-    while int(page.evaluate(DELIVERED)) < before + EVENTS and time.monotonic() < deadline:
-        page.wait_for_timeout(200)
-    assert int(page.evaluate(DELIVERED)) >= before + EVENTS
+    until(lambda: int(page.evaluate(DELIVERED)) >= before + EVENTS)
     seen = page.evaluate("seen")
     figures = [text for text, _ in itertools.groupby(seen["figures"])]
     gaps = [later - earlier for earlier, later in itertools.pairwise(seen["at"])]
     assert len(figures) >= 5
-    assert EVENTS / len(figures) >= PER_S / 10, "each event redraws the page"
+    assert EVENTS / len(figures) >= 10, "each event redraws the page"
     assert sorted(gaps)[len(gaps) // 2] >= config.LIVE_INTERVAL_S * 1_000 * 0.5
-    slow = [task for task in seen["tasks"] if task > TASK_MS_MAX]
-    assert len(slow) <= len(figures) // 4, slow
-    page.click("a[href='/console/consignments']")
-    page.wait_for_load_state()
+    assert busy_s(meter) / len(figures) <= REDRAW_S_MAX
+    follow(page, page.locator("a[href='/console/consignments']"))
     assert "Consignments" in page.inner_text("h1")

@@ -1,13 +1,14 @@
 """The console in a real browser: each role's story, both directions and sizes, without scripts, through a restart."""
 
 import re
-import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from tests.browser.steps import follow, reload_until, until
 
 from darwaza.entry.demo.showcase import PASSWORD
 
+pytestmark = pytest.mark.timeout(600)
 FIRST_PAGE_BYTES_MAX = 150_000
 SEEN = (
     ("PK/", "/console/sign-in"),
@@ -36,18 +37,21 @@ ENTRIES = {
 }
 
 
+def statuses(movement):
+    """How far each leg is; none until the gateway knows the movement."""
+    return [leg["status"] for leg in movement.get("legs", [])]
+
+
 def entry(visit, who, name, **options):
     """Open a page, or the first entry of a list."""
     if name not in ENTRIES:
         return visit(who, name, **options)
     path, first = ENTRIES[name]
     seen = visit(who, path, **options)
-    seen.page.locator(first).first.click()
-    seen.page.wait_for_load_state()
+    follow(seen.page, seen.page.locator(first).first)
     return seen
 
 
-@pytest.mark.timeout(600)
 def test_no_page_has_a_serious_fault_of_accessibility(visit):
     """axe-core finds nothing serious on any page: light and dark, from left and right, on a phone and at a desk."""
     axe, found = Axe(), {}
@@ -90,8 +94,7 @@ def test_five_clicks_tell_the_story(visit):
     seen = visit("PK/", "/")
     for number, words in enumerate(told):
         seen.page.goto("/console/story")
-        seen.page.locator(".story button").nth(number).click()
-        seen.page.wait_for_load_state()
+        follow(seen.page, seen.page.locator(".story button").nth(number))
         assert re.search(words, seen.page.inner_text("main")), words
     assert seen.faults == []
 
@@ -103,8 +106,7 @@ def test_an_officer_clears_a_truck(visit, traffic, corridor, scripts):
         waiting = [
             one["id"]
             for one in client.transit.movements()
-            if [leg["status"] for leg in client.transit.movement(one["id"])["legs"]]
-            == ["terminated", "terminated", "planned"]
+            if statuses(client.transit.movement(one["id"])) == ["terminated", "terminated", "planned"]
         ]
     if not waiting:
         for _ in traffic.drive(traffic.lodge(), 4):
@@ -113,16 +115,15 @@ def test_an_officer_clears_a_truck(visit, traffic, corridor, scripts):
     seen = visit("PK/asma", f"/console/movements/{waiting[0]}", scripts=scripts, phone=not scripts)
     page = seen.page
     page.locator("form[action$='/start'] input[name=plate]").fill("")
-    page.locator("form[action$='/start'] button").click()
-    page.wait_for_load_state()
+    follow(page, page.locator("form[action$='/start'] button"))
     assert "The leg is started." in page.inner_text("main")
     page.goto("/console/office")
     if scripts:
         page.keyboard.press("/")
         assert page.evaluate("document.activeElement.name") == "q"
         page.keyboard.type("no such plate")
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
         assert "Nothing on the way has that plate" in page.inner_text("main")
 
 
@@ -133,10 +134,8 @@ def test_a_clerk_compares_pays_and_is_paid(visit, traffic, scripts):
     page = seen.page
     page.locator("select[name=payee_bank]").select_option("UZ/chorsu-bank")
     page.fill("[name=amount]", "88000.00")
-    page.locator("form[action$='/quote'] button").click()
-    page.wait_for_load_state()
-    page.locator("form[action$='/choose'] button").first.click()
-    page.wait_for_load_state()
+    follow(page, page.locator("form[action$='/quote'] button"))
+    follow(page, page.locator("form[action$='/choose'] button").first)
     for name, value in (
         ("payer", "Muhammad Aslam"),
         ("payer_town", "Karachi"),
@@ -146,55 +145,40 @@ def test_a_clerk_compares_pays_and_is_paid(visit, traffic, scripts):
         ("payee_account", "20208000900123456001"),
     ):
         page.fill(f"[name={name}]", value)
-    page.locator("form[action$='/pay'] button").click()
-    page.wait_for_load_state()
+    follow(page, page.locator("form[action$='/pay'] button"))
     assert "What will happen" in page.inner_text("main")
-    page.locator("form[action$='/pay'] button").click()
-    page.wait_for_load_state()
+    follow(page, page.locator("form[action$='/pay'] button"))
     assert "The payment is ordered." in page.inner_text("main"), page.inner_text("main")
     address = page.url.split("?")[0].rpartition("/console")[2]
     other = visit("UZ/malika", "/console/bank", scripts=scripts)
-    deadline = 60
-    while other.page.locator("#credits tbody a").count() == 0 and deadline:
-        other.page.reload()
-        deadline -= 1
+    reload_until(other.page, lambda: other.page.locator("#credits tbody a").count())
     other.page.goto("/console" + address)
-    other.page.locator("form[action$='/confirm'] button").click()
-    other.page.wait_for_load_state()
-    for _ in range(60):
-        page.reload()
-        if "settled" in page.inner_text("main .head") or "credited" in page.inner_text("main .head"):
-            break
-    assert re.search("settled|credited", page.inner_text("main .head"))
+    follow(other.page, other.page.locator("form[action$='/confirm'] button"))
+    reload_until(page, lambda: re.search("settled|credited", page.inner_text("main .head")))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scripts", [True, False])
 def test_an_operator_drains_drills_and_asks_for_the_way(visit, scripts):
     """What a drain does is shown before it is done; a drill's results stand on the page; the other way is explained."""
     page = visit("PK/hina", "/console/operator", scripts=scripts).page
-    page.locator("form[action$='/drain'] button").click()
+    follow(page, page.locator("form[action$='/drain'] button"))
     assert "send nothing new over this one" in page.inner_text("main")
-    page.locator("form[action$='/drain'] button").click()
+    follow(page, page.locator("form[action$='/drain'] button"))
     assert "This gateway is drained" in page.inner_text("#routes")
-    page.locator("form[action$='/drain'] button").click()
-    page.wait_for_load_state()
+    follow(page, page.locator("form[action$='/drain'] button"))
     assert "This gateway is drained" not in page.inner_text("#routes")
     page.locator("#drain summary").click()
     page.locator("#drain select").select_option("AF" if scripts else "UZ")
     page.fill("[name=seconds]", "2")
-    page.locator("form[action$='/drill'] button").click()
-    page.locator("form[action$='/drill'] button").click()
+    follow(page, page.locator("form[action$='/drill'] button"))
+    follow(page, page.locator("form[action$='/drill'] button"))
     assert "The drill has begun." in page.inner_text("main")
-    for _ in range(60):
-        if "over" in page.inner_text("#drills tbody tr:first-child"):
-            break
-        page.reload()
-    assert re.search("(Afghanistan|Uzbekistan)\\s+over", page.inner_text("#drills tbody tr:first-child"))
+    over = "(Afghanistan|Uzbekistan)\\s+over"
+    reload_until(page, lambda: re.search(over, page.inner_text("#drills tbody tr:first-child")))
     page.goto("/console/operator/paths")
     page.locator("select[name=to]").select_option("UZ")
     page.fill("[name=through]", "AF")
-    page.locator("main form button.main").click()
+    follow(page, page.locator("main form button.main"))
     assert "Pakistan → Afghanistan → Uzbekistan" in page.inner_text("section h2 + p")
 
 
@@ -204,16 +188,16 @@ def test_a_supervisor_closes_and_reopens_a_crossing(visit, traffic, scripts):
     page = visit("PK/nadia", "/console/crossings/AF-PK/TORKHAM", scripts=scripts, phone=not scripts).page
     page.locator("details.act summary").click()
     page.fill("[name=reason]", "Rockfall above the river")
-    page.locator("form[action$='/close'] button").click()
+    follow(page, page.locator("form[action$='/close'] button"))
     assert "Everybody is told at once" in page.inner_text("main")
-    page.locator("form[action$='/close'] button.bad").click()
+    follow(page, page.locator("form[action$='/close'] button.bad"))
     assert "The crossing is closed." in page.inner_text("main")
     page.goto("/console/overview")
     assert "Torkham is closed" in page.inner_text("#matters")
     page.goto("/console/crossings/AF-PK/TORKHAM")
-    page.locator("form[action$='/reopen'] button").click()
+    follow(page, page.locator("form[action$='/reopen'] button"))
     assert "run on, in every country, from now" in page.inner_text("main")
-    page.locator("form[action$='/reopen'] button.main").click()
+    follow(page, page.locator("form[action$='/reopen'] button.main"))
     assert "The closure has ended." in page.inner_text("main")
     page.goto("/console/overview")
     assert "Torkham is closed" not in page.inner_text("#matters")
@@ -230,19 +214,17 @@ def test_a_carrier_sees_the_next_step_and_shows_the_code(visit, traffic, scripts
     page.wait_for_load_state("load")
     assert pictures.evaluate_all(loaded) if scripts else True
     page.goto("/console/trips")
-    page.locator("#list a").first.click()
+    follow(page, page.locator("#list a").first)
     assert "/console/trips/" in page.url
 
 
 def test_an_auditor_checks_without_trusting_the_gateway(visit, traffic, tmp_path):
     """From a step of a consignment to its evidence, and from the file to the answer of the auditor's own browser."""
     seen = visit("PK/nadia", "/console/consignments?service=transit")
-    seen.page.locator("#list tbody a").first.click()
-    seen.page.wait_for_load_state()
+    follow(seen.page, seen.page.locator("#list tbody a").first)
     message = seen.page.locator("a[href^='/console/evidence/']").last.get_attribute("href").rpartition("/")[2]
     page = visit("PK/omar", "/console/auditor").page
-    page.locator("#logs tbody a").first.click()
-    page.wait_for_load_state()
+    follow(page, page.locator("#logs tbody a").first)
     assert "Author" in page.inner_text("aside")
     page.goto("/console/auditor")
     page.fill("[name=message]", message)
@@ -264,28 +246,20 @@ def test_an_officer_scans_a_paper_from_pictures(visit, traffic, corridor, tmp_pa
             path.write_bytes(client.transit.paper(movement, "UZTAS", "png", number))
     seen = visit("PK/asma", "/console/scan")
     seen.page.set_input_files("[data-scan] input[type=file]", paths)
-    for _ in range(300):
-        if seen.page.inner_text("[data-count]") == str(count):
-            break
-        seen.page.wait_for_timeout(100)
-    seen.page.locator("form[action='/console/scan'] button.main").click()
-    seen.page.wait_for_load_state()
+    until(lambda: seen.page.inner_text("[data-count]") == str(count))
+    follow(seen.page, seen.page.locator("form[action='/console/scan'] button.main"))
     assert re.search("Valid|Cannot tell", seen.page.inner_text("main"))
     assert seen.faults == []
 
 
-@pytest.mark.timeout(300)
 def test_an_officer_works_by_keys_alone(visit, traffic, corridor):
     """Look up, open, fill in and start a leg with no pointer at all."""
     movement = traffic.lodge()
     for _ in traffic.drive(movement, 4):
         pass
     with corridor.client("PK", "customs") as client:
-        for _ in range(300):
-            view = client.transit.movement(movement)
-            if [leg["status"] for leg in view.get("legs", [])][:2] == ["terminated", "terminated"]:
-                break
-            time.sleep(0.1)
+        until(lambda: statuses(client.transit.movement(movement))[:2] == ["terminated", "terminated"])
+        view = client.transit.movement(movement)
     page = visit("PK/asma", "/console/office").page
     page.keyboard.press("/")
     page.keyboard.type(view["declaration"]["vehicles"][0]["registration"].lower())
@@ -303,7 +277,6 @@ def test_an_officer_works_by_keys_alone(visit, traffic, corridor):
     assert "The leg is started." in page.inner_text("main")
 
 
-@pytest.mark.timeout(300)
 def test_an_open_page_outlives_its_gateway(visit, corridor):
     """A gateway is killed under an open page: the page says so, and goes on by itself, still signed in."""
     seen = visit("AF/af-customs", "/console/overview")
@@ -321,11 +294,9 @@ def test_a_page_without_scripts_signs_in_and_out(visit):
     """The door needs no scripts."""
     seen = visit("PK/nadia", "/console/overview", scripts=False)
     assert "Needs attention" in seen.page.inner_text("main")
-    seen.page.locator("form[action$='/sign-out'] button").click()
-    seen.page.wait_for_load_state()
+    follow(seen.page, seen.page.locator("form[action$='/sign-out'] button"))
     assert "You are signed out." in seen.page.inner_text("main")
     seen.page.fill("[name=login]", "nadia")
     seen.page.fill("[name=password]", PASSWORD + "!")
-    seen.page.click("button.main")
-    seen.page.wait_for_load_state()
+    follow(seen.page, seen.page.locator("button.main"))
     assert "The login or the password is wrong." in seen.page.inner_text("main")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageEnhance
 
+pytestmark = pytest.mark.timeout(600)
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 ASKED = {"file", "documents", "now", "result", "code"}
 FOLDERS = sorted(

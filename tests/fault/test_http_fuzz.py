@@ -31,7 +31,8 @@ EXAMPLES = 4
 ENDLESS = {"/v1/events"}
 """Answers that do not end by themselves; ``tests/acceptance/test_service.py`` reads them."""
 ROLES = ("agency", "bank", "operator", "auditor", "supervisor", "customs", "holder", "guarantor", "carrier")
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
+SILENCE_S = 1.0
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -58,18 +59,20 @@ class Target:
         """Whether the process runs and takes work."""
         return self.corridor.ended("PK") is None and self.http.get("/health").json()["status"] == "ok"
 
-    def raw(self, data: bytes, *, close: bool = False) -> bytes:
-        """Send bytes over TLS and read what comes until the gateway closes or is silent."""
+    def raw(self, data: bytes, *, close: bool = False, answer_s: float = SILENCE_S) -> bytes:
+        """Send bytes over TLS and read what comes until the gateway closes or is silent; an answer has so long."""
         with (
-            socket.create_connection(("127.0.0.1", self.port), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S) as plain,
             self.context.wrap_socket(plain, server_hostname="127.0.0.1") as wire,
         ):
             found = b""
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the gateway may have had enough, and what it said can be read
                 wire.sendall(data)
-                wire.settimeout(1)
+            with contextlib.suppress(OSError):
+                wire.settimeout(answer_s)
                 while not close and (piece := wire.recv(65_536)) and len(found) < 1_000_000:
                     found += piece
+                    wire.settimeout(SILENCE_S)
             return found
 
     def memory_kib(self) -> int:
@@ -201,11 +204,12 @@ def test_hostile_bodies(target: Target, name: str) -> None:
 def test_sizes_are_refused_before_they_are_read(target: Target) -> None:
     """A body over the limit is refused by its declared length; one without a length when the limit is passed."""
     head = f"POST /v1/documents?to=UZ/x&title=x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {target.token}\r\n"
-    declared = target.raw(head.encode() + b"content-length: 99999999999\r\n\r\n")
+    declared = target.raw(head.encode() + b"content-length: 99999999999\r\n\r\n", answer_s=TIMEOUT_S)
     assert b" 413 " in declared.splitlines()[0]
     assert b"request_too_large" in declared
     chunk = b"%x\r\n" % 600_000 + b"x" * 600_000 + b"\r\n"
-    chunked = target.raw(head.encode() + b"transfer-encoding: chunked\r\n\r\n" + chunk * 2 + b"0\r\n\r\n")
+    pieces = b"transfer-encoding: chunked\r\n\r\n" + chunk * 2 + b"0\r\n\r\n"
+    chunked = target.raw(head.encode() + pieces, answer_s=TIMEOUT_S)
     assert b" 413 " in chunked.splitlines()[0]
     stranger = target.http.post(
         "/v1/operator/carrier", content=bytes(8_000_000), headers={"authorization": "Bearer no"}
@@ -257,8 +261,8 @@ def test_connections_that_go_away(target: Target) -> None:
     for end in range(0, len(whole), 17):
         target.raw(whole[:end], close=True)
     for _ in range(20):
-        socket.create_connection(("127.0.0.1", target.port), timeout=5).close()
-    plain = socket.create_connection(("127.0.0.1", target.port), timeout=5)
+        socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT_S).close()
+    plain = socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT_S)
     plain.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
     plain.close()
     assert target.lives()
@@ -270,7 +274,7 @@ def test_old_tls_is_refused(target: Target) -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
-        socket.create_connection(("127.0.0.1", target.port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT_S) as plain,
         pytest.raises((ssl.SSLError, OSError)),
     ):
         context.wrap_socket(plain)

@@ -22,6 +22,7 @@ from darwaza.ports.store import AnswerRow, Changes
 
 SEED = 20261122
 LEAVES = 3
+ROUNDS_MIN = 10
 
 
 def numbered(number: int) -> Changes:
@@ -262,8 +263,8 @@ def commit_for_ever(path, reports: int, seed: int) -> None:
             store.maintain()
 
 
-def killed_after(path, seconds: float, seed: int) -> int:
-    """Run a child, kill it, and give back the last commit it reported, 0 for none."""
+def killed_after(path, commits: int, seconds: float, seed: int) -> int:
+    """Run a child, kill it some time after so many commits, and give back the last commit it reported, 0 for none."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -273,11 +274,12 @@ def killed_after(path, seconds: float, seed: int) -> int:
         finally:
             os._exit(1)
     os.close(writing)
-    first = os.read(reading, 4)  # it is at work
+    reported = b""
+    while len(reported) < 4 * commits and (more := os.read(reading, 4)):  # it is at work
+        reported += more
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    reported = first
     while more := os.read(reading, 65_536):
         reported += more
     os.close(reading)
@@ -293,7 +295,7 @@ def test_a_killed_process_loses_nothing_it_reported(tmp_path, monkeypatch):
     chance = random.Random(SEED)
     there = 0
     for kill in range(40):
-        reported = killed_after(path, chance.random() * 0.03, kill)
+        reported = killed_after(path, chance.randint(1, 5), chance.random() * 0.03, kill)
         store = SqliteStore(path)
         before, there = there, commits_in(store)
         store.close()
@@ -380,12 +382,12 @@ def test_checkpoints_beside_commits_lose_no_page(tmp_path, monkeypatch):
     beside = threading.Thread(target=maintain)
     beside.start()
     number, end = 0, time.monotonic() + 1.0
-    while time.monotonic() < end:
+    while time.monotonic() < end or rounds <= ROUNDS_MIN:
         store.commit(numbered(number))
         number += 1
     over.set()
     beside.join()
-    assert rounds > 10
+    assert rounds > ROUNDS_MIN
     assert commits_in(store) == number
     store.close()
     assert sound(store.path)

@@ -17,7 +17,7 @@ import msgspec
 
 from darwaza.engine import forwarding, recovery
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
-from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked
+from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked, Settle, Settled
 from darwaza.engine.order import OVERTAKEN, Early, followed
 from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
@@ -25,7 +25,7 @@ from darwaza.errors import DarwazaError, InvariantError, MessageError, ServiceEr
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
-from darwaza.kernel.machine import Case, Draft, Received, Refusal
+from darwaza.kernel.machine import NEW, Case, Draft, Received, Refusal
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
     REFUSED,
@@ -84,6 +84,18 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
     if isinstance(verdict, Fork):
         return recovery.stop(engine, unit, log, log.row.author, verdict.proof)
     return _take_fresh(engine, rules, unit, batch, verdict, replaying=replaying)
+
+
+def settle(engine: "Engine", rules: Rules, unit: Unit, given: Settle, *, replaying: bool) -> Settled:
+    """Hold what a reader says it holds against the own log; then what was ahead of that may go on.
+
+    Raises:
+        DarwazaError: see ``recovery.settle``.
+    """
+    settled = recovery.settle(engine, unit, given)
+    if not unit.heard <= engine.site.heard:
+        Arriving(engine, rules, unit, "", set(), replaying=replaying).go_on()
+    return settled
 
 
 def _stored_answer(engine: "Engine", unit: Unit, batch: Batch, repeat: Repeat) -> Cosigned | Expected:
@@ -192,6 +204,7 @@ class Arriving:
         self._author = author
         self._known = known
         self._replaying = replaying
+        self._may_lack = recovery.may_lack(engine, unit)
 
     def take(self, header: Header | MessageError, log_id: int, index: int, pending: Pending) -> Pending:
         """Handle one message; returns it with the key and case under which it is stored."""
@@ -257,10 +270,12 @@ class Arriving:
     # --- order within a case (``engine.order``) ---
 
     def take_in_order(self, header: Header, body: bytes, place: tuple[int, int]) -> DarwazaError | None:
-        """Deliver a message, or let it wait for the one it follows; see ``deliver``."""
+        """Deliver a message, or let it wait for the one it follows or for its case; see ``deliver``."""
         before, ordering = followed(header), self._unit.ordering
         if before is None or self._has_come(before):
-            return self.deliver(header, body)
+            if not self._is_ahead(header):
+                return self.deliver(header, body)
+            before = None
         while (oldest := ordering.oldest_over(member_of(header.origin))) is not None:
             self.give_up(oldest)
         ordering.hold(header, body, before, place)
@@ -271,6 +286,30 @@ class Arriving:
         come = key in self._known or self._unit.holds(key) or bool(self._engine.store.known([key]))
         return come and self._unit.ordering.early(key) is None
 
+    def _is_ahead(self, header: Header) -> bool:
+        """Whether a message is about a case that may still come back (``engine.order``)."""
+        if not self._may_lack or self._case(header.case_id) is not None:
+            return False
+        service = self._site.services.get(header.kind.partition(".")[0])
+        return service is not None and (NEW, header.kind) not in service.table
+
+    def go_on(self) -> None:
+        """Deliver what was ahead of cases that have come back, or that nobody has."""
+        for early in self._unit.ordering.ahead():
+            if not self._is_early_ahead(early):
+                self._release(early)
+                self.release_behind(early.key)
+
+    def _is_early_ahead(self, early: Early) -> bool:
+        """Whether what waits for nothing else must wait for its case."""
+        if not self._may_lack:
+            return False
+        try:
+            header, _ = self._unit.ordering.contents.get(early.key) or self._stored(early)
+        except MessageError:
+            return False  # it goes into quarantine
+        return self._is_ahead(header)
+
     def free(self, header: Header) -> None:
         """Take what a further copy of a message says of the one it follows: that may have ended where it came from."""
         ordering = self._unit.ordering
@@ -278,10 +317,13 @@ class Arriving:
         if early is None:
             return
         before = followed(header)
-        if before is None or self._has_come(before):
-            self.give_up(early)
-        else:
+        if before is not None and not self._has_come(before):
             ordering.follow(early, before)
+        elif not self._is_ahead(header):
+            self.give_up(early)
+        elif early.follows:
+            ordering.passes(early)
+            ordering.wait_ahead(early)
 
     def wake(self, early: Early) -> None:
         """Let a message go on that has waited for as long as we wait."""
@@ -291,7 +333,8 @@ class Arriving:
 
     def give_up(self, early: Early) -> None:
         """Deliver a message without the one it follows, and what waits for it."""
-        self._unit.ordering.passes(early)
+        if early.follows:
+            self._unit.ordering.passes(early)
         self._release(early)
         self.release_behind(early.key)
 
@@ -303,7 +346,11 @@ class Arriving:
         waiting = deque(() if ordering.early(key) else ordering.behind(key))
         while waiting:
             early = waiting.popleft()
-            if ordering.early(early.key) is not None:
+            if ordering.early(early.key) is None:
+                continue
+            if self._is_early_ahead(early):
+                ordering.wait_ahead(early)
+            else:
                 self._release(early)
                 waiting.extendleft(reversed(ordering.behind(early.key)))
 

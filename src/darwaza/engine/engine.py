@@ -32,6 +32,7 @@ from darwaza.engine.intake import (
     Reroute,
     Resume,
     Settle,
+    Settled,
     Submit,
     TakeBack,
     Wake,
@@ -378,6 +379,9 @@ class Engine:
         unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         return Delivered(log.row.cosigned_size)
 
+    def _settle(self, unit: Unit, given: Settle) -> Settled:
+        return arrival.settle(self, self._rules, unit, given, replaying=self.restoring)
+
     def _take_back(self, unit: Unit, given: TakeBack) -> Outcome:
         return recovery.take_back(self, self._rules, unit, given.batch)
 
@@ -461,7 +465,7 @@ class Engine:
         Arrive: _arrive,
         Acknowledge: _acknowledge,
         Attest: _attest,
-        Settle: recovery.settle,
+        Settle: _settle,
         TakeBack: _take_back,
         AcceptFork: recovery.accept_fork,
         Expose: _expose,

@@ -11,6 +11,11 @@ nothing, or something that has come: the message before has ended (undeliverable
 case before it is refused as ``overtaken`` when it comes after all. So what is processed is always in the order it was
 sent, and nobody waits for ever.
 
+A message waits without following any when it is *ahead* of what this gateway lost: it opens no case, its case is not
+here, and a neighbour has not said yet, since this process started, what it holds of the own logs. What we had said on
+that case may be among it, for a word travels by any path: taken at once it would be refused, and its sender and we
+would never agree again. It goes on as soon as its case is back, or all neighbours have said what they hold.
+
 An early message, and the place up to which a case has passed, are cases of the gateway's own service ``order``, so they
 are stored, woken and examined as cases are. ``Order`` holds in memory what waits; ``Ordering`` what one batch changes.
 """
@@ -55,7 +60,7 @@ class Early(msgspec.Struct, frozen=True, array_like=True):
         created_at: of the message: when its origin sent it. Within a case origins send in order of time.
         opened_at: since when it waits, as stored.
         place: log id and index of its leaf.
-        follows: keys of the messages its copies follow; it waits for any of them.
+        follows: keys of the messages its copies follow; it waits for any of them. None when it is ahead.
     """
 
     key: str
@@ -199,29 +204,41 @@ class Ordering:
         keys = chain(self._oldest[member], (key for key in self.changed if key.startswith(member + " ")))
         return next((one for key in keys if (one := self.early(key)) is not None), None)
 
-    def hold(self, header: Header, body: bytes, before: str, place: tuple[int, int]) -> None:
+    def ahead(self) -> list[Early]:
+        """What waits for own messages that may come back, in the order it came."""
+        keys = dict.fromkeys((*self._site.order.early, *self.changed))
+        return [one for own in keys if (one := self.early(own)) is not None and not one.follows]
+
+    def hold(self, header: Header, body: bytes, before: str | None, place: tuple[int, int]) -> None:
         """Let a message wait for the one it follows.
 
         Args:
             header: of the message.
             body: opened.
-            before: key of what it follows.
+            before: key of what it follows; None when it is ahead.
             place: see ``Early``.
         """
         key = message_key(header)
         opened_at = instant.to_fine_text(self._site.open_at(self._unit.now))
         self.contents[key] = header, body
         self._grow(member_of(header.origin), 1)
-        self._wait(Early(key, header.case_id, header.created_at, opened_at, place, (before,)), before)
+        follows = () if before is None else (before,)
+        self._wait(Early(key, header.case_id, header.created_at, opened_at, place, follows))
 
     def follow(self, early: Early, before: str) -> None:
         """Let a message that waits go on too when another one has come."""
         if before not in early.follows and len(early.follows) < FOLLOWED_MAX:
-            self._wait(msgspec.structs.replace(early, follows=(*early.follows, before)), before)
+            self._wait(msgspec.structs.replace(early, follows=(*early.follows, before)))
 
-    def _wait(self, early: Early, before: str) -> None:
+    def wait_ahead(self, early: Early) -> None:
+        """Let a message that follows nothing any more wait for own messages that may come back."""
+        if early.follows:
+            self._wait(msgspec.structs.replace(early, follows=()))
+
+    def _wait(self, early: Early) -> None:
         self.changed[early.key] = early
-        self._behind.setdefault(before, []).append(early.key)
+        for before in early.follows[-1:]:
+            self._behind.setdefault(before, []).append(early.key)
         until = instant.from_fine_text(early.opened_at) + EARLY_TIME
         self._write(row_id(EARLY, early.key), early, EARLY, instant.to_text(until))
 

@@ -6,13 +6,13 @@ transfers never change, parties of a case are only added, and a case is replaced
 What is not here may still be in the store.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from darwaza.kernel.machine import Case
 from darwaza.ledger.transfer import Phase, Transfer
-from darwaza.ports.store import Changes, PartyRow
+from darwaza.ports.store import CaseRow, Changes, PartyRow, Store
 
 CASES_KEPT = 4_096
 HOLDS_KEPT = 8_192
@@ -43,6 +43,25 @@ class Recent:
         self.cases: dict[str, Held] = {}
         self.holds: dict[str, Transfer] = {}
         self.parties: dict[PartyRow, None] = {}
+
+    def find(self, ids: Iterable[str], store: Store, decode: Callable[[CaseRow], Case[Any]]) -> dict[str, Held]:
+        """The cases among ``ids`` that exist, as committed: those kept here, the others from the store.
+
+        Args:
+            ids: of cases.
+            store: what is committed.
+            decode: reads a stored case.
+        """
+        kept, found, others = self.cases, dict[str, Held](), []
+        for case_id in ids:
+            held = kept.get(case_id)
+            if held is None:
+                others.append(case_id)
+            else:
+                found[case_id] = held
+        if others:
+            found.update({row.id: (row.service, decode(row)) for row in store.cases(others).values()})
+        return found
 
     def follow_cases(self, changes: Changes, cases: Mapping[str, Held | None]) -> None:
         """Learn which cases a committed batch has changed, and whom they concern.

@@ -70,6 +70,12 @@ def check_caught_up(engine: "Engine", unit: Unit, peer: str) -> None:
             raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
 
 
+def may_lack(engine: "Engine", unit: Unit) -> bool:
+    """Whether a neighbour of a running link may hold own messages that were forgotten here."""
+    logs, member = engine.logs.values(), engine.site.member
+    return any(log.row.author == member and not log.row.halted and not unit.is_heard(log.row.id) for log in logs)
+
+
 def check_met(
     engine: "Engine", rules: Rules, unit: Unit, service: Service, case: Case[Any] | None, given: tuple[str, Any]
 ) -> None:

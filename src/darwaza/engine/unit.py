@@ -139,13 +139,10 @@ class Unit:
 
     def load_cases(self, ids: Iterable[str]) -> None:
         """Read many cases at once; those that do not exist are remembered as such."""
-        cases, recent = self._cases, self._site.recent.cases
-        new = [case_id for case_id in dict.fromkeys(ids) if case_id not in cases]
-        cases.update({case_id: recent[case_id] for case_id in new if case_id in recent})
-        wanted = [case_id for case_id in new if case_id not in recent]
-        rows = self._store.cases(wanted) if wanted else {}
-        cases.update(dict.fromkeys(wanted))
-        cases.update({row.id: (row.service, self._site.decode_case(row)) for row in rows.values()})
+        cases, site = self._cases, self._site
+        new = dict.fromkeys([case_id for case_id in ids if case_id not in cases])
+        cases.update(new)
+        cases.update(site.recent.find(new, self._store, site.decode_case))
 
     def case(self, case_id: str) -> tuple[str, Case[Any]] | None:
         """The service's name and the case as this batch has it, or None."""

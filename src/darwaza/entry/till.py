@@ -1,7 +1,7 @@
 """What waits at the payments counter: credits that a bank has to confirm, and banks that wait for a payment's end.
 
-Nothing here is lost with the process: it is read from the notices that commit with the payments. A bank that never
-asks costs nothing; one that asks is followed notice by notice, so that asking costs what is new and not what there is.
+Nothing here is lost with the process: what waits is read from the cases when a bank first asks, and followed from then
+on by the notices of each commit, so that asking costs what is new and not what there is.
 """
 
 import asyncio
@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 
 from darwaza.engine.bell import within
 from darwaza.kernel import instant
-from darwaza.ports.store import CaseFilter, Store
+from darwaza.ports.store import CaseFilter, Changes, Store
 from darwaza.services.payments.planfile import TIME_S_MAX
 
-NOTICES_READ = 1_000
 CREDITS_FOUND_MAX = 100_000
 LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 """Credits asked for longer ago are past every time to answer."""
@@ -35,7 +34,6 @@ class Till:
         """
         self._store = store
         self._now = now
-        self._seen: dict[str, int] = {}
         self._asked: dict[str, dict[str, None]] = {}
         self._waiting: dict[str, dict[str, list[asyncio.Future[str]]]] = {}
 
@@ -43,7 +41,6 @@ class Till:
         """Ids of payments that may wait for this bank's word, oldest first."""
         if bank not in self._asked:
             self._start(bank)
-        self._follow(bank)
         return list(self._asked[bank])
 
     def answered(self, bank: str, case_id: str) -> None:
@@ -56,7 +53,6 @@ class Till:
         An end that came before is not seen here: the caller looks at the case first, unless it was made by the last
         commit and nothing was awaited since.
         """
-        self._begin(bank)
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(bank, {})
         others = waiting.setdefault(case_id, [])
@@ -68,11 +64,19 @@ class Till:
             if not others:
                 waiting.pop(case_id, None)
 
-    def committed(self) -> None:
-        """Look who need not wait any more, after a commit."""
-        for bank, waiting in self._waiting.items():
-            if waiting:
-                self._follow(bank)
+    def follow(self, changes: Changes) -> None:
+        """Learn from a commit which credits wait, and who need not wait for an end any more."""
+        for notice in changes.notices:
+            if notice.kind in _ENDED:
+                for future in self._waiting.get(notice.party, {}).get(notice.case_id, ()):
+                    if not future.done():
+                        future.set_result(notice.kind)
+                continue
+            asked = self._asked.get(notice.party)
+            if asked is not None and notice.kind == ASKED:
+                asked[notice.case_id] = None
+            elif asked is not None and notice.kind in _ANSWERED:
+                asked.pop(notice.case_id, None)
 
     def _start(self, bank: str) -> None:
         self._asked[bank] = {}
@@ -82,25 +86,3 @@ class Till:
         )
         for row in reversed(self._store.find_cases(wanted)):
             self._asked[bank][row.id] = None
-        self._begin(bank)
-
-    def _begin(self, bank: str) -> None:
-        """Follow a bank's notices from now on, unless they are followed already."""
-        if bank not in self._seen:
-            self._seen[bank] = self._store.notice_sequence()
-
-    def _follow(self, bank: str) -> None:
-        asked, waiting = self._asked.get(bank), self._waiting.get(bank, {})
-        while notices := self._store.notices(bank, self._seen[bank], NOTICES_READ):
-            self._seen[bank] = notices[-1].sequence
-            for notice in notices:
-                if notice.kind in _ENDED:
-                    for future in waiting.get(notice.case_id, ()):
-                        if not future.done():
-                            future.set_result(notice.kind)
-                elif asked is not None and notice.kind == ASKED:
-                    asked[notice.case_id] = None
-                elif asked is not None and notice.kind in _ANSWERED:
-                    asked.pop(notice.case_id, None)
-            if len(notices) < NOTICES_READ:
-                return

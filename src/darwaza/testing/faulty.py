@@ -10,6 +10,7 @@
 ``--clock FILE`` adds the seconds that stand in a file to the clock, read anew each time: the file is the jump.
 """
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -61,14 +62,13 @@ class JumpingClock(SystemClock):
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._seconds = 0.0
 
     def now(self) -> datetime:
-        """The wall clock and the jump."""
-        try:
-            seconds = float(self._file.read_text("ascii"))
-        except (OSError, ValueError):
-            seconds = 0.0
-        return super().now() + timedelta(seconds=seconds)
+        """The wall clock and the jump; while the file is being written, the jump before."""
+        with contextlib.suppress(OSError, ValueError):
+            self._seconds = float(self._file.read_text("ascii"))
+        return super().now() + timedelta(seconds=self._seconds)
 
 
 @click.group()

@@ -63,16 +63,22 @@ class Gateway:
         frontiers: PK's trees as it last sent them, by origin.
     """
 
-    def __init__(self, **terms):
+    def __init__(self, met=("PK", "KZ"), **terms):
+        """Start UZ in a corridor on these terms, and let it meet neighbours."""
         self.world = World(CODES, **terms)
         self.store = MemoryStore()
         self.engine = self.world.engine("UZ", [SERVICE], self.store)
         self.keys = self.world.keys["PK"]
         self.frontiers = {THEIRS: EMPTY, BULK: EMPTY}
-        for lane in range(2):
-            self.take(Settle(f"{CORRIDOR_NAME}/UZ-to-PK/{lane}", b""))
+        for code in met:
+            self.meet(code)
         for number, origin in enumerate(self.frontiers):
             self.send([(header(number, kind=GENESIS), b"")], origin)
+
+    def meet(self, code):
+        """Let a neighbour say that it holds nothing of UZ's."""
+        for lane in range(2):
+            self.take(Settle(f"{CORRIDOR_NAME}/UZ-to-{code}/{lane}", b""))
 
     def take(self, *given):
         """Give the engine inputs; one outcome comes back bare."""

@@ -92,7 +92,8 @@ def test_a_lone_input_does_not_wait_for_company():
         return asyncio.get_running_loop().time() - began_s
 
     assert config.BATCH_WAIT_S_MAX <= 0.005
-    assert min(with_loop(act) for _ in range(5)) < 0.05
+    # A busy machine may keep a single one waiting for the processor, but not each of fifty.
+    assert any(with_loop(act) < 0.05 for _ in range(50))
 
 
 def test_company_shares_a_transaction():
@@ -162,7 +163,7 @@ def test_news_for_an_origin_wakes_its_report(monkeypatch):
         await asyncio.sleep(0)
         loop.engine.site.owes_news = True
         await loop.submit(offer(1))
-        assert await asyncio.wait_for(told, 5)
+        assert await asyncio.wait_for(told, 60)
         running.cancel()
 
     with_loop(act)

@@ -19,8 +19,7 @@ from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, said
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
-from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
-from darwaza.ports.store import CaseRow
+from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.message import XML_MEDIA_TYPE, read_order
 from darwaza.services.payments.record import Payment
@@ -121,35 +120,34 @@ async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
 
 
 def _credits(call: Call, ids: list[str], limit: int, *, documents: bool) -> list[Credit]:
-    server, found = call.server, []
+    server, site, found = call.server, call.server.gateway.engine.site, []
     for start in range(0, len(ids), config.BULK_ITEMS_MAX):
         part = ids[start : start + config.BULK_ITEMS_MAX]
-        rows = server.store.cases(part)
+        cases = site.recent.find(part, server.store, site.decode_case)
         for case_id in part:
-            row = rows.get(case_id)
-            if row is None or row.state != ASKED:
+            held = cases.get(case_id)
+            if held is None or held[1].state != ASKED:
                 server.till.answered(call.party.address, case_id)
             else:
-                found.append(_credit(call, row, documents=documents))
+                found.append(_credit(call, held[1], documents=documents))
                 if len(found) == limit:
                     return found
     return found
 
 
-def _credit(call: Call, row: CaseRow, *, documents: bool) -> Credit:
-    gateway = call.server.gateway
-    payment: Payment = gateway.engine.site.decode_case(row).data
+def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
+    gateway, payment = call.server.gateway, case.data
     asset = gateway.directory.currencies[gateway.config.member]
     minor = 0 if payment.chosen is None else payment.chosen.exchange.credit_minor
     return Credit(
-        id=row.id,
+        id=case.id,
         uetr=payment.uetr,
         end_to_end=payment.end_to_end,
         payer_bank=payment.payer_bank,
         credit=money(minor, asset),
         urgent=payment.urgent,
         answer_by="" if payment.answer_by is None else instant.to_text(payment.answer_by),
-        document=order_document(call, row.id).decode() if documents else "",
+        document=order_document(call, case.id).decode() if documents else "",
     )
 
 

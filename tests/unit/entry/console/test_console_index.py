@@ -31,11 +31,9 @@ def world(tmp_path_factory):
 
 
 async def until(so):
-    for _ in range(100_000):
-        if so():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it did not come so far")
+    async with asyncio.timeout(60):
+        for _ in iter(so, True):
+            await asyncio.sleep(0)
 
 
 def running(world, then):

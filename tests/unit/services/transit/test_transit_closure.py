@@ -266,10 +266,10 @@ def test_five_thousand_movements_are_listed_in_time():
     world = World()
     data = world_movement(world)
     movements = [data] * 5_000
-    began = time.perf_counter()
+    began = time.process_time()
     body = Closure(uid("c"), TORKHAM, stamp(world, "PKTOR"), "x")
     assert len(suspensions(headed_for(movements, TORKHAM), body)) == 5_000
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def world_movement(world):

@@ -1,0 +1,83 @@
+"""A gateway that lost its disk hears words on its cases, over any path, before its neighbours gave the cases back."""
+
+import pytest
+
+from darwaza.adapters.memory.store import MemoryStore
+from darwaza.engine.intake import Arrive, Submit
+from darwaza.kernel import batch
+from darwaza.services.documents.message import Refuse
+from darwaza.testing.world import CORRIDOR_NAME
+
+from .chain import Chain
+from .peer import THEIRS, Gateway, offer, uuid
+
+FAR = {("KZ", "UZ"): 900_000}
+"""So that PK answers over CN what KZ asked it over UZ and AF."""
+
+
+def refused_after_a_loss(*, reports=True):
+    """PK refuses what KZ, that has lost its disk since, offered it; KZ meets CN alone. Returns chain and case."""
+    chain = Chain(latencies=FAR)
+    case_id, _ = chain.offer("KZ/trader", "PK/agency", path_policy="avoid CN")
+    chain.carry()
+    chain.stores["KZ"] = MemoryStore()
+    chain.start("KZ", seed=1)
+    chain.one("PK", Submit("PK/agency", frozenset(), "documents", "refuse", "", b"", Refuse("not ours"), case_id))
+    chain.dark = {"UZ"}
+    chain.restore("KZ")
+    chain.carry(reports=reports)
+    return chain, case_id
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_word_on_a_case_that_is_not_back_waits_for_it(restarted):
+    """It is signed for and kept, also over a restart, and taken when the case is back: both ends agree."""
+    chain, case_id = refused_after_a_loss()
+    assert chain.state("KZ", case_id) is None
+    assert chain.stores["KZ"].quarantined(9) == []
+    assert [one.case_id for one in chain.engines["KZ"].site.order.early.values()] == [case_id]
+    if restarted:
+        chain.start("KZ", seed=2)
+    chain.dark = set()
+    chain.restore("KZ")
+    assert chain.state("KZ", case_id) == chain.state("PK", case_id) == "refused"
+    assert not chain.engines["KZ"].site.order.early
+    chain.carry()
+    chain.check()
+
+
+def test_further_copy_of_what_waits_for_its_case_does_nothing():
+    """PK hears nothing and sends its word again, over AF and UZ: that is no reason to go on without the case."""
+    chain, case_id = refused_after_a_loss(reports=False)
+    chain.wait(120)
+    chain.dark = {"KZ"}
+    chain.carry(reports=False)
+    uz, origin = chain.engines["UZ"], f"{CORRIDOR_NAME}/UZ-to-KZ/0"
+    row = uz.find_log(origin).row
+    copies = uz.entries(row.id, 0, row.size, 1 << 24)
+    assert sum(case_id.encode() in body for _, body in copies) == 1
+    chain.one("KZ", Arrive(batch.decode(batch.encode(origin, 0, row.checkpoint, copies)), carried=True))
+    assert chain.state("KZ", case_id) is None
+    chain.dark = set()
+    chain.restore("KZ")
+    assert chain.state("KZ", case_id) == "refused"
+    assert chain.stores["KZ"].quarantined(9) == []
+
+
+def test_word_on_a_case_that_nobody_has_is_put_aside_when_all_were_met():
+    """Until the last neighbour has said what it holds, the case may still come back; then it cannot."""
+    uz = Gateway(met=("PK",))
+    uz.send([offer(10), offer(11, kind="documents.refused")], THEIRS)
+    assert (set(uz.store.cases([uuid(10), uuid(11)])), uz.store.quarantined(9)) == ({uuid(10)}, [])
+    uz.meet("KZ")
+    assert [row.code for row in uz.store.quarantined(9)] == ["unanswerable"]
+    assert not uz.engine.site.order.early
+    uz.check_alive()
+
+
+def test_word_that_opens_a_case_waits_for_nobody():
+    """A neighbour that stays away keeps nobody else's new cases."""
+    uz = Gateway(met=("PK",))
+    uz.send([offer(10)], THEIRS)
+    assert set(uz.store.cases([uuid(10)])) == {uuid(10)}
+    assert not uz.engine.site.order.early
