@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,7 @@ class Site:
         lanes: own logs that run, by the member they lead to and by lane.
         watchers: called with what each commit changed, after it; they neither raise nor take long.
         hop_logs: whose signatures prove the links of a routed message.
+        past_hop_logs: the same with keys that were renewed since, for a message that this gateway took before.
     """
 
     def __init__(
@@ -182,6 +184,7 @@ class Site:
         self._cosigner = None
         self._unseal = ()
         self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
+        self.past_hop_logs = Logs(trust.current.name, partial(trust.author_verifiers, past=True))
         self.routing.follow(trust)
 
     def check_keys(self, trust: Trust) -> None:
