@@ -149,17 +149,6 @@ def home_rules_bind_nobody(patch):
     patch(locality, "_against", lambda *_: iter(()))
 
 
-def relays_ask_for_no_home_rules(patch):
-    refusal = Routing._relay_refusal
-
-    def mutant(self, *asked):
-        with pytest.MonkeyPatch.context() as context:
-            context.setattr(self, "homes", {})
-            return refusal(self, *asked)
-
-    patch(Routing, "_relay_refusal", mutant)
-
-
 def home_rules_stay_at_home(patch):
     may_know = Watch._may_know
     patch(Watch, "_may_know", lambda self, *told: not isinstance(told[1], HomeStatement) and may_know(self, *told))
@@ -180,7 +169,6 @@ MUTANTS = [
     (the_senders_policy_is_for_the_first_try, 5, *HONEST),
     (a_restart_forgets_what_is_under_way, 7, "KZ", "drops"),
     (home_rules_bind_nobody, 5, *HONEST),
-    (relays_ask_for_no_home_rules, 5, *HONEST),
     (home_rules_stay_at_home, 5, *HONEST),
 ]
 
