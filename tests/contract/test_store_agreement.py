@@ -185,4 +185,4 @@ class Adapters(RuleBasedStateMachine):
 
 
 Adapters.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
-TestAdapters = pytest.mark.timeout(60)(Adapters.TestCase)
+TestAdapters = pytest.mark.timeout(300)(Adapters.TestCase)

@@ -7,30 +7,23 @@ hash chains are checked by fsck). ``test_payment_mutants`` shows that it notices
 """
 
 import pytest
+from tests.simulation.lives import live_through
 
 from darwaza.testing.paying import PaymentSimulation
 
 SEEDS_PER_TEST = 25
-
-
-def live_through(seeds):
-    for seed in seeds:
-        try:
-            PaymentSimulation(seed).run()
-        except Exception as fault:
-            fault.add_note(f"seed {seed}; replay it with: python -m darwaza.testing.paying {seed}")
-            raise
+SEEDS_PER_BLOCK = 100
 
 
 @pytest.mark.parametrize("first", range(0, 1_000, SEEDS_PER_TEST))
 def test_money_is_conserved_and_agreed(first):
-    live_through(range(first, first + SEEDS_PER_TEST))
+    live_through(PaymentSimulation, range(first, first + SEEDS_PER_TEST))
 
 
 @pytest.mark.parametrize("seed", [3_348, 7_566, 17_251])
 def test_what_one_case_frees_frees_others(seed):
     """After a lost disk an order waits for money; the decision that waits for the order comes back with it."""
-    live_through([seed])
+    live_through(PaymentSimulation, [seed])
 
 
 def test_gateways_ask_as_often_as_real_ones_do():
@@ -38,10 +31,10 @@ def test_gateways_ask_as_often_as_real_ones_do():
 
     Asked every 30 s instead of every ``config.ASK_AGAIN_S``, this life was called overdue.
     """
-    live_through([15_010])
+    live_through(PaymentSimulation, [15_010])
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(1_000, 21_000, 500))
+@pytest.mark.parametrize("first", range(1_000, 21_000, SEEDS_PER_BLOCK))
 def test_money_is_conserved_for_long(first):
-    live_through(range(first, first + 500))
+    live_through(PaymentSimulation, range(first, first + SEEDS_PER_BLOCK))

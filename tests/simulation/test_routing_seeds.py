@@ -4,33 +4,25 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tests.simulation.lives import live_through
 
 from darwaza.testing.routing import CODES, LINKS, RoutedSimulation
 
 PROFILE = Path(__file__).resolve().parents[2] / "profiles" / "carec" / "corridor.toml"
 SEEDS_PER_TEST = 4
-
-
-def live_through(seeds):
-    for seed in seeds:
-        simulation = RoutedSimulation(seed)
-        try:
-            simulation.run()
-        except Exception as fault:
-            fault.add_note(f"seed {seed}, {simulation.lie}; replay it with: python -m darwaza.testing.routing {seed}")
-            raise
+SEEDS_PER_BLOCK = 10
 
 
 @pytest.mark.parametrize("first", range(0, 8, SEEDS_PER_TEST))
 def test_promises_hold_over_many_links(first):
     """P1, P2 and P3 hold, all documents end agreed, nothing is under way for ever, and fsck finds nothing anywhere."""
-    live_through(range(first, first + SEEDS_PER_TEST))
+    live_through(RoutedSimulation, range(first, first + SEEDS_PER_TEST))
 
 
 @pytest.mark.parametrize("seed", [44, 85])
 def test_a_word_that_comes_before_its_case_is_back_waits_for_it(seed):
     """A gateway lost its disk; what its offer was answered came over another path before the offer was given back."""
-    live_through([seed])
+    live_through(RoutedSimulation, [seed])
 
 
 def test_the_simulated_corridor_is_that_of_the_profile():
@@ -41,7 +33,7 @@ def test_the_simulated_corridor_is_that_of_the_profile():
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(1_000, 3_000, 50))
+@pytest.mark.parametrize("first", range(1_000, 3_000, SEEDS_PER_BLOCK))
 def test_promises_hold_for_long(first):
     """The same, over many more lives."""
-    live_through(range(first, first + 50))
+    live_through(RoutedSimulation, range(first, first + SEEDS_PER_BLOCK))

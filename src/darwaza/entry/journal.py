@@ -4,6 +4,7 @@ What a fault says may hold what it was given (a number that does not parse, a na
 log has its kind and the places it came through, not its words, and of what a library says the first line.
 """
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -30,7 +31,7 @@ def set_up(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_, to=sys.stderr: _Lines(to),
     )
     logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
 
@@ -54,6 +55,17 @@ def _places(fault: BaseException) -> Iterator[str]:
         for frame in traceback.extract_tb(one.__traceback__):
             yield f"{frame.filename}:{frame.lineno} {frame.name}"
         yield type(one).__qualname__
+
+
+class _Lines(structlog.PrintLogger):
+    """Writes lines; where they go may be a disk that is full: then a line is lost or late, and no work is."""
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warning = error = critical = msg
 
 
 class _Library(logging.Handler):

@@ -1,17 +1,17 @@
 """A gateway that runs: the engine's loop, and what the interfaces share."""
 
 import asyncio
-import heapq
 from collections.abc import Callable, Coroutine
 
 from darwaza import config
 from darwaza.bootstrap import Gateway
-from darwaza.engine.bell import Bell, within
+from darwaza.engine.bell import Bell
 from darwaza.engine.drill import Drills
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.engine.routed import is_delivered
 from darwaza.entry.clerk import Clerk, ClerkTask
+from darwaza.entry.delivery import Deliveries
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
 from darwaza.entry.retention import keep_forgetting
@@ -47,8 +47,7 @@ class Server:
         self.streams: dict[str, int] = {}
         self.till = Till(self.store, gateway.clock.now)
         self.metrics = registry(self.loop)
-        self._deliveries: dict[int, list[tuple[int, int, asyncio.Future[bool]]]] = {}
-        self._waits = 0
+        self._deliveries = Deliveries()
         self._early: dict[str, int] = {}
         self._placed: dict[str, tuple[int, int]] = {}
         gateway.engine.site.watchers += [self._note_places, self.till.follow]
@@ -57,12 +56,8 @@ class Server:
 
     def _committed(self) -> None:
         self._changed.ring()
-        for log_id, waiting in self._deliveries.items():
-            cosigned_size = self.gateway.engine.logs[log_id].row.cosigned_size
-            while waiting and waiting[0][0] < cosigned_size:
-                future = heapq.heappop(waiting)[2]
-                if not future.done():
-                    future.set_result(True)
+        for log_id in self._deliveries.waiting:
+            self._deliveries.signed(log_id, self.gateway.engine.logs[log_id].row.cosigned_size)
 
     def _note_places(self, changes: Changes) -> None:
         """Note where the newest commit put its messages: who waits for delivery asks right after it."""
@@ -84,10 +79,7 @@ class Server:
         log_id, index = place
         if index < engine.logs[log_id].row.cosigned_size:
             return True
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waits += 1
-        heapq.heappush(self._deliveries.setdefault(log_id, []), (index, self._waits, future))
-        return await within(future, timeout_s, otherwise=False)
+        return await self._deliveries.wait(log_id, index, timeout_s)
 
     async def _arrived(self, message_id: str, timeout_s: float) -> bool:
         """Wait until the destination of a routed message has signed for it."""

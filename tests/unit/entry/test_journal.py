@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from pathlib import Path
 
 import structlog
 
@@ -37,6 +38,17 @@ def lines(capsys):
     text = capsys.readouterr().err
     assert SECRET not in text
     return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_full_disk_under_the_log_stops_nothing(monkeypatch):
+    """Whoever tells something goes on, whether the line could be written or not; /dev/full is a disk that is full."""
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        with journal_kept():
+            structlog.get_logger("darwaza.api").warning("link", state="down")
+            logging.getLogger("uvicorn").warning("connection lost")
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_a_fault_is_told_by_kind_and_place(capsys):

@@ -134,10 +134,16 @@ class RoutingChapter:
         say = self._say
         self._corridor.start("AF")
         say.tell("Afghanistan is back. Its links must prove themselves for some seconds before they are believed.")
-        say.until("the cheap way is open again", lambda: self._way() == CHEAP_WAY)
+        say.until("the cheap way is open again, and a letter goes over it", self._is_cheap_again)
+        say.held("The next letter goes over Kabul again")
+
+    def _is_cheap_again(self) -> bool:
+        """Send a letter once the cheap way is open; on a busy machine that may close again before the letter goes."""
+        if self._way() != CHEAP_WAY:
+            return False
         sent = self._send(LETTERS + 2)
-        say.until("Karachi has signed for it", lambda: self._under_way() == 0)
-        say.held("The next letter goes over Kabul again", that="UZ, AF" in self._judge(sent)[1])
+        self._say.until("Karachi has signed for it", lambda: self._under_way() == 0)
+        return "UZ, AF" in self._judge(sent)[1]
 
     def _audit(self) -> None:
         self._corridor.stop()
