@@ -117,7 +117,9 @@ class Office:
         """Wait until Pakistan's gateway knows documents, which may be coming back, and its links are up."""
         with self.corridor.client("PK", "desk") as desk, self.corridor.client("PK") as operator:
             self.until("not back", lambda: {one["id"] for one in desk.documents()} >= set(cases))
-            self.until("links", lambda: all(one["state"] == "up" for one in operator.operator.links()))
+            self.until(
+                "links", lambda: all(one["state"] == "up" for one in operator.operator.links() if one["peer"] in NAMES)
+            )
             self.until("ways", lambda: operator.operator.explain_route("UZ", policy="avoid AF")["chosen"])
 
     def versions(self):
