@@ -14,7 +14,7 @@ from rich.table import Table
 
 from darwaza.client.answer.gateway import Drill, ExplanationView, RoutesView
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
+from darwaza.entry.cli.output import REFUSED, console, errors, json_option, reports_errors, show
 from darwaza.errors import TransientError
 
 COLOURS = {"up": "green", "degraded": "yellow", "down": "red"}
@@ -68,7 +68,7 @@ def _table(found: RoutesView, fault: str = "") -> Table:
     caption = f"[red]as last heard: {escape(fault)}[/]" if fault else None
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for name in ("link", "state", "latency", "loss", "price", "queue", "cosigned", ""):
-        table.add_column(name, justify="left" if name in {"link", "state", ""} else "right")
+        table.add_column(name, justify="left" if name in {"link", "state", ""} else "right", overflow="fold")
     for one in found["links"]:
         dark = not found["cuts"].keys().isdisjoint(one["ends"])
         notes = ("drill" if dark else "", "drained" if one["drained"] else "", one["fault"])
@@ -161,11 +161,15 @@ def cut(member: str, seconds: int, *, as_json: bool, **options: Any) -> None:
         found = begun
         with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
             task = progress.add_task(f"{member} is dark", total=seconds)
-            while found["state"] == "running":
-                time.sleep(WATCH_S)
-                found = next(one for one in client.operator.drills() if one["id"] == begun["id"])
-                passed_s = time.monotonic() - began_s
-                progress.update(task, completed=passed_s, description=f"{member} is dark, {found['moved']:,} moved")
+            try:
+                while found["state"] == "running":
+                    time.sleep(WATCH_S)
+                    found = next(one for one in client.operator.drills() if one["id"] == begun["id"])
+                    passed_s = time.monotonic() - began_s
+                    progress.update(task, completed=passed_s, description=f"{member} is dark, {found['moved']:,} moved")
+            except KeyboardInterrupt:
+                errors.print(f"the drill goes on until {begun['ends_at']}; 'darwaza drill show' reports it")
+                raise
     show(found, as_json=as_json, human=_report(found))
 
 
