@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,42 @@ def test_the_clock_may_jump(pair: Pair, tmp_path: Path) -> None:
         jump.write_text(str(seconds))
         pair.hand_over(pair.send(f"jump{seconds}"))
     pair.check_once()
+
+
+def test_a_document_expires_at_both_ends_by_itself(tmp_path: Path) -> None:
+    """Timers: what nobody took over in time ends at the recipient and at the sender, also behind a cut cable (P5)."""
+    pair = Pair(tmp_path, cables=True)
+    jump = tmp_path / "jump"
+    jump.write_text("0")
+    for code in ("PK", "UZ"):
+        pair.corridor.launch(code, "--clock", str(jump), module=FAULTY)
+        pair.corridor.wait_until_up(code)
+    pair.corridor.wait_until_delivered("PK", "UZ")
+    paper = tmp_path / "paper.txt"
+    paper.write_text("valid for a day")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+
+    def send() -> str:
+        with pair.corridor.client("PK", "bank") as client:
+            return str(client.send_document(paper, to="UZ/bank", expires_at=tomorrow)["id"])
+
+    here, late = send(), send()
+    for one in (here, late):
+        until(lambda one=one: pair.stage("UZ", one) == "arrived")
+    pair.hand_over(here)
+    for cable in pair.corridor.cables.values():
+        cable.cut()
+    far = send()
+    jump.write_text(str(3 * 86_400))
+    until(lambda: pair.stage("UZ", late) == "expired")
+    until(lambda: pair.stage("PK", far) == "expired")
+    for cable in pair.corridor.cables.values():
+        cable.mend()
+    until(lambda: pair.stage("PK", late) == "expired")
+    assert pair.stage("PK", here) == pair.stage("UZ", here) == "handed-over"
+    pair.corridor.wait_until_delivered("PK", "UZ")
+    assert pair.stage("PK", far) == "expired"
+    pair.close()
 
 
 def test_a_day_without_a_network(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
         if not isinstance(header, Header):
             continue
         if is_routed(header):
-            routed[offset] = opened = routing.open(header, *entries[offset])
+            routed[offset] = opened = routing.open(header, *entries[offset], seen)
             keys[offset] = routing.key(opened, header)
         else:
             keys[offset] = message_key(header)

@@ -18,6 +18,7 @@ from darwaza.kernel.carrier import BATCH, NOTE, Head, Item
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.link import joined
 from darwaza.kernel.tile import root_at
+from darwaza.ports.store import CheckpointRow
 
 
 def pack(engine: Engine, log: Log, start: int) -> tuple[int, bytes, bytes]:
@@ -41,19 +42,33 @@ def pack(engine: Engine, log: Log, start: int) -> tuple[int, bytes, bytes]:
 
 
 def _signed_before(engine: Engine, log: Log, start: int) -> tuple[int, bytes, bytes] | None:
-    """The batch for a reader that lost its disk, where bodies of it were forgotten here; None where none was.
+    """The batch for a reader that lost its disk: it ends where the reader has co-signed; None where it cannot.
 
-    It ends at a checkpoint that the reader has co-signed, whose signature then excuses the bodies that are withheld.
+    By its own signature the reader knows that it took these messages before. That excuses bodies which were forgotten
+    here since, and proofs of earlier links by keys which were renewed since.
     """
-    row = engine.store.checkpoint_from(log.row.id, start + 1)
+    row = _cosigned_checkpoint(engine, log, start)
     if row is None or row.size > log.row.cosigned_size:
         return None
     entries = engine.entries(log.row.id, start, row.size, config.BATCH_BYTES_MAX)
-    if len(entries) != row.size - start or all(body for _, body in entries):
+    if len(entries) != row.size - start:
         return None
     root = root_at(row.size, lambda level, number: engine.store.tile(log.row.id, level, number))
     note = joined(engine.site.sign(log.row.origin, row.size, root), row.note)
     return row.size, note, batch.encode(log.row.origin, start, note, entries)
+
+
+def _cosigned_checkpoint(engine: Engine, log: Log, start: int) -> CheckpointRow | None:
+    """A checkpoint after ``start`` that a batch may end at: a late one when one is found soon, else the first."""
+    most = min(log.row.cosigned_size, start + config.BATCH_MESSAGES_MAX)
+    end = start + len(engine.entries(log.row.id, start, most, config.BATCH_SEND_BYTES))
+    size = end
+    while size > start:
+        row = engine.store.checkpoint_from(log.row.id, size)
+        if row is not None and row.size <= end:
+            return row
+        size = start + (size - start) // 2
+    return engine.store.checkpoint_from(log.row.id, start + 1)
 
 
 def own_logs(engine: Engine, peer: str) -> list[Log]:

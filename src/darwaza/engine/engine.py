@@ -357,6 +357,8 @@ class Engine:
             _, signed = read_checkpoint(sent, origin=given.origin, verifiers=verifiers, required=frozenset())
             sent = format_note(signed)
         checkpoint, note = acknowledge(sent, given.reply, cosigner, root)
+        if sent is not given.note:
+            note = self.site.completed(given.origin, checkpoint, note)
         if checkpoint.size <= log.row.cosigned_size:
             unit.keep_checkpoint(log.row.id, checkpoint.size, note)
         else:

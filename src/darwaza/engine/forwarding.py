@@ -9,6 +9,7 @@ message of a link that is otherwise right is put into quarantine with its eviden
 reported to its origin.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import msgspec
 
 from darwaza.engine.reporting import Owed, author_lines, with_lines
 from darwaza.engine.voyage import carried_until
-from darwaza.errors import DarwazaError, MessageError
+from darwaza.errors import DarwazaError, MessageError, SignatureError
 from darwaza.kernel import instant, letter, report
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
@@ -26,7 +27,7 @@ from darwaza.kernel.relay import Passage, decode_envelope, forward, receive
 from darwaza.kernel.report import REPORT_KIND, Outcome
 from darwaza.kernel.seal import Binding
 from darwaza.kernel.tile import Prover
-from darwaza.kernel.trail import RELAY_KIND, ROUTE_KINDS, Hop
+from darwaza.kernel.trail import RELAY_KIND, ROUTE_KINDS, Hop, Logs
 from darwaza.ports.store import LeafRow
 
 if TYPE_CHECKING:
@@ -55,11 +56,24 @@ class Forwarding:
         self._onward: list[tuple[int, Passage]] = []
         self._told: list[tuple[int, Passage, Outcome, Refusal | None]] = []
 
-    def open(self, header: Header, raw: bytes, body: bytes) -> Opened:
-        """Check a routed message; what is wrong with it comes back as a value."""
-        site = self._site
+    def open(self, header: Header, raw: bytes, body: bytes, seen: Callable[[], bool]) -> Opened:
+        """Check a routed message; what is wrong with it comes back as a value.
+
+        Args:
+            header: of the message that came over the link.
+            raw: the same, encoded.
+            body: of it.
+            seen: whether this gateway took the batch before it lost its disk. Then it judged the links before, by the
+                keys of that day; nobody else's word makes it believe a key that was renewed, perhaps for a theft.
+        """
+        opened = self._opened(header, raw, body, self._site.hop_logs)
+        if isinstance(opened, SignatureError) and seen():
+            return self._opened(header, raw, body, self._site.past_hop_logs)
+        return opened
+
+    def _opened(self, header: Header, raw: bytes, body: bytes, logs: Logs) -> Opened:
         try:
-            return receive(raw, body, author=self._author, here=site.member, logs=site.hop_logs, carrier=header)
+            return receive(raw, body, author=self._author, here=self._site.member, logs=logs, carrier=header)
         except DarwazaError as fault:
             return fault
 

@@ -133,6 +133,7 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
         return _forgotten(engine, unit, log)
     if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
         if checkpoint.size > log.row.cosigned_size:
+            note = engine.site.completed(given.origin, checkpoint, note)
             unit.keep_checkpoint(log.row.id, checkpoint.size, note)
             log = log.with_row(cosigned_size=checkpoint.size)
             unit.install(log)
@@ -182,7 +183,7 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         raise ConflictError(detail, code="take_back_misplaced")
     trust = engine.site.trust
     authors = trust.author_verifiers(batch.origin, past=True)
-    _, note = read_cosigned(
+    checkpoint, note = read_cosigned(
         batch.checkpoint,
         origin=batch.origin,
         authors=authors,
@@ -200,6 +201,7 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
     unit.unheard.add(log.row.id)
     if isinstance(verdict, Fork):
         return stop(engine, unit, log, log.row.reader, verdict.proof)
+    note = engine.site.completed(batch.origin, checkpoint, note)
     if isinstance(verdict, Fresh):
         headers = [decode_header(header) for header, _ in batch.entries[verdict.skip :]]
         for header, (_, body) in zip(headers, batch.entries[verdict.skip :], strict=True):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from darwaza.engine.voyage import ROUTE, Fleet, Voyage
 from darwaza.errors import ConflictError, MessageError, SignatureError
 from darwaza.kernel import instant, letter
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
-from darwaza.kernel.link import read_checkpoint
+from darwaza.kernel.link import joined, read_checkpoint
 from darwaza.kernel.machine import Case, Service
 from darwaza.kernel.note import Note, Signature, Signer, format_note, signed
 from darwaza.kernel.request import signer_name
@@ -76,6 +77,7 @@ class Site:
         lanes: own logs that run, by the member they lead to and by lane.
         watchers: called with what each commit changed, after it; they neither raise nor take long.
         hop_logs: whose signatures prove the links of a routed message.
+        past_hop_logs: the same with keys that were renewed since, for a message that this gateway took before.
     """
 
     def __init__(
@@ -182,6 +184,7 @@ class Site:
         self._cosigner = None
         self._unseal = ()
         self.hop_logs = Logs(trust.current.name, trust.author_verifiers, trust.required)
+        self.past_hop_logs = Logs(trust.current.name, partial(trust.author_verifiers, past=True))
         self.routing.follow(trust)
 
     def check_keys(self, trust: Trust) -> None:
@@ -319,6 +322,15 @@ class Site:
         except MessageError:
             return False
         return True
+
+    def completed(self, origin: str, checkpoint: Checkpoint, note: bytes) -> bytes:
+        """A note of an own log with our second signature, where the corridor asks for one and the reader left it out.
+
+        Kept without it, the evidence would be weaker than what was signed.
+        """
+        if not self.trust.current.mldsa44_required or self.is_signed(origin, note):
+            return note
+        return joined(self.sign(origin, checkpoint.size, checkpoint.root), note)
 
     def _make_signers(self, origin: str) -> tuple[Signer, ...]:
         second = self._keys.log_mldsa44 if self.trust.current.mldsa44_required else None

@@ -74,6 +74,24 @@ def from_fine_text(text: str) -> datetime:
     return from_text(text)
 
 
+def to_utc(given: datetime, pointer: str = "") -> datetime:
+    """Turn what somebody gave, with any offset, into an aware instant in UTC.
+
+    Raises:
+        MalformedError: ``instant_malformed``: it has no offset, or its instant lies outside the years 1 to 9999.
+    """
+    try:
+        if given.tzinfo is not None:
+            return given.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise MalformedError(
+        f"{given.isoformat()} is not an instant with an offset from UTC, in the years 1 to 9999",
+        code="instant_malformed",
+        pointer=pointer,
+    )
+
+
 def to_seconds(instant: datetime) -> int:
     """Whole POSIX seconds, rounded down."""
     return (instant - EPOCH) // timedelta(seconds=1)

@@ -215,7 +215,8 @@ class Banks(Parties):
         row = self._payments.nodes[code].store.cases([case_id]).get(case_id)
         if row is None or row.service != "payments":  # a word that waits is a case, too (``engine.order``)
             return None
-        return msgspec.msgpack.decode(row.data, type=Record)
+        record: Record = msgspec.msgpack.decode(row.data, type=Record)
+        return record
 
     def _look(self, code: str) -> None:
         node, rng = self._payments.nodes[code], self._rng

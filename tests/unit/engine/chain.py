@@ -3,6 +3,7 @@
 import msgspec
 
 from darwaza.adapters.memory.store import MemoryStore
+from darwaza.engine.carry import pack
 from darwaza.engine.desk import answer_ask, answer_fetch, cosigned_lines
 from darwaza.engine.fsck import examine
 from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, Report, Settle, Submit, TakeBack, Wake
@@ -122,15 +123,19 @@ class Chain:
     def carry_log(self, origin, altered=lambda origin, entries: entries):
         lane = Lane.parse(origin)
         author, reader = self.engines[lane.author], self.engines[lane.reader]
-        row, held = author.find_log(origin).row, reader.find_log(origin).row.size
-        if held >= row.exposed_size:
-            return 0
-        entries = altered(origin, author.entries(row.id, held, row.size, 1 << 24))
-        answer = self.one(lane.reader, Arrive(batch.decode(batch.encode(origin, held, row.checkpoint, entries))))
-        assert isinstance(answer, Cosigned), answer
-        lines = parse_cosignatures(cosigned_lines(reader, answer.note))
-        self.one(lane.author, Acknowledge(origin, row.checkpoint, lines))
-        return len(entries)
+        log, held, moved = author.find_log(origin), reader.find_log(origin).row.size, 0
+        while held < log.row.exposed_size:
+            end, note, raw = pack(author, log, held)
+            sent = batch.decode(raw)
+            entries = altered(origin, list(sent.entries))
+            if entries != list(sent.entries):
+                sent = batch.decode(batch.encode(origin, held, note, entries))
+            answer = self.one(lane.reader, Arrive(sent))
+            assert isinstance(answer, Cosigned), answer
+            lines = parse_cosignatures(cosigned_lines(reader, answer.note))
+            self.one(lane.author, Acknowledge(origin, note, lines))
+            held, moved = end, moved + len(entries)
+        return moved
 
     def wait(self, seconds):
         """Let time pass everywhere."""

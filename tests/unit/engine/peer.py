@@ -5,7 +5,7 @@ import msgspec
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine.intake import Arrive, Cosigned, Settle, Submit
 from darwaza.kernel import batch, instant
-from darwaza.kernel.checkpoint import Checkpoint, Cosigner
+from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.merkle import EMPTY, leaf_hash
 from darwaza.kernel.message import GENESIS, Header, body_digest, encode_header
 from darwaza.kernel.note import Note, Signer, format_note, parse, signed
@@ -63,9 +63,9 @@ class Gateway:
         frontiers: PK's trees as it last sent them, by origin.
     """
 
-    def __init__(self, met=("PK", "KZ")):
-        """Start UZ, and let it meet neighbours."""
-        self.world = World(CODES)
+    def __init__(self, met=("PK", "KZ"), **terms):
+        """Start UZ in a corridor on these terms, and let it meet neighbours."""
+        self.world = World(CODES, **terms)
         self.store = MemoryStore()
         self.engine = self.world.engine("UZ", [SERVICE], self.store)
         self.keys = self.world.keys["PK"]
@@ -87,7 +87,8 @@ class Gateway:
 
     def note(self, origin, size, root, key=None):
         """A checkpoint signed by PK, or by another key under its name."""
-        return format_note(signed(Checkpoint(origin, size, root).text, Signer(origin, key or self.keys.log)))
+        second = () if self.keys.log_mldsa44 is None else (MLDSA44Cosigner(origin, self.keys.log_mldsa44),)
+        return format_note(signed(Checkpoint(origin, size, root).text, Signer(origin, key or self.keys.log), *second))
 
     def batch(self, entries, origin=THEIRS, **changes):
         """The batch that continues PK's log; ``changes`` by field name."""

@@ -94,6 +94,39 @@ def test_another_party_does_not_learn_that_a_case_exists(desk: Desk) -> None:
     assert strange.json() == absent.json()
 
 
+def test_documents_are_found_by_case_consignment_party_state_and_time(desk: Desk) -> None:
+    """Each filter alone and all together; only the caller's own; pages lead to every match once, newest first."""
+    found: dict[str, str] = {}
+    for name, to, ucr in (("a", "UZ/customs", "UCR-1"), ("b", "UZ/bank", "UCR-1"), ("c", "UZ/customs", "UCR-2")):
+        query = {"to": to, "title": name, "ucr": ucr}
+        found[desk.call("fbr", "POST", "/v1/documents", params=query, content=b"x").json()["id"]] = name
+    opened = {
+        name: desk.call("fbr", "GET", f"/v1/documents/{case_id}").json()["opened_at"] for case_id, name in found.items()
+    }
+
+    def search(party: str = "fbr", **query: str) -> str:
+        page = desk.call(party, "GET", "/v1/documents", params={"limit": "200", **query}).json()
+        return "".join(found.get(one["id"], "") for one in page["documents"])
+
+    assert search(ucr="UCR-1") == "ba"
+    assert search(ucr="UCR-2") == "c"
+    assert search(ucr="UCR-3") == ""
+    assert search(**{"with": "UZ/customs"}) == "ca"
+    assert search(**{"with": "UZ/customs", "ucr": "UCR-1", "state": "offered"}) == "a"
+    assert search(state="handed-over") == ""
+    assert search(since=opened["b"]) == "cb"
+    assert search(before=opened["b"], since=opened["a"]) == "a"
+    assert search(since="2040-01-01T00:00:00Z") == search(before="2020-01-01T05:00:00+05:00") == ""
+    for wrong in ("2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        for name in ("since", "before"):
+            problem = desk.call("fbr", "GET", "/v1/documents", params={name: wrong}).json()
+            assert (problem["status"], problem["code"], problem["pointer"]) == (400, "instant_malformed", f"/{name}")
+    assert search("bank", ucr="UCR-1") == ""
+    first = desk.call("fbr", "GET", "/v1/documents", params={"ucr": "UCR-1", "limit": "1"}).json()
+    second = desk.call("fbr", "GET", "/v1/documents", params={"ucr": "UCR-1", "page": first["next"]}).json()
+    assert [found[one["id"]] for page in (first, second) for one in page["documents"]] == ["b", "a"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "party", "options", "status", "code"),
     [

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from tests.unit.entry.test_application import Desk
 
 from darwaza.bootstrap import Gateway
+from darwaza.entry.cli import route
 from darwaza.entry.cli.main import main
 from darwaza.entry.cli.output import LATER, REFUSED
 from darwaza.entry.local import LocalCorridor
@@ -131,6 +133,26 @@ def test_a_refusal_that_may_pass_is_told_from_one_that_stays(corridor: LocalCorr
         assert (code, found["code"]) == (REFUSED, "undeliverable"), found
     finally:
         corridor.close()
+
+
+def test_the_live_table_outlives_its_gateway(corridor: LocalCorridor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway dies while somebody watches: what was last heard stays, with the reason; an interrupt ends well."""
+    corridor.start("PK")
+    events = [lambda: corridor.kill("PK"), lambda: None]
+
+    def sleep(_seconds: float) -> None:
+        if not events:
+            raise KeyboardInterrupt
+        events.pop(0)()
+
+    monkeypatch.setattr(route, "time", SimpleNamespace(sleep=sleep))
+    try:
+        done = CliRunner().invoke(main, ["route", "show", "--watch", "--gateway", str(corridor.path("PK"))])
+    finally:
+        corridor.close()
+    assert (done.exit_code, done.exception) == (0, None), done.output
+    assert "PK-UZ" in done.output
+    assert "as last heard: the gateway cannot be reached" in done.output
 
 
 def test_a_problem_says_whether_it_may_pass(desk: Desk) -> None:

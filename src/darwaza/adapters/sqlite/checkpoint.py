@@ -3,17 +3,15 @@
 Two steps, so that a commit hardly ever waits:
 
 1. beside the commits: copy what is committed (``wal_checkpoint(PASSIVE)``), then make the database file durable;
-2. only when the log has grown past ``RESTART_PAGES``: step 1 again, until it copies no more than ``REST_PAGES``; then,
-   with commits held back, copy the few pages that came meanwhile. Now nothing is left to copy, and the next commit
-   starts the log over. Under load step 1 alone would never get there, because some commit always comes in between.
-   Each pass is shorter than the one before, so what commits wait for is a handful of pages and not what came while a
-   whole log was copied and synchronised: that stood for 5 to 40 ms, once a second under load, and was the tail of the
-   latency of everything.
+2. only when the log has grown past ``RESTART_PAGES``, with commits held back: copy the few pages that came meanwhile.
+   Now nothing is left to copy, and the next commit starts the log over. Under load step 1 alone would never get there,
+   because some commit always comes in between. To repeat step 1 until little is left would make the wait shorter and
+   the tail of the latency longer: each time synchronises the file, beside commits that synchronise theirs.
 
 SQLite up to 3.51.2 has a race here ("WAL-reset bug", sqlite.org/wal.html#walresetbug): a checkpoint that starts while
 nothing is left to copy, and at that moment a commit that starts the log over, lose pages later. It cannot happen here:
-there is one checkpoint at a time, and a pass beside the commits starts only when a commit has been seen since the last
-copy ended. From that commit until the next copy ends something is left to copy, so no commit can start the log over.
+there is one checkpoint at a time, and step 1 starts only when a commit has been seen since the last checkpoint ended.
+From that commit until the next checkpoint ends something is left to copy, so no commit can start the log over.
 
 A crash at any point leaves a log that holds everything the database file may lack; the next open replays it.
 """
@@ -26,12 +24,9 @@ from pathlib import Path
 from darwaza.adapters.sqlite.connection import Connect, meaning, open_connection
 from darwaza.errors import FatalError
 
-RESTART_PAGES = 8_192
-"""Pages of log (64 MiB) from which on it is worth holding commits back so that the log starts over."""
-REST_PAGES = 64
-"""So few pages may be left to copy, and to synchronise, while commits wait."""
-PASSES_MAX = 4
-"""Commits that bring more than a pass can copy are held back after so many."""
+# A log that starts over soon is written where it was written before: a sync has less to do than for a file that grows.
+RESTART_PAGES = 4_096
+"""Pages of log (32 MiB) from which on it is worth holding commits back so that the log starts over."""
 
 
 class Checkpointer:
@@ -51,7 +46,6 @@ class Checkpointer:
         try:
             self._db = open_connection(path, connect)
             self._seen = self._version()
-            self._done = 0
         except BaseException:
             os.close(self._file)
             raise
@@ -65,16 +59,15 @@ class Checkpointer:
         """
         with self._running:
             try:
-                for _ in range(PASSES_MAX):
-                    if self._version() == self._seen:
-                        return
-                    pages, copied = self._pass()
-                    if pages < RESTART_PAGES:
-                        return
-                    if copied <= REST_PAGES:
-                        break
+                if self._version() == self._seen:
+                    return
+                pages = self._copy()
+                os.fdatasync(self._file)
+                if pages < RESTART_PAGES:
+                    self._seen = self._version()
+                    return
                 with self.writing:
-                    _, self._done = self._copy()
+                    self._copy()
                     self._seen = self._version()
             except sqlite3.Error as fault:
                 raise meaning(fault, undone=True) from fault
@@ -95,25 +88,11 @@ class Checkpointer:
         version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
         return version
 
-    def _pass(self) -> tuple[int, int]:
-        """Step 1.
-
-        Returns:
-            The log's length in pages, and how many of them this pass has copied.
-        """
-        pages, done = self._copy()
-        self._seen = self._version()
-        os.fdatasync(self._file)
-        # When the log has started over since the last pass, all that is done is new.
-        copied = done - self._done if done >= self._done else done
-        self._done = done
-        return pages, copied
-
-    def _copy(self) -> tuple[int, int]:
+    def _copy(self) -> int:
         """Copy what no reader still needs to find in the log.
 
         Returns:
-            The log's length in pages, and how many of them are copied.
+            The log's length in pages.
         """
-        _busy, pages, done = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return int(pages), int(done)
+        _busy, pages, _done = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return int(pages)

@@ -130,8 +130,8 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
         with_: address of the other side.
         state: only in this state.
         ucr: only of this consignment.
-        since: opened at or after, RFC 3339.
-        before: opened before, RFC 3339.
+        since: opened at or after, RFC 3339 with an offset.
+        before: opened before, the same.
         page: the ``next`` of the former page.
         limit: items of a page.
     """
@@ -139,8 +139,8 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
     with_: AddressText | None = msgspec.field(default=None, name="with")
     state: Annotated[str, Meta(max_length=32)] | None = None
     ucr: UcrText | None = None
-    since: InstantText | None = None
-    before: InstantText | None = None
+    since: datetime | None = None
+    before: datetime | None = None
     page: Annotated[str, Meta(max_length=128)] | None = None
     limit: Annotated[int, Meta(ge=1, le=config.PAGE_ITEMS_MAX)] = 50
 
@@ -162,8 +162,8 @@ _bulk = msgspec.msgpack.Decoder(list[BulkItem]).decode
 _pack = msgspec.msgpack.Encoder().encode
 
 
-def _fine(text: str | None, pointer: str) -> str | None:
-    return None if text is None else instant.to_fine_text(instant.from_text(text, pointer))
+def _fine(at: datetime | None, pointer: str) -> str | None:
+    return None if at is None else instant.to_fine_text(instant.to_utc(at, pointer))
 
 
 def _instant(text: str | None, pointer: str) -> datetime | None:

@@ -1,7 +1,7 @@
 """Markets and money: rates, FX providers' funds, deposits and withdrawals, accounts."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -215,7 +215,7 @@ async def post_rate(call: Call) -> Ordered | DarwazaError | Refusal:
         if isinstance(reached, Refusal):
             return reached
         tiers.append(Tier(reached, tier.improvement_ppm))
-    board = Board(body.rate, body.valid_until.astimezone(UTC), tuple(tiers), dict(body.improvements))
+    board = Board(body.rate, instant.to_utc(body.valid_until, "/valid_until"), tuple(tiers), dict(body.improvements))
     return await submit(call, "post-rate", payments.PostRate(board), call.request.path_params["id"])
 
 

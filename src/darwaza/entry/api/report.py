@@ -331,14 +331,15 @@ def _net(call: Call, minor: int, currency: str) -> Money:
 async def figures(call: Call) -> list[IndicatorView]:
     """Time, cost and failures of every corridor that begins here, as the G20 targets define them."""
     query: IndicatorQuery = call.query
-    before = query.before or call.server.gateway.clock.now()
-    since = query.since or before - timedelta(days=1)
-    if before.tzinfo is None or since.tzinfo is None or not timedelta(0) < before - since <= WINDOW_MAX:
-        raise MalformedError(
-            f"a time of at most {WINDOW_MAX.days} days, with offsets from UTC", code="query_malformed", pointer="/since"
-        )
+    before = call.server.gateway.clock.now() if query.before is None else instant.to_utc(query.before, "/before")
+    if query.since is not None:
+        since = instant.to_utc(query.since, "/since")
+    else:
+        since = max(before, instant.EPOCH) - timedelta(days=1)
+    if not timedelta(0) < before - since <= WINDOW_MAX:
+        raise MalformedError(f"a time of at most {WINDOW_MAX.days} days", code="query_malformed", pointer="/since")
     tallies = Tallies(call.server.gateway.directory)
-    async for state, payment in _payments(call, _all_banks(call), since.astimezone(UTC), before.astimezone(UTC)):
+    async for state, payment in _payments(call, _all_banks(call), since, before):
         tallies.add(state, payment)
     return [IndicatorView(one, one.meets_targets) for one in tallies.figures()]
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from darwaza.adapters.system.clock import SystemClock
 from darwaza.client import Client
 from darwaza.entry.cli.connection import CONNECTION, Connection
 from darwaza.errors import MalformedError
+from darwaza.kernel.instant import to_utc
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -114,6 +115,4 @@ def instant(text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError as fault:
         raise MalformedError(f"{text!r} is not a time: {fault}", code="instant_malformed") from fault
-    if at.tzinfo is None:
-        raise MalformedError(f"{text!r} needs an offset, such as +05:00", code="instant_malformed")
-    return at.astimezone(UTC)
+    return to_utc(at)

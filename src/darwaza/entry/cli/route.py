@@ -3,19 +3,31 @@
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from darwaza.client.answer.gateway import Drill, ExplanationView, RoutesView
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show
+from darwaza.entry.cli.output import REFUSED, console, errors, json_option, reports_errors, show
+from darwaza.errors import TransientError
 
 COLOURS = {"up": "green", "degraded": "yellow", "down": "red"}
 WATCH_S = 0.5
+FIGURES = {
+    "under_way": "under way when it began",
+    "sent": "sent since",
+    "moved": "moved to another path",
+    "delivered": "signed for by their destination",
+    "undeliverable": "came back undeliverable",
+    "waiting": "still under way",
+}
+"""What a drill counts, in words."""
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(s|m)?")
 
 
@@ -36,21 +48,30 @@ def show_command(*, watch: bool, as_json: bool, **options: Any) -> None:
             found = client.operator.routes()
             show(found, as_json=as_json, human=lambda: console.print(_table(found)))
             return
-        with Live(_table(client.operator.routes()), console=console, refresh_per_second=4) as live:
+        found = client.operator.routes()
+        with Live(_table(found), console=console, refresh_per_second=4) as live, suppress(KeyboardInterrupt):
             while True:
                 time.sleep(WATCH_S)
-                live.update(_table(client.operator.routes()))
+                try:
+                    found, fault = client.operator.routes(), ""
+                except TransientError as error:  # it is watched most when something is wrong
+                    fault = error.detail
+                live.update(_table(found, fault))
 
 
-def _table(found: RoutesView) -> Table:
+def _table(found: RoutesView, fault: str = "") -> Table:
+    """The links as a table; with ``fault``, as last heard from a gateway that does not answer."""
     drained = ", drained" if found["drained"] else ""
     cuts = "".join(f", drill: {member} dark until {until}" for member, until in found["cuts"].items())
     early = f", {found['early']} early" if found["early"] else ""
     title = f"{found['member']}: {found['under_way']} under way{early}{drained}{cuts}"
-    table = Table(title=title, title_justify="left")
+    caption = f"[red]as last heard: {escape(fault)}[/]" if fault else None
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for name in ("link", "state", "latency", "loss", "price", "queue", "cosigned", ""):
-        table.add_column(name, justify="left" if name in {"link", "state", ""} else "right")
+        table.add_column(name, justify="left" if name in {"link", "state", ""} else "right", overflow="fold")
     for one in found["links"]:
+        dark = not found["cuts"].keys().isdisjoint(one["ends"])
+        notes = ("drill" if dark else "", "drained" if one["drained"] else "", one["fault"])
         table.add_row(
             "-".join(one["ends"]),
             f"[{COLOURS[one['condition']]}]{one['condition']}[/]",
@@ -59,7 +80,7 @@ def _table(found: RoutesView) -> Table:
             str(one["price_class"]),
             "" if one["queue"] is None else f"{one['queue']:,}",
             "" if one["cosigned_size"] is None else f"{one['cosigned_size']:,}",
-            " ".join(word for word in ("drained" if one["drained"] else "", one["fault"]) if word),
+            ", ".join(word for word in notes if word),
         )
     return table
 
@@ -136,14 +157,19 @@ def _seconds(_context: object, _parameter: object, text: str) -> int:
 def cut(member: str, seconds: int, *, as_json: bool, **options: Any) -> None:
     """Treat MEMBER as dark at this gateway for a while, then report what happened to its messages."""
     with Connection.chosen(options).client() as client:
-        begun = client.operator.begin_drill(member, seconds)
+        begun, began_s = client.operator.begin_drill(member, seconds), time.monotonic()
         found = begun
         with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
             task = progress.add_task(f"{member} is dark", total=seconds)
-            while found["state"] == "running":
-                time.sleep(WATCH_S)
-                found = next(one for one in client.operator.drills() if one["id"] == begun["id"])
-                progress.update(task, advance=WATCH_S, description=f"{member} is dark, {found['moved']} moved")
+            try:
+                while found["state"] == "running":
+                    time.sleep(WATCH_S)
+                    found = next(one for one in client.operator.drills() if one["id"] == begun["id"])
+                    passed_s = time.monotonic() - began_s
+                    progress.update(task, completed=passed_s, description=f"{member} is dark, {found['moved']:,} moved")
+            except KeyboardInterrupt:
+                errors.print(f"the drill goes on until {begun['ends_at']}; 'darwaza drill show' reports it")
+                raise
     show(found, as_json=as_json, human=_report(found))
 
 
@@ -165,11 +191,11 @@ def show_drills(*, as_json: bool, **options: Any) -> None:
 
 def _report(found: Drill) -> Callable[[], None]:
     def human() -> None:
-        console.print(f"{found['cut']} dark from {found['began_at']} to {found['ends_at']} ({found['state']})")
-        console.print(f"  under way when it began  {found['under_way']:,}")
-        for name in ("sent", "moved", "delivered", "undeliverable", "waiting"):
-            console.print(f"  {name:24} {found[name]:,}")
-        for path, count in sorted(found["paths"].items()):
-            console.print(f"  over {path:19} {count:,}")
+        state = "it is running" if found["state"] == "running" else "it is over"
+        console.print(f"{found['cut']} is dark for a drill from {found['began_at']} to {found['ends_at']}; {state}")
+        for name, words in FIGURES.items():
+            console.print(f"  {found[name]:>9,}  {words}")  # type: ignore[literal-required]
+        for path, count in sorted(found["paths"].items(), key=lambda one: (-one[1], one[0])):
+            console.print(f"  {count:>9,}  sent or moved over {path}")
 
     return human

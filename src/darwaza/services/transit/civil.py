@@ -48,7 +48,7 @@ def local_agrees(at: datetime, local: str) -> bool:
         stated = datetime.fromisoformat(local)
     except ValueError:
         return False
-    return stated.tzinfo is not None and stated.astimezone(UTC).replace(microsecond=0) == at.replace(microsecond=0)
+    return stated.tzinfo is not None and stated.replace(microsecond=0) == at.replace(microsecond=0)
 
 
 def day_end(day: date, zone: str) -> datetime:

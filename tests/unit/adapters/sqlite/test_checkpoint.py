@@ -103,57 +103,6 @@ def test_a_long_log_is_finished_with_commits_held_back_and_starts_over(store, mo
     assert len(list(store.scan_leaves(1))) == 150
 
 
-@pytest.fixture
-def coming(store, monkeypatch):
-    """How many commits come while each pass synchronises; a reader keeps the log from starting over by itself."""
-    monkeypatch.setattr(checkpoint, "RESTART_PAGES", 50)
-    monkeypatch.setattr(checkpoint, "REST_PAGES", 20)
-    numbers, counts = iter(range(1_000)), [60]
-    reader = sqlite3.connect(store.path, isolation_level=None)
-
-    def commit_meanwhile(_file):
-        for _ in range(counts.pop(0)):
-            grow(store, next(numbers))
-        if reader.in_transaction:
-            reader.execute("ROLLBACK")
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM leaf").fetchone()
-
-    def let_go_before_step_2():
-        held = store._checkpointer.writing.locked()
-        store.seen.append(held)
-        if held:
-            reader.execute("ROLLBACK")
-
-    store.watched.on_checkpoint = staticmethod(let_go_before_step_2)
-    commit_meanwhile(None)
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "fdatasync", commit_meanwhile)
-        yield counts
-    reader.close()
-
-
-def test_commits_are_held_back_only_for_what_came_during_a_short_pass(store, coming, monkeypatch):
-    """What came while a long log was copied and synchronised is copied beside the commits too."""
-    done = []
-    inner = checkpoint.Checkpointer._copy
-    monkeypatch.setattr(checkpoint.Checkpointer, "_copy", lambda self: done.append(inner(self)) or done[-1])
-    coming += [30, 1, 1]
-    store.maintain()
-    assert store.seen == [False, False, False, True]
-    assert 0 < done[-1][1] - done[-2][1] <= 20
-    length = store._wal.stat().st_size
-    grow(store, 100)
-    assert store._wal.stat().st_size == length
-
-
-def test_commits_that_come_faster_than_they_are_copied_are_held_back_in_the_end(store, coming):
-    """So the log starts over all the same."""
-    coming += [30] * checkpoint.PASSES_MAX
-    store.maintain()
-    assert store.seen == [False] * checkpoint.PASSES_MAX + [True]
-
-
 def test_a_commit_waits_while_the_rest_is_copied(store, monkeypatch):
     """And only then."""
     monkeypatch.setattr(checkpoint, "RESTART_PAGES", 1)
