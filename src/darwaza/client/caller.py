@@ -16,7 +16,8 @@ from darwaza import config
 from darwaza.client.answer.transit import Done
 from darwaza.errors import DarwazaError, FatalError, MessageError, PeerError, PushbackError, TransientError
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
+"""Far longer than a request may wait for a signature, so that a busy gateway is heard out."""
 _RETRY = {429, 503}
 
 

@@ -213,7 +213,10 @@ class Banks(Parties):
     def record(self, code: str, case_id: str) -> Record | None:
         """What a gateway knows of a case."""
         row = self._payments.nodes[code].store.cases([case_id]).get(case_id)
-        return None if row is None else msgspec.msgpack.decode(row.data, type=Record)
+        if row is None or row.service != "payments":  # a word that waits is a case, too (``engine.order``)
+            return None
+        record: Record = msgspec.msgpack.decode(row.data, type=Record)
+        return record
 
     def _look(self, code: str) -> None:
         node, rng = self._payments.nodes[code], self._rng

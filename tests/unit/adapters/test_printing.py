@@ -22,6 +22,7 @@ from darwaza.adapters.segno.barcode import VERSION_MAX, SegnoBarcodes  # noqa: E
 from darwaza.services.transit import paper as papers  # noqa: E402
 from darwaza.services.transit.sheet import sheet_of  # noqa: E402
 
+pytestmark = pytest.mark.timeout(600)
 BARCODES = SegnoBarcodes()
 
 
