@@ -189,7 +189,7 @@ def test_every_exit_code_is_told_and_given(desk: Desk) -> None:
         (0, "", ("documents", "list", *AT)),
         (0, "", ("evidence", "verify", proof, *corridor)),
         (1, "not_found", ("documents", "show", NOBODY, *AT)),
-        (1, "undeliverable", ("documents", "send", desk.paper, *AT, "--to", "KZ/desk")),
+        (3, "undeliverable", ("documents", "send", desk.paper, *AT, "--to", "KZ/desk")),
         (1, "role_missing", ("link", "show", *AT)),
         (1, "carrier_malformed", ("link", "import", *AT[:2], junk)),
         (1, "", ("evidence", "verify", false, *corridor)),

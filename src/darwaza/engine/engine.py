@@ -396,8 +396,7 @@ class Engine:
         ids = self.store.due(unit.now_text, given.items_max)
         unit.load_cases(ids)
         for case_id in ids:
-            found = unit.case(case_id)
-            if found is not None and unit.is_due(case_id):
+            if (found := unit.case(case_id)) is not None and unit.is_due(case_id):
                 self._wake_case(unit, *found)
         return len(ids)
 
