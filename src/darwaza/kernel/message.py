@@ -147,13 +147,13 @@ def is_ucr(text: str) -> bool:
     return _UCR.fullmatch(text) is not None
 
 
-@lru_cache(ADDRESSES_KEPT)
 def uuid_of(digest: bytes) -> str:
     """The UUID of version 8 that a digest names (RFC 9562 section 5.8), of its first 16 bytes."""
     named = int.from_bytes(digest[:16], "big") & ~_UUID_8_MASK | _UUID_8_BITS
     return str(UUID(int=named))
 
 
+@lru_cache(ADDRESSES_KEPT)
 def member_of(address: str) -> str:
     """The member part of a full address."""
     return address.partition("/")[0]
