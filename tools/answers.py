@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import inspect as shape
 
 from darwaza.entry.api.app import ENDPOINTS
@@ -89,16 +90,26 @@ def _structs(kinds: Any) -> Iterator[shape.StructType]:
 
 def _write(struct: shape.StructType) -> str:
     summary = (inspect.getdoc(struct.cls) or struct.cls.__name__).partition("\n")[0]
-    lines = [f"class {name_of(struct.cls)}(TypedDict):", f'    """{summary}"""', ""]
+    base = _base(struct)
+    lines = [f"class {name_of(struct.cls)}({base.__name__ if base else 'TypedDict'}):", f'    """{summary}"""', ""]
     if struct.tag_field is not None:
         lines.append(f"    {struct.tag_field}: Literal[{struct.tag!r}]")
     omits = struct.cls.__struct_config__.omit_defaults
+    inherited = base.__struct_fields__ if base else ()
     for field in struct.fields:
+        if field.name in inherited:
+            continue
         optional = omits and not field.required
         # A null that is the default is left out too, so it never comes.
         kind = _spell(_without_null(field.type) if optional and field.default is None else field.type)
         lines.append(f"    {field.encode_name}: {f'NotRequired[{kind}]' if optional else kind}")
     return "\n".join(lines)
+
+
+def _base(struct: shape.StructType) -> type[msgspec.Struct] | None:
+    """The struct whose fields this one adds to, or None."""
+    base = struct.cls.__base__
+    return base if base is not None and getattr(base, "__struct_fields__", ()) else None
 
 
 def _without_null(kind: shape.Type) -> shape.Type:

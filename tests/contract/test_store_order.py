@@ -2,26 +2,12 @@
 
 import pytest
 from tests.unit.engine.chain import Chain
+from tests.unit.engine.test_order import WEEK_S, lost
 
-from darwaza.engine.forwarding import Forwarding
 from darwaza.testing.statement import link_states
 
+__all__ = ["lost"]  # a fixture
 ENDS = ["KZ", "PK"]
-WEEK_S = 7 * 86_400 + 1
-
-
-@pytest.fixture
-def lost(monkeypatch):
-    """Ids of messages that vanish at relays."""
-    ids = set()
-    relay = Forwarding.relay
-
-    def dropping(self, passage, index):
-        if passage.message.id not in ids:
-            relay(self, passage, index)
-
-    monkeypatch.setattr(Forwarding, "relay", dropping)
-    return ids
 
 
 @pytest.fixture(params=ENDS)

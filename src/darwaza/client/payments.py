@@ -92,7 +92,7 @@ class Payments:
         Returns:
             ``id``, ``state``, ``uetr``.
         """
-        query = {name: value for name, value in (("quote", quote), ("to", to)) if value is not None}
+        query = given({"quote": quote, "to": to})
         headers = {"prefer": f"wait={wait_s}"} if wait_s else {}
         done: Ordered = self._caller.call("POST", "/v1/payments", params=query, headers=headers, content=document)
         return done

@@ -272,23 +272,9 @@ class Charge(TypedDict):
     reference: str
 
 
-class MovementDetail(TypedDict):
+class MovementDetail(MovementView):
     """A movement in full."""
 
-    id: str
-    state: str
-    opened_at: str
-    changed_at: str
-    ucr: NotRequired[str]
-    regime: NotRequired[str]
-    holder: NotRequired[str]
-    holder_party: NotRequired[str]
-    version: NotRequired[int]
-    way: NotRequired[list[str]]
-    guarantee: NotRequired[str]
-    current_leg: NotRequired[int]
-    stopped: NotRequired[bool]
-    discrepancies: NotRequired[int]
     declaration: NotRequired[Declaration]
     legs: NotRequired[list[LegView]]
     seals: NotRequired[list[str]]

@@ -1,10 +1,10 @@
 """darwaza enquiry: ask, list, answer."""
 
 from typing import Any
-from urllib.parse import quote
 
 import click
 
+from darwaza.client.caller import in_path
 from darwaza.entry.cli.connection import connection_options
 from darwaza.entry.cli.form import body_options, open_client, read_body
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
@@ -70,5 +70,5 @@ def answer(case_id: str, fields: tuple[str, ...], *, as_json: bool, file: Any, *
     with open_client(options) as client:
         question = client.enquiries.enquiry(case_id)["question"]
         reply = {**question, **read_body(file, fields), "type": REPLIES[question["type"]]}
-        done = client.command(f"/v1/enquiries/{quote(case_id, safe='')}/answer", {"reply": reply})
+        done = client.command(f"/v1/enquiries/{in_path(case_id)}/answer", {"reply": reply})
     show(done, as_json=as_json, human=lambda: console.print(f"{case_id}  {done['state']}"))

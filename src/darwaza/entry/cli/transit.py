@@ -3,13 +3,13 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 import msgspec
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.client.answer.transit import MovementDetail, MovementView
+from darwaza.client.caller import in_path
 from darwaza.entry import post
 from darwaza.entry.cli.connection import connection_options
 from darwaza.entry.cli.form import body_options, make_stamp, officer_options, open_client, read_body
@@ -61,7 +61,7 @@ def list_command(*, as_json: bool, office: str | None, heading: bool, state: str
     show(found, as_json=as_json, human=human)
 
 
-def _row(view: MovementView | MovementDetail) -> str:
+def _row(view: MovementView) -> str:
     stopped = "  clocks stopped" if view.get("stopped") else ""
     return f"{view['id']}  {view['state']:10} {' → '.join(view.get('way', ()))}  {view.get('holder', '')}{stopped}"
 
@@ -125,7 +125,7 @@ def do_command(
     body = read_body(file, fields)
     if "movement" in FIELDS[kind]:
         body.setdefault("movement", movement)
-    path = "/v1/transit" if kind == "declare" else f"/v1/transit/{quote(movement, safe='')}/{kind}"
+    path = "/v1/transit" if kind == "declare" else f"/v1/transit/{in_path(movement)}/{kind}"
     with open_client(options) as client:
         if office is not None and "stamp" in FIELDS[kind]:
             body.setdefault("stamp", make_stamp(client, office, officer))
