@@ -1,5 +1,6 @@
 """Runs rules: gives them their context, contains their faults, and wakes the cases that await a stated fact."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +88,10 @@ class RuleContext:
         """Another case of the same service as the batch has it, or None."""
         found = self._unit.case(case_id)
         return None if found is None or found[0] != self._service else found[1]
+
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given to one."""
+        return self._unit.named(names)
 
     def heard_until(self, member: str) -> datetime | None:
         """The newest instant a neighbour's log of ordinary messages is known to have reached, or None."""

@@ -101,6 +101,7 @@ class Unit:
         self._held = logs
         self._pending: dict[int, list[Pending]] = {}
         self._cases: dict[str, tuple[str, Case[Any]] | None] = {}
+        self._names: dict[str, str | None] = {}
         self._facts: dict[tuple[str, str], Fact] = {}
         self._answers: dict[tuple[str, str], AnswerRow] = {}
         self._witnessed: dict[str, WitnessRow] = {}
@@ -155,6 +156,15 @@ class Unit:
         self._cases[case_id] = None
         self.made.add(case_id)
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given, as this batch has it."""
+        wanted, known = dict.fromkeys(names), self._names
+        unread = [name for name in wanted if name not in known]
+        if unread:
+            known.update(dict.fromkeys(unread))
+            known.update(self._store.named(unread))
+        return {name: found for name in wanted if (found := known[name]) is not None}
+
     def fact(self, ucr: str | None, name: str, now: datetime) -> Fact | None:
         """The valid fact of this name, or None."""
         if ucr is None:
@@ -197,6 +207,9 @@ class Unit:
             concerned = PartyRow(party, service, opened_text, case_id)
             changes.parties.append(concerned)
             self._concerned.add(concerned)
+        for name in decision.names:
+            self._names[name] = case_id
+            changes.names.append((name, case_id))
         if decision.awaits or case is not None:
             changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
         for fact, row in facts:
@@ -239,13 +252,19 @@ class Unit:
                 ids are loaded.
         """
         ids: set[str] = set()
+        opened: set[str] = set()
         for name, case_id, kind, body in named:
             service = self._site.services.get(name)
             if service is not None and service.foresee is not None:
                 found = self._cases.get(case_id)
-                ids.update(service.foresee(case_id, None if found is None else found[1], kind, body))
+                foreseen = service.foresee(case_id, None if found is None else found[1], kind, body)
+                ids.update(foreseen)
+                if found is None:
+                    opened.update(foreseen)
         if ids:
             self.ledger.book.foresee(ids)
+        # What opens a case under a reference of its sender's may ask whether that is a name of another.
+        self.named(opened)
 
     @property
     def ledger(self) -> Entries:

@@ -235,6 +235,8 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
         parties: full addresses of those the case concerns, here and abroad; added to the former ones. The case can be
             found by each of them, and those of this gateway may see it.
         ucr: the consignment, set once; None leaves it as it was.
+        names: what the case is found by besides its id, added to the former ones; each may name one case for ever, so
+            the rule has asked (``Context.named``) whether they are free.
         answer: JSON-compatible; what a command's caller gets besides the case.
     """
 
@@ -248,6 +250,7 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
     notices: tuple[Notice, ...] = ()
     parties: tuple[str, ...] = ()
     ucr: str | None = None
+    names: tuple[str, ...] = ()
     answer: Any = None
 
 
@@ -300,6 +303,9 @@ class Context(Protocol):
 
     def look(self, case_id: str) -> "Case[Any] | None":
         """Another case of the same service as the batch has it, or None."""
+
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given to one (``Decision.names``)."""
 
     def heard_until(self, member: str) -> datetime | None:
         """The newest instant a neighbour's log of ordinary messages is known to have reached, or None.

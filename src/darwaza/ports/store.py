@@ -267,6 +267,7 @@ class Changes(msgspec.Struct):
             write. Leaves append to their log, or to what waits; leaves, answers, notices and forks are new; parties
             ignore a row that is there; the others replace one of the same key, but a witnessed size never shrinks. What
             a case is (service, opened_at) never changes.
+        names: (name, case_id): what a case is found by besides its id; new: a name is given once, for ever.
         awaits: per case the complete set of (ucr, fact name) it waits for, replacing the former.
         given_back: (cause_id, message_key) of own messages a peer gave back before their cause was replayed; one that
             is there stays as it is.
@@ -290,6 +291,7 @@ class Changes(msgspec.Struct):
     checkpoints: list[CheckpointRow] = []
     cases: dict[str, CaseRow] = {}
     parties: list[PartyRow] = []
+    names: list[tuple[str, str]] = []
     answers: list[AnswerRow] = []
     facts: dict[tuple[str, str], FactRow] = {}
     awaits: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -388,6 +390,9 @@ class Store(Protocol):
 
     def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
         """Cases with a greater id, by id; "" for the first."""
+
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given."""
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""

@@ -176,6 +176,11 @@ class MemoryStore:
         cases = self._usable().cases
         return [cases[one] for one in sorted(one for one in cases if one > case_id)[:items_max]]
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given."""
+        given = self._usable().names
+        return {name: given[name] for name in names if name in given}
+
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
         return row in self._usable().parties

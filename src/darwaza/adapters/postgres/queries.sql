@@ -140,6 +140,14 @@ WITH RECURSIVE found (service) AS (
 )
 SELECT service FROM found WHERE service IS NOT NULL;
 
+-- name: write_name
+-- Give a case a name.
+INSERT INTO case_name (name, case_id) VALUES (%s, %s);
+
+-- name: read_named
+-- Cases by their names.
+SELECT name, case_id FROM case_name WHERE name = ANY(%s);
+
 -- name: write_answer
 -- Keep what a command was answered.
 INSERT INTO answer (party, key, digest, answer, answered_at) VALUES (%s, %s, %s, %s, %s);

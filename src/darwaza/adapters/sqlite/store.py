@@ -276,6 +276,10 @@ class SqliteStore:
         """A page of all cases by id."""
         return [CaseRow(*row) for row in self._all("read_cases_after", case_id, items_max)]
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given."""
+        return dict(self._all("read_named", _json(list(names)).decode()))
+
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
         return self._one("read_party", *row) is not None
