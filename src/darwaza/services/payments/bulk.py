@@ -72,8 +72,30 @@ def split(document: bytes) -> list[Part]:
     return parts
 
 
-def _cut(document: bytes) -> list[Part] | None:
-    """Cut the parts from the bytes; None for a bulk that has to be read whole."""
+def gather(document: bytes, parts: list[Part], numbers: list[int]) -> bytes:
+    """The document with these of its payments alone, byte for byte where it can be cut; the whole as it came.
+
+    Args:
+        document: as it came.
+        parts: of ``split``.
+        numbers: of the payments, from 1 on, ascending.
+    """
+    if len(numbers) == len(parts):
+        return document
+    cut = _pieces(document)
+    if cut is None:
+        kept = tuple(parts[number - 1].transfer.transactions[0] for number in numbers)
+        first = parts[0].transfer
+        header = msgspec.structs.replace(first.header, transaction_count=len(kept))
+        return write(msgspec.structs.replace(first, header=header, transactions=kept), verify=False)
+    head, totals, payments, tail = cut
+    count = b"<NbOfTxs>%d</NbOfTxs>" % len(numbers)
+    kept_bytes = b"".join(payments[number - 1] + _CLOSE for number in numbers)
+    return head[: totals.start()] + count + head[totals.end() :] + kept_bytes + tail
+
+
+def _pieces(document: bytes) -> tuple[bytes, re.Match[bytes], list[bytes], bytes] | None:
+    """Head, where its totals stand in it, payments without their last tag, and tail; None for one not to be cut."""
     if len(document) > DOCUMENT_BYTES_MAX or b"<!" in document or document.find(b"<?", 1) >= 0:
         return None
     *payments, tail = document.split(_CLOSE)
@@ -85,6 +107,15 @@ def _cut(document: bytes) -> list[Part] | None:
     totals = _TOTALS.search(head)
     if totals is None or not all(payment.startswith(_OPEN) for payment in payments):
         return None
+    return head, totals, payments, tail
+
+
+def _cut(document: bytes) -> list[Part] | None:
+    """Cut the parts from the bytes; None for a bulk that has to be read whole."""
+    cut = _pieces(document)
+    if cut is None:
+        return None
+    head, totals, payments, tail = cut
     head = head[: totals.start()] + b"<NbOfTxs>1</NbOfTxs>" + head[totals.end() :]
     documents = (head + payment + _CLOSE + tail for payment in payments)
     try:
