@@ -79,7 +79,8 @@ def read_transfer(document: bytes, known: CreditTransfer | None = None) -> Order
 def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
     """The first thing that is wrong with a payment, or None."""
     transaction = ordered.transaction
-    if context.ledger.transfer(transaction.id.uetr or "") is not None:
+    uetr = transaction.id.uetr or ""
+    if context.ledger.transfer(uetr) is not None or context.named((uetr,)):
         return Refusal.of(
             PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", _TRANSACTION + "/PmtId/UETR"
         )

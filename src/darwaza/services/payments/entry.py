@@ -3,7 +3,9 @@
 Its id is the case's, a full stop and its number: both gateways derive it, and no message needs it.
 """
 
+import re
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +13,7 @@ import msgspec
 from darwaza.errors import MalformedError
 from darwaza.kernel.machine import Case, Decision, Refusal
 from darwaza.ledger.exchange import Exchange
+from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 
@@ -171,3 +174,50 @@ def overall(bulk: Bulk) -> str:
     if not failed:
         return "ACSC" if bulk.sent_at is not None else "ACCC"
     return "PART" if states - failed else "RJCT"
+
+
+def part_of_hold(
+    case_id: str, name: str, turn: int, accounts: tuple[str, str], posted_minor: int, rest_minor: int, reference: str
+) -> tuple[TransferOrder, ...]:
+    """End what a bulk holds by posting a part, and hold on to what is left for payments that have not ended.
+
+    Args:
+        case_id: of the bulk.
+        name: of the hold; its id is ``<case>/<name>.<turn>``.
+        turn: of the hold that stands.
+        accounts: debit and credit account of the hold.
+        posted_minor: 0 when nothing is posted.
+        rest_minor: 0 when no payment is left open.
+        reference: for statements.
+    """
+    hold = f"{case_id}/{name}.{turn}"
+    end: TransferOrder = (
+        Post(f"{case_id}/{name}-posted.{turn}", hold, posted_minor, reference)
+        if posted_minor
+        else Void(f"{case_id}/{name}-freed.{turn}", hold)
+    )
+    if not rest_minor:
+        return (end,)
+    return end, Hold(f"{case_id}/{name}.{turn + 1}", *accounts, rest_minor, reference=reference, rest_of=hold)
+
+
+def is_open(entry: Entry) -> bool:
+    """Whether a payment of a bulk has not ended at its gateway."""
+    return entry.state == SOURCE_OPEN or entry.state in DESTINATION_OPEN
+
+
+def next_wake(bulk: Bulk, open_at: datetime | None) -> datetime | None:
+    """When to look at a bulk: ``open_at`` for payments that have not ended, or when one that has asked for it."""
+    wanted = [entry.wake_at for entry in bulk.entries if entry.wake_at is not None]
+    if open_at is not None and any(map(is_open, bulk.entries)):
+        wanted.append(open_at)
+    return min(wanted, default=None)
+
+
+_UETR: Final = re.compile(rb"<(?:[\w.-]{1,32}:)?OrgnlUETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
+
+
+def number_in(bulk: Bulk, body: bytes) -> int:
+    """The number of the payment that a document is about, by the UETR in it; 0 for none. Its rule reads it in full."""
+    found = _UETR.search(body)
+    return 0 if found is None else number_of(bulk, found[1].decode("ascii"))

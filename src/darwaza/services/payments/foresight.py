@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from darwaza.kernel.machine import Case
-from darwaza.services.payments.message import ORDER, Pay, Remit
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX
+from darwaza.services.payments.message import BULK, ORDER, Pay, Remit, RemitBulk
 from darwaza.services.payments.record import Payment
 
 _UETR = re.compile(rb"<(?:[\w.-]{1,40}:)?UETR>\s*([0-9a-f-]{36})\s*<")
@@ -12,6 +13,9 @@ _UETR = re.compile(rb"<(?:[\w.-]{1,40}:)?UETR>\s*([0-9a-f-]{36})\s*<")
 
 def foresee(case_id: str, case: Case[Any] | None, kind: str, body: Any) -> tuple[str, ...]:
     """Ids of the holds that the usual inputs of a payment name; what they place under the case's id is new."""
+    if kind == BULK or isinstance(body, RemitBulk):
+        document = body if kind == BULK else body.document
+        return tuple(one.decode("ascii") for one in _UETR.findall(document)[:BULK_TRANSACTIONS_MAX])
     if kind == ORDER or isinstance(body, Pay | Remit):
         found = _UETR.search(body if kind == ORDER else body.document)
         own = () if found is None else (found[1].decode("ascii"),)

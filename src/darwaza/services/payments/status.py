@@ -6,6 +6,7 @@ schema lets through too. Anything else takes the long way.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -130,6 +131,36 @@ def write_inquiry(payment: Payment, case_id: str, now: datetime) -> bytes:
         transactions=(StatusQuery(original=original_of(payment), end_to_end=payment.end_to_end, uetr=payment.uetr),),
     )
     return write(request, verify=False)
+
+
+def write_inquiries(message_id: str, original: str, about: Sequence[tuple[str, str]], now: datetime) -> bytes:
+    """Write a pacs.028 about payments of one pacs.008.
+
+    Args:
+        message_id: its own.
+        original: message id of the pacs.008.
+        about: end-to-end reference and UETR of each.
+        now: when it is made.
+    """
+    named = OriginalMessage(message_id=original, message_name=TRANSFER_MESSAGE)
+    request = StatusRequest(
+        message=INQUIRY_MESSAGE,
+        header=StatusHeader(message_id=message_id, created_at=now.replace(microsecond=0)),
+        transactions=tuple(StatusQuery(original=named, end_to_end=one, uetr=uetr) for one, uetr in about),
+    )
+    return write(request, verify=False)
+
+
+def read_inquiries(body: bytes) -> tuple[str, ...]:
+    """Read a pacs.028: the UETRs it is about.
+
+    Raises:
+        MalformedError, TooLargeError: it cannot be read, or is another message.
+    """
+    request = read(body)
+    if not isinstance(request, StatusRequest):
+        raise MalformedError("an inquiry is a pacs.028", code="payment_malformed")
+    return tuple(one.uetr or "" for one in request.transactions)
 
 
 def read_problem(body: bytes, uetr: str) -> str:
