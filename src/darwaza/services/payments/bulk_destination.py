@@ -219,7 +219,7 @@ class BulkDestinationRules:
 
     def _changed(self, case: BulkCase, number: int, entry: Entry, context: Context) -> Decision[Any]:
         bulk = with_entries(case.data, {number: entry})
-        notices = ()
+        notices: tuple[Notice, ...] = ()
         if entry.state == "asked":
             credit = self._directory.money(context.member, entry.amounts[5])
             notices = (Notice(bulk.payee_bank, "payment.asked", {"uetr": entry.uetr, "credit": credit}),)

@@ -377,7 +377,7 @@ class BulkSourceRules:
                 one = unfold(case, number, lambda of, given=given: self._reversal.try_again(of, given, context))  # type: ignore[misc]
                 if not isinstance(one, Refusal):
                     case = replace(case, data=one.data)
-                    decided = _joined(decided, self._folded(case, one, context))
+                    decided = _both(decided, self._resting(replace(one, state=case.state), context))
         return case, decided
 
     def _folded(self, case: BulkCase, outcome: Outcome, context: Context) -> Outcome:
@@ -444,7 +444,11 @@ def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, 
 
 def _joined(first: Decision[Any] | None, then: Outcome) -> Outcome:
     """Two decisions on one bulk, the second made with what the first left."""
-    if first is None or isinstance(then, Refusal):
+    return then if first is None or isinstance(then, Refusal) else _both(first, then)
+
+
+def _both(first: Decision[Any] | None, then: Decision[Any]) -> Decision[Any]:
+    if first is None:
         return then
     return replace(
         then,

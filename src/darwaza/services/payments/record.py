@@ -167,7 +167,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
         amounts: those of its exchange, in the order of ``Exchange``.
         spread_minor: see ``Offer``; 0 at the payee's gateway.
         state: as of a payment of its own at that gateway (docs/reference/payments.md).
-        ended_at, reason, detail, recall_reason, recall_answer, refund_minor, returned_at, hits, checks: see ``Payment``.
+        ended_at, reason, detail, recall_reason, recall_answer, refund_minor, returned_at: see ``Payment``.
+        hits, checks: see ``Payment``.
         wake_at: when a recall or a return that waits is looked at again.
     """
 

@@ -20,9 +20,10 @@ from darwaza.ledger.audit import audit
 from darwaza.ledger.order import Move
 from darwaza.services import payments
 from darwaza.services.payments import message
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.plan import external, liquidity, position
-from darwaza.services.payments.record import Board, Payment, Record, Tier
+from darwaza.services.payments.record import Board, Bulk, Payment, Record, Tier
 from darwaza.services.payments.screening import nobody_listed
 from darwaza.standards.iso20022.message import write
 from darwaza.testing.trade import (  # noqa: F401 - the tests take them from here
@@ -242,5 +243,14 @@ class Desk:
 
     def cases(self):
         """States at both ends of every payment, by case."""
-        ids = [row.id for row in self.pk.store.scan_cases()]
-        return {one: self.states(one) for one in ids if isinstance(self.pk.case(one)[1], Payment)}
+        found = {}
+        for case_id in [row.id for row in self.pk.store.scan_cases()]:
+            _, data = self.pk.case(case_id)
+            if isinstance(data, Payment):
+                found[case_id] = self.states(case_id)
+            elif isinstance(data, Bulk):
+                there = self.kz.state(case_id) and self.kz.case(case_id)[1]
+                for number, entry in enumerate(data.entries, 1):
+                    other = there.entries[number - 1].state if there else None
+                    found[entry_id(case_id, number)] = (entry.state, other)
+        return found
