@@ -4,14 +4,16 @@ A bank hears of a credit in three ways, whichever it likes: it asks (here), it l
 (a webhook). Whatever it misses it finds here for as long as the answer may come.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Final
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
 from darwaza import config
+from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import TAG, Ordered, command, find_order, ordered, own_case, submit
@@ -21,10 +23,13 @@ from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.message import XML_MEDIA_TYPE, read_order
-from darwaza.services.payments.record import Payment
+from darwaza.services.payments.bulk import split
+from darwaza.services.payments.entry import entry_id, entry_of, split_id
+from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk, read_order
+from darwaza.services.payments.record import Bulk, Entry, Payment
 
 ASKED: Final = "asked"
+BULK_ASKED: Final = "bulk-asked"
 TAKEN: Final = frozenset({"accepted", "credited"})
 """States after the bank has accepted."""
 
@@ -96,8 +101,15 @@ async def answer_many(call: Call) -> Counter:
     """Answer many credits and get the next ones, in one request."""
     body: Words = call.body
     server, answers = call.server, []
-    waiting = [server.loop.submit(command(call, *said(word), word.id, key="")) for word in body.words]
-    for word, future in zip(body.words, waiting, strict=True):
+    bulks = _submit_bulks(call, body.words)
+    alone = [word for word in body.words if "." not in word.id]
+    waiting = {word: server.loop.submit(command(call, *said(word), word.id, key="")) for word in alone}
+    told = {word: answer for words, future in bulks for word, answer in _told(call, words, await future)}
+    for word in body.words:
+        if word in told:
+            answers.append(told[word])
+            continue
+        future = waiting[word]
         answer = _repeated(call, word.id, word.reason, ordered(await future))
         if isinstance(answer, Ordered):
             server.till.answered(call.party.address, word.id)
@@ -106,6 +118,55 @@ async def answer_many(call: Call) -> Counter:
             answers.append(Ordered(id=word.id, code=answer.code, detail=answer.detail))
     found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
     return Counter(answers, found)
+
+
+def _submit_bulks(call: Call, words: Sequence[Word]) -> list[tuple[list[Word], Any]]:
+    """Give the engine what is said of payments of bulks: one command for each bulk."""
+    by_case: dict[str, dict[int, Word]] = {}
+    for word in words:
+        case_id, number = split_id(word.id)
+        if number:
+            by_case.setdefault(case_id, {}).setdefault(number, word)
+    found = []
+    for case_id, of in by_case.items():
+        said_of = tuple(payments.Said(number, word.reason or "", word.detail) for number, word in of.items())
+        given = command(call, "answer-bulk", payments.AnswerBulk(said_of), case_id, key="")
+        found.append((list(of.values()), call.server.loop.submit(given)))
+    return found
+
+
+def _told(call: Call, words: list[Word], outcome: Any) -> Iterator[tuple[Word, Ordered]]:
+    """What became of each word on a payment of one bulk."""
+    if not isinstance(outcome, Accepted):
+        if isinstance(outcome, Refusal) and outcome.code == NOT_IN_TABLE:
+            outcome = Accepted(
+                split_id(words[0].id)[0], "", answer={"refused": [(split_id(w.id)[1], NOT_IN_TABLE) for w in words]}
+            )
+        else:
+            yield from ((word, Ordered(id=word.id, code=outcome.code, detail=outcome.detail)) for word in words)
+            return
+    refused = dict(outcome.answer["refused"])
+    bulk = _bulk(call, outcome.case_id) if refused else None
+    for word in words:
+        number = split_id(word.id)[1]
+        state = "refused" if word.reason else "credited"
+        code = refused.get(number)
+        if code is None:
+            yield word, Ordered(word.id, state)
+            continue
+        entry = None if bulk is None else entry_of(bulk, number)
+        same = isinstance(entry, Entry) and entry.state == state and entry.reason == (word.reason or "")
+        yield (
+            word,
+            Ordered(word.id, state, repeated=True)
+            if same
+            else Ordered(id=word.id, code=code, detail="the payment does not wait for this"),
+        )
+
+
+def _bulk(call: Call, case_id: str) -> Bulk | None:
+    data = call.server.gateway.engine.site.decode_case(own_case(call, case_id, Bulk)).data
+    return data if isinstance(data, Bulk) else None
 
 
 async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
@@ -126,13 +187,37 @@ def _credits(call: Call, ids: list[str], limit: int, *, documents: bool) -> list
         cases = site.recent.find(part, server.store, site.decode_case)
         for case_id in part:
             held = cases.get(case_id)
-            if held is None or held[1].state != ASKED:
+            if held is not None and held[1].state == BULK_ASKED:
+                found.extend(islice(_credits_of(call, held[1], documents=documents), limit - len(found)))
+                if len(found) == limit:
+                    return found
+            elif held is None or held[1].state != ASKED:
                 server.till.answered(call.party.address, case_id)
             else:
                 found.append(_credit(call, held[1], documents=documents))
                 if len(found) == limit:
                     return found
     return found
+
+
+def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Credit]:
+    """The payments of a bulk that wait for the bank's word."""
+    gateway, bulk = call.server.gateway, case.data
+    asset = gateway.directory.currencies[gateway.config.member]
+    until = instant.to_text(bulk.answer_by)
+    parts = split(read_bulk(find_order(call, case.id)[1])[1]) if documents else []
+    for number, entry in enumerate(bulk.entries, 1):
+        if entry.state == ASKED:
+            yield Credit(
+                id=entry_id(case.id, number),
+                uetr=entry.uetr,
+                end_to_end=entry.end_to_end,
+                payer_bank=bulk.payer_bank,
+                credit=money(entry.amounts[5], asset),
+                urgent=False,
+                answer_by=until,
+                document=parts[number - 1].document.decode() if documents else "",
+            )
 
 
 def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:

@@ -6,6 +6,7 @@ pacs.002 with the status or the reason, admi.002 for what cannot be read. The st
 
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -28,8 +29,11 @@ from darwaza.kernel.message import Header, MemberText, UuidText, decode_header
 from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, gather, split
+from darwaza.services.payments.bulk_source import unsuitable
+from darwaza.services.payments.check import read_transfer
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.entry import SOURCE_OPEN, entry_id, number_of
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE
 from darwaza.services.payments.record import Fixed, Payment
@@ -176,10 +180,14 @@ def by_uetr(call: Call, uetr: str) -> str:
     Raises:
         MalformedError: ``not_found``.
     """
-    found = call.server.store.transfers([uetr])
-    if not found or found[0].case_id is None:
+    store, site = call.server.store, call.server.gateway.engine.site
+    found = store.transfers([uetr])
+    if found and found[0].case_id is not None:
+        return found[0].case_id
+    case_id = store.named([uetr]).get(uetr)
+    if case_id is None:
         raise MalformedError("there is no payment with this UETR", code="not_found")
-    return found[0].case_id
+    return entry_id(case_id, number_of(site.decode_case(store.cases([case_id])[case_id]).data, uetr))
 
 
 def find_order(call: Call, case_id: str) -> tuple[Header, bytes]:
@@ -353,18 +361,72 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     Raises:
         MalformedError, TooLargeError: the whole cannot be read.
     """
-    parts = split(newest(document))
+    document = newest(document)
+    parts = split(document)
+    alone, together = _apart(parts, call.query)
     waiting = []
-    for part in parts:
+    for number in alone:
+        part = parts[number - 1]
         given = _order_command(call, part.document, part.uetr, call.query, part.transfer)
-        waiting.append(call.server.loop.submit(given, len(part.document)))
-    answers = []
-    for part, future in zip(parts, waiting, strict=True):
-        answer = ordered(await future, part.uetr)
-        if not isinstance(answer, Ordered):
-            answer = Ordered(uetr=part.uetr, code=answer.code, detail=answer.detail)
-        answers.append(answer)
+        waiting.append(([number], call.server.loop.submit(given, len(part.document))))
+    for numbers in together:
+        given = _bulk_command(call, gather(document, parts, numbers), [parts[number - 1] for number in numbers])
+        waiting.append((numbers, call.server.loop.submit(given, len(given.body.document))))
+    answers = [Ordered()] * len(parts)
+    for numbers, future in waiting:
+        outcome = await future
+        uetrs = [parts[number - 1].uetr for number in numbers]
+        found = _answers(call, outcome, uetrs) if numbers in together else [ordered(outcome, uetrs[0])]
+        for number, uetr, answer in zip(numbers, uetrs, found, strict=True):
+            taken = isinstance(answer, Ordered)
+            answers[number - 1] = answer if taken else Ordered(uetr=uetr, code=answer.code, detail=answer.detail)
     return answers
+
+
+def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
+    """Numbers of the payments that go by themselves, and of those that go as bulks: to one bank at one rate."""
+    alone: list[int] = []
+    together: dict[tuple[str | None, Any], list[int]] = {}
+    for number, part in enumerate(parts, 1):
+        read_part = read_transfer(part.document, part.transfer)
+        rate = part.transfer.transactions[0].agreed_rate
+        by_itself = isinstance(read_part, Refusal) or query.quote is not None or rate is None or rate.quote_id
+        if by_itself or isinstance(read_part, Refusal) or rate is None or unsuitable(read_part) is not None:
+            alone.append(number)
+        else:
+            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate
+            together.setdefault(key, []).append(number)
+    alone += [numbers[0] for numbers in together.values() if len(numbers) == 1]
+    return alone, [numbers for numbers in together.values() if len(numbers) > 1]
+
+
+def _bulk_command(call: Call, document: bytes, parts: list[Part]) -> Submit:
+    """The command a bulk is; the same document again gets the same answer."""
+    bank = call.server.gateway.directory.bank(parts[0].transfer.transactions[0].creditor_agent.bic)
+    market = market_id(call.server.gateway.config.member, "" if bank is None else bank.member)
+    body = payments.RemitBulk(market, document)
+    given = command(call, "remit-bulk", body, None, key="bulk " + sha256(document).hexdigest()[:48])
+    return msgspec.structs.replace(given, body=msgspec.structs.replace(body, parts=parts))
+
+
+def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Any]:
+    """What became of each payment of a bulk that was submitted."""
+    if not isinstance(outcome, Accepted):
+        return [outcome] * len(uetrs)
+    refused = {uetr: (code, detail) for uetr, code, detail in outcome.answer["refused"]}
+    taken = [uetr for uetr in uetrs if uetr not in refused]
+    numbers = {uetr: number for number, uetr in enumerate(taken, 1)}
+    states = dict.fromkeys(taken, SOURCE_OPEN)
+    if outcome.repeated:
+        site, store = call.server.gateway.engine.site, call.server.store
+        bulk = site.decode_case(store.cases([outcome.case_id])[outcome.case_id]).data
+        states = {entry.uetr: entry.state for entry in bulk.entries}
+    return [
+        Ordered(entry_id(outcome.case_id, numbers[uetr]), states[uetr], uetr, repeated=outcome.repeated)
+        if uetr in numbers
+        else Ordered(uetr=uetr, code=refused[uetr][0], detail=refused[uetr][1])
+        for uetr in uetrs
+    ]
 
 
 # --- reading ---
