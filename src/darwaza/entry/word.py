@@ -7,13 +7,8 @@ from msgspec import Meta
 
 from darwaza.services.payments import message as payments
 
-PaymentText = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:\.[1-9][0-9]{0,3})?$(?!\n)",
-        max_length=41,
-    ),
-]
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+PaymentText = Annotated[str, Meta(pattern=rf"^{_UUID}(?:\.[1-9][0-9]{{0,3}})?$(?!\n)", max_length=41)]
 """Id of a payment: of its case, or, of one of a bulk, the case's, a full stop and its number."""
 
 

@@ -33,10 +33,10 @@ from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, gather, 
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.check import read_transfer
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import SOURCE_OPEN, entry_id, number_of
+from darwaza.services.payments.entry import SOURCE_OPEN, entry_id, number_of, split_id
 from darwaza.services.payments.market import market_id
-from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE
-from darwaza.services.payments.record import Fixed, Payment
+from darwaza.services.payments.message import BULK, ORDER, XML_MEDIA_TYPE
+from darwaza.services.payments.record import Bulk, Fixed, Payment
 from darwaza.services.payments.source import COMPLIANCE_ROLE
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
@@ -174,6 +174,19 @@ def own_case(call: Call, case_id: str, kind: type[msgspec.Struct] = Payment) -> 
     return row
 
 
+def own_payment(call: Call, payment_id: str) -> tuple[CaseRow, int]:
+    """The case of a payment that the caller may see, and its number in a bulk, or 0.
+
+    Raises:
+        MalformedError: ``not_found``, whether it does not exist or is somebody else's.
+    """
+    case_id, number = split_id(payment_id)
+    row = own_case(call, case_id, Bulk if number else Payment)
+    if number > len(getattr(call.server.gateway.engine.site.decode_case(row).data, "entries", ())):
+        raise MalformedError("there is no such case of payments", code="not_found")
+    return row, number
+
+
 def by_uetr(call: Call, uetr: str) -> str:
     """Id of the case of a payment.
 
@@ -197,18 +210,18 @@ def find_order(call: Call, case_id: str) -> tuple[Header, bytes]:
         MalformedError: ``not_found``: it was not ordered yet.
     """
     for place in call.server.store.case_leaves(case_id):
-        if decode_header(place[2]).kind in {ORDER, RELAY_KIND}:
+        if decode_header(place[2]).kind in {ORDER, BULK, RELAY_KIND}:
             header, body = read_at(call.server.gateway.engine, place)
-            if header.kind == ORDER:
+            if header.kind in {ORDER, BULK}:
                 return header, body
     raise MalformedError("the payment was not ordered yet", code="not_found")
 
 
-def view(call: Call, row: CaseRow, *, full: bool = True) -> PaymentView:
-    """Describe a payment as the caller may see it."""
+def view(call: Call, row: CaseRow, number: int = 0, *, full: bool = True) -> PaymentView:
+    """Describe a payment, or the one of this number in a bulk, as the caller may see it."""
     gateway = call.server.gateway
     compliance = COMPLIANCE_ROLE in call.party.roles
-    return view_payment(gateway.engine, row, gateway.directory, full=full, compliance=compliance)
+    return view_payment(gateway.engine, row, gateway.directory, number, full=full, compliance=compliance)
 
 
 # --- quotes ---
@@ -434,14 +447,14 @@ def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Any]:
 
 async def show(call: Call) -> PaymentView:
     """A quote or payment as this gateway has it."""
-    return view(call, own_case(call, call.request.path_params["id"]))
+    return view(call, *own_payment(call, call.request.path_params["id"]))
 
 
 async def find(call: Call) -> PaymentPage:
     """Quotes and payments of the caller."""
     query: ListQuery = call.query
     if query.uetr is not None:
-        return PaymentPage([view(call, own_case(call, by_uetr(call, query.uetr)))])
+        return PaymentPage([view(call, *own_payment(call, by_uetr(call, query.uetr)))])
     wanted = CaseFilter(
         party=call.party.address,
         service=SERVICE,

@@ -13,10 +13,11 @@ from darwaza.ledger.asset import Asset
 from darwaza.ledger.money import to_text
 from darwaza.ledger.rate import PPM, effective_rate, offered, rate_to_text
 from darwaza.ports.store import CaseRow
+from darwaza.services.payments.entry import entry_id, payment_of
 from darwaza.services.payments.indicator import cost_minor
 from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory
-from darwaza.services.payments.record import Offer, Payment
+from darwaza.services.payments.record import Bulk, Offer, Payment
 from darwaza.standards.iso20022 import codes
 
 STATUS = {
@@ -178,7 +179,7 @@ def money(minor: int, asset: Asset) -> Money:
 
 
 def view_payment(
-    engine: Engine, row: CaseRow, directory: Directory, *, full: bool = True, compliance: bool = False
+    engine: Engine, row: CaseRow, directory: Directory, number: int = 0, *, full: bool = True, compliance: bool = False
 ) -> PaymentView:
     """Describe a payment's case as committed.
 
@@ -186,10 +187,11 @@ def view_payment(
         engine: the gateway's.
         row: of a case that holds a payment.
         directory: who takes part, and on what terms.
+        number: of a payment of a bulk; 0 for a case of its own.
         full: with messages and all offers.
         compliance: with what screening found.
     """
-    payment: Payment = engine.site.decode_case(row).data
+    payment, state, own_id = _payment(engine, row, number)
     members = member_of(payment.payer_bank), member_of(payment.payee_bank)
     source, destination = (directory.currencies.get(member, _UNKNOWN) for member in members)
     # Only the payer's gateway knows the margin, and so the cost.
@@ -197,9 +199,9 @@ def view_payment(
     chosen = payment.chosen
     refunded = payment.returned_at is not None and payment.refund_minor
     return PaymentView(
-        id=row.id,
-        state=row.state,
-        status=STATUS.get(row.state, ""),
+        id=own_id,
+        state=state,
+        status=STATUS.get(state, ""),
         quote_id="" if payment.quote_until is None else quote_id(row.id),
         payer_bank=payment.payer_bank,
         payee_bank=payment.payee_bank,
@@ -225,6 +227,15 @@ def view_payment(
         refund=money(payment.refund_minor, source) if refunded else None,
         messages=view_messages(engine, row.id) if full else [],
     )
+
+
+def _payment(engine: Engine, row: CaseRow, number: int) -> tuple[Payment, str, str]:
+    """A payment, its state and its id."""
+    data: Payment | Bulk = engine.site.decode_case(row).data
+    if isinstance(data, Payment):
+        return data, row.state, row.id
+    entry = data.entries[number - 1]
+    return payment_of(data, entry), entry.state, entry_id(row.id, number)
 
 
 _UNKNOWN = Asset("XXX", 2)
