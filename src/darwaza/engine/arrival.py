@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from darwaza.engine import forwarding, recovery
+from darwaza.engine import forwarding, recovery, settlement
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
 from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked, Settle, Settled
 from darwaza.engine.order import OVERTAKEN, Early, followed
@@ -28,6 +28,7 @@ from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
 from darwaza.kernel.machine import NEW, Case, Draft, Received, Refusal
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
+    LINK_KINDS,
     REFUSED,
     Header,
     Refused,
@@ -42,9 +43,6 @@ from darwaza.ports.store import QuarantineRow
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
-
-LINK_KINDS = "link."
-"""Kinds the engine itself understands."""
 
 
 def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying: bool) -> Cosigned | Expected | Forked:
@@ -63,7 +61,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
             ``recovery.check_caught_up``.
     """
     site, batch = engine.site, given.batch
-    fork_proof = engine.known_fork(batch.origin)
+    fork_proof = settlement.proof_of(engine, batch.origin)
     if fork_proof is not None:
         return Forked(fork_proof)  # the former answer may have been lost
     log = engine.log_of(unit, batch.origin, reader=site.member)
@@ -82,7 +80,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
     if isinstance(verdict, Repeat):
         return _stored_answer(engine, unit, batch, verdict)
     if isinstance(verdict, Fork):
-        return recovery.stop(engine, unit, log, log.row.author, verdict.proof)
+        return settlement.stop(engine, unit, log, log.row.author, verdict.proof)
     return _take_fresh(engine, rules, unit, batch, verdict, replaying=replaying)
 
 
