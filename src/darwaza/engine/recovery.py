@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from darwaza.engine import forwarding, repeat, settlement, waiting
-from darwaza.engine.intake import Forked, Settle, Settled
+from darwaza.engine.intake import Forked, Recollect, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
@@ -69,15 +69,73 @@ def check_caught_up(engine: "Engine", unit: Unit, peer: str) -> None:
 
 
 def may_lack(engine: "Engine", unit: Unit) -> bool:
-    """Whether a neighbour of a running link may hold own messages that were forgotten here."""
-    logs, member = engine.logs.values(), engine.site.member
-    return any(log.row.author == member and not log.row.halted and not unit.is_heard(log.row.id) for log in logs)
+    """Whether something that was said or signed for here before a loss may still come back over a running link.
+
+    A neighbour may hold own messages that were forgotten here, or may have to send again what was signed for.
+    """
+    for log_id in engine.logs:
+        row = unit.log(log_id).row
+        if row.halted:
+            continue
+        if row.author == engine.site.member:
+            if not unit.is_heard(log_id):
+                return True
+            continue
+        signed_for = unit.recollected.get(log_id, engine.site.signed_for.get(log_id))
+        if signed_for is None or row.size < signed_for:
+            return True
+    return False
+
+
+def recollect(engine: "Engine", unit: Unit, given: Recollect) -> int:
+    """Take an author's word, with the own cosignature as proof, on what was signed for of its log.
+
+    Returns:
+        The size that was signed for.
+
+    Raises:
+        SignatureError, MalformedError: see ``link.read_cosigned`` and ``engine.log_of``.
+    """
+    log, trust, size = engine.log_of(unit, given.origin, reader=engine.site.member), engine.site.trust, 0
+    if given.note:
+        checkpoint, _ = read_cosigned(
+            given.note,
+            origin=given.origin,
+            authors=trust.author_verifiers(given.origin, past=True),
+            cosigners=trust.cosigners(engine.site.member, past=True),
+        )
+        size = checkpoint.size
+    unit.recollected[log.row.id] = size
+    return size
+
+
+def is_unmet(engine: "Engine", unit: Unit, service: Service, case: Case[Any] | None, given: Received) -> bool:
+    """Whether a message is on a case that is decided with a member further away, and a neighbour was not met yet.
+
+    A neighbour that has not been met sends nothing (``check_caught_up``); a letter comes by any of them.
+    """
+    peer = None if service.shared is None else service.shared(engine.site.member, case, given.kind, given.body)
+    return peer is not None and not _is_neighbour(engine, peer) and not _have_met_all(engine, unit)
+
+
+def _is_neighbour(engine: "Engine", member: str) -> bool:
+    return any(log.row.reader == member for log in engine.logs.values())
+
+
+def _have_met_all(engine: "Engine", unit: Unit) -> bool:
+    """Whether all neighbours that can be reached have said what they hold; who is silent for long is away."""
+    if engine.site.clock.monotonic_s() >= engine.meet_until_s:
+        return True
+    rows = (unit.log(log_id).row for log_id in engine.logs)
+    return all(row.author != engine.site.member or row.halted or unit.is_heard(row.id) for row in rows)
 
 
 def check_met(
     engine: "Engine", rules: Rules, unit: Unit, service: Service, case: Case[Any] | None, given: tuple[str, Any]
 ) -> None:
-    """Hold that the neighbour with whom a case is decided has been met, and all that was said on it is back.
+    """Hold that the member with whom a case is decided has been met, and all that was said on it is back.
+
+    What was said to a member further away may be held by any neighbour: all have to be met that can be reached.
 
     Args:
         engine: whose case it is.
@@ -93,7 +151,11 @@ def check_met(
     peer = None if service.shared is None else service.shared(engine.site.member, case, *given)
     if peer is None:
         return
-    check_caught_up(engine, unit, peer)
+    if _is_neighbour(engine, peer):
+        check_caught_up(engine, unit, peer)
+    elif not _have_met_all(engine, unit):
+        detail = "neighbours are still being compared"
+        raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
     if case is not None and engine.restoring and _is_awaited(engine, unit, case.id):
         retry(engine, rules, unit, case.id)
         detail = "what was said on the case is still coming back"
