@@ -242,9 +242,9 @@ class Banks(Parties):
             raise BrokenError(f"I8: {case_id} is {state} at {code} long after {over}")
 
     def _has_met(self, node: Node) -> bool:
-        """Whether the other has said, since this gateway started, what it had told it."""
-        peer = "KZ" if node.code == "PK" else "PK"
-        own = [row.id for row in node.store.logs() if (row.author, row.reader) == (node.code, peer)]
+        """Whether all who may know have said, since this gateway started, what it had told the other."""
+        peers = self._payments.knowing(node.code)
+        own = [row.id for row in node.store.logs() if row.author == node.code and row.reader in peers]
         return node.engine.site.heard.issuperset(own)
 
     def _answer(self, code: str, case_id: str, state: str) -> None:
@@ -379,11 +379,16 @@ class PaymentSimulation(Simulation):
             node.crash()
         super().run()
 
+    def knowing(self, code: str) -> frozenset[str]:
+        """Whose gateways may hold what one of the two has told the other."""
+        return frozenset({"KZ" if code == "PK" else "PK"})
+
     def _mend(self) -> None:
         """Mend everything, but let the two sometimes not hear from one another for longer than anybody may wait."""
         super()._mend()
         if self.rng.random() < 0.1:  # noqa: PLR2004
-            self.cut_for({("PK", "KZ"), ("KZ", "PK")}, LONG_CUT_S)
+            others = sorted(self.knowing("PK"))
+            self.cut_for({*(("PK", one) for one in others), *((one, "PK") for one in others)}, LONG_CUT_S)
 
     def _is_ready(self) -> bool:
         return self.parties.is_ready and "abroad:PK/fx-swift:KZ:KZT" in self.auditor.books["PK"].posted
