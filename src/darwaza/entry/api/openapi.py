@@ -88,8 +88,10 @@ HEADERS: dict[str, tuple[str, str]] = {
         "order-2026-117",
         "At most 64 printable ASCII characters. The same key with the same request gets the stored answer.",
     ),
+    "if-range": ('"9f86…"', "Answer the range only if this is the content's entity tag (RFC 9110 section 13.1.5)."),
     "last-event-id": ("17", "Sequence of the last notice seen."),
     "prefer": ("wait=5", "Wait up to so many seconds (RFC 7240)."),
+    "range": ("bytes=786432-", "One range of bytes (RFC 9110 section 14.2); of several the whole is answered."),
 }
 """Request headers that operations read: an example, and what it does."""
 _SECURED = {"authorization"}
