@@ -56,7 +56,8 @@ def test_no_range_header_leads_outside(text, size):
 
 @pytest.fixture(scope="module")
 def small(desk):  # noqa: F811
-    return f"/v1/documents/{send(desk, SMALL, content_type="application/octet-stream").json()['id']}/content"
+    sent = send(desk, SMALL, content_type="application/octet-stream").json()
+    return f"/v1/documents/{sent['id']}/content"
 
 
 @pytest.fixture(scope="module")
