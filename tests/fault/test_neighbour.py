@@ -270,7 +270,8 @@ def test_a_witness_answers_as_c2sp_says(pk: Neighbour) -> None:
     assert ask(0, 2, longer.root()) == stale
     assert ask(1, 2, longer.root(), leaf_hash(b"b"))[0] == 200
     problem = "application/problem+json"
-    assert ask(2, 2, tree.root())[:2] == (422, problem)
+    assert ask(2, 2, tree.root())[:2] == (409, problem)
+    assert ask(2, 2, tree.root(), leaf_hash(b"c"))[:2] == (422, problem)
     assert ask(2, 3, longer.root(), leaf_hash(b"c"))[:2] == (422, problem)
     assert ask(3, 2, longer.root())[:2] == (400, problem)
     assert ask(2, 3, longer.root(), key=STRANGER)[:2] == (403, problem)

@@ -17,7 +17,7 @@ from weakref import proxy
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
-from darwaza.engine.precedence import LINK_KINDS, Precedence
+from darwaza.engine.precedence import GATEWAY_KINDS, Precedence
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
@@ -35,7 +35,6 @@ from darwaza.kernel.message import (
 )
 from darwaza.kernel.report import Item, Report, check
 from darwaza.kernel.seal import Binding
-from darwaza.kernel.trail import ROUTE_KINDS
 from darwaza.ports.store import CaseRow, LeafRow, Store
 
 if TYPE_CHECKING:
@@ -424,7 +423,7 @@ class Tracking:
         followed = self._store.cases([header.id for header, _ in waiting])
         for header, leaf in waiting:
             mine = member_of(header.origin) == self._site.member and header.path is None
-            if not mine or header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
+            if not mine or header.kind.startswith(GATEWAY_KINDS):
                 continue
             before = header.follows or newest.get(header.case_id)
             if before is None and (older or self._site.fleet.of_case(header.case_id, neighbour)):
