@@ -4,6 +4,7 @@ import pytest
 from tests.simulation.lives import live_through
 
 from darwaza.engine import recovery
+from darwaza.engine.delivery import Delivery
 from darwaza.testing.auditor import BrokenError
 from darwaza.testing.relaying import RelayedSimulation
 
@@ -17,12 +18,23 @@ def test_money_is_conserved_and_agreed_over_relays(first):
     live_through(RelayedSimulation, range(first, first + SEEDS_PER_TEST))
 
 
-def test_nothing_is_decided_before_all_who_may_know_were_met(monkeypatch):
-    """PK lost its disk, and its word to KZ with it, which a relay holds: it would decide the other way round."""
-    seed = 221
+def decide_before_all_are_met(patch):
+    patch(recovery, "_have_met_all", lambda *_: True)
+
+
+def refuse_at_once(patch):
+    give = Delivery.give
+    patch(Delivery, "give", lambda self, header, body, *, may_wait: give(self, header, body, may_wait=False))
+
+
+@pytest.mark.parametrize(
+    ("mutant", "seed", "broken"), [(decide_before_all_are_met, 221, "I9"), (refuse_at_once, 258, "put aside")]
+)
+def test_mutant_is_caught(mutant, seed, broken, monkeypatch):
+    """A side that lost its disk decides, or refuses, before it has back what was said: the other way round."""
     with monkeypatch.context() as patch:
-        patch.setattr(recovery, "_have_met_all", lambda *_: True)
-        with pytest.raises(BrokenError, match="I9"):
+        mutant(patch.setattr)
+        with pytest.raises(BrokenError, match=broken):
             RelayedSimulation(seed).run()
     RelayedSimulation(seed).run()
 
