@@ -11,7 +11,6 @@ operation that is meant for programs has one method.
 """
 
 import mimetypes
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime

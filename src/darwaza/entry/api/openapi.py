@@ -59,6 +59,11 @@ REFUSED: dict[int, Refused] = {
     413: Refused(
         "The body is over its limit.", "request_too_large", "the body has 70000 bytes, the limit here is 65536"
     ),
+    416: Refused(
+        "The range lies past the end; the header `content-range` tells the length.",
+        "range_not_satisfiable",
+        "there are 1204 bytes",
+    ),
     422: Refused(
         "A business rule says no; nothing has changed.", "undeliverable", "no path leads to KZ that may be taken"
     ),
