@@ -49,6 +49,8 @@ BATCH_GATHER_S_MAX = 0.003
 """Fewer go after this long."""
 BATCH_SEND_BYTES = 2 * 1_048_576
 """What one sent batch aims not to exceed; a single larger message still goes."""
+SETTLEMENT_LEAVES = 8_192
+"""Hashes of withdrawn leaves in one message that says how a fork was settled."""
 EARLY_BATCHES_MAX = 8
 """Batches that arrived before their predecessor and wait for it, per lane."""
 EARLY_WAIT_S_MAX = 2.0
@@ -57,6 +59,8 @@ EARLY_MESSAGES_MAX = 10_000
 """Messages of one member that overtook the one they follow and wait for it; past it the oldest waits no longer."""
 EARLY_DAYS_MAX = 7
 """So long such a message waits."""
+MEET_S = 60.0
+"""So long after its start a gateway waits for all neighbours before it decides cases with members further away."""
 RETRY_FIRST_S = 0.2
 """First wait after a neighbour failed; each further one is twice as long."""
 RETRY_LAST_S = 5.0

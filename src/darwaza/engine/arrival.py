@@ -8,43 +8,29 @@ is answered with a refusal, or put into quarantine when nobody can be answered.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from datetime import datetime
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from darwaza.engine import forwarding, recovery
+from darwaza.engine import forwarding, recovery, settlement
+from darwaza.engine.delivery import Delivery
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
-from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked, Settle, Settled
-from darwaza.engine.order import OVERTAKEN, Early, followed
-from darwaza.engine.rule import Rules, Said
+from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked, Recollect, Settle, Settled
+from darwaza.engine.order import Early, followed
+from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Pending, Unit
-from darwaza.errors import DarwazaError, InvariantError, MessageError, ServiceError
+from darwaza.errors import DarwazaError, InvariantError, MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
-from darwaza.kernel.machine import NEW, Case, Draft, Received, Refusal
-from darwaza.kernel.message import (
-    JSON_MEDIA_TYPE,
-    REFUSED,
-    Header,
-    Refused,
-    check_body,
-    decode_header,
-    is_withheld,
-    member_of,
-    message_key,
-)
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.message import Header, check_body, decode_header, is_withheld, member_of, message_key
 from darwaza.kernel.relay import Passage
 from darwaza.ports.store import QuarantineRow
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
 
-LINK_KINDS = "link."
-"""Kinds the engine itself understands."""
+AHEAD: Final = Refusal("ahead", "something older of its case waits", transient=True)
 
 
 def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying: bool) -> Cosigned | Expected | Forked:
@@ -63,7 +49,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
             ``recovery.check_caught_up``.
     """
     site, batch = engine.site, given.batch
-    fork_proof = engine.known_fork(batch.origin)
+    fork_proof = settlement.proof_of(engine, batch.origin)
     if fork_proof is not None:
         return Forked(fork_proof)  # the former answer may have been lost
     log = engine.log_of(unit, batch.origin, reader=site.member)
@@ -82,7 +68,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
     if isinstance(verdict, Repeat):
         return _stored_answer(engine, unit, batch, verdict)
     if isinstance(verdict, Fork):
-        return recovery.stop(engine, unit, log, log.row.author, verdict.proof)
+        return settlement.stop(engine, unit, log, log.row.author, verdict.proof)
     return _take_fresh(engine, rules, unit, batch, verdict, replaying=replaying)
 
 
@@ -94,8 +80,24 @@ def settle(engine: "Engine", rules: Rules, unit: Unit, given: Settle, *, replayi
     """
     settled = recovery.settle(engine, unit, given)
     if not unit.heard <= engine.site.heard:
-        Arriving(engine, rules, unit, "", set(), replaying=replaying).go_on()
+        go_on(engine, rules, unit, replaying=replaying)
     return settled
+
+
+def recollect(engine: "Engine", rules: Rules, unit: Unit, given: Recollect, *, replaying: bool) -> int:
+    """Take an author's word on what was signed for of its log; what waited for that may go on.
+
+    Raises:
+        DarwazaError: see ``recovery.recollect``.
+    """
+    size = recovery.recollect(engine, unit, given)
+    go_on(engine, rules, unit, replaying=replaying)
+    return size
+
+
+def go_on(engine: "Engine", rules: Rules, unit: Unit, *, replaying: bool) -> None:
+    """Deliver what waits and need not any more: a neighbour has said what it holds, or its link has stopped."""
+    Arriving(engine, rules, unit, "", set(), replaying=replaying).go_on()
 
 
 def _stored_answer(engine: "Engine", unit: Unit, batch: Batch, repeat: Repeat) -> Cosigned | Expected:
@@ -143,6 +145,7 @@ def _take_fresh(engine: "Engine", rules: Rules, unit: Unit, batch: Batch, fresh:
             pending.append(arrival.take(header, log.row.id, start + offset, one))
     _, note = engine.site.cosign(fresh.note, instant.to_seconds(unit.now))
     unit.append(log, pending, note)
+    arrival.go_on()
     routing.finish(batch.checkpoint)
     return Cosigned(fresh.checkpoint.size, note)
 
@@ -182,15 +185,6 @@ def _acknowledged(engine: "Engine", batch: Batch) -> bool:
     return True
 
 
-def _was_overtaken(sent_before: tuple[Said, ...]) -> bool:
-    """Whether a message was refused as overtaken before a loss."""
-    for said in sent_before:
-        if said.header.kind.endswith(REFUSED):
-            with suppress(msgspec.MsgspecError):
-                return msgspec.json.decode(said.body, type=Refused).code == OVERTAKEN.code
-    return False
-
-
 class Arriving:
     """Handles the messages of one batch."""
 
@@ -199,11 +193,10 @@ class Arriving:
     ) -> None:
         self._engine = engine
         self._site = engine.site
-        self._rules = rules
         self._unit = unit
         self._author = author
         self._known = known
-        self._replaying = replaying
+        self._delivery = Delivery(engine, rules, unit, replaying=replaying)
         self._may_lack = recovery.may_lack(engine, unit)
 
     def take(self, header: Header | MessageError, log_id: int, index: int, pending: Pending) -> Pending:
@@ -270,11 +263,13 @@ class Arriving:
     # --- order within a case (``engine.order``) ---
 
     def take_in_order(self, header: Header, body: bytes, place: tuple[int, int]) -> DarwazaError | None:
-        """Deliver a message, or let it wait for the one it follows or for its case; see ``deliver``."""
+        """Deliver a message, or let it wait for the one it follows or for what may still come back."""
         before, ordering = followed(header), self._unit.ordering
         if before is None or self._has_come(before):
-            if not self._is_ahead(header):
-                return self.deliver(header, body)
+            outcome = self._try(header, body)
+            if not isinstance(outcome, Refusal):
+                self._go_on_in(header.case_id)
+                return outcome
             before = None
         while (oldest := ordering.oldest_over(member_of(header.origin))) is not None:
             self.give_up(oldest)
@@ -286,29 +281,28 @@ class Arriving:
         come = key in self._known or self._unit.holds(key) or bool(self._engine.store.known([key]))
         return come and self._unit.ordering.early(key) is None
 
-    def _is_ahead(self, header: Header) -> bool:
-        """Whether a message is about a case that may still come back (``engine.order``)."""
-        if not self._may_lack or self._case(header.case_id) is not None:
-            return False
-        service = self._site.services.get(header.kind.partition(".")[0])
-        return service is not None and (NEW, header.kind) not in service.table
+    def _try(self, header: Header, body: bytes) -> DarwazaError | Refusal | None:
+        """Deliver a message; a refusal says that it is ahead (``engine.order``), and nothing has changed."""
+        if self._may_lack and self._unit.ordering.is_behind_one_ahead(header):
+            return AHEAD
+        return self._delivery.give(header, body, may_wait=self._may_lack)
 
     def go_on(self) -> None:
-        """Deliver what was ahead of cases that have come back, or that nobody has."""
-        for early in self._unit.ordering.ahead():
-            if not self._is_early_ahead(early):
-                self._release(early)
-                self.release_behind(early.key)
+        """Deliver what was ahead and is not any more: what it needs has come back, or nobody has it."""
+        if self._unit.ordering.waits:
+            self._may_lack = recovery.may_lack(self._engine, self._unit)
+            self._go_on_in(None)
 
-    def _is_early_ahead(self, early: Early) -> bool:
-        """Whether what waits for nothing else must wait for its case."""
-        if not self._may_lack:
-            return False
-        try:
-            header, _ = self._unit.ordering.contents.get(early.key) or self._stored(early)
-        except MessageError:
-            return False  # it goes into quarantine
-        return self._is_ahead(header)
+    def _go_on_in(self, case_id: str | None) -> None:
+        """Deliver what can be delivered now of what is ahead in a case, or in all; each may free others."""
+        ordering = self._unit.ordering
+        while ordering.waits:
+            moved = False
+            for early in sorted(ordering.ahead(), key=lambda one: one.created_at):
+                if case_id in {None, early.case_id} and ordering.early(early.key) is not None:
+                    moved = self._deliver(early) or moved
+            if not moved:
+                return
 
     def free(self, header: Header) -> None:
         """Take what a further copy of a message says of the one it follows: that may have ended where it came from."""
@@ -319,24 +313,33 @@ class Arriving:
         before = followed(header)
         if before is not None and not self._has_come(before):
             ordering.follow(early, before)
-        elif not self._is_ahead(header):
-            self.give_up(early)
-        elif early.follows:
+            return
+        if early.follows:
             ordering.passes(early)
-            ordering.wait_ahead(early)
+        self._deliver(early)
 
     def wake(self, early: Early) -> None:
-        """Let a message go on that has waited for as long as we wait."""
+        """Look again at a message that waits; one that has waited for as long as we wait goes on."""
         held = self._unit.ordering.early(early.key)
-        if held is not None:
+        if held is None:
+            return
+        if held.follows or held.is_over(self._unit.now):
             self.give_up(held)
+        elif not self._deliver(held):
+            self._unit.ordering.wait_ahead(held)
 
     def give_up(self, early: Early) -> None:
         """Deliver a message without the one it follows, and what waits for it."""
         if early.follows:
             self._unit.ordering.passes(early)
-        self._release(early)
+        self._deliver(early, in_any_case=True)
+
+    def _deliver(self, early: Early, *, in_any_case: bool = False) -> bool:
+        """Deliver a message that waits, and then what waits for it; tells whether it waits no more."""
+        if not self._deliver_one(early, in_any_case=in_any_case):
+            return False
         self.release_behind(early.key)
+        return True
 
     def release_behind(self, key: str) -> None:
         """Deliver what waits for a message that has been handled, and what waits for that, in the order it was sent."""
@@ -346,139 +349,32 @@ class Arriving:
         waiting = deque(() if ordering.early(key) else ordering.behind(key))
         while waiting:
             early = waiting.popleft()
-            if ordering.early(early.key) is None:
-                continue
-            if self._is_early_ahead(early):
-                ordering.wait_ahead(early)
-            else:
-                self._release(early)
+            if ordering.early(early.key) is not None and self._deliver_one(early):
                 waiting.extendleft(reversed(ordering.behind(early.key)))
 
-    def _release(self, early: Early) -> None:
-        self._unit.ordering.release(early)
+    def _deliver_one(self, early: Early, *, in_any_case: bool = False) -> bool:
+        ordering, tracking = self._unit.ordering, self._unit.tracking
+        outcome: DarwazaError | Refusal | None
         try:
-            header, body = self._unit.ordering.contents.get(early.key) or self._stored(early)
+            header, body = ordering.contents.get(early.key) or self._stored(early)
         except MessageError as fault:
-            self._quarantine(*early.place, fault)
-            return
-        tracking = self._unit.tracking
-        came_by, tracking.way_back = tracking.way_back, (header.path or ())[::-1]
-        put_aside = self.deliver(header, body)
-        tracking.way_back = came_by
-        if put_aside is not None:
-            self._quarantine(*early.place, put_aside)
+            outcome = fault
+        else:
+            came_by, tracking.way_back = tracking.way_back, (header.path or ())[::-1]
+            give = partial(self._delivery.give, may_wait=False) if in_any_case else self._try
+            outcome = give(header, body)
+            tracking.way_back = came_by
+        if isinstance(outcome, Refusal):
+            if early.follows:
+                ordering.wait_ahead(early)
+            return False
+        ordering.release(early)
+        if outcome is not None:
+            self._quarantine(*early.place, outcome)
+        return True
 
     def _stored(self, early: Early) -> tuple[Header, bytes]:
         row = self._engine.store.leaf(early.key)
         if row is None:
             raise InvariantError(f"{early.key} waits for another message and is not stored")
         return forwarding.opened(self._site, row)
-
-    # --- giving a message to its service ---
-
-    def deliver(self, header: Header, body: bytes) -> DarwazaError | None:
-        """Give a message to its service; what it answers is on its way, a fault of the service is returned."""
-        if header.kind.startswith(LINK_KINDS):
-            return None
-        if is_withheld(header, body):
-            # Its case ended long ago and stays forgotten, and what this gateway had answered waits for nothing more.
-            for key in self._unit.given_back(header.id):
-                self._unit.use_given_back(key)
-            return None
-        received = recovery.received(header, header.kind, body)
-        sent_before, now = self._sent_before(header) if self._replaying else ((), None)
-        fault = self._decide(header, received, sent_before, now)
-        if sent_before:
-            recovery.put_back(self._engine, self._rules, self._unit, sent_before)
-        if self._replaying and fault is None:
-            recovery.retry(self._engine, self._rules, self._unit, header.case_id)
-        return fault
-
-    def _decide(
-        self, header: Header, received: Received, sent_before: tuple[Said, ...], now: datetime | None
-    ) -> DarwazaError | None:
-        """Run the rule of a message, or say why it has none; what it answers is on its way."""
-        name, _, _ = header.kind.partition(".")
-        service = self._site.services.get(name)
-        if service is None:
-            refusal = Refusal("unknown_service", f"there is no service {name!r} here", "/kind")
-            return self._refuse(header, refusal, sent_before)
-        if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
-            refusal = Refusal("expired", "it came after it had expired", "/expires_at")
-            return self._refuse(header, refusal, sent_before)
-        if self._unit.ordering.is_overtaken(header) or (sent_before and _was_overtaken(sent_before)):
-            return self._refuse(header, OVERTAKEN, sent_before)
-        found = self._case(header.case_id)
-        if found is not None and found[0] != name:
-            refusal = Refusal("case_conflict", "the case is of another service", "/case_id")
-            return self._refuse(header, refusal, sent_before)
-        try:
-            outcome = self._rules.run(
-                self._unit,
-                service,
-                header.case_id,
-                None if found is None else found[1],
-                received,
-                header.id,
-                now=now,
-                sent_before=sent_before,
-            )
-        except ServiceError as fault:
-            self._refuse(header, Refusal(fault.code, "the receiving service failed on this message"), sent_before)
-            return fault
-        return self._refuse(header, outcome, sent_before) if isinstance(outcome, Refusal) else None
-
-    def _case(self, case_id: str) -> tuple[str, Case[Any]] | None:
-        """The case as the batch has it; after a loss, an own message that opened it may come back only now.
-
-        It may have waited for something else than its case, such as money that another case brings.
-        """
-        found = self._unit.case(case_id)
-        if found is None and self._replaying:
-            recovery.retry(self._engine, self._rules, self._unit, case_id)
-            found = self._unit.case(case_id)
-        return found
-
-    def _sent_before(self, header: Header) -> tuple[tuple[Said, ...], datetime | None]:
-        """What this message made us send before a loss, and when: the rule is run again as of that moment.
-
-        A message we answered nothing came in time and before our own next word on its case. That word may be of a
-        clock that had waited for the message's time to be over, so it is taken as of the moment it was made.
-        """
-        sent = []
-        for own, body in self._own(self._unit.given_back(header.id)):
-            sent.append(Said(own, recovery.unsealed(self._engine, self._unit, own, body)))
-            self._unit.use_given_back(message_key(own))
-            now = instant.from_text(own.created_at)
-        if sent:
-            return tuple(sent), now
-        later = self._own(self._unit.given_back(recovery.case_cause(header.case_id)))
-        moments = [own.created_at for own, _ in later]
-        if moments:
-            moments.append(header.created_at)
-        return (), instant.from_text(min(moments)) if moments else None
-
-    def _own(self, keys: list[str]) -> list[tuple[Header, bytes]]:
-        rows = [self._engine.store.leaf(key) for key in keys]
-        return [(decode_header(row.header), row.body) for row in rows if row is not None]
-
-    def _refuse(self, header: Header, refusal: Refusal, sent_before: tuple[Said, ...]) -> DarwazaError | None:
-        """Answer with a refusal; returns why it must be kept in quarantine when nobody can be answered."""
-        name, _, _ = header.kind.partition(".")
-        kind = name + REFUSED
-        if header.kind.endswith(REFUSED):
-            return MessageError(f"{refusal.code}: {refusal.detail}", code="unanswerable")
-        if any(said.to(kind, header.origin) for said in sent_before):
-            return None
-        body = Refused(refusal.code, refusal.detail, header.kind, header.id, refusal.pointer)
-        draft = Draft(
-            kind=kind,
-            origin=header.destination,
-            destination=header.origin,
-            body=self._site.to_json(body),
-            media_type=JSON_MEDIA_TYPE,
-        )
-        if self._unit.tracking.refusal(draft) is not None:
-            return MessageError(f"{refusal.code}: {refusal.detail}", code="unanswerable")
-        self._unit.send(draft, header.case_id, header.ucr, header.id)
-        return None

@@ -4,6 +4,9 @@ No I/O here: the courier hands out *errands* and takes *replies*; who runs them 
 simulation over a network that fails) decides nothing. It keeps no durable state either: after a restart every lane
 starts by asking its reader how much it holds.
 
+While something waits that is ahead of what may come back (``engine.order``), the authors of the logs that are read here
+are asked how much of them was signed for.
+
 A lane goes through three phases: ``ask`` (how much does the reader hold?), ``restore`` (take back what was forgotten
 here), ``flow`` (send what the reader lacks, several batches in flight). Whatever fails waits, longer each time, and
 then goes on from what is known to be held.
@@ -15,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from darwaza import config
+from darwaza.engine import settlement
 from darwaza.engine.carry import pack
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import (
@@ -25,6 +29,7 @@ from darwaza.engine.intake import (
     Forked,
     Given,
     Outcome,
+    Recollect,
     Settle,
     Settled,
     TakeBack,
@@ -56,6 +61,7 @@ class Lane(msgspec.Struct):
         sent_at_s: when the last batch went.
         heard_at_s: when the reader last answered; None before.
         round_trip_s: of the last answered errand.
+        has_shown: whether the reader has seen the fork for which the log stands still.
     """
 
     log_id: int
@@ -71,6 +77,14 @@ class Lane(msgspec.Struct):
     sent_at_s: float = 0.0
     heard_at_s: float | None = None
     round_trip_s: float = 0.0
+    has_shown: bool = False
+
+
+def _has_seen(reply: Reply) -> bool:
+    """Whether a reader that was shown a fork knows of it, and has perhaps settled it."""
+    return isinstance(reply, ForkFound) or (
+        isinstance(reply, DarwazaError) and reply.code in {"link_halted", "fork_settled"}
+    )
 
 
 class WitnessLane(msgspec.Struct):
@@ -78,6 +92,13 @@ class WitnessLane(msgspec.Struct):
 
     held: int = 0
     witnessed: int = 0
+    asking: bool = False
+    due_at_s: float = 0.0
+
+
+class Recollection(msgspec.Struct):
+    """Where the courier is with what was signed for of one neighbour's log."""
+
     asking: bool = False
     due_at_s: float = 0.0
 
@@ -94,6 +115,7 @@ class Courier:
         self._engine = engine
         self.lanes: dict[str, Lane] = {}
         self._witnesses: dict[tuple[str, str], WitnessLane] = {}
+        self._recollections: dict[str, Recollection] = {}
 
     # --- handing out ---
 
@@ -103,9 +125,15 @@ class Courier:
         found: list[Errand] = []
         for origin, lane in self.lanes.items():
             row = self._engine.logs[lane.log_id].row
-            if row.halted or now_s < lane.retry_at_s:
+            if now_s < lane.retry_at_s:
                 continue
-            if lane.phase == "flow" and self._is_quiet(lane, row, now_s):
+            if row.halted:
+                self._show_fork(origin, lane, row, found)
+                continue
+            lane.has_shown = False
+            if lane.phase == "flow" and (
+                lane.log_id not in self._engine.site.heard or self._is_quiet(lane, row, now_s)
+            ):
                 lane.phase = "ask"
             if lane.phase == "flow":
                 self._fill(origin, lane, row, now_s, found)
@@ -116,7 +144,21 @@ class Courier:
                 else:
                     found.append(Fetch(lane.peer, origin, lane.epoch, lane.next_index))
             self._ask_witnesses(origin, row, now_s, found)
+        if self._engine.site.order.ahead:
+            self._ask_authors(now_s, found)
         return found
+
+    def _show_fork(self, origin: str, lane: Lane, row: LogRow, found: list[Errand]) -> None:
+        """Let the reader see that an own log has two histories: whoever finds a fork, both sides stop and prove it."""
+        if lane.has_shown or lane.flying:
+            return
+        index = settlement.parted_at(self._engine, origin)
+        if index is None or index >= row.exposed_size:
+            lane.has_shown = True
+            return
+        end, note, raw = pack(self._engine, self._engine.logs[lane.log_id], index, row.exposed_size)
+        lane.flying.append((index, end))
+        found.append(Send(lane.peer, origin, lane.epoch, index, end, note, raw))
 
     def pause_s(self, now_s: float) -> float:
         """How long nothing has to be done if nothing happens: until what gathers behind a batch in flight may go."""
@@ -181,12 +223,24 @@ class Courier:
             raw = format_request(lane.held, proof, note)
             found.append(AskWitness(peer, origin, held.size, held.note, raw))
 
+    def _ask_authors(self, now_s: float, found: list[Errand]) -> None:
+        site = self._engine.site
+        for log in self._engine.logs.values():
+            if log.row.author == site.member or log.row.halted or log.row.id in site.signed_for:
+                continue
+            asked = self._recollections.setdefault(log.row.origin, Recollection())
+            if not asked.asking and now_s >= asked.due_at_s:
+                asked.asking = True
+                found.append(Ask(log.row.author, log.row.origin, 0))
+
     # --- taking replies ---
 
     def replied(self, errand: Errand, reply: Reply, now_s: float) -> Given | None:
         """Take a reply; returns what the engine must be given, whose outcome then goes to ``decided``."""
         if isinstance(errand, AskWitness):
             return self._witness_replied(errand, reply)
+        if errand.origin not in self.lanes:
+            return self._author_replied(errand, reply, now_s)
         lane = self.lanes[errand.origin]
         if not isinstance(reply, DarwazaError):
             lane.heard_at_s, lane.fault = now_s, ""
@@ -196,15 +250,12 @@ class Courier:
             return Settle(errand.origin, reply.note)
         if isinstance(errand, Fetch) and isinstance(reply, batch.Batch):
             return TakeBack(reply)
-        if isinstance(errand, Send):
-            if isinstance(reply, Signed):
-                return Acknowledge(errand.origin, errand.note, reply.lines)
-            if isinstance(reply, ForkFound):
-                return AcceptFork(errand.origin, reply.proof)
-            if isinstance(reply, Wanted):
-                self._landed(lane, errand)
-                self._go_on_from(lane, errand, reply.index, now_s)
-                return None
+        if isinstance(errand, Send) and self._engine.logs[lane.log_id].row.halted and _has_seen(reply):
+            lane.has_shown = True
+            self._reset(lane)
+            return None
+        if isinstance(errand, Send) and isinstance(reply, Signed | ForkFound | Wanted):
+            return self._send_replied(lane, errand, reply, now_s)
         fault = reply if isinstance(reply, DarwazaError) else PeerError("the answer makes no sense", code="peer_answer")
         self._failed(lane, errand, fault, now_s)
         return None
@@ -217,6 +268,9 @@ class Courier:
             if isinstance(outcome, Delivered):
                 lane_of.held = lane_of.witnessed = errand.size
             return
+        if errand.origin not in self.lanes:
+            self._recollected(errand, now_s)
+            return
         lane = self.lanes[errand.origin]
         if isinstance(outcome, Settled):
             self._settled(lane, errand, outcome)
@@ -228,6 +282,25 @@ class Courier:
         else:
             fault = outcome if isinstance(outcome, DarwazaError) else PeerError("unexpected", code="peer_answer")
             self._failed(lane, errand, fault, now_s)
+
+    def _send_replied(self, lane: Lane, errand: Send, reply: Signed | ForkFound | Wanted, now_s: float) -> Given | None:
+        if isinstance(reply, Signed):
+            return Acknowledge(errand.origin, errand.note, reply.lines)
+        if isinstance(reply, ForkFound):
+            return AcceptFork(errand.origin, reply.proof)
+        self._landed(lane, errand)
+        self._go_on_from(lane, errand, reply.index, now_s)
+        return None
+
+    def _author_replied(self, errand: Errand, reply: Reply, now_s: float) -> Given | None:
+        if isinstance(reply, Held):
+            return Recollect(errand.origin, reply.note)
+        self._recollected(errand, now_s)
+        return None
+
+    def _recollected(self, errand: Errand, now_s: float) -> None:
+        asked = self._recollections[errand.origin]
+        asked.asking, asked.due_at_s = False, now_s + config.RETRY_LAST_S
 
     def _settled(self, lane: Lane, errand: Ask | Fetch | Send, outcome: Settled) -> None:
         lane.asking = False

@@ -16,12 +16,16 @@ def _neighbours_log(engine: Engine, origin: str) -> Log:
 
 
 def answer_ask(engine: Engine, origin: str) -> bytes:
-    """The newest checkpoint of a neighbour's log with our cosignature; empty when nothing is held.
+    """The newest checkpoint of a log that its reader has co-signed, as either end keeps it; empty when there is none.
 
     Raises:
         MalformedError: ``log_unknown``.
     """
-    return _neighbours_log(engine, origin).row.checkpoint
+    log = engine.find_log(origin)
+    if log is None or log.row.author != engine.site.member:
+        return _neighbours_log(engine, origin).row.checkpoint
+    found = engine.store.checkpoint_from(log.row.id, log.row.cosigned_size) if log.row.cosigned_size else None
+    return b"" if found is None else found.note
 
 
 def answer_fetch(engine: Engine, origin: str, start: int) -> bytes:

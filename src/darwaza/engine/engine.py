@@ -8,12 +8,12 @@ Crash: before the commit nothing of the batch exists, after it all of it does; w
 the stored answer. Recovery is this same code: peers resend, and what they resend is taken like anything new.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from darwaza.config import HEADER_BYTES_MAX, MOVED_MESSAGES_MAX
-from darwaza.engine import arrival, recovery, repeat, reporting, retention, testimony
+from darwaza.config import HEADER_BYTES_MAX, MEET_S, MOVED_MESSAGES_MAX
+from darwaza.engine import arrival, recovery, repeat, reporting, retention, settlement, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -28,6 +28,7 @@ from darwaza.engine.intake import (
     Keep,
     Outcome,
     PlaceOrders,
+    Recollect,
     Report,
     Reroute,
     Resume,
@@ -37,6 +38,7 @@ from darwaza.engine.intake import (
     TakeBack,
     Wake,
     Witness,
+    transactions,
 )
 from darwaza.engine.ledger import Expiry, LedgerEnd
 from darwaza.engine.log import Log, newest
@@ -78,6 +80,7 @@ class Engine:
         store: what it knows; nobody else writes to it.
         logs: by id, as committed.
         moved_messages_max: own messages moved in one transaction (``waiting``).
+        meet_until_s: when it stops to wait for neighbours that stay away (``recovery.is_unmet``), monotonic.
         commands_given_back: whether the store holds answers made from messages given back (``repeat``).
         spent_s: seconds of processor time spent so far: deciding, giving places and signing, committing.
     """
@@ -92,6 +95,7 @@ class Engine:
         self._given_back = store.given_back_count()
         self.commands_given_back = store.meta(repeat.META) is not None
         self.moved_messages_max = MOVED_MESSAGES_MAX
+        self.meet_until_s = site.clock.monotonic_s() + MEET_S
         self._halted: dict[int, str] = {}
         self._expiry = Expiry(store)
         self._newest = newest([log for log in self.logs.values() if log.row.author == site.member], store)
@@ -116,7 +120,7 @@ class Engine:
             FatalError: whether the batch is stored is unknown; the process must stop.
         """
         outcomes: list[Outcome] = []
-        for part in _transactions(inputs):
+        for part in transactions(inputs):
             found = self._run(part)
             while type(part[0]) is TakeBack and found == [recovery.AGAIN]:
                 found = self._run(part)
@@ -178,6 +182,7 @@ class Engine:
         if changes.given_back or changes.given_back_used:
             self._given_back = self.store.given_back_count()
         self.site.heard = (self.site.heard | unit.heard) - unit.unheard
+        self.site.signed_for.update(unit.recollected)
         self.site.take_over(unit)
         if unit.trust is not None:
             self.site.follow(unit.trust)
@@ -290,18 +295,12 @@ class Engine:
 
         return read_tile
 
-    def known_fork(self, origin: str) -> bytes | None:
-        """The proof for which a log was stopped, or None."""
-        log_id = self._ids.get(origin)
-        if log_id is None or self.logs[log_id].row.halted != recovery.FORK:
-            return None
-        return next((row.proof for row in self.store.forks() if row.log_id == log_id), None)
-
     def halt(self, unit: Unit, peer: str, code: str) -> None:
-        """Stop a link: every log with that member, both ways."""
+        """Stop a link: every log with that member, both ways. Nobody waits for what it might have brought."""
         for log in self.logs.values():
             if peer in (log.row.author, log.row.reader):
                 unit.install(unit.log(log.row.id).with_row(halted=code))
+        arrival.go_on(self, self._rules, unit, replaying=self.restoring)
 
     # --- inputs ---
 
@@ -382,6 +381,9 @@ class Engine:
     def _settle(self, unit: Unit, given: Settle) -> Settled:
         return arrival.settle(self, self._rules, unit, given, replaying=self.restoring)
 
+    def _recollect(self, unit: Unit, given: Recollect) -> int:
+        return arrival.recollect(self, self._rules, unit, given, replaying=self.restoring)
+
     def _take_back(self, unit: Unit, given: TakeBack) -> Outcome:
         return recovery.take_back(self, self._rules, unit, given.batch)
 
@@ -449,48 +451,26 @@ class Engine:
         unit.changes.documents.append((version, given.note))
         return version
 
-    def _resume(self, unit: Unit, given: Resume) -> Delivered:
-        log_id = self._ids.get(given.origin)
-        if log_id is None:
-            raise MalformedError(f"there is no log {given.origin!r} here", code="log_unknown")
-        row = self.logs[log_id].row
-        for log in self.logs.values():
-            if {log.row.author, log.row.reader} == {row.author, row.reader}:
-                unit.install(unit.log(log.row.id).with_row(halted=""))
-        return Delivered(row.cosigned_size)
-
     _handlers: ClassVar[dict[type, Any]] = {
         Submit: _submit,
         Arrive: _arrive,
         Acknowledge: _acknowledge,
         Attest: _attest,
         Settle: _settle,
+        Recollect: _recollect,
         TakeBack: _take_back,
-        AcceptFork: recovery.accept_fork,
+        AcceptFork: settlement.accept_proof,
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
         PlaceOrders: _place_orders,
         Adopt: _adopt,
-        Resume: _resume,
+        Resume: settlement.resume,
         Forget: retention.forget,
         Reroute: _reroute,
         Report: _report,
         Keep: _keep,
     }
-
-
-def _transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
-    """Split inputs at what is taken back: whatever follows must find that in the store."""
-    start = 0
-    for at, given in enumerate(inputs):
-        if type(given) is TakeBack:
-            if start < at:
-                yield inputs[start:at]
-            yield inputs[at : at + 1]
-            start = at + 1
-    if start < len(inputs):
-        yield inputs[start:]
 
 
 def _may_see(unit: Unit, given: Submit, case: Case[Any]) -> bool:

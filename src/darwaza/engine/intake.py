@@ -1,5 +1,6 @@
 """What the engine takes in and what it answers. Every input of a batch gets exactly one outcome."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -156,6 +157,18 @@ class Settled(msgspec.Struct, frozen=True):
     take_back_from: int | None = None
 
 
+class Recollect(msgspec.Struct, frozen=True):
+    """An author's word on how much of its log this gateway has signed for. Outcome: the size, an int.
+
+    Attributes:
+        origin: of the neighbour's log.
+        note: the newest note that this gateway co-signed, as the author keeps it; empty when it has none.
+    """
+
+    origin: str
+    note: bytes
+
+
 class TakeBack(msgspec.Struct, frozen=True):
     """Leaves of an own log that a reader gives back. Outcome: ``Settled`` with the next step, ``Forked``, an error."""
 
@@ -220,9 +233,17 @@ class Keep(msgspec.Struct, frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """An operator lets a halted log go on. Outcome: ``Delivered`` or an error."""
+    """An operator lets a halted link go on. Outcome: ``Delivered`` or an error.
+
+    Attributes:
+        origin: of any log of the link.
+        by: address of the operator.
+        reason: what people decided.
+    """
 
     origin: str
+    by: str = ""
+    reason: str = ""
 
 
 class Forget(msgspec.Struct, frozen=True):
@@ -259,6 +280,7 @@ Given = (
     | Acknowledge
     | Attest
     | Settle
+    | Recollect
     | TakeBack
     | AcceptFork
     | Expose
@@ -276,3 +298,16 @@ Outcome = Any
 """The outcome named at the input, or a ``DarwazaError`` as a value."""
 
 Refused = Refusal | DarwazaError
+
+
+def transactions(inputs: Sequence[Given]) -> Iterator[Sequence[Given]]:
+    """Split inputs at what is taken back: whatever follows must find that in the store."""
+    start = 0
+    for at, given in enumerate(inputs):
+        if type(given) is TakeBack:
+            if start < at:
+                yield inputs[start:at]
+            yield inputs[at : at + 1]
+            start = at + 1
+    if start < len(inputs):
+        yield inputs[start:]

@@ -11,17 +11,19 @@ nothing, or something that has come: the message before has ended (undeliverable
 case before it is refused as ``overtaken`` when it comes after all. So what is processed is always in the order it was
 sent, and nobody waits for ever.
 
-A message waits without following any when it is *ahead* of what this gateway lost: it opens no case, its case is not
-here, and a neighbour has not said yet, since this process started, what it holds of the own logs. What we had said on
-that case may be among it, for a word travels by any path: taken at once it would be refused, and its sender and we
-would never agree again. It goes on as soon as its case is back, or all neighbours have said what they hold.
+A message waits without following any when it is *ahead* of what this gateway lost: it opens no case, its service would
+refuse it now, and something older of its case may still come back. That is so while a neighbour has not said, since
+this process started, what it holds of the own logs, or has not sent again everything of its logs that we had signed
+for: words on one case come by any path, so that one can come back before the one it was an answer to. Refused then, its
+sender and we would never agree again. It goes on when its service takes it, or when all has come back
+(``recovery.may_lack``); and what was sent on its case after it, by the same member, comes after it.
 
 An early message, and the place up to which a case has passed, are cases of the gateway's own service ``order``, so they
 are stored, woken and examined as cases are. ``Order`` holds in memory what waits; ``Ordering`` what one batch changes.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -46,6 +48,8 @@ RELEASED: Final = "released"
 PASSED: Final = "passed"
 OVERTAKEN: Final = Refusal("overtaken", "its case has gone on with what was sent after it", "/follows")
 EARLY_TIME: Final = timedelta(days=EARLY_DAYS_MAX)
+LOOK_AGAIN: Final = timedelta(minutes=1)
+"""How often what is ahead is tried again although nothing has come back."""
 FOLLOWED_MAX: Final = 8
 """Messages that the copies of one early message may name; one of them is enough."""
 PAGE_ROWS: Final = 500
@@ -74,6 +78,10 @@ class Early(msgspec.Struct, frozen=True, array_like=True):
     def origin(self) -> str:
         """The member it comes from."""
         return self.key.partition(" ")[0]
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it has waited for as long as we wait."""
+        return instant.from_fine_text(self.opened_at) + EARLY_TIME <= now
 
     @property
     def thread(self) -> tuple[str, str]:
@@ -109,10 +117,12 @@ class Order:
     Attributes:
         early: by message key, oldest first.
         passed: the newest message that a member's case has passed to, by (member, case).
+        ahead: how many of those that wait are ahead.
     """
 
     def __init__(self) -> None:
         self.early: dict[str, Early] = {}
+        self.ahead = 0
         self.passed: dict[tuple[str, str], Early] = {}
         self._behind: dict[str, dict[str, None]] = {}
         self._counts: dict[str, int] = {}
@@ -129,6 +139,7 @@ class Order:
         """Take over what a committed batch did; None for a message that waits no more."""
         for key, after in changed.items():
             before = self.early.pop(key, None)
+            self.ahead += _is_ahead(after) - _is_ahead(before)
             for one in () if before is None else before.follows:
                 beside = self._behind[one]
                 del beside[key]
@@ -149,6 +160,10 @@ class Order:
     def count(self, member: str) -> int:
         """How many messages of a member wait."""
         return self._counts.get(member, 0)
+
+
+def _is_ahead(early: Early | None) -> bool:
+    return early is not None and not early.follows
 
 
 def _stored(store: Store, state: str) -> list[Early]:
@@ -204,8 +219,15 @@ class Ordering:
         keys = chain(self._oldest[member], (key for key in self.changed if key.startswith(member + " ")))
         return next((one for key in keys if (one := self.early(key)) is not None), None)
 
+    def is_behind_one_ahead(self, header: Header) -> bool:
+        """Whether something waits that is ahead, and that its sender sent before this on the same case."""
+        if not self.waits:
+            return False
+        thread = member_of(header.origin), header.case_id
+        return any(one.thread == thread and one.created_at < header.created_at for one in self.ahead())
+
     def ahead(self) -> list[Early]:
-        """What waits for own messages that may come back, in the order it came."""
+        """What waits for what may still come back, in the order it came."""
         keys = dict.fromkeys((*self._site.order.early, *self.changed))
         return [one for own in keys if (one := self.early(own)) is not None and not one.follows]
 
@@ -231,15 +253,16 @@ class Ordering:
             self._wait(msgspec.structs.replace(early, follows=(*early.follows, before)))
 
     def wait_ahead(self, early: Early) -> None:
-        """Let a message that follows nothing any more wait for own messages that may come back."""
-        if early.follows:
-            self._wait(msgspec.structs.replace(early, follows=()))
+        """Let a message that follows nothing any more wait, or wait on, for what may still come back."""
+        self._wait(msgspec.structs.replace(early, follows=()))
 
     def _wait(self, early: Early) -> None:
         self.changed[early.key] = early
         for before in early.follows[-1:]:
             self._behind.setdefault(before, []).append(early.key)
         until = instant.from_fine_text(early.opened_at) + EARLY_TIME
+        if not early.follows:
+            until = min(until, self._unit.now + LOOK_AGAIN)
         self._write(row_id(EARLY, early.key), early, EARLY, instant.to_text(until))
 
     def release(self, early: Early) -> None:

@@ -17,18 +17,18 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from darwaza.engine import forwarding, repeat, waiting
-from darwaza.engine.intake import AcceptFork, Forked, Settle, Settled
+from darwaza.engine import forwarding, repeat, settlement, waiting
+from darwaza.engine.intake import Forked, Recollect, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import ConflictError, MalformedError, PushbackError, ServiceError, SignatureError
-from darwaza.kernel import fork, instant, letter
+from darwaza.kernel import instant, letter
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
 from darwaza.kernel.machine import Case, Received, Refusal, Service, restored
 from darwaza.kernel.message import (
-    GENESIS,
+    LINK_KINDS,
     REFUSED,
     Header,
     check_body,
@@ -40,7 +40,7 @@ from darwaza.kernel.message import (
 from darwaza.kernel.seal import Binding
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.trail import ROUTE_KINDS
-from darwaza.ports.store import WAITING_FROM, WAITING_NONE, ForkRow
+from darwaza.ports.store import WAITING_FROM, WAITING_NONE
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
@@ -52,8 +52,6 @@ ANY_WORD = "any word"
 """What an own message given back waits for that its rule refuses for now."""
 AGAIN = Settled(None, None)
 """Room was made, or what waits came back, but not all of it yet: the same once more, in another transaction."""
-FORK = "fork"
-"""Why a link stopped of which two signed histories were found."""
 
 
 def check_caught_up(engine: "Engine", unit: Unit, peer: str) -> None:
@@ -71,15 +69,73 @@ def check_caught_up(engine: "Engine", unit: Unit, peer: str) -> None:
 
 
 def may_lack(engine: "Engine", unit: Unit) -> bool:
-    """Whether a neighbour of a running link may hold own messages that were forgotten here."""
-    logs, member = engine.logs.values(), engine.site.member
-    return any(log.row.author == member and not log.row.halted and not unit.is_heard(log.row.id) for log in logs)
+    """Whether something that was said or signed for here before a loss may still come back over a running link.
+
+    A neighbour may hold own messages that were forgotten here, or may have to send again what was signed for.
+    """
+    for log_id in engine.logs:
+        row = unit.log(log_id).row
+        if row.halted:
+            continue
+        if row.author == engine.site.member:
+            if not unit.is_heard(log_id):
+                return True
+            continue
+        signed_for = unit.recollected.get(log_id, engine.site.signed_for.get(log_id))
+        if signed_for is None or row.size < signed_for:
+            return True
+    return False
+
+
+def recollect(engine: "Engine", unit: Unit, given: Recollect) -> int:
+    """Take an author's word, with the own cosignature as proof, on what was signed for of its log.
+
+    Returns:
+        The size that was signed for.
+
+    Raises:
+        SignatureError, MalformedError: see ``link.read_cosigned`` and ``engine.log_of``.
+    """
+    log, trust, size = engine.log_of(unit, given.origin, reader=engine.site.member), engine.site.trust, 0
+    if given.note:
+        checkpoint, _ = read_cosigned(
+            given.note,
+            origin=given.origin,
+            authors=trust.author_verifiers(given.origin, past=True),
+            cosigners=trust.cosigners(engine.site.member, past=True),
+        )
+        size = checkpoint.size
+    unit.recollected[log.row.id] = size
+    return size
+
+
+def is_unmet(engine: "Engine", unit: Unit, service: Service, case: Case[Any] | None, given: Received) -> bool:
+    """Whether a message is on a case that is decided with a member further away, and a neighbour was not met yet.
+
+    A neighbour that has not been met sends nothing (``check_caught_up``); a letter comes by any of them.
+    """
+    peer = None if service.shared is None else service.shared(engine.site.member, case, given.kind, given.body)
+    return peer is not None and not _is_neighbour(engine, peer) and not _have_met_all(engine, unit)
+
+
+def _is_neighbour(engine: "Engine", member: str) -> bool:
+    return any(log.row.reader == member for log in engine.logs.values())
+
+
+def _have_met_all(engine: "Engine", unit: Unit) -> bool:
+    """Whether all neighbours that can be reached have said what they hold; who is silent for long is away."""
+    if engine.site.clock.monotonic_s() >= engine.meet_until_s:
+        return True
+    rows = (unit.log(log_id).row for log_id in engine.logs)
+    return all(row.author != engine.site.member or row.halted or unit.is_heard(row.id) for row in rows)
 
 
 def check_met(
     engine: "Engine", rules: Rules, unit: Unit, service: Service, case: Case[Any] | None, given: tuple[str, Any]
 ) -> None:
-    """Hold that the neighbour with whom a case is decided has been met, and all that was said on it is back.
+    """Hold that the member with whom a case is decided has been met, and all that was said on it is back.
+
+    What was said to a member further away may be held by any neighbour: all have to be met that can be reached.
 
     Args:
         engine: whose case it is.
@@ -95,7 +151,11 @@ def check_met(
     peer = None if service.shared is None else service.shared(engine.site.member, case, *given)
     if peer is None:
         return
-    check_caught_up(engine, unit, peer)
+    if _is_neighbour(engine, peer):
+        check_caught_up(engine, unit, peer)
+    elif not _have_met_all(engine, unit):
+        detail = "neighbours are still being compared"
+        raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
     if case is not None and engine.restoring and _is_awaited(engine, unit, case.id):
         retry(engine, rules, unit, case.id)
         detail = "what was said on the case is still coming back"
@@ -200,7 +260,7 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
     )
     unit.unheard.add(log.row.id)
     if isinstance(verdict, Fork):
-        return stop(engine, unit, log, log.row.reader, verdict.proof)
+        return settlement.stop(engine, unit, log, log.row.reader, verdict.proof)
     note = engine.site.completed(batch.origin, checkpoint, note)
     if isinstance(verdict, Fresh):
         headers = [decode_header(header) for header, _ in batch.entries[verdict.skip :]]
@@ -256,7 +316,7 @@ def _rebuild_cases(
 
 def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> None:
     """Rebuild the case of an own message that came back, or keep it until what it waits for has come."""
-    if header.kind == GENESIS:
+    if header.kind.startswith(LINK_KINDS):
         return
     if header.kind.startswith(ROUTE_KINDS):
         forwarding.restore(engine, unit, header, body)
@@ -365,25 +425,3 @@ def received(header: Header, kind: str, body: bytes) -> Received:
         header.media_type,
         body,
     )
-
-
-def accept_fork(engine: "Engine", unit: Unit, given: AcceptFork) -> Forked:
-    """Take a reader's proof that this gateway signed two histories, and stop the link.
-
-    Raises:
-        MalformedError: ``fork_proof_malformed``; SignatureError ``fork_proof_false``: it proves nothing.
-    """
-    log = engine.own_log(unit, given.origin)
-    proof = fork.decode(given.proof)
-    verifiers = engine.site.trust.author_verifiers(given.origin, past=True)
-    if proof.origin != given.origin or not fork.convicts(proof, verifiers):
-        raise SignatureError("the proof does not show two signed histories", code="fork_proof_false")
-    return stop(engine, unit, log, log.row.reader, proof)
-
-
-def stop(engine: "Engine", unit: Unit, log: Log, peer: str, proof: fork.ForkProof) -> Forked:
-    """Stop a link whose log turned out to have two histories, and keep the proof."""
-    raw = fork.encode(proof)
-    unit.changes.forks.append(ForkRow(log.row.id, unit.now_text, raw))
-    engine.halt(unit, peer, FORK)
-    return Forked(raw)

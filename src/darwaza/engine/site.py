@@ -62,6 +62,7 @@ class Site:
         trust: the corridor document in force and those before it.
         blind_secrets: of the log key in use, then of those that were renewed; see ``darwaza.engine.repeat``.
         heard: ids of own logs whose reader has told how much it holds, since this process started.
+        signed_for: by neighbours' log, how much of it was signed for here, as its author said since then.
         notice_sequence: of the last notice.
         noticed: sequence of the last notice since this process started, by party.
         ledger_end: where the stored ledger ends.
@@ -115,6 +116,7 @@ class Site:
         self.party_known = party_known
         self.published = published
         self.heard: set[int] = set()
+        self.signed_for: dict[int, int] = {}
         self.notice_sequence = 0
         self._opened_at = instant.EPOCH
         self.noticed: dict[str, int] = {}

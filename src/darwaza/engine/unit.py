@@ -75,6 +75,7 @@ class Unit:
         logs: logs as this batch leaves them, by id; only those it touched.
         heard: ids of own logs whose reader was heard in this batch.
         unheard: ids of own logs whose reader turned out to hold leaves that are not held here.
+        recollected: see ``Site.signed_for``, what this batch was told.
         trust: the corridor's documents as this batch leaves them; None when it admits none.
         next_blind: of the next message that is sent, 32 hex digits; "" for a random one.
         faults: what went wrong without stopping the batch, for the operator's log.
@@ -92,6 +93,7 @@ class Unit:
         self.logs: dict[int, Log] = {}
         self.heard: set[int] = set()
         self.unheard: set[int] = set()
+        self.recollected: dict[int, int] = {}
         self.trust: Trust | None = None
         self.faults: list[str] = []
         self.made: set[str] = set()

@@ -93,6 +93,7 @@ class Auditor:
         self._running: dict[str, list[tuple[Received, str]]] = {code: [] for code in members}
         self.delivered: dict[str, str] = {}
         self._turns: dict[str, int] = {}
+        self._waiting: dict[str, set[str]] = {code: set() for code in members}
 
     def log(self, origin: str) -> Log:
         """The books of a log."""
@@ -153,8 +154,17 @@ class Auditor:
             places[message_id] = (logs[leaf.log_id].origin, leaf.leaf_index)
             if logs[leaf.log_id].author == member:
                 self._turns.setdefault(message_id, len(self._turns))
-        waited = {_key(row).partition(" ")[2] for row in changes.cases.values() if row.service == "order"}
-        for given, case_id in self._running[member]:
+        rows = {_key(row).partition(" ")[2]: row for row in changes.cases.values() if row.service == "order"}
+        waiting = self._waiting[member]
+        waited = waiting | set(rows)
+        waiting |= {one for one, row in rows.items() if row.state == "early"}
+        waiting -= {one for one, row in rows.items() if row.state == "released"}
+        # What waits may be tried any number of times, and has been acted upon when it waits no more.
+        given_here = self._running[member]
+        last = {given.id: at for at, (given, _) in enumerate(given_here)}
+        for at, (given, case_id) in enumerate(given_here):
+            if given.id in waiting or (given.id in waited and last[given.id] != at):
+                continue
             if given.id not in places and given.id not in waited and given.kind.endswith(REFUSED):
                 continue  # one of its own that nobody carries: told to the service as a refusal, but no message
             memory.taken[given.id] = memory.taken.get(given.id, 0) + 1
@@ -228,6 +238,8 @@ class Auditor:
         """A gateway starts from an older state of its disk; what neither it nor a reader holds is gone."""
         had = self.memories[member].accepted
         self.memories[member] = memory
+        waiting = [row for row in store.scan_cases() if (row.service, row.state) == ("order", "early")]
+        self._waiting[member] = {_key(row).partition(" ")[2] for row in waiting}
         own = {row.origin: row for row in store.logs() if row.author == member}
         for origin, log in self.logs.items():
             author, reader = parties(origin)

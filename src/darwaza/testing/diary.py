@@ -1,6 +1,7 @@
 """A service for tests of order: a case to which one party writes entry after entry, and another reads them in turn.
 
-Its rules take whatever comes, so that what they were given, in what order, is all there is to see.
+Its rules take whatever comes, but for an addition to a diary that is not there, so that what they were given, in what
+order, is all there is to see.
 """
 
 from datetime import datetime
@@ -11,6 +12,8 @@ from darwaza.kernel.machine import NEW, Case, Command, Context, Decision, Draft,
 from darwaza.kernel.message import REFUSED
 
 ENTRY = "diary.entry"
+ADDITION = "diary.addition"
+"""An entry that opens no diary: it is refused where there is none."""
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -22,6 +25,7 @@ class Write(msgspec.Struct, frozen=True):
         bulk: whether it travels among the large ones.
         expires_at: see ``Draft``.
         path_policy: see ``Draft``.
+        adds: whether it goes only into a diary that is there.
     """
 
     recipient: str
@@ -29,6 +33,7 @@ class Write(msgspec.Struct, frozen=True):
     bulk: bool = False
     expires_at: datetime | None = None
     path_policy: str = ""
+    adds: bool = False
 
 
 class Diary(msgspec.Struct, frozen=True):
@@ -52,7 +57,7 @@ def _data(case: Case[Diary] | None) -> Diary:
 def _write(case: Case[Diary] | None, given: Command, _context: Context) -> Decision[Diary]:
     body: Write = given.body
     draft = Draft(
-        kind=ENTRY,
+        kind=ADDITION if body.adds else ENTRY,
         origin=given.party,
         destination=body.recipient,
         body=body.text.encode(),
@@ -92,8 +97,11 @@ SERVICE = Service(
         ("open", "write"): Transition(_write, ("open",)),
         (NEW, ENTRY): Transition(_read, ("open",)),
         ("open", ENTRY): Transition(_read, ("open",)),
+        ("open", ADDITION): Transition(_read, ("open",)),
         ("open", "diary" + REFUSED): Transition(_hear, ("open",)),
         (NEW, restored(ENTRY)): Transition(_restore, ("open",)),
         ("open", restored(ENTRY)): Transition(_restore, ("open",)),
+        (NEW, restored(ADDITION)): Transition(_restore, ("open",)),
+        ("open", restored(ADDITION)): Transition(_restore, ("open",)),
     },
 )

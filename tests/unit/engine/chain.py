@@ -6,7 +6,7 @@ from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine.carry import pack
 from darwaza.engine.desk import answer_ask, answer_fetch, cosigned_lines
 from darwaza.engine.fsck import examine
-from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, Report, Settle, Submit, TakeBack, Wake
+from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, Recollect, Report, Settle, Submit, TakeBack, Wake
 from darwaza.kernel import batch
 from darwaza.kernel.message import decode_header
 from darwaza.kernel.naming import Lane
@@ -104,12 +104,21 @@ class Chain:
             lane = Lane.parse(origin)
             self.one(lane.author, Settle(origin, answer_ask(self.engines[lane.reader], origin)))
 
+    def recollect(self):
+        """Tell gateways where something waits what they had signed for, as their couriers ask."""
+        for origin in list(self.logs()):
+            lane = Lane.parse(origin)
+            reader = self.engines[lane.reader]
+            if reader.site.order.ahead and reader.find_log(origin).row.id not in reader.site.signed_for:
+                self.one(lane.reader, Recollect(origin, answer_ask(self.engines[lane.author], origin)))
+
     def carry(self, rounds=12, reports=True, altered=lambda origin, entries: entries):
         """Carry every log until nothing moves; returns how many messages arrived."""
         self.settle()
         moved = 0
         for _ in range(rounds):
             before = moved
+            self.recollect()
             for origin in list(self.logs()):
                 moved += self.carry_log(origin, altered)
             if reports:

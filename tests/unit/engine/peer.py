@@ -3,7 +3,7 @@
 import msgspec
 
 from darwaza.adapters.memory.store import MemoryStore
-from darwaza.engine.intake import Arrive, Cosigned, Settle, Submit
+from darwaza.engine.intake import Arrive, Cosigned, Recollect, Settle, Submit
 from darwaza.kernel import batch, instant
 from darwaza.kernel.checkpoint import Checkpoint, Cosigner, MLDSA44Cosigner
 from darwaza.kernel.merkle import EMPTY, leaf_hash
@@ -76,9 +76,10 @@ class Gateway:
             self.send([(header(number, kind=GENESIS), b"")], origin)
 
     def meet(self, code):
-        """Let a neighbour say that it holds nothing of UZ's."""
+        """Let a neighbour say that it holds nothing of UZ's, and that UZ has signed for nothing of its own."""
         for lane in range(2):
             self.take(Settle(f"{CORRIDOR_NAME}/UZ-to-{code}/{lane}", b""))
+            self.take(Recollect(f"{CORRIDOR_NAME}/{code}-to-UZ/{lane}", b""))
 
     def take(self, *given):
         """Give the engine inputs; one outcome comes back bare."""

@@ -3,7 +3,7 @@
 import pytest
 
 from darwaza.adapters.memory.store import MemoryStore
-from darwaza.engine.intake import Arrive, Submit
+from darwaza.engine.intake import Arrive, Forked, Submit
 from darwaza.kernel import batch
 from darwaza.services.documents.message import Refuse
 from darwaza.testing.world import CORRIDOR_NAME
@@ -75,9 +75,67 @@ def test_word_on_a_case_that_nobody_has_is_put_aside_when_all_were_met():
     uz.check_alive()
 
 
+def test_word_waits_for_no_link_that_has_stopped():
+    """PK has still to say what UZ had signed for, and turns out to have signed two histories: nothing comes from it."""
+    uz = Gateway()
+    uz.engine.site.signed_for.clear()
+    uz.meet("KZ")
+    before = uz.frontiers[THEIRS]
+    uz.send([offer(10, kind="documents.refused")], THEIRS)
+    assert uz.store.quarantined(9) == []
+    uz.frontiers[THEIRS] = before
+    assert isinstance(uz.take(Arrive(uz.batch([offer(11)]))), Forked)
+    assert [row.code for row in uz.store.quarantined(9)] == ["unanswerable"]
+    assert not uz.engine.site.order.early
+
+
 def test_word_that_opens_a_case_waits_for_nobody():
     """A neighbour that stays away keeps nobody else's new cases."""
     uz = Gateway(met=("PK",))
     uz.send([offer(10)], THEIRS)
     assert set(uz.store.cases([uuid(10)])) == {uuid(10)}
     assert not uz.engine.site.order.early
+
+
+def told_twice():
+    """KZ has written to PK over UZ and AF, and added something over CN; PK has lost its disk since. Chain and case."""
+    chain = Chain()
+    case_id, _ = chain.write("KZ/trader", "PK/agency", "a")
+    chain.carry()
+    chain.write("KZ/trader", "PK/agency", "b", case_id, path_policy="avoid AF", adds=True)
+    chain.carry()
+    assert chain.diary("PK", case_id).read == ("a", "b")
+    chain.stores["PK"] = MemoryStore()
+    chain.start("PK", seed=1)
+    return chain, case_id
+
+
+def test_word_waits_for_what_another_neighbour_sends_again():
+    """All neighbours have said what they hold, but AF has not sent again yet what opens the case."""
+    chain, case_id = told_twice()
+    chain.restore("PK")
+    chain.carry_log(f"{CORRIDOR_NAME}/CN-to-PK/0")
+    assert chain.diary("PK", case_id).read == ()
+    chain.carry()
+    assert chain.diary("PK", case_id).read == ("a", "b")
+    assert chain.diary("KZ", case_id).returned == ()
+    assert not chain.engines["PK"].site.order.early
+    chain.check()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_word_waits_for_a_neighbour_that_is_away(restarted):
+    """AF comes back a day later; PK may have been started again meanwhile."""
+    chain, case_id = told_twice()
+    chain.dark = {"AF"}
+    chain.restore("PK")
+    chain.carry()
+    chain.wait(86_400)
+    if restarted:
+        chain.start("PK", seed=2)
+    chain.dark = set()
+    chain.restore("PK")
+    chain.carry()
+    assert chain.diary("PK", case_id).read == ("a", "b")
+    assert chain.diary("KZ", case_id).returned == ()
+    chain.check()

@@ -128,7 +128,9 @@ def test_a_chain_of_followers_is_processed_in_the_order_sent(lost):
 
 def test_without_the_hold_a_follower_would_be_processed_first(lost, monkeypatch):
     """The mutant: whoever removes the hold fails these tests."""
-    monkeypatch.setattr(Arriving, "take_in_order", lambda self, header, body, _place: self.deliver(header, body))
+    monkeypatch.setattr(
+        Arriving, "take_in_order", lambda self, header, body, _place: self._delivery.give(header, body, may_wait=False)
+    )
     chain = Chain()
     with pytest.raises(AssertionError):
         overtaken(chain, lost)

@@ -7,7 +7,7 @@ from tests.unit.engine.corridor import Corridor
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.config import CHUNK_BYTES
 from darwaza.engine.desk import answer_fetch
-from darwaza.engine.intake import Accepted, Adopt, Settled, Submit, TakeBack
+from darwaza.engine.intake import Accepted, Adopt, Arrive, Settled, Submit, TakeBack
 from darwaza.engine.repeat import blind_of
 from darwaza.errors import ConflictError
 from darwaza.kernel import batch
@@ -36,6 +36,11 @@ def lose_the_disk(corridor):
     corridor.world.clock.advance(1)  # identifiers are drawn anew
     corridor.engines["PK"].store.close()
     corridor.engines["PK"] = corridor.world.engine("PK", [SERVICE], MemoryStore())
+    take_back(corridor)
+
+
+def take_back(corridor):
+    """Pakistan meets Uzbekistan and takes back what that holds."""
     for lane in range(2):
         origin = corridor.origin("PK", "UZ", lane)
         settled = corridor.settle(origin)
@@ -101,6 +106,32 @@ def test_an_upload_is_announced_once(corridor, held):
         corridor.carry("PK", "UZ", lane)
     (row,) = corridor.engines["UZ"].store.find_cases(CaseFilter(party="UZ/customs"))
     assert (row.id, row.state) == (first.case_id, "arrived")
+
+
+def test_a_backup_of_an_upload_takes_the_recipients_word(corridor):
+    """The backup knows one of two chunks; a stick brings the word before anybody was met, then the rest comes back."""
+    corridor.engines["PK"].store.close()
+    store = MemoryStore()
+    corridor.engines["PK"] = corridor.world.engine("PK", [SERVICE], store)
+    for lane in range(2):
+        corridor.settle(corridor.origin("PK", "UZ", lane))
+    case_id = announced(corridor).case_id
+    added(corridor, case_id, PIECES[0])
+    backup = store.copy()
+    added(corridor, case_id, PIECES[1])
+    for lane in range(2):
+        corridor.carry("PK", "UZ", lane)
+    corridor.accept("UZ/customs", case_id)
+    corridor.world.clock.advance(1)
+    corridor.engines["PK"] = corridor.world.engine("PK", [SERVICE], backup)
+    uz, origin = corridor.engines["UZ"], corridor.origin("UZ", "PK")
+    row = uz.find_log(origin).row
+    entries = uz.entries(row.id, 0, row.size, 1 << 24)
+    corridor.one("PK", Arrive(batch.decode(batch.encode(origin, 0, row.checkpoint, entries)), carried=True))
+    assert backup.cases([case_id])[case_id].state == "handed-over"
+    take_back(corridor)
+    assert backup.cases([case_id])[case_id].state == "handed-over"
+    assert backup.given_back_count() == 0
 
 
 def test_an_upload_is_not_taken_for_another(corridor):

@@ -14,7 +14,7 @@ from darwaza.engine.intake import Cosigned, Expected, Forked, Witness
 from darwaza.engine.log import Log
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.party import ANYONE, PEER
-from darwaza.errors import DarwazaError, ForbiddenError, MalformedError, SignatureError
+from darwaza.errors import ConflictError, DarwazaError, ForbiddenError, MalformedError, SignatureError
 from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
 from darwaza.kernel.request import authorized_by, signer_name
@@ -62,6 +62,9 @@ _UNWITNESSED: dict[int, DarwazaError] = {
     HTTPStatus.NOT_FOUND: MalformedError("this gateway does not witness that log", code="log_unknown"),
     HTTPStatus.FORBIDDEN: SignatureError("no known key of the log signed this, or one is false", code="note_unsigned"),
     HTTPStatus.BAD_REQUEST: MalformedError("the old size is over that of the checkpoint", code="old_size_wrong"),
+    HTTPStatus.CONFLICT: ConflictError(
+        "another checkpoint of this very size was co-signed before", code="root_conflict"
+    ),
     HTTPStatus.UNPROCESSABLE_ENTITY: MalformedError(
         "the checkpoint does not continue the one that was co-signed", code="not_consistent"
     ),
@@ -89,23 +92,24 @@ def _exactly(body: bytes, status: int, media_type: str) -> Response:
     return Response(body, status, headers={"content-type": media_type})
 
 
-def _check_author(call: Call, origin: str) -> None:
-    """Let only the log's author ask what is held of its log."""
+def _check_asker(call: Call, origin: str, *, author_only: bool) -> None:
+    """Let only the other end of a log ask about it; what is held of it, only its author."""
     site = call.server.gateway.engine.site
     log = call.server.gateway.engine.find_log(origin)
-    if log is None or log.row.reader != site.member:
+    if log is None or (author_only and log.row.reader != site.member):
         raise ForbiddenError("there is no such log here", code="log_unknown")
+    asker = log.row.author if log.row.reader == site.member else log.row.reader
     request = call.request
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    verifiers = site.trust.request_verifiers(log.row.author)
+    verifiers = site.trust.request_verifiers(asker)
     name = authorized_by(call.header("authorization"), request.method, target, site.clock.now(), verifiers)
-    if name != signer_name(site.trust.current.name, log.row.author):
-        raise ForbiddenError("only the log's author may ask this", code="request_unsigned")
+    if name != signer_name(site.trust.current.name, asker):
+        raise ForbiddenError("only the other end of the log may ask this", code="request_unsigned")
 
 
 async def cosigned(call: Call) -> Response:
-    """Tell a log's author what this gateway co-signed of it last."""
-    _check_author(call, call.query.origin)
+    """Tell the other end of a log what its reader co-signed of it last."""
+    _check_asker(call, call.query.origin, author_only=False)
     note = answer_ask(call.server.gateway.engine, call.query.origin)
     if not note:
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -114,7 +118,7 @@ async def cosigned(call: Call) -> Response:
 
 async def leaves(call: Call) -> Response:
     """Give a log's author back what it may have lost."""
-    _check_author(call, call.query.origin)
+    _check_asker(call, call.query.origin, author_only=True)
     raw = answer_fetch(call.server.gateway.engine, call.query.origin, call.query.start)
     return Response(raw, media_type=BATCH_MEDIA_TYPE)
 
@@ -123,7 +127,7 @@ async def add_checkpoint(call: Call) -> Response | DarwazaError:
     """Co-sign somebody's checkpoint as a witness (C2SP tlog-witness, which leaves the body of a refusal open)."""
     outcome = await call.server.submit(Witness(parse_request(call.body)))
     if isinstance(outcome, Verdict):
-        refused = _UNWITNESSED.get(outcome.status)
+        refused = None if outcome.body else _UNWITNESSED.get(outcome.status)
         return refused or _exactly(outcome.body, outcome.status, outcome.media_type)
     failed: DarwazaError = outcome
     return failed
@@ -224,7 +228,7 @@ ENDPOINTS = (
         refuses=(HTTPStatus.NOT_FOUND,),
         headers=("authorization",),
         handler=cosigned,
-        summary="What this gateway co-signed last of the asking member's log",
+        summary="What the reader of a log between this gateway and the asking one co-signed last",
         tag="link",
         role=PEER,
         query=OriginQuery,

@@ -277,6 +277,15 @@ def restore_nothing(case: DocumentCase, _message: Received, _: Context) -> Outco
     return Decision(case.state, case.data, remind_at=_sender_reminder(case.state, case.data))
 
 
+def restore_manifest(case: DocumentCase, message: Received, _: Context) -> Outcome:
+    """The case has ended; a backup of the time before the offer, or chunks alone, did not know what it was about."""
+    try:
+        manifest, _content = read_offer(message.body)
+    except MalformedError as fault:
+        return Refusal.of(DocumentRefusal.MALFORMED, fault.detail)
+    return Decision(case.state, replace(case.data, manifest=case.data.manifest or manifest), ucr=message.ucr)
+
+
 def restore_chunk(case: DocumentCase | None, message: Received, _: Context) -> Outcome:
     """Rebuild what a sender's case has sent, from its own chunk, given back after a loss."""
     state = "uploading" if case is None else case.state

@@ -169,10 +169,14 @@ def test_other_party_commands_nothing(pair):
     assert outcome.code == "not_allowed"
 
 
+@pytest.mark.parametrize("begins", ["offered", "uploading"])
 @pytest.mark.parametrize("words", list(itertools.product((HANDED_OVER, REFUSED, EXPIRED), repeat=3)))
-def test_words_meet(words):
-    """In whatever order a recipient's words come, and come back, both ends rest in the weightiest."""
-    sender, recipient = case_in("offered"), case_in("arrived")
+def test_words_meet(words, begins):
+    """In whatever order a recipient's words come, and come back, both ends rest in the weightiest.
+
+    So they do when the sender's gateway is on a backup that knows the document as one that is still being uploaded.
+    """
+    sender, recipient = case_in(begins), case_in("arrived")
     for word in words:
         sender = moved(sender, input_of(word))
         recipient = moved(recipient, input_of(restored(word)))
@@ -194,6 +198,15 @@ def test_sender_is_restored_in_any_order(order):
     assert again.state == "offered"
     assert again.remind_at == LATER + SENDER_GRACE
     assert again.messages == ()
+
+
+@pytest.mark.parametrize("state", ENDS)
+def test_an_end_that_came_before_the_offer_learns_what_it_is_about(state):
+    """Its chunks alone came back before the recipient's word; then the offer comes back, and nothing is said anew."""
+    ended = case_in(state)
+    ended = msgspec.structs.replace(ended, data=msgspec.structs.replace(ended.data, manifest=None))
+    decision = decide(SERVICE, ended, input_of(restored(OFFER)), At())
+    assert (decision.state, decision.data.manifest, decision.messages) == (state, WHOLE, ())
 
 
 @pytest.mark.parametrize("state", ["arrived", "offered"])
