@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
+from tests.unit.services.payments.test_restore import give_back, pay_in, replay
 
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message
@@ -198,3 +199,39 @@ def test_a_recall_that_is_not_answered_ends_in_bounded_time(desk):
 def test_ids_of_payments():
     assert split_id(entry_id("case", 7)) == ("case", 7)
     assert split_id("case") == ("case", 0)
+
+
+@pytest.mark.parametrize("side", ["PK", "KZ"])
+def test_a_lost_side_is_rebuilt_with_the_same_payments_and_the_same_balances(side):
+    """From what it said and was told: settled, refused, silent, recalled and returned ones alike."""
+    before, after = Desk(), Desk()
+    for desk in (before, after):
+        pay_in(desk)
+    case_id = order(before)
+    kz, pk = before.kz, before.pk
+    acts = [
+        lambda: answer(before, case_id, 1, (2, "AC04", "closed"), 3),
+        lambda: one(before, HBL, "recall", message.AskBack("DUPL"), case_id, 1),
+        lambda: one(before, HALYK, "return", message.GiveBack("FOCR"), case_id, 1),
+        lambda: one(before, HALYK, "return", message.GiveBack("AC04"), case_id, 3),
+        lambda: answer(before, case_id, 4),
+        lambda: before.wait(21) or True,
+    ]
+    for act in acts:
+        before.world.clock.advance(0.1)
+        before.done(act())
+        for author, reader in (("PK", "KZ"), ("KZ", "PK")) * 2:
+            before.world.clock.advance(0.1)
+            before.move(author, reader)
+    assert states(pk, case_id) == ["returned", "rejected", "returned", "settled", "rejected"]
+    old, new, peer = before.lands[side], after.lands[side], pk if side == "KZ" else kz
+    for _, _, header, body, own in replay(case_id, old, peer):
+        give_back(new, case_id, header, body, own=own)
+    assert states(new, case_id) == states(old, case_id)
+    was = {account.id: account.balance.posted for account in old.accounts()}
+    now = {account.id: account.balance.posted for account in new.accounts()}
+    earned = was["spread:PK/fx-swift:PKR"] if side == "PK" else 0
+    for account_id, posted in now.items():
+        off = earned if account_id.endswith("fx-swift:PKR") else 0
+        assert abs(posted - was[account_id]) in (0, off), account_id
+    assert all(not account.balance.debits_pending for account in new.accounts())
