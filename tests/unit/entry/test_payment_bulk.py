@@ -77,3 +77,23 @@ def test_an_id_of_no_payment_is_not_found(corridor):
     case_id = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()[0]["id"].partition(".")[0]
     for number in ("0", "4", "01", "x", "99999", ""):
         assert corridor.call(INDUS, "GET", f"/v1/payments/{case_id}.{number}").status_code in (400, 404)
+
+
+def test_one_of_a_bulk_is_recalled_and_given_back(corridor):
+    """By its own id, as any payment is; figures and positions count payments, not bulks."""
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor)).json()
+    corridor.run()
+    words = {"words": [{"id": one["id"]} for one in answers]}
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", words)
+    corridor.run()
+    second = answers[1]["id"]
+    corridor.do(INDUS, f"/v1/payments/{second}/recall", {"reason": "DUPL"})
+    corridor.run()
+    assert corridor.show(ALATAU, second)["state"] == "recalled"
+    corridor.do(ALATAU, f"/v1/payments/{second}/return", {"reason": "FOCR"})
+    corridor.run()
+    assert [corridor.show(INDUS, one["id"])["state"] for one in answers] == ["settled", "returned", "settled"]
+    corridor.wait(1)
+    (found,) = corridor.get("PK/sbp", "/v1/payments/indicators")
+    figures = found["figures"]
+    assert (figures["ordered"], figures["credited"], figures["returned"]) == (3, 3, 1)

@@ -139,6 +139,10 @@ def command(
 ) -> Submit:
     """Make a command of the calling party; without a key of its own that of the request counts."""
     key = idempotency_key(call) if key is None else key
+    if case_id is not None:
+        case_id, number = split_id(case_id)
+        if number:
+            kind, body = f"{kind}-one", payments.OfBulk(number, body)
     digest = asked_digest(SERVICE, kind, case_id or "", body) if key else b""
     return Submit(call.party.address, call.party.roles, SERVICE, kind, key, digest, body, case_id, opens)
 

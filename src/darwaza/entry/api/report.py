@@ -27,6 +27,7 @@ from darwaza.ledger.money import to_text
 from darwaza.ledger.statement import Statement
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import netting
+from darwaza.services.payments.entry import BULK_STATES, payments_of
 from darwaza.services.payments.indicator import Indicators, Tallies
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.netting import CYCLE_S, DONE, Leg
@@ -237,7 +238,7 @@ async def _payments(
             wanted = CaseFilter(
                 party=bank,
                 service=SERVICE,
-                states=states,
+                states=(*states, *BULK_STATES) if states else (),
                 opened_from=instant.to_fine_text(since),
                 opened_before=instant.to_fine_text(before),
                 after=after,
@@ -246,8 +247,9 @@ async def _payments(
             rows = call.server.store.find_cases(wanted)
             for row in rows:
                 case = decode(row)
-                if isinstance(case.data, Payment):
-                    yield case.state, case.data
+                for one in payments_of(case.state, case.data):
+                    if not states or one[0] in states:
+                        yield one
             if len(rows) < PAGE_CASES:
                 break
             after = (rows[-1].opened_at, rows[-1].id)

@@ -6,7 +6,7 @@ in one request is told in one message, or as many as its size asks for.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -84,16 +84,11 @@ class BulkDestinationRules:
         rate = rate_of(terms.rate)
         if payee is None or payer is None or not context.party_known(message.destination):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, f"{message.destination} is not served here", "/CdtrAgt")
-        if provider is None or provider.member != payer.member:
-            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the provider is not of the payer's member", "/provider")
-        if self._directory.corridor(payer.member, payee.member) is None:
-            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "there is no such corridor")
+        problem = self._order_problem(provider, payer, payee, (answer_by, decide_by), context)
+        if problem is not None:
+            return problem
         if isinstance(rate, Refusal):
             return rate
-        if context.now > answer_by:
-            return Refusal.of(PaymentRefusal.TOO_LATE, "it came after the time to answer")
-        if not context.now <= decide_by <= context.now + DECISION_WITHIN or answer_by > decide_by:
-            return Refusal.of(PaymentRefusal.TIME_WRONG, "its times lie too far ahead", "/decide_by")
         entries: list[Entry] = []
         refused: Ends = {}
         known = context.named(part.uetr for part in parts)
@@ -119,6 +114,26 @@ class BulkDestinationRules:
             entries=tuple(entries),
         )
         return self._opened(bulk, refused, held, known, context)
+
+    def _order_problem(
+        self,
+        provider: Participant | None,
+        payer: Participant,
+        payee: Participant,
+        times: tuple[datetime, datetime],
+        context: Context,
+    ) -> Refusal | None:
+        """What is wrong with an order as a whole."""
+        answer_by, decide_by = times
+        if provider is None or provider.member != payer.member:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the provider is not of the payer's member", "/provider")
+        if self._directory.corridor(payer.member, payee.member) is None:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "there is no such corridor")
+        if context.now > answer_by:
+            return Refusal.of(PaymentRefusal.TOO_LATE, "it came after the time to answer")
+        if not context.now <= decide_by <= context.now + DECISION_WITHIN or answer_by > decide_by:
+            return Refusal.of(PaymentRefusal.TIME_WRONG, "its times lie too far ahead", "/decide_by")
+        return None
 
     def _opened(self, bulk: Bulk, refused: Ends, held: int, known: dict[str, str], context: Context) -> Decision[Any]:
         hold = Hold(f"{context.case_id}/fx.0", *self._leg(bulk), held, reference=bulk.message_id)

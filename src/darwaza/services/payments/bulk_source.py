@@ -165,12 +165,10 @@ class BulkSourceRules:
         if given is None or rate is None or not transaction.charges:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it names its rate, its amounts and the payee's bank")
         ask = Ask(market, agreed.payee_bank.address, given.text(), fee=transaction.charges[0].amount.text())
-        made = self._quotes.offers(ask, agreed.payer_bank.address, context, rate=rate.rate)
+        made = self._quotes.offers(ask, agreed.payer_bank.address, context, rate=rate.rate, provider=provider)
         if isinstance(made, Refusal):
             return made
-        offer = next((one for one in made if provider in ("", one.provider)), None)
-        if offer is None:
-            return Refusal.of(PaymentRefusal.NO_OFFER, "the provider of the others does not offer its rate")
+        offer = made[0]
         problem = check.problem(ordered, agreed._replace(offer=offer), self._directory, context)
         if problem is not None:
             return problem

@@ -22,6 +22,8 @@ replace = msgspec.structs.replace
 SOURCE_OPEN: Final = "sent"
 """At the payers' gateway an entry waits in this state until it ends."""
 DESTINATION_OPEN: Final = frozenset({"asked", "screened", "checking"})
+BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
+"""Of the case; each of its payments has one of its own."""
 ID_CHARS_MAX: Final = 36 + 1 + 4
 
 

@@ -93,6 +93,7 @@ class Wanted(NamedTuple):
         payee: the payee's PSP, whose fee counts.
         corridor: the market's.
         rate: only offers at this rate count; None for all.
+        provider: only this one's offer counts; "" for all.
     """
 
     ask: Ask
@@ -100,6 +101,7 @@ class Wanted(NamedTuple):
     payee: Participant
     corridor: Corridor
     rate: Decimal | None
+    provider: str = ""
 
 
 def offers(directory: Directory, market: Market, wanted: Wanted, context: Context) -> tuple[Offer, ...] | Refusal:
@@ -115,7 +117,7 @@ def offers(directory: Directory, market: Market, wanted: Wanted, context: Contex
     problem: Refusal | None = None
     found = []
     for provider, board in sorted(market.boards.items()):
-        if board.valid_until <= context.now:
+        if board.valid_until <= context.now or (wanted.provider and provider != wanted.provider):
             continue
         offer = _offer(provider, board, (amount, fee), market, wanted, (source, destination))
         if isinstance(offer, Refusal):

@@ -49,9 +49,9 @@ class QuoteRules:
         return Decision("quoted", payment, remind_at=until, parties=(command.party,), answer=answer)
 
     def offers(
-        self, asked: Ask, bank: str, context: Context, *, rate: Decimal | None = None
+        self, asked: Ask, bank: str, context: Context, *, rate: Decimal | None = None, provider: str = ""
     ) -> tuple[Offer, ...] | Refusal:
-        """What all FX providers offer for what a PSP asks, best first; only those at ``rate``, if it is given."""
+        """What all FX providers offer for what a PSP asks, best first; only those at ``rate``, or of ``provider``."""
         if self._directory.participant(bank, "psp") is None:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only a payment service provider asks for quotes")
         found = context.look(asked.market)
@@ -62,7 +62,7 @@ class QuoteRules:
         payee = self._directory.participant(asked.payee_bank, "psp")
         if corridor is None or payee is None or payee.member != market.destination:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the payee's bank is not in that market", "/payee_bank")
-        wanted = Wanted(asked, bank, payee, corridor, rate)
+        wanted = Wanted(asked, bank, payee, corridor, rate, provider)
         return offers(self._directory, market, wanted, context)
 
     def accept(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
