@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from darwaza.entry import console
 from darwaza.entry.api import (
     alias,
+    bulk,
     content,
     credit,
     crossing,
@@ -52,6 +53,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *indicator.ENDPOINTS,
     *enquiry.ENDPOINTS,
     *payment.ENDPOINTS,
+    *bulk.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
     *alias.ENDPOINTS,
