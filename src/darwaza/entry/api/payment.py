@@ -13,10 +13,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
-from darwaza.engine.routed import read_at
-from darwaza.entry.api import paging
 from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_order, unread, wants_xml
@@ -24,14 +21,13 @@ from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
-from darwaza.kernel.message import Header, MemberText, UuidText, decode_header
-from darwaza.kernel.trail import RELAY_KIND
-from darwaza.ports.store import CaseFilter, CaseRow, PartyRow
+from darwaza.kernel.message import MemberText, UuidText
+from darwaza.ports.store import CaseRow, PartyRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import entry_id, number_of, split_id
+from darwaza.services.payments.entry import concerns, entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
-from darwaza.services.payments.message import BULK, ORDER, XML_MEDIA_TYPE
+from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Fixed, Payment
 from darwaza.services.payments.source import COMPLIANCE_ROLE
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
@@ -103,29 +99,6 @@ class OrderQuery(msgspec.Struct, forbid_unknown_fields=True):
     to: MemberText | None = None
 
 
-class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which payments, newest first.
-
-    Attributes:
-        uetr: only this one.
-        state: only in this state.
-        page: the ``next`` of the former page.
-        limit: items of a page.
-    """
-
-    uetr: UuidText | None = None
-    state: Annotated[str, Meta(max_length=32)] | None = None
-    page: Annotated[str, Meta(max_length=128)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=config.PAGE_ITEMS_MAX)] = 50
-
-
-class PaymentPage(msgspec.Struct, omit_defaults=True):
-    """Payments and how to ask for the next page, which may come before this one is full; no ``next`` on the last."""
-
-    payments: list[PaymentView]
-    next: str | None = None
-
-
 # --- cases ---
 
 
@@ -154,7 +127,11 @@ async def submit(
     call: Call, kind: str, body: Any, case_id: str | None, *, opens: bool = False
 ) -> Ordered | DarwazaError | Refusal:
     """Give the engine a command of the calling party."""
-    return ordered(await call.server.submit(command(call, kind, body, case_id, opens=opens)))
+    answer = ordered(await call.server.submit(command(call, kind, body, case_id, opens=opens)))
+    if isinstance(answer, Ordered) and case_id is not None and split_id(case_id)[1]:
+        answer.state, payment = held_payment(call, case_id)
+        answer.id, answer.uetr = case_id, payment.uetr
+    return answer
 
 
 def own_case(call: Call, case_id: str, kind: type[msgspec.Struct] = Payment) -> CaseRow:
@@ -181,9 +158,21 @@ def own_payment(call: Call, payment_id: str) -> tuple[CaseRow, int]:
     """
     case_id, number = split_id(payment_id)
     row = own_case(call, case_id, Bulk if number else Payment)
-    if number > len(getattr(call.server.gateway.engine.site.decode_case(row).data, "entries", ())):
-        raise MalformedError("there is no such case of payments", code="not_found")
+    if number:
+        bulk: Bulk = call.server.gateway.engine.site.decode_case(row).data
+        if number > len(bulk.entries) or not concerns(bulk, bulk.entries[number - 1], call.party.address):
+            raise MalformedError("there is no such case of payments", code="not_found")
     return row, number
+
+
+def held_payment(call: Call, payment_id: str) -> tuple[str, Payment]:
+    """The state of a payment that the caller may see, and what is known of it.
+
+    Raises:
+        MalformedError: as ``own_payment``.
+    """
+    row, number = own_payment(call, payment_id)
+    return one_of(row.state, call.server.gateway.engine.site.decode_case(row).data, number)
 
 
 def by_uetr(call: Call, uetr: str) -> str:
@@ -202,25 +191,11 @@ def by_uetr(call: Call, uetr: str) -> str:
     return entry_id(case_id, number_of(site.decode_case(store.cases([case_id])[case_id]).data, uetr))
 
 
-def find_order(call: Call, case_id: str) -> tuple[Header, bytes]:
-    """The message that ordered a payment and its body; it may have come in an envelope.
-
-    Raises:
-        MalformedError: ``not_found``: it was not ordered yet.
-    """
-    for place in call.server.store.case_leaves(case_id):
-        if decode_header(place[2]).kind in {ORDER, BULK, RELAY_KIND}:
-            header, body = read_at(call.server.gateway.engine, place)
-            if header.kind in {ORDER, BULK}:
-                return header, body
-    raise MalformedError("the payment was not ordered yet", code="not_found")
-
-
-def view(call: Call, row: CaseRow, number: int = 0, *, full: bool = True) -> PaymentView:
+def view(call: Call, row: CaseRow, number: int = 0, *, full: bool = True, data: Any = None) -> PaymentView:
     """Describe a payment, or the one of this number in a bulk, as the caller may see it."""
     gateway = call.server.gateway
     compliance = COMPLIANCE_ROLE in call.party.roles
-    return view_payment(gateway.engine, row, gateway.directory, number, full=full, compliance=compliance)
+    return view_payment(gateway.engine, row, gateway.directory, number, full=full, compliance=compliance, data=data)
 
 
 # --- quotes ---
@@ -366,24 +341,6 @@ async def show(call: Call) -> PaymentView:
     return view(call, *own_payment(call, call.request.path_params["id"]))
 
 
-async def find(call: Call) -> PaymentPage:
-    """Quotes and payments of the caller."""
-    query: ListQuery = call.query
-    if query.uetr is not None:
-        return PaymentPage([view(call, *own_payment(call, by_uetr(call, query.uetr)))])
-    wanted = CaseFilter(
-        party=call.party.address,
-        service=SERVICE,
-        states=() if query.state is None else (query.state,),
-        after=paging.place(query.page),
-        items_max=query.limit,
-    )
-    rows, following = paging.page(call.server.store, wanted)
-    engine = call.server.gateway.engine
-    held = [row for row in rows if isinstance(engine.site.decode_case(row).data, Payment)]
-    return PaymentPage([view(call, row, full=False) for row in held], following)
-
-
 ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         method="POST",
@@ -427,16 +384,6 @@ ENDPOINTS: Sequence[Endpoint] = (
         unread=unread,
         answer=Ordered,
         status=HTTPStatus.CREATED.value,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/payments",
-        handler=find,
-        summary="Your quotes and payments, newest first, or one by its UETR",
-        refuses=(HTTPStatus.NOT_FOUND,),
-        tag=TAG,
-        query=ListQuery,
-        answer=PaymentPage,
     ),
     Endpoint(
         method="GET",
