@@ -2,10 +2,9 @@
 
 import hashlib
 
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -17,10 +16,8 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
     Store,
     TileRow,
-    TransferRow,
     WitnessRow,
 )
 

@@ -4,7 +4,7 @@ Nothing here touches the store but to read. ``finish`` gives the changes to comm
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -24,7 +24,6 @@ from darwaza.kernel.address import Address
 from darwaza.kernel.link import joined
 from darwaza.kernel.machine import Case, Decision, Draft, Fact
 from darwaza.kernel.message import (
-    GATEWAY_PARTY,
     VERSION,
     Header,
     body_digest,
@@ -32,7 +31,6 @@ from darwaza.kernel.message import (
     encode_header,
     is_ucr,
 )
-from darwaza.kernel.report import REPORT_KIND, REPORT_MEDIA_TYPE
 from darwaza.ports.store import (
     WAITING_NONE,
     AnswerRow,
@@ -50,8 +48,6 @@ from darwaza.ports.store import (
 FIELD_HEX = 32
 """Hex digits of 16 random bytes."""
 RANDOM_BYTES = 2_048
-REPORT_LIFE = timedelta(hours=1)
-"""After this time nobody carries a report any further: its message has long been sent again."""
 _LEAF = b"\x00"
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -321,23 +317,6 @@ class Unit:
         else:
             self.queue(log_id, encode_header(header), body, f"{self._site.member} {message_id}", case_id)
         return message_id
-
-    def header_of_report(self, destination: str) -> Header:
-        """The header of a message in which this gateway speaks of routing; its body and path are still to come."""
-        return Header(
-            blind=self.random_hex(),
-            body_bytes=0,
-            body_digest=body_digest(b""),
-            case_id=self.new_id(),
-            created_at=self.now_text,
-            destination=destination,
-            expires_at=instant.to_text(self.now + REPORT_LIFE),
-            id=self.new_id(),
-            kind=REPORT_KIND,
-            media_type=REPORT_MEDIA_TYPE,
-            origin=f"{self._site.member}/{GATEWAY_PARTY}",
-            version=VERSION,
-        )
 
     def leaf(self, message_key: str) -> LeafRow | None:
         """A message as stored, or None."""

@@ -11,11 +11,10 @@ from typing import Any, get_type_hints
 
 from darwaza.adapters.memory.table import HASH_BYTES, TILE_HASHES, Tables
 from darwaza.errors import InvariantError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseRow,
     Changes,
     CheckpointRow,
@@ -26,9 +25,7 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
     TileRow,
-    TransferRow,
     WitnessRow,
 )
 

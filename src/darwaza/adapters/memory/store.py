@@ -21,11 +21,10 @@ from operator import attrgetter
 from darwaza.adapters.memory.police import check
 from darwaza.adapters.memory.table import Tables
 from darwaza.errors import DarwazaError, FatalError, InvariantError, PushbackError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_NONE,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -37,8 +36,6 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
-    TransferRow,
     WitnessRow,
 )
 

@@ -7,11 +7,10 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseRow,
     Changes,
     FactRow,
@@ -21,9 +20,7 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
     TileRow,
-    TransferRow,
     WitnessRow,
 )
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from darwaza.ports.store import WAITING_FROM, AccountRow, BalanceRow, Changes, LogRow
+from darwaza.ports.ledger import AccountRow, BalanceRow
+from darwaza.ports.store import WAITING_FROM, Changes, LogRow
 
 TILE_HASHES = 256
 HASH_BYTES = 32

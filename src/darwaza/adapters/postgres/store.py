@@ -17,12 +17,11 @@ from darwaza.adapters.postgres.listing import case_list
 from darwaza.adapters.postgres.query import migrations, queries, schema
 from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
     WAITING_NONE,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -34,8 +33,6 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
-    TransferRow,
     WitnessRow,
     newest_cases,
 )

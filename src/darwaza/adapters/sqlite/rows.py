@@ -12,7 +12,8 @@ for the rows of one message as they come, 14 like this).
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from darwaza.ports.store import WAITING_FROM, AccountRow, BalanceRow, Changes, LeafRow, LogRow, QuarantineRow
+from darwaza.ports.ledger import AccountRow, BalanceRow
+from darwaza.ports.store import WAITING_FROM, Changes, LeafRow, LogRow, QuarantineRow
 
 PLACE_BITS = 40
 SIZE_MAX = 1 << PLACE_BITS

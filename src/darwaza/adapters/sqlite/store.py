@@ -31,12 +31,11 @@ from darwaza.adapters.sqlite.rows import (
     truncation,
 )
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
     WAITING_NONE,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -48,8 +47,6 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
-    TransferRow,
     WitnessRow,
     newest_cases,
 )

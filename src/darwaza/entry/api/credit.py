@@ -16,7 +16,8 @@ from darwaza import config
 from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG, Ordered, command, find_order, ordered, own_case, own_payment, submit
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, own_payment, submit
+from darwaza.entry.order import find_order, order_document
 from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, said
 from darwaza.errors import DarwazaError
@@ -25,7 +26,7 @@ from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import split
 from darwaza.services.payments.entry import entry_id, entry_of, split_id
-from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk, read_order
+from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
 from darwaza.services.payments.record import Bulk, Entry, Payment
 
 ASKED: Final = "asked"
@@ -204,7 +205,7 @@ def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Cr
     gateway, bulk = call.server.gateway, case.data
     asset = gateway.directory.currencies[gateway.config.member]
     until = instant.to_text(bulk.answer_by)
-    parts = split(read_bulk(find_order(call, case.id)[1])[1]) if documents else []
+    parts = split(read_bulk(find_order(gateway.engine, case.id).body)[1]) if documents else []
     for number, entry in enumerate(bulk.entries, 1):
         if entry.state == ASKED:
             yield Credit(
@@ -231,20 +232,14 @@ def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
         credit=money(minor, asset),
         urgent=payment.urgent,
         answer_by="" if payment.answer_by is None else instant.to_text(payment.answer_by),
-        document=order_document(call, case.id).decode() if documents else "",
+        document=order_document(gateway.engine, case.id).decode() if documents else "",
     )
-
-
-def order_document(call: Call, case_id: str, number: int = 0) -> bytes:
-    """The pacs.008 of a payment, as its payer's bank gave it, or its part of a bulk's; see ``find_order``."""
-    body = find_order(call, case_id)[1]
-    return split(read_bulk(body)[1])[number - 1].document if number else read_order(body)[1]
 
 
 async def document(call: Call) -> Response:
     """The pacs.008, byte for byte."""
     row, number = own_payment(call, call.request.path_params["id"])
-    return Response(order_document(call, row.id, number), media_type=XML_MEDIA_TYPE)
+    return Response(order_document(call.server.gateway.engine, row.id, number), media_type=XML_MEDIA_TYPE)
 
 
 async def confirm(call: Call) -> Ordered | DarwazaError | Refusal:

@@ -24,6 +24,7 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_document, ask
+from darwaza.entry.api.bulk import order_all
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_report, unreadable
 from darwaza.entry.api.payment import (
@@ -32,7 +33,6 @@ from darwaza.entry.api.payment import (
     Ordered,
     OrderQuery,
     by_uetr,
-    order_all,
     order_one,
     own_case,
     submit,

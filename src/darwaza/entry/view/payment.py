@@ -13,7 +13,7 @@ from darwaza.ledger.asset import Asset
 from darwaza.ledger.money import to_text
 from darwaza.ledger.rate import PPM, effective_rate, offered, rate_to_text
 from darwaza.ports.store import CaseRow
-from darwaza.services.payments.entry import entry_id, payment_of
+from darwaza.services.payments.entry import entry_id, one_of
 from darwaza.services.payments.indicator import cost_minor
 from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory
@@ -179,7 +179,14 @@ def money(minor: int, asset: Asset) -> Money:
 
 
 def view_payment(
-    engine: Engine, row: CaseRow, directory: Directory, number: int = 0, *, full: bool = True, compliance: bool = False
+    engine: Engine,
+    row: CaseRow,
+    directory: Directory,
+    number: int = 0,
+    *,
+    full: bool = True,
+    compliance: bool = False,
+    data: Payment | Bulk | None = None,
 ) -> PaymentView:
     """Describe a payment's case as committed.
 
@@ -190,8 +197,9 @@ def view_payment(
         number: of a payment of a bulk; 0 for a case of its own.
         full: with messages and all offers.
         compliance: with what screening found.
+        data: of the case, where it has been read.
     """
-    payment, state, own_id = _payment(engine, row, number)
+    state, payment = one_of(row.state, engine.site.decode_case(row).data if data is None else data, number)
     members = member_of(payment.payer_bank), member_of(payment.payee_bank)
     source, destination = (directory.currencies.get(member, _UNKNOWN) for member in members)
     # Only the payer's gateway knows the margin, and so the cost.
@@ -199,7 +207,7 @@ def view_payment(
     chosen = payment.chosen
     refunded = payment.returned_at is not None and payment.refund_minor
     return PaymentView(
-        id=own_id,
+        id=entry_id(row.id, number) if number else row.id,
         state=state,
         status=STATUS.get(state, ""),
         quote_id="" if payment.quote_until is None else quote_id(row.id),
@@ -227,15 +235,6 @@ def view_payment(
         refund=money(payment.refund_minor, source) if refunded else None,
         messages=view_messages(engine, row.id) if full else [],
     )
-
-
-def _payment(engine: Engine, row: CaseRow, number: int) -> tuple[Payment, str, str]:
-    """A payment, its state and its id."""
-    data: Payment | Bulk = engine.site.decode_case(row).data
-    if isinstance(data, Payment):
-        return data, row.state, row.id
-    entry = data.entries[number - 1]
-    return payment_of(data, entry), entry.state, entry_id(row.id, number)
 
 
 _UNKNOWN = Asset("XXX", 2)

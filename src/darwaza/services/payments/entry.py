@@ -100,6 +100,19 @@ def payment_of(bulk: Bulk, entry: Entry) -> Payment:
     )
 
 
+def one_of(state: str, data: Payment | Bulk, number: int) -> tuple[str, Payment]:
+    """The state and the payment of a case: the one it is, or, of a bulk, the one of this number."""
+    if isinstance(data, Payment):
+        return state, data
+    entry = data.entries[number - 1]
+    return entry.state, payment_of(data, entry)
+
+
+def concerns(bulk: Bulk, entry: Entry, address: str) -> bool:
+    """Whether a payment of a bulk concerns an address that the bulk does: compliance sees only what screening found."""
+    return address in (bulk.payer_bank, bulk.payee_bank, bulk.provider) or bool(entry.hits)
+
+
 def payments_of(state: str, data: Any) -> Iterable[tuple[str, Payment]]:
     """Every payment of a case with its state: the one it is, or those of a bulk; none of another kind of case."""
     if isinstance(data, Payment):
