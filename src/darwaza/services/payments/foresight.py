@@ -9,7 +9,7 @@ from darwaza.services.payments.message import BULK, ORDER, Pay, Remit, RemitBulk
 from darwaza.services.payments.record import Payment
 
 _UETR = re.compile(rb"UETR>\s*([0-9a-f-]{36})\s*<")
-"""It begins with what it looks for, so that it is found without trying every tag; what it finds too much does no harm."""
+"""It begins with what it looks for: no tag is tried in vain. What it finds too much is only read too much."""
 
 
 def foresee(case_id: str, case: Case[Any] | None, kind: str, body: Any) -> tuple[str, ...]:
