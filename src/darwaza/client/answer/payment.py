@@ -89,6 +89,7 @@ class Ordered(TypedDict):
     uetr: NotRequired[str]
     code: NotRequired[str]
     detail: NotRequired[str]
+    pointer: NotRequired[str]
     message_ids: NotRequired[list[str]]
     repeated: NotRequired[bool]
 

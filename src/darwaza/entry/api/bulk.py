@@ -18,7 +18,7 @@ from darwaza.entry.api.payment import TAG, Ordered, OrderQuery, command, newest,
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, gather, split
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, gather, pointer_in, split
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.check import read_transfer
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
@@ -60,8 +60,10 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
         uetrs = [parts[number - 1].uetr for number in numbers]
         found = _answers(call, outcome, uetrs) if numbers in together else [ordered(outcome, uetrs[0])]
         for number, uetr, answer in zip(numbers, uetrs, found, strict=True):
-            taken = isinstance(answer, Ordered)
-            answers[number - 1] = answer if taken else Ordered(uetr=uetr, code=answer.code, detail=answer.detail)
+            if not isinstance(answer, Ordered):
+                answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail, pointer=answer.pointer)  # noqa: PLW2901
+            answer.pointer = pointer_in(answer.pointer, number)
+            answers[number - 1] = answer
     return answers
 
 
@@ -95,7 +97,7 @@ def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Any]:
     """What became of each payment of a bulk that was submitted."""
     if not isinstance(outcome, Accepted):
         return [outcome] * len(uetrs)
-    refused = {uetr: (code, detail) for uetr, code, detail in outcome.answer["refused"]}
+    refused = {uetr: why for uetr, *why in outcome.answer["refused"]}
     taken = [uetr for uetr in uetrs if uetr not in refused]
     numbers = {uetr: number for number, uetr in enumerate(taken, 1)}
     states = dict.fromkeys(taken, SOURCE_OPEN)
@@ -106,7 +108,7 @@ def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Any]:
     return [
         Ordered(entry_id(outcome.case_id, numbers[uetr]), states[uetr], uetr, repeated=outcome.repeated)
         if uetr in numbers
-        else Ordered(uetr=uetr, code=refused[uetr][0], detail=refused[uetr][1])
+        else Ordered("", "", uetr, *refused[uetr])
         for uetr in uetrs
     ]
 

@@ -74,6 +74,7 @@ class Ordered(msgspec.Struct, omit_defaults=True):
         uetr: of the payment.
         code: why it was refused, in a bulk.
         detail: one sentence for it.
+        pointer: where in the document that is, in a bulk.
         message_ids: of the messages it sent.
         repeated: this is the stored answer to a request that came before.
     """
@@ -83,6 +84,7 @@ class Ordered(msgspec.Struct, omit_defaults=True):
     uetr: str = ""
     code: str = ""
     detail: str = ""
+    pointer: str = ""
     message_ids: tuple[str, ...] = ()
     repeated: bool = False
 

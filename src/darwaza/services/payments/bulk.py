@@ -29,6 +29,7 @@ PARTS_BYTES_MAX: Final = 8 * DOCUMENT_BYTES_MAX
 Ten times what a bulk of salaries comes to."""
 
 _NAME: Final = b"CdtTrfTxInf"
+_FIRST: Final = "/CdtTrfTxInf[1]"
 _OPEN: Final = b"<CdtTrfTxInf>"
 _CLOSE: Final = b"</CdtTrfTxInf>"
 _TOTALS: Final = re.compile(
@@ -92,6 +93,17 @@ def gather(document: bytes, parts: list[Part], numbers: list[int]) -> bytes:
     count = b"<NbOfTxs>%d</NbOfTxs>" % len(numbers)
     kept_bytes = b"".join(payments[number - 1] + _CLOSE for number in numbers)
     return head[: totals.start()] + count + head[totals.end() :] + kept_bytes + tail
+
+
+def pointer_in(pointer: str, number: int) -> str:
+    """Where in the whole document that is which a refusal of one of its payments points at.
+
+    Args:
+        pointer: in the document of the payment alone.
+        number: of the payment.
+    """
+    first, name, rest = pointer.partition(_FIRST)
+    return f"{first}/{_NAME.decode()}[{number}]{rest}" if name else pointer
 
 
 def _pieces(document: bytes) -> tuple[bytes, re.Match[bytes], list[bytes], bytes] | None:

@@ -19,7 +19,7 @@ from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.services.payments import check, status
 from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers, write_answers
-from darwaza.services.payments.bulk import Part, split
+from darwaza.services.payments.bulk import Part, pointer_in, split
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.code import NO_ANSWER_CREDITOR_AGENT, REGULATORY, PaymentRefusal, reason_of
 from darwaza.services.payments.destination import DECISION_WITHIN
@@ -96,7 +96,7 @@ class BulkDestinationRules:
             entry, problem = self._entry(part, rate, payer, payee, known, context)
             if isinstance(entry, Refusal):
                 # Its amounts are not known, so neither is what to hold: the order as a whole is not what it says.
-                return entry
+                return replace(entry, pointer=pointer_in(entry.pointer, number))
             entries.append(entry)
             if problem is not None:
                 refused[number] = (reason_of(problem.code), problem.detail)

@@ -102,12 +102,12 @@ class BulkSourceRules:
             Payment(payer_bank=payer.address, payee_bank=payee.address), _NONE, corridor, payer, payee
         )
         found: list[tuple[int, Entry, Offer]] = []
-        refused: list[tuple[str, str, str]] = []
+        refused: list[tuple[str, str, str, str]] = []
         provider = ""
         for number, part in enumerate(parts, 1):
             one = self._checked(part, asked.market, agreed, provider, taken, context)
             if isinstance(one, Refusal):
-                refused.append((part.uetr, one.code, one.detail))
+                refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
             provider = one[1].provider
             found.append((number, *one))
@@ -153,7 +153,8 @@ class BulkSourceRules:
     ) -> tuple[Entry, Offer] | Refusal:
         """One payment with the offer it goes by, or why it does not go."""
         if part.uetr in taken:
-            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before")
+            where = check.TRANSACTION + "/PmtId/UETR"
+            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", where)
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered
@@ -163,17 +164,19 @@ class BulkSourceRules:
         transaction = ordered.transaction
         given, rate = transaction.instructed_amount, transaction.agreed_rate
         if given is None or rate is None or not transaction.charges:
-            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it names its rate, its amounts and the payee's bank")
+            detail = "it names its rate, its amounts and the payee's bank"
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
         ask = Ask(market, agreed.payee_bank.address, given.text(), fee=transaction.charges[0].amount.text())
         made = self._quotes.offers(ask, agreed.payer_bank.address, context, rate=rate.rate, provider=provider)
         if isinstance(made, Refusal):
-            return made
+            return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
         problem = check.problem(ordered, agreed._replace(offer=offer), self._directory, context)
         if problem is not None:
             return problem
         if self._screen(names_of(transaction)) != ():
-            return Refusal.of(PaymentRefusal.NEEDS_QUOTE, "it has to be looked at: ask for a quote, which waits")
+            detail = "it has to be looked at: ask for a quote, which waits"
+            return Refusal.of(PaymentRefusal.NEEDS_QUOTE, detail, check.TRANSACTION)
         amounts = amounts_of(offer.exchange)
         return Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN), offer
 
@@ -426,9 +429,10 @@ class BulkSourceRules:
 def unsuitable(ordered: check.Ordered) -> Refusal | None:
     """Why a payment cannot go in a bulk but only by itself, or None."""
     if ordered.urgent:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "an urgent payment goes by itself")
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "an urgent payment goes by itself", check.TRANSACTION)
     if charge.claim_of(ordered.transaction) is not None:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "a payment of a charge on a consignment goes by itself")
+        detail = "a payment of a charge on a consignment goes by itself"
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
     return None
 
 

@@ -25,7 +25,8 @@ from darwaza.standards.iso20022.party import Account, Party
 ACCEPTANCE_AGE_MAX = timedelta(minutes=10)
 """A payment its bank took on longer ago is not sent out any more."""
 CLOCK_AHEAD_MAX = timedelta(seconds=60)
-_TRANSACTION = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf[1]"
+TRANSACTION = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf[1]"
+"""Where what is wrong with a payment is pointed at."""
 
 
 class Ordered(NamedTuple):
@@ -68,10 +69,10 @@ def read_transfer(document: bytes, known: CreditTransfer | None = None) -> Order
     if not isinstance(transfer, CreditTransfer) or transfer.message != TRANSFER_MESSAGE:
         return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"between countries {TRANSFER_MESSAGE} travels", "/")
     if len(transfer.transactions) != 1:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "one payment has one transaction", _TRANSACTION)
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "one payment has one transaction", TRANSACTION)
     transaction = transfer.transactions[0]
     if transaction.id.uetr is None:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "a payment has a UETR", _TRANSACTION + "/PmtId/UETR")
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "a payment has a UETR", TRANSACTION + "/PmtId/UETR")
     kind = transaction.payment_type or transfer.header.payment_type
     return Ordered(transfer, transaction, urgent=kind is None or kind.priority != "NORM")
 
@@ -82,7 +83,7 @@ def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Con
     uetr = transaction.id.uetr or ""
     if context.ledger.transfer(uetr) is not None or context.named((uetr,)):
         return Refusal.of(
-            PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", _TRANSACTION + "/PmtId/UETR"
+            PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", TRANSACTION + "/PmtId/UETR"
         )
     return (
         _quote_problem(transaction, agreed, context)
@@ -101,10 +102,10 @@ def _quote_problem(transaction: CreditTransferTransaction, agreed: Agreed, conte
     named = None if until is None else quote_id(context.case_id)
     if rate is None or rate.quote_id != named or rate.rate != Decimal(agreed.offer.rate):
         return Refusal.of(
-            PaymentRefusal.QUOTE_OTHER, "the agreed rate is not the accepted quote's", _TRANSACTION + "/AgrdRate"
+            PaymentRefusal.QUOTE_OTHER, "the agreed rate is not the accepted quote's", TRANSACTION + "/AgrdRate"
         )
     if until is not None and until <= context.now:
-        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired", _TRANSACTION + "/AgrdRate/QtId")
+        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired", TRANSACTION + "/AgrdRate/QtId")
     return None
 
 
@@ -115,7 +116,7 @@ def _agent_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Re
     ):
         if agent.bic != bank.bic:
             return Refusal.of(
-                PaymentRefusal.AGENT_UNKNOWN, f"the agent is not {bank.bic}", f"{_TRANSACTION}/{name}/FinInstnId/BICFI"
+                PaymentRefusal.AGENT_UNKNOWN, f"the agent is not {bank.bic}", f"{TRANSACTION}/{name}/FinInstnId/BICFI"
             )
     return None
 
@@ -131,7 +132,7 @@ def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, dire
 
     if transaction.amount.currency != source.code:
         return Refusal.of(
-            PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", _TRANSACTION + "/IntrBkSttlmAmt"
+            PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", TRANSACTION + "/IntrBkSttlmAmt"
         )
     charges = tuple((charge.amount, charge.agent.bic) for charge in transaction.charges)
     due = (
@@ -144,7 +145,7 @@ def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, dire
         ("ChrgsInf", charges, due),
     ):
         if given != wanted:
-            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{name} is not the quote's", f"{_TRANSACTION}/{name}")
+            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{name} is not the quote's", f"{TRANSACTION}/{name}")
     return None
 
 
@@ -153,16 +154,16 @@ def _time_problem(ordered: Ordered, context: Context) -> Refusal | None:
     expires = ordered.transaction.expires_at or ordered.transfer.header.expires_at
     if not context.now - ACCEPTANCE_AGE_MAX <= accepted <= context.now + CLOCK_AHEAD_MAX:
         return Refusal.of(
-            PaymentRefusal.TIME_WRONG, "it was taken on too long ago, or in the future", _TRANSACTION + "/AddtlDtTm"
+            PaymentRefusal.TIME_WRONG, "it was taken on too long ago, or in the future", TRANSACTION + "/AddtlDtTm"
         )
     if expires is not None and expires <= context.now:
-        return Refusal.of(PaymentRefusal.TIME_WRONG, "it has expired", _TRANSACTION + "/AddtlDtTm/XpryDtTm")
+        return Refusal.of(PaymentRefusal.TIME_WRONG, "it has expired", TRANSACTION + "/AddtlDtTm/XpryDtTm")
     return None
 
 
 def _limit_problem(agreed: Agreed) -> Refusal | None:
     amount, own = agreed.offer.exchange.source_minor, agreed.payer_bank.limit_minor
-    pointer = _TRANSACTION + "/IntrBkSttlmAmt"
+    pointer = TRANSACTION + "/IntrBkSttlmAmt"
     if amount > agreed.corridor.limit_minor:
         return Refusal.of(PaymentRefusal.OVER_CORRIDOR_LIMIT, "it is over the corridor's limit", pointer)
     if own is not None and amount > own:
@@ -174,7 +175,7 @@ def _purpose_problem(transaction: CreditTransferTransaction, corridor: Corridor)
     code = None if transaction.purpose is None else transaction.purpose.code
     if corridor.purposes and code not in corridor.purposes:
         allowed = ", ".join(sorted(corridor.purposes))
-        return Refusal.of(PaymentRefusal.PURPOSE_WRONG, f"the purpose is one of {allowed}", _TRANSACTION + "/Purp/Cd")
+        return Refusal.of(PaymentRefusal.PURPOSE_WRONG, f"the purpose is one of {allowed}", TRANSACTION + "/Purp/Cd")
     return None
 
 
@@ -182,13 +183,13 @@ def _data_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Ref
     large = agreed.offer.exchange.source_minor >= agreed.corridor.identify_from_minor
     missing = list(_missing(transaction, large=large))
     if missing:
-        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(missing), f"{_TRANSACTION}/{missing[0]}")
+        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(missing), f"{TRANSACTION}/{missing[0]}")
     for account, name in ((transaction.debtor_account, "DbtrAcct"), (transaction.creditor_account, "CdtrAcct")):
         if account is not None and account.iban is not None:
             try:
                 check_iban(account.iban)
             except MalformedError as fault:
-                return Refusal.of(PaymentRefusal.DATA_MISSING, fault.detail, f"{_TRANSACTION}/{name}/Id/IBAN")
+                return Refusal.of(PaymentRefusal.DATA_MISSING, fault.detail, f"{TRANSACTION}/{name}/Id/IBAN")
     return None
 
 

@@ -4,6 +4,7 @@ from darwaza.kernel.machine import Refusal
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.exchange import Terms as ExchangeTerms
 from darwaza.ledger.rate import Rate, rate_from_text
+from darwaza.services.payments.check import TRANSACTION
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.plan import Directory, Participant
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
@@ -31,7 +32,7 @@ def exchange_at(
     given, charges = transaction.instructed_amount, transaction.charges
     own, there = directory.currencies[source], directory.currencies[payee.member]
     if given is None or len(charges) != 2 or given.currency != own.code:  # noqa: PLR2004 - of either bank
-        return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "it names what the payer gives, and both fees")
+        return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "it names what the payer gives, and both fees", TRANSACTION)
     terms = ExchangeTerms(
         source=own, destination=there, rate=rate, source_fee_minor=charges[0].amount.minor, destination_fee=payee.fee
     )
@@ -40,5 +41,5 @@ def exchange_at(
         return exchange
     told = (transaction.amount.minor, charges[1].amount.minor)
     if told != (exchange.source_minor, exchange.destination_fee_minor):
-        return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "its amounts are not those of the rate")
+        return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "its amounts are not those of the rate", TRANSACTION)
     return exchange

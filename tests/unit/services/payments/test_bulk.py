@@ -95,7 +95,7 @@ def test_each_ends_by_itself_and_the_money_with_it(desk):
 def test_what_is_wrong_is_left_out_and_stops_no_other(desk):
     wrong = {2: {"purpose": Coded(code="XXXX")}, 4: {"payment_type": None}}
     done = desk.done(remit(desk, document(desk, wrong)))
-    assert [code for _, code, _ in done.answer["refused"]] == ["purpose_wrong", "message_unsuitable"]
+    assert [one[1] for one in done.answer["refused"]] == ["purpose_wrong", "message_unsuitable"]
     desk.carry()
     assert states(desk.kz, done.case_id) == ["asked"] * 3
     desk.done(answer(desk, done.case_id, 1, 2, 3))
@@ -107,13 +107,13 @@ def test_a_uetr_is_taken_once_in_a_bulk_or_alone(desk):
     uetrs = [desk.uetr() for _ in range(SIZE)]
     case_id = order(desk, uetrs=uetrs)
     again = desk.done(remit(desk, document(desk, uetrs=uetrs)))
-    assert {code for _, code, _ in again.answer["refused"]} == {"duplicate_payment"}
+    assert {one[1] for one in again.answer["refused"]} == {"duplicate_payment"}
     quoted = desk.done(desk.quote()).case_id
     assert desk.pay(quoted, uetr=uetrs[0]).code == "duplicate_payment"
     alone = desk.order(uetr=desk.uetr(), priority="NORM")
     single = desk.pk.case(alone)[1].uetr
     beside = desk.done(remit(desk, document(desk, uetrs=[single, *(desk.uetr() for _ in range(SIZE - 1))])))
-    assert [code for _, code, _ in beside.answer["refused"]] == ["duplicate_payment"]
+    assert [one[1] for one in beside.answer["refused"]] == ["duplicate_payment"]
     assert desk.pk.store.named(uetrs) == dict.fromkeys(uetrs, case_id)
 
 
