@@ -22,6 +22,7 @@ from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, re
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
     amounts_of,
+    cut,
     is_open,
     next_wake,
     number_in,
@@ -294,7 +295,7 @@ class BulkSourceRules:
             return self._as_it_is(case, context)
         changed = {n: replace(one, state="settled", ended_at=context.now) for n, one in ends.settled.items()}
         for number, (one, reason, detail) in ends.rejected.items():
-            changed[number] = replace(one, state="rejected", ended_at=context.now, reason=reason, detail=detail[:500])
+            changed[number] = replace(one, state="rejected", ended_at=context.now, reason=reason, detail=cut(detail))
         bulk = with_entries(replace(case.data, turns=case.data.turns + 1), changed)
         left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
         notices = tuple(
