@@ -49,6 +49,8 @@ BATCH_GATHER_S_MAX = 0.003
 """Fewer go after this long."""
 BATCH_SEND_BYTES = 2 * 1_048_576
 """What one sent batch aims not to exceed; a single larger message still goes."""
+SETTLEMENT_LEAVES = 8_192
+"""Hashes of withdrawn leaves in one message that says how a fork was settled."""
 EARLY_BATCHES_MAX = 8
 """Batches that arrived before their predecessor and wait for it, per lane."""
 EARLY_WAIT_S_MAX = 2.0

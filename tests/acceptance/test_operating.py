@@ -210,6 +210,7 @@ def amended(office, pages):
             assert office.versions() == {int(admitted[1][0])}
     with office.corridor.client("PK") as operator:
         assert [one["code"] for one in operator.corridor()["members"]] == sorted(NAMES)
+        assert [one["peer"] for one in operator.operator.links() if one["state"] == "left"] == ["KZ"]
     office.send("after a member has gone")
 
 

@@ -265,7 +265,15 @@ def test_the_largest_document_passes_in_bounded_memory(corridor: LocalCorridor, 
         while not any(one["id"] == sent["id"] and one["stage"] == "arrived" for one in reader.documents()):
             assert time.monotonic() < end
             time.sleep(0.05)
-        assert reader.download(sent["id"], tmp_path / "copy.bin").read_bytes() == whole
+        with pytest.raises(BrokenOffError):
+            reader.download(sent["id"], tmp_path / "copy.bin", progress=break_off)
+        (part,) = tmp_path.glob("copy.bin.*.part")
+        came = part.stat().st_size
+        assert DOCUMENT_BYTES_MAX // 2 < came < DOCUMENT_BYTES_MAX
+        seen: list[int] = []
+        copy = reader.download(sent["id"], tmp_path / "copy.bin", progress=lambda done, _: seen.append(done))
+        assert copy.read_bytes() == whole
+        assert min(seen) > came
     for code in ("PK", "UZ"):
         status = Path(f"/proc/{corridor.pid(code)}/status").read_text()
         assert int(status.partition("VmHWM:")[2].split()[0]) <= RSS_KB_MAX, status

@@ -7,8 +7,10 @@ of many more lies is in ``tests/unit/engine/test_hostile.py``; this holds what a
 import base64
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -28,6 +30,7 @@ from darwaza.kernel.checkpoint import Checkpoint
 from darwaza.kernel.key import Ed25519PrivateKey, PrivateKey
 from darwaza.kernel.merkle import EMPTY, leaf_hash
 from darwaza.kernel.note import Signer, format_note, signed
+from darwaza.kernel.request import authorize
 from darwaza.storage import STORE_FILE
 
 pytestmark = pytest.mark.timeout(240)
@@ -194,7 +197,7 @@ POISON: dict[str, tuple[Message, str]] = {
     "no header": ((b"{}", b""), "header_malformed"),
     "deep header": ((b"[" * 4_000, b""), "header_malformed"),
     "another member's origin": (message(301, origin="KZ/desk"), "origin_forged"),
-    "an answer to nothing": (message(302, kind="documents.refused"), "unanswerable"),
+    "an answer of no service": (message(302, kind="gold.refused"), "unanswerable"),
 }
 
 
@@ -248,6 +251,26 @@ def test_a_fork_is_proven_and_people_let_the_link_go_on(pk: Neighbour) -> None:
     pk.check_alive(603)
 
 
+def test_either_end_of_a_log_may_ask_what_was_signed_for_and_only_its_author_for_leaves(pk: Neighbour) -> None:
+    """Pakistan, which reads Uzbekistan's log and writes its own, asks about both; without its key it learns nothing."""
+    now = datetime.now(UTC)
+
+    def ask(path: str, origin: str, key: PrivateKey) -> tuple[int, str]:
+        target = f"/link/v1/{path}?origin={quote(origin, safe='')}" + ("&start=0" if path == "leaves" else "")
+        value = authorize("GET", target, now, corridor="local.example/corridor", member="PK", key=key)
+        answer = pk.http.get(target, headers={"authorization": value})
+        return answer.status_code, answer.text
+
+    theirs = "local.example/corridor/UZ-to-PK/0"
+    for origin, reader in ((pk.origin, "UZ"), (theirs, "PK")):
+        status, note = ask("cosigned", origin, pk.keys.log)
+        assert (status, note.split("\n", 1)[0]) == (200, origin)
+        assert f"\u2014 local.example/corridor/{reader} " in note
+        assert ask("cosigned", origin, STRANGER)[0] == 401
+    assert ask("leaves", pk.origin, pk.keys.log)[0] == 200
+    assert ask("leaves", theirs, pk.keys.log)[0] == 404
+
+
 def test_a_witness_answers_as_c2sp_says(pk: Neighbour) -> None:
     """Status, media type to the letter and body of every answer of C2SP tlog-witness that a log acts on."""
     origin = "local.example/corridor/PK-to-KZ/0"
@@ -270,7 +293,8 @@ def test_a_witness_answers_as_c2sp_says(pk: Neighbour) -> None:
     assert ask(0, 2, longer.root()) == stale
     assert ask(1, 2, longer.root(), leaf_hash(b"b"))[0] == 200
     problem = "application/problem+json"
-    assert ask(2, 2, tree.root())[:2] == (422, problem)
+    assert ask(2, 2, tree.root())[:2] == (409, problem)
+    assert ask(2, 2, tree.root(), leaf_hash(b"c"))[:2] == (422, problem)
     assert ask(2, 3, longer.root(), leaf_hash(b"c"))[:2] == (422, problem)
     assert ask(3, 2, longer.root())[:2] == (400, problem)
     assert ask(2, 3, longer.root(), key=STRANGER)[:2] == (403, problem)

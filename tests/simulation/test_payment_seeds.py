@@ -34,6 +34,12 @@ def test_gateways_ask_as_often_as_real_ones_do():
     live_through(PaymentSimulation, [15_010])
 
 
+@pytest.mark.parametrize("seed", [15_032, 16_423])
+def test_a_clock_that_is_set_back_stands_still(seed):
+    """PK's clock was seconds ahead when it noted when to look again; set right, it looks when it has caught up."""
+    live_through(PaymentSimulation, [seed])
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(1_000, 21_000, SEEDS_PER_BLOCK))
 def test_money_is_conserved_for_long(first):

@@ -24,7 +24,7 @@ def history(module, seed, hash_seed):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize(("module", "seed"), [("simulation", 42), ("routing", 3), ("paying", 3)])
+@pytest.mark.parametrize(("module", "seed"), [("simulation", 42), ("routing", 3), ("paying", 3), ("relaying", 3)])
 def test_one_seed_twice_is_one_history(module, seed):
     """Every byte that was sent or stored, and its moment, are the same in two processes; another seed has others."""
     first = history(module, seed, 1)

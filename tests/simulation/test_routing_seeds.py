@@ -25,6 +25,11 @@ def test_a_word_that_comes_before_its_case_is_back_waits_for_it(seed):
     live_through(RoutedSimulation, [seed])
 
 
+def test_a_case_keeps_to_no_path_that_a_rule_forbids_since():
+    """A chunk is under way when PK hears that AF does not carry for TJ: the next one goes another way."""
+    live_through(RoutedSimulation, [1_110])
+
+
 def test_the_simulated_corridor_is_that_of_the_profile():
     """The eight members and their links are the profile's."""
     profile = tomllib.loads(PROFILE.read_text("utf-8"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from darwaza.engine.recovery import FORK
+from darwaza.engine.settlement import FORK
 from darwaza.kernel import fork
 from darwaza.testing.simulation import Simulation
 from darwaza.testing.world import CORRIDOR_NAME

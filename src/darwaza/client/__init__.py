@@ -11,7 +11,6 @@ operation that is meant for programs has one method.
 """
 
 import mimetypes
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -49,6 +48,7 @@ __all__ = ["INLINE_BYTES_MAX", "TIMEOUT_S", "BulkDocument", "Client", "Event", "
 INLINE_BYTES_MAX = 786_432
 """A larger document travels in chunks."""
 
+DIFFERS = "document_differs"
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
@@ -318,6 +318,9 @@ class Client(Caller):
     ) -> Path:
         """Write a document to a file and hold it against its digest.
 
+        The file is there only when it is whole. What has come of it so far stands beside it under a name that ends in
+        ``.part`` and tells its digest; a download that was broken off goes on from there.
+
         Args:
             case_id: of the document.
             to: the file.
@@ -326,29 +329,59 @@ class Client(Caller):
             progress: see ``Progress``.
 
         Raises:
-            MessageError: ``document_differs``: what came is not what was signed; the file is removed. Or what
+            MessageError: ``document_differs``: what came is not what was signed; nothing is kept. Or what
                 ``enclosure.unseal`` says; then there is no file.
         """
         view = self.document(case_id)
+        manifest = _manifest(view)
+        part = partial_file(to, manifest["digest"])
+        resumed = part.exists()
+        try:
+            self._fetch(view, part, progress)
+        except MessageError as fault:
+            if fault.code != DIFFERS or not resumed:
+                raise
+            self._fetch(view, part, progress)  # what stood there was not the beginning of this document
         if not need_keys(view, keys):
-            return self._fetch(view, to, progress)
-        with tempfile.TemporaryDirectory() as folder:
-            open_file(self._fetch(view, Path(folder) / "enclosure", progress), to, view, keys)
+            return part.replace(to)
+        try:
+            open_file(part, to, view, keys)
+        finally:
+            part.unlink()
         return to
 
-    def _fetch(self, view: DocumentView, to: Path, progress: Progress | None) -> Path:
-        digest, done, manifest = sha256(), 0, _manifest(view)
-        with to.open("wb") as target:
-            for piece in self.stream(f"/v1/documents/{in_path(view['id'])}/content"):
+    def _fetch(self, view: DocumentView, part: Path, progress: Progress | None) -> None:
+        """Bring a partial file to its end; one that then is not what was signed is removed."""
+        manifest = _manifest(view)
+        digest = sha256()
+        with part.open("a+b") as target:
+            target.seek(0)
+            while piece := target.read(config.STREAM_BYTES):
+                digest.update(piece)
+            if target.tell() < manifest["bytes"] or not target.tell():
+                digest = self._go_on(view, target, digest, progress)
+        if digest.hexdigest() != manifest["digest"]:
+            part.unlink()
+            raise MessageError("the document is not the one that was signed", code=DIFFERS)
+
+    def _go_on(self, view: DocumentView, target: BinaryIO, digest: Any, progress: Progress | None) -> Any:
+        """Fetch what is missing at the end of a partial file; returns the digest of the whole."""
+        manifest, done = _manifest(view), target.tell()
+        asked = {"range": f"bytes={done}-", "if-range": f'"{manifest["digest"]}"'} if done else {}
+        with self._opened(f"/v1/documents/{in_path(view['id'])}/content", headers=asked) as response:
+            if (
+                done
+                and response.headers.get("content-range") != f"bytes {done}-{manifest['bytes'] - 1}/{manifest['bytes']}"
+            ):
+                done, digest = 0, sha256()
+                target.truncate(0)
+            for piece in response.iter_bytes(config.STREAM_BYTES):
                 digest.update(piece)
                 target.write(piece)
                 done += len(piece)
                 if progress is not None:
                     progress(done, manifest["bytes"])
-        if digest.hexdigest() != manifest["digest"]:
-            to.unlink()
-            raise MessageError("the document is not the one that was signed", code="document_differs")
-        return to
+        return digest
 
     def accept(self, case_id: str) -> Sent:
         """Take a document over: its sender gets the receipt."""
@@ -379,6 +412,11 @@ class Client(Caller):
             "POST", "/v1/documents/bulk", content=msgspec.msgpack.encode(list(documents))
         )
         return sent
+
+
+def partial_file(to: Path, digest: str) -> Path:
+    """Where what has come so far of a document of this digest stands, beside the file it is to become."""
+    return to.with_name(f"{to.name}.{digest[:16]}.part")
 
 
 def _manifest(view: DocumentView) -> Manifest:

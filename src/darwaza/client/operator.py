@@ -13,6 +13,7 @@ from darwaza.client.answer.gateway import (
     Report,
     Resumed,
     RoutesView,
+    SettlementView,
 )
 from darwaza.client.caller import Caller, in_path
 
@@ -30,14 +31,20 @@ class Operator:
         found: list[LinkView] = self._caller.call("GET", "/v1/operator/links")
         return found
 
-    def resume(self, origin: str) -> Resumed:
-        """Let a halted link go on, after people have decided what is true.
+    def resume(self, origin: str, *, reason: str = "") -> Resumed:
+        """Let a halted link go on, after people at both of its ends have agreed to.
 
         Args:
             origin: of the log that was halted.
+            reason: what they decided; it is put on record in the log to the neighbour.
         """
-        done: Resumed = self._caller.call("POST", "/v1/operator/resume", json={"origin": origin})
+        done: Resumed = self._caller.call("POST", "/v1/operator/resume", json={"origin": origin, "reason": reason})
         return done
+
+    def settlements(self) -> list[SettlementView]:
+        """How forks were settled, as the operators of both sides put it on record, oldest first."""
+        found: list[SettlementView] = self._caller.call("GET", "/v1/operator/settlements")
+        return found
 
     def fork_proofs(self) -> list[bytes]:
         """Proofs that somebody signed two histories; ``darwaza evidence verify`` reads each."""

@@ -98,7 +98,11 @@ class Payments:
         return done
 
     def pay_many(self, document: bytes) -> list[Ordered]:
-        """Order the payments of a pacs.008 of many; each is answered for itself with its ``uetr``."""
+        """Order the payments of a pacs.008 of many; each is answered for itself with its ``uetr``.
+
+        The UETR of each makes it safe to repeat, as in ``pay``: what was ordered before is answered with what it has
+        become, and a UETR that was used for another payment is refused with ``key_reused``.
+        """
         done: list[Ordered] = self._caller.call("POST", "/v1/payments/bulk", content=document)
         return done
 
@@ -244,9 +248,15 @@ class Payments:
         )
         return done
 
-    def request_payment(self, document: bytes) -> Ordered:
-        """Ask a payer to pay: a pain.013 with one payment."""
-        done: Ordered = self._caller.call("POST", "/v1/payments/requests", content=document)
+    def request_payment(self, document: bytes, *, key: str | None = None) -> Ordered:
+        """Ask a payer to pay: a pain.013 with one payment.
+
+        Args:
+            document: the pain.013.
+            key: idempotency key; give the same one to repeat after a failure.
+        """
+        headers = {"idempotency-key": key or str(uuid.uuid4())}
+        done: Ordered = self._caller.call("POST", "/v1/payments/requests", content=document, headers=headers)
         return done
 
     def requests(self, *, waiting: bool = False) -> list[RequestView]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
-from darwaza.engine import forwarding, recovery
+from darwaza.engine import forwarding, recovery, settlement
 from darwaza.engine.delivery import Delivery
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
 from darwaza.engine.intake import Arrive, Cosigned, Expected, Forked, Recollect, Settle, Settled
@@ -49,7 +49,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
             ``recovery.check_caught_up``.
     """
     site, batch = engine.site, given.batch
-    fork_proof = engine.known_fork(batch.origin)
+    fork_proof = settlement.proof_of(engine, batch.origin)
     if fork_proof is not None:
         return Forked(fork_proof)  # the former answer may have been lost
     log = engine.log_of(unit, batch.origin, reader=site.member)
@@ -68,7 +68,7 @@ def take(engine: "Engine", rules: Rules, unit: Unit, given: Arrive, *, replaying
     if isinstance(verdict, Repeat):
         return _stored_answer(engine, unit, batch, verdict)
     if isinstance(verdict, Fork):
-        return recovery.stop(engine, unit, log, log.row.author, verdict.proof)
+        return settlement.stop(engine, unit, log, log.row.author, verdict.proof)
     return _take_fresh(engine, rules, unit, batch, verdict, replaying=replaying)
 
 

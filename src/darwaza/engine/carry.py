@@ -21,8 +21,14 @@ from darwaza.kernel.tile import root_at
 from darwaza.ports.store import CheckpointRow
 
 
-def pack(engine: Engine, log: Log, start: int) -> tuple[int, bytes, bytes]:
+def pack(engine: Engine, log: Log, start: int, end_max: int | None = None) -> tuple[int, bytes, bytes]:
     """Make the batch of an own log that begins at ``start``.
+
+    Args:
+        engine: whose log it is.
+        log: as committed.
+        start: index of its first entry.
+        end_max: it ends there at most; None for the end of the log.
 
     Returns:
         The index after its last entry, the signed checkpoint it ends at, and its bytes.
@@ -30,7 +36,7 @@ def pack(engine: Engine, log: Log, start: int) -> tuple[int, bytes, bytes]:
     row = log.row
     if start < row.cosigned_size and (again := _signed_before(engine, log, start)) is not None:
         return again
-    end = min(row.size, start + config.BATCH_MESSAGES_MAX)
+    end = min(row.size if end_max is None else end_max, start + config.BATCH_MESSAGES_MAX)
     entries = engine.entries(row.id, start, end, config.BATCH_SEND_BYTES)
     end = start + len(entries)
     note = row.checkpoint

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from darwaza import config
+from darwaza.engine import settlement
 from darwaza.engine.carry import pack
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import (
@@ -60,6 +61,7 @@ class Lane(msgspec.Struct):
         sent_at_s: when the last batch went.
         heard_at_s: when the reader last answered; None before.
         round_trip_s: of the last answered errand.
+        has_shown: whether the reader has seen the fork for which the log stands still.
     """
 
     log_id: int
@@ -75,6 +77,14 @@ class Lane(msgspec.Struct):
     sent_at_s: float = 0.0
     heard_at_s: float | None = None
     round_trip_s: float = 0.0
+    has_shown: bool = False
+
+
+def _has_seen(reply: Reply) -> bool:
+    """Whether a reader that was shown a fork knows of it, and has perhaps settled it."""
+    return isinstance(reply, ForkFound) or (
+        isinstance(reply, DarwazaError) and reply.code in {"link_halted", "fork_settled"}
+    )
 
 
 class WitnessLane(msgspec.Struct):
@@ -115,9 +125,15 @@ class Courier:
         found: list[Errand] = []
         for origin, lane in self.lanes.items():
             row = self._engine.logs[lane.log_id].row
-            if row.halted or now_s < lane.retry_at_s:
+            if now_s < lane.retry_at_s:
                 continue
-            if lane.phase == "flow" and self._is_quiet(lane, row, now_s):
+            if row.halted:
+                self._show_fork(origin, lane, row, found)
+                continue
+            lane.has_shown = False
+            if lane.phase == "flow" and (
+                lane.log_id not in self._engine.site.heard or self._is_quiet(lane, row, now_s)
+            ):
                 lane.phase = "ask"
             if lane.phase == "flow":
                 self._fill(origin, lane, row, now_s, found)
@@ -131,6 +147,18 @@ class Courier:
         if self._engine.site.order.ahead:
             self._ask_authors(now_s, found)
         return found
+
+    def _show_fork(self, origin: str, lane: Lane, row: LogRow, found: list[Errand]) -> None:
+        """Let the reader see that an own log has two histories: whoever finds a fork, both sides stop and prove it."""
+        if lane.has_shown or lane.flying:
+            return
+        index = settlement.parted_at(self._engine, origin)
+        if index is None or index >= row.exposed_size:
+            lane.has_shown = True
+            return
+        end, note, raw = pack(self._engine, self._engine.logs[lane.log_id], index, row.exposed_size)
+        lane.flying.append((index, end))
+        found.append(Send(lane.peer, origin, lane.epoch, index, end, note, raw))
 
     def pause_s(self, now_s: float) -> float:
         """How long nothing has to be done if nothing happens: until what gathers behind a batch in flight may go."""
@@ -222,6 +250,10 @@ class Courier:
             return Settle(errand.origin, reply.note)
         if isinstance(errand, Fetch) and isinstance(reply, batch.Batch):
             return TakeBack(reply)
+        if isinstance(errand, Send) and self._engine.logs[lane.log_id].row.halted and _has_seen(reply):
+            lane.has_shown = True
+            self._reset(lane)
+            return None
         if isinstance(errand, Send) and isinstance(reply, Signed | ForkFound | Wanted):
             return self._send_replied(lane, errand, reply, now_s)
         fault = reply if isinstance(reply, DarwazaError) else PeerError("the answer makes no sense", code="peer_answer")

@@ -19,6 +19,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import NEW, Case, Draft, Received, Refusal
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
+    LINK_KINDS,
     REFUSED,
     Header,
     Refused,
@@ -30,8 +31,6 @@ from darwaza.kernel.message import (
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
 
-LINK_KINDS = "link."
-"""Kinds the engine itself understands."""
 UNMET: Final = Refusal("catching_up", "what was said on the case may still come back", transient=True)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from darwaza.config import HEADER_BYTES_MAX, MEET_S, MOVED_MESSAGES_MAX
-from darwaza.engine import arrival, recovery, repeat, reporting, retention, testimony
+from darwaza.engine import arrival, recovery, repeat, reporting, retention, settlement, testimony
 from darwaza.engine.intake import (
     Accepted,
     AcceptFork,
@@ -295,13 +295,6 @@ class Engine:
 
         return read_tile
 
-    def known_fork(self, origin: str) -> bytes | None:
-        """The proof for which a log was stopped, or None."""
-        log_id = self._ids.get(origin)
-        if log_id is None or self.logs[log_id].row.halted != recovery.FORK:
-            return None
-        return next((row.proof for row in self.store.forks() if row.log_id == log_id), None)
-
     def halt(self, unit: Unit, peer: str, code: str) -> None:
         """Stop a link: every log with that member, both ways. Nobody waits for what it might have brought."""
         for log in self.logs.values():
@@ -458,16 +451,6 @@ class Engine:
         unit.changes.documents.append((version, given.note))
         return version
 
-    def _resume(self, unit: Unit, given: Resume) -> Delivered:
-        log_id = self._ids.get(given.origin)
-        if log_id is None:
-            raise MalformedError(f"there is no log {given.origin!r} here", code="log_unknown")
-        row = self.logs[log_id].row
-        for log in self.logs.values():
-            if {log.row.author, log.row.reader} == {row.author, row.reader}:
-                unit.install(unit.log(log.row.id).with_row(halted=""))
-        return Delivered(row.cosigned_size)
-
     _handlers: ClassVar[dict[type, Any]] = {
         Submit: _submit,
         Arrive: _arrive,
@@ -476,13 +459,13 @@ class Engine:
         Settle: _settle,
         Recollect: _recollect,
         TakeBack: _take_back,
-        AcceptFork: recovery.accept_fork,
+        AcceptFork: settlement.accept_proof,
         Expose: _expose,
         Wake: _wake,
         Witness: _witness,
         PlaceOrders: _place_orders,
         Adopt: _adopt,
-        Resume: _resume,
+        Resume: settlement.resume,
         Forget: retention.forget,
         Reroute: _reroute,
         Report: _report,

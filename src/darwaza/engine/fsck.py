@@ -2,31 +2,34 @@
 
 For every log: its tree from the headers alone, then tiles, peaks, checkpoints and their signatures against it; headers,
 bodies and keys against one another. For the rest: cases that their services can still read, forks that convict,
-witnessed checkpoints that carry our signature, every balance of the ledger from its transfers, own messages given back
-that still wait.
+histories given up that lead to what was signed, witnessed checkpoints that carry our signature, every balance of the
+ledger from its transfers, own messages given back that still wait.
 
 It only reads, in one pass over each log, with the memory of a few thousand messages however many there are. Run it on
 a store nobody writes to. An empty list means: nothing is wrong.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import msgspec
 
 from darwaza.engine import order, voyage
 from darwaza.engine.forwarding import own_message
 from darwaza.engine.ledger import account_from, transfer_from
-from darwaza.engine.recovery import ANY_WORD, FORK, case_cause
+from darwaza.engine.recovery import ANY_WORD, case_cause
+from darwaza.engine.settlement import FORK
 from darwaza.engine.trust import Trust
 from darwaza.errors import DarwazaError, MalformedError
-from darwaza.kernel import fork, instant
+from darwaza.kernel import fork, instant, settlement
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.machine import Service
 from darwaza.kernel.merkle import EMPTY, Frontier, leaf_hash
 from darwaza.kernel.message import Header, check_body, decode_header, is_withheld, member_of, message_key
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Verifier, verified
-from darwaza.kernel.tile import TILE_HASHES, append_to_tiles
+from darwaza.kernel.settlement import SETTLEMENT
+from darwaza.kernel.tile import TILE_HASHES, append_to_tiles, frontier_at
 from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ledger.audit import audit
 from darwaza.ports.store import WAITING_FROM, CaseRow, LeafRow, LogRow, PartyRow, Store
@@ -100,6 +103,7 @@ class _Examination:
         self._quarantine = {(row.log_id, row.leaf_index) for row in rows}
         self._quarantine_is_whole = len(rows) < QUARANTINE_ROWS_MAX
         self._waiting = store.given_back_count()
+        self._withdrawn: dict[tuple[str, str], Frontier] = {}
 
     def findings(self) -> Iterator[Finding]:
         """Everything, log by log, then the rest."""
@@ -153,6 +157,8 @@ class _Examination:
         if leaf.case_id != header.case_id and not (set_aside and not leaf.case_id):
             yield Finding("case_differs", where, f"it is kept under case {leaf.case_id!r}")
         yield from self._key(row, leaf, header, set_aside=set_aside)
+        if header.kind == SETTLEMENT and row.author == self._member:
+            yield from self._settlement(where, leaf.body)
         if self._waiting and row.author == self._member:
             yield from self._given_back(where, header)
 
@@ -244,6 +250,26 @@ class _Examination:
         for log in self._logs:
             if log.halted == FORK and frozenset((log.author, log.reader)) not in proven:
                 yield Finding("halt_unproven", log.origin, "it stopped for a fork of which no proof is kept")
+
+    def _settlement(self, where: str, body: bytes) -> Iterator[Finding]:
+        """A record of this gateway: a history that it gave up must lead to what it had signed for it."""
+        try:
+            record = settlement.decode(body)
+            raw = record.checkpoint.encode()
+            if record.act == settlement.KEPT or not raw:
+                return
+            signed, subject = parse_checkpoint(raw)[0], (record.log, record.checkpoint)
+            log = next(row for row in self._logs if row.origin == record.log)
+            if record.start == record.agreed_size:
+                self._withdrawn[subject] = frontier_at(record.start, partial(self._store.tile, log.id))
+            reached = self._withdrawn.pop(subject).append_all(record.hashes())
+        except (DarwazaError, LookupError, StopIteration) as fault:
+            yield Finding("settlement_unproven", where, f"it cannot be followed: {fault}")
+            return
+        if reached.size < signed.size:
+            self._withdrawn[subject] = reached
+        else:
+            yield from self.note(where, raw, reached.size, reached.root(), [self._authors(log.origin)])
 
     def _parties(self, log_id: int) -> tuple[str, ...]:
         return next(((row.author, row.reader) for row in self._logs if row.id == log_id), ())

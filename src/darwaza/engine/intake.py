@@ -233,9 +233,17 @@ class Keep(msgspec.Struct, frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """An operator lets a halted log go on. Outcome: ``Delivered`` or an error."""
+    """An operator lets a halted link go on. Outcome: ``Delivered`` or an error.
+
+    Attributes:
+        origin: of any log of the link.
+        by: address of the operator.
+        reason: what people decided.
+    """
 
     origin: str
+    by: str = ""
+    reason: str = ""
 
 
 class Forget(msgspec.Struct, frozen=True):

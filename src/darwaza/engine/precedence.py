@@ -15,7 +15,7 @@ from weakref import proxy
 import msgspec
 
 from darwaza.engine.voyage import EXPIRED, ROUTE, UNDELIVERABLE, Voyage
-from darwaza.kernel.message import Header, decode_header, member_of
+from darwaza.kernel.message import LINK_KINDS, Header, decode_header, member_of
 from darwaza.kernel.trail import ROUTE_KINDS
 from darwaza.ports.store import WAITING_FROM, WAITING_NONE, LeafRow, Store
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     Logs = Callable[[int], Log]
 
-LINK_KINDS = "link."
+GATEWAY_KINDS = (ROUTE_KINDS, LINK_KINDS)
+"""Kinds in which gateways speak of routes and links; their order is that of the log."""
 TAILS_KEPT = 1_000
 """Threads remembered before those are looked for of which nothing is under way any more."""
 
@@ -191,7 +192,7 @@ class Precedence:
         for at, index, raw in self._store.case_leaves(case_id):
             header = decode_header(raw)
             mine = member_of(header.origin) == self._site.member and member_of(header.destination) == member
-            if not mine or header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
+            if not mine or header.kind.startswith(GATEWAY_KINDS):
                 continue
             if before is not None and sent_at is not None:
                 here = at == before.log_id and index >= before.leaf_index

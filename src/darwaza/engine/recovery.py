@@ -17,18 +17,18 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from darwaza.engine import forwarding, repeat, waiting
-from darwaza.engine.intake import AcceptFork, Forked, Recollect, Settle, Settled
+from darwaza.engine import forwarding, repeat, settlement, waiting
+from darwaza.engine.intake import Forked, Recollect, Settle, Settled
 from darwaza.engine.log import Log
 from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import ConflictError, MalformedError, PushbackError, ServiceError, SignatureError
-from darwaza.kernel import fork, instant, letter
+from darwaza.kernel import instant, letter
 from darwaza.kernel.batch import Batch
 from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
 from darwaza.kernel.machine import Case, Received, Refusal, Service, restored
 from darwaza.kernel.message import (
-    GENESIS,
+    LINK_KINDS,
     REFUSED,
     Header,
     check_body,
@@ -40,7 +40,7 @@ from darwaza.kernel.message import (
 from darwaza.kernel.seal import Binding
 from darwaza.kernel.tile import root_at
 from darwaza.kernel.trail import ROUTE_KINDS
-from darwaza.ports.store import WAITING_FROM, WAITING_NONE, ForkRow
+from darwaza.ports.store import WAITING_FROM, WAITING_NONE
 
 if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
@@ -52,8 +52,6 @@ ANY_WORD = "any word"
 """What an own message given back waits for that its rule refuses for now."""
 AGAIN = Settled(None, None)
 """Room was made, or what waits came back, but not all of it yet: the same once more, in another transaction."""
-FORK = "fork"
-"""Why a link stopped of which two signed histories were found."""
 
 
 def check_caught_up(engine: "Engine", unit: Unit, peer: str) -> None:
@@ -262,7 +260,7 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
     )
     unit.unheard.add(log.row.id)
     if isinstance(verdict, Fork):
-        return stop(engine, unit, log, log.row.reader, verdict.proof)
+        return settlement.stop(engine, unit, log, log.row.reader, verdict.proof)
     note = engine.site.completed(batch.origin, checkpoint, note)
     if isinstance(verdict, Fresh):
         headers = [decode_header(header) for header, _ in batch.entries[verdict.skip :]]
@@ -318,7 +316,7 @@ def _rebuild_cases(
 
 def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: bytes) -> None:
     """Rebuild the case of an own message that came back, or keep it until what it waits for has come."""
-    if header.kind == GENESIS:
+    if header.kind.startswith(LINK_KINDS):
         return
     if header.kind.startswith(ROUTE_KINDS):
         forwarding.restore(engine, unit, header, body)
@@ -427,25 +425,3 @@ def received(header: Header, kind: str, body: bytes) -> Received:
         header.media_type,
         body,
     )
-
-
-def accept_fork(engine: "Engine", unit: Unit, given: AcceptFork) -> Forked:
-    """Take a reader's proof that this gateway signed two histories, and stop the link.
-
-    Raises:
-        MalformedError: ``fork_proof_malformed``; SignatureError ``fork_proof_false``: it proves nothing.
-    """
-    log = engine.own_log(unit, given.origin)
-    proof = fork.decode(given.proof)
-    verifiers = engine.site.trust.author_verifiers(given.origin, past=True)
-    if proof.origin != given.origin or not fork.convicts(proof, verifiers):
-        raise SignatureError("the proof does not show two signed histories", code="fork_proof_false")
-    return stop(engine, unit, log, log.row.reader, proof)
-
-
-def stop(engine: "Engine", unit: Unit, log: Log, peer: str, proof: fork.ForkProof) -> Forked:
-    """Stop a link whose log turned out to have two histories, and keep the proof."""
-    raw = fork.encode(proof)
-    unit.changes.forks.append(ForkRow(log.row.id, unit.now_text, raw))
-    engine.halt(unit, peer, FORK)
-    return Forked(raw)

@@ -320,6 +320,16 @@ class Routing:
         against = path.objections(self._patient(), rules, need, (self.member, neighbour))
         return next(against, None) is None
 
+    def allows(self, members: tuple[str, ...], message_class: str, sender: str = "") -> bool:
+        """Whether a message may take a path that was not chosen for it, whatever its links are like: no rule forbids.
+
+        Raises:
+            MalformedError, TooLargeError: the sender's policy cannot be read.
+        """
+        need = Need(self.member, members[-1], message_class)
+        against = path.rules_against(self.rules(message_class, sender), need, members)
+        return members[1] in self._lanes and next(against, None) is None
+
     def _choose(self, asked: Asked, body_bytes: int) -> tuple[str, ...] | Refusal:
         try:
             rules = self.rules(asked.message_class, asked.policy, asked.avoid)

@@ -17,7 +17,7 @@ from weakref import proxy
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
-from darwaza.engine.precedence import LINK_KINDS, Precedence
+from darwaza.engine.precedence import GATEWAY_KINDS, Precedence
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
@@ -35,7 +35,6 @@ from darwaza.kernel.message import (
 )
 from darwaza.kernel.report import Item, Report, check
 from darwaza.kernel.seal import Binding
-from darwaza.kernel.trail import ROUTE_KINDS
 from darwaza.ports.store import CaseRow, LeafRow, Store
 
 if TYPE_CHECKING:
@@ -92,23 +91,17 @@ class Tracking:
         return found if isinstance(found, Refusal) else None
 
     def _choice(self, draft: Draft, body_bytes: int | None = None) -> tuple[str, ...] | Refusal:
-        member, back = member_of(draft.destination), self.way_back
-        found = self._site.routing.choose(
+        member, name, back = member_of(draft.destination), draft.kind.partition(".")[0], self.way_back
+        routing = self._site.routing
+        found = routing.choose(
             member,
-            draft.kind.partition(".")[0],
+            name,
             len(draft.body) if body_bytes is None else body_bytes,
             sender=draft.path_policy,
             waits=draft.waits,
         )
-        if (
-            isinstance(found, Refusal)
-            and found.transient
-            and back
-            and back[-1] == member
-            and back[1] in self._site.lanes
-        ):
-            return back
-        return found
+        unsure = isinstance(found, Refusal) and found.transient and bool(back) and back[-1] == member
+        return back if unsure and routing.allows(back, name, draft.path_policy) else found
 
     # --- departing ---
 
@@ -144,14 +137,18 @@ class Tracking:
         path = (self._site.member, member) if isinstance(found, Refusal) else found
         before = self._before(case_id, member) if self._newest or self._site.fleet.voyages else None
         if before is not None:
-            if self._site.routing.is_open(before.path):
+            if self._may_keep_to(before.path, draft):
                 return before.path
             self.move(only=(case_id, member))
             after = self._before(case_id, member)
-            return path if after is None or not self._site.routing.is_open(after.path) else after.path
+            return path if after is None or not self._may_keep_to(after.path, draft) else after.path
         if len(path) > 2 and member in self._site.lanes:  # noqa: PLR2004
             self.detour(member)
         return path
+
+    def _may_keep_to(self, path: tuple[str, ...], draft: Draft) -> bool:
+        routing, name = self._site.routing, draft.kind.partition(".")[0]
+        return routing.is_open(path) and routing.allows(path, name, draft.path_policy)
 
     def _before(self, case_id: str, member: str) -> Voyage | None:
         own = self._newest.get((case_id, member))
@@ -426,7 +423,7 @@ class Tracking:
         followed = self._store.cases([header.id for header, _ in waiting])
         for header, leaf in waiting:
             mine = member_of(header.origin) == self._site.member and header.path is None
-            if not mine or header.kind.startswith((ROUTE_KINDS, LINK_KINDS)):
+            if not mine or header.kind.startswith(GATEWAY_KINDS):
                 continue
             before = header.follows or newest.get(header.case_id)
             if before is None and (older or self._site.fleet.of_case(header.case_id, neighbour)):

@@ -130,6 +130,18 @@ def convicts(proof: ForkProof, verifiers: Sequence[Verifier]) -> bool:
     return held.included() and given.included() and held.contradicts(given)
 
 
+def divergence(proof: ForkProof) -> tuple[int, frozenset[bytes]]:
+    """Where two histories part: an index and the two leaves there, or a size and the two roots of it.
+
+    Raises:
+        DarwazaError: see ``statements``.
+    """
+    one, other = statements(proof)
+    if one.proof is not None and one.leaf is not None and other.leaf is not None:
+        return one.proof.index, frozenset((one.leaf, other.leaf))
+    return one.checkpoint.size, frozenset((one.checkpoint.root, other.checkpoint.root))
+
+
 def _statement(text: str, leaf: str, name: str) -> Statement:
     if not leaf:
         checkpoint, note = parse_checkpoint(text.encode())

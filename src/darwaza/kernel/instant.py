@@ -6,8 +6,12 @@ A gateway's own store writes the openings of cases to the microsecond (``to_fine
 so that lists have an order. Those texts are compared with each other only.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 import msgspec
 
@@ -16,6 +20,9 @@ from darwaza.errors import MalformedError
 TEXT_LENGTH = 24
 FINE_LENGTH = 27
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+LAST = datetime(9900, 1, 1, tzinfo=UTC)
+_AT_THE_EDGE = re.compile(rb'"(?:0\d|1[0-8]|99)\d\d-\d\d-\d\d|"(?:1900-01-01|9899-12-31)')
 KEPT = 4_096
 """Everything in a batch tells the same few instants; so many are not written and read anew.
 
@@ -97,6 +104,46 @@ def to_utc(given: datetime, pointer: str = "") -> datetime:
         code="instant_malformed",
         pointer=pointer,
     )
+
+
+def beyond(value: Any, at: str = "") -> str | None:
+    """Point at the first instant in a value that nobody can reckon with: before ``FIRST``, or not before ``LAST``.
+
+    Args:
+        value: of structs, lists, tuples and dictionaries.
+        at: RFC 6901 pointer to it.
+    """
+    if isinstance(value, datetime):
+        return at if value.tzinfo is not None and not FIRST <= value < LAST else None
+    if isinstance(value, msgspec.Struct):
+        names = ((one.encode_name, getattr(value, one.name)) for one in msgspec.structs.fields(value))
+    elif isinstance(value, dict):
+        names = ((str(name), one) for name, one in value.items())
+    elif isinstance(value, list | tuple):
+        names = ((str(number), one) for number, one in enumerate(value))
+    else:
+        return None
+    return next((found for name, one in names if (found := beyond(one, f"{at}/{name}")) is not None), None)
+
+
+def check_read(value: Any, raw: bytes) -> None:
+    """Refuse what was read when it holds an instant at the edge of the calendar.
+
+    Terms are added to instants and local times made of them: at the edge both would overflow.
+
+    Args:
+        value: as read from ``raw``.
+        raw: JSON; a value is looked through only if there may be such an instant in it.
+
+    Raises:
+        MalformedError: ``instant_malformed``, with the pointer to the field.
+    """
+    if _AT_THE_EDGE.search(raw) is None and b"\\" not in raw:
+        return
+    pointer = beyond(value)
+    if pointer is not None:
+        text = f"the datetime is not from {FIRST.year} to {LAST.year - 1}"
+        raise MalformedError(text, code="instant_malformed", pointer=pointer)
 
 
 def to_seconds(instant: datetime) -> int:

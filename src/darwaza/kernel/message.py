@@ -188,6 +188,8 @@ REFUSED = ".refused"
 JSON_MEDIA_TYPE = "application/json"
 GATEWAY_PARTY = "gateway"
 """The party name under which a gateway itself speaks."""
+LINK_KINDS = "link."
+"""Kinds that belong to no service: what they say is about the link itself."""
 GENESIS = "link.genesis"
 """Kind of the first leaf of every log."""
 

@@ -154,6 +154,13 @@ def objections(topology: Topology, rules: Rules, need: Need, members: Sequence[s
     yield from rule_objections(asked, need, members, latency_us)
 
 
+def rules_against(rules: Rules, need: Need, members: Sequence[str]) -> Iterator[Objection]:
+    """Yield what people's rules have against a path of which nothing is known but its members."""
+    asked = _asked(rules, need)
+    yield from locality.end_objections(asked.homes, need.message_class, need.origin, need.destination)
+    yield from rule_objections(asked, need, members, 0)
+
+
 def _asked(rules: Rules, need: Need) -> Rules:
     """The rules that bind a message: none bind a report."""
     return Rules() if need.message_class == REPORT_CLASS else rules

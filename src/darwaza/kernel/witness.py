@@ -142,8 +142,10 @@ def judge(held: Checkpoint | None, request: Request, verifiers: Sequence[Verifie
     # 6. The new tree continues the held one; every tree continues the empty one, without a proof.
     if held is None or held.size == 0:
         consistent = not request.proof
+    elif new.size == held.size and not request.proof:
+        # Nothing is to be proven: it is the same tree, or the log has signed two histories.
+        return Verdict(HTTPStatus.OK if new.root == held.root else HTTPStatus.CONFLICT)
     else:
-        # For equal sizes this holds just when the roots are equal and the proof is empty.
         consistent = verify_consistency(held.size, new.size, old_root=held.root, new_root=new.root, proof=request.proof)
     return Verdict(HTTPStatus.OK) if consistent else Verdict(HTTPStatus.UNPROCESSABLE_ENTITY)
 

@@ -39,7 +39,8 @@ class LogRow(msgspec.Struct, frozen=True):
         lane: 0 to ``LANES_MAX`` - 1.
         size: leaves held here.
         peaks: the compact range of those leaves, 32 bytes each.
-        exposed_size: of an own log: no leaf at or past it has ever left this gateway, so those may still move.
+        exposed_size: of an own log: no leaf at or past it has ever left this gateway, so those may still move; or it
+            was withdrawn when a fork was settled (``engine.settlement``).
         cosigned_size: of an own log: what the reader has co-signed; of a neighbour's log: equals ``size``.
         checkpoint: the newest note signed by the author over leaves held here; of a neighbour's log with our
             co-signature; empty for an empty log.

@@ -22,23 +22,23 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from darwaza.engine.intake import Outcome, Report, Reroute
+from darwaza.engine.intake import Outcome
 from darwaza.engine.probe import LinkTerms
 from darwaza.engine.voyage import ROUTE, UNDER_WAY, Voyage
 from darwaza.engine.watch import Watch
-from darwaza.errors import DarwazaError, PeerError, TransientError
+from darwaza.errors import TransientError
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import PATH_MEMBERS_MAX
 from darwaza.ports.store import Changes, Store
-from darwaza.ports.transport import Probe, Probed, ProbeReply
+from darwaza.ports.transport import Probe
 from darwaza.services.documents.message import Offer
 from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.deceit import LIES, lying
 from darwaza.testing.node import Node
 from darwaza.testing.party import Parties, Wish
+from darwaza.testing.probing import ProbingNode, ProbingSimulation
 from darwaza.testing.rumour import Book, FalseWatch, Forger
-from darwaza.testing.simulation import Simulation
 
 CODES: Final = ("AF", "CN", "KG", "KZ", "PK", "TJ", "TM", "UZ")
 LINKS: Final = (
@@ -46,8 +46,6 @@ LINKS: Final = (
     ("KG", "KZ"), ("KG", "TJ"), ("KZ", "TM"), ("KZ", "UZ"), ("TJ", "UZ"), ("TM", "UZ"),
 )  # fmt: skip
 """As in profiles/carec/corridor.toml; a test compares them."""
-PROBE_S: Final = 0.5
-PROBE_TIMEOUT_S: Final = 1.0
 BARRED: Final = "TM"
 """Whom the corridor's policy bars from carrying, in some lives."""
 
@@ -208,53 +206,23 @@ class RoutedParties(Parties):
         super()._told(wish, outcome)
 
 
-class RoutedNode(Node):
-    """A gateway that watches its links."""
+class RoutedNode(ProbingNode):
+    """A gateway that watches its links, under home rules; a liar's says that all is well."""
 
-    watch: Watch
-
-    def start(self) -> None:
-        """Start, and begin to probe."""
-        super().start()
+    def make_watch(self, kept: bytes | None) -> Watch:
+        """See ``ProbingNode``."""
         simulation = self._simulation
-        if not self.is_up:
-            return
-        kept = getattr(self, "_kept", None)
         liars = simulation.liars
         simulation.book.attend(self.code, self.engine.site, liars)
         terms = {end: LinkTerms(visible_to=SHOWN_TO) for end in HIDDEN if self.code in HIDDEN and end != self.code}
         home = "\n".join(ban.text for ban in simulation.auditor.bans if ban.owner == self.code) or None
         watch = FalseWatch if self.code in liars else Watch
-        self.watch = watch(self.engine.site, terms=terms, home=home, kept=kept)
-        self._changes = -1
-        self._probe(self.life)
-
-    def _probe(self, life: int) -> None:
-        if life != self.life:
-            return
-        simulation, site = self._simulation, self.engine.site
-        site.routing.pass_time(self.clock.now())
-        for probe in self.watch.probes(simulation.now_s):
-            simulation.network_of_probes(self, probe, partial(self._probed, life, probe, simulation.now_s))
-        self._kept = self.watch.kept()
-        if site.routing.changes != self._changes:
-            self._changes = site.routing.changes
-            self.submit(Reroute(), lambda _: None)
-        if site.owed:
-            self.submit(Report(), lambda _: None)
-        simulation.after(PROBE_S, partial(self._probe, life))
-
-    def _probed(self, life: int, probe: Probe, began_s: float, reply: ProbeReply) -> None:
-        if life == self.life:
-            now_s = self._simulation.now_s
-            self.watch.replied(probe, reply, now_s, now_s - began_s)
+        return watch(self.engine.site, terms=terms, home=home, kept=kept)
 
     _simulation: "RoutedSimulation"
-    _changes: int
-    _kept: bytes
 
 
-class RoutedSimulation(Simulation):
+class RoutedSimulation(ProbingSimulation):
     """See the module.
 
     Attributes:
@@ -332,31 +300,14 @@ class RoutedSimulation(Simulation):
         """Everybody; a liar's own affairs are nobody else's."""
         return [one for one in CODES if one != code and one not in self.liars]
 
-    def network_of_probes(self, sender: RoutedNode, probe: Probe, told: Callable[[ProbeReply], None]) -> None:
-        """Carry a probe and its answer over the network that carries everything else."""
-        open_ = [True]
-
-        def answer(reply: ProbeReply) -> None:
-            if open_[0]:
-                open_[0] = False
-                told(reply)
-
-        def serve(raw: bytes) -> None:
-            peer = self.nodes[probe.peer]
-            if peer.is_up and isinstance(peer, RoutedNode) and hasattr(peer, "watch"):
-                try:
-                    form = peer.watch.answer(sender.code, raw)
-                except DarwazaError:
-                    return
-                self.network._carry(peer.code, sender.code, form, lambda back: answer(Probed(back)))  # noqa: SLF001
-
+    def probe_leaves(self, sender: ProbingNode, probe: Probe) -> bytes:
+        """The forger alters what it sends, and hears what is sent to it."""
         raw = probe.raw
         if self.forger is not None and sender.code == self.forger.member:
             raw = self.forger.poison(raw, sender.engine.site)
         elif self.forger is not None and probe.peer == self.forger.member:
             self.forger.hear(raw)
-        self.after(PROBE_TIMEOUT_S, lambda: answer(PeerError("no answer")))
-        self.network._carry(sender.code, probe.peer, raw, serve)  # noqa: SLF001 - probes have no errand
+        return raw
 
     def run(self) -> None:
         """Live, with the liar lying from the start; it goes on when everything else is mended."""
@@ -365,19 +316,6 @@ class RoutedSimulation(Simulation):
         if not self.auditor.forked:
             self._check_voyages()
             self._check_heard()
-
-    def _unrest(self) -> str:
-        waiting = [
-            f"{code}: {len(node.engine.site.fleet.voyages)} under way"
-            for code, node in self.nodes.items()
-            if node.is_up and node.engine.site.fleet.voyages
-        ]
-        return "; ".join([super()._unrest(), *waiting])
-
-    def _is_at_rest(self) -> bool:
-        resting = super()._is_at_rest()
-        honest = [node for code, node in self.nodes.items() if code not in self.liars]
-        return resting and not any(node.engine.site.fleet.voyages or node.engine.site.owed for node in honest)
 
     def _check_heard(self) -> None:
         """Everybody knows everybody's home rules."""

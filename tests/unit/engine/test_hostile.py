@@ -451,7 +451,11 @@ REQUESTS = {
     "a stranger's key": ({"size": 2, "root": LEAF, "key": STRANGER}, HTTPStatus.FORBIDDEN),
     "rolled back": ({"size": 1, "root": LEAF, "old_size": 2}, HTTPStatus.BAD_REQUEST),
     "from another size": ({"size": 2, "root": LEAF, "old_size": 0}, HTTPStatus.CONFLICT),
-    "same size, another root": ({"size": 1, "root": OTHER, "old_size": 1}, HTTPStatus.UNPROCESSABLE_ENTITY),
+    "same size, another root": ({"size": 1, "root": OTHER, "old_size": 1}, HTTPStatus.CONFLICT),
+    "same size, with a proof": (
+        {"size": 1, "root": OTHER, "old_size": 1, "proof": (OTHER,)},
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
     "not consistent": ({"size": 2, "root": LEAF, "old_size": 1, "proof": (OTHER,)}, HTTPStatus.UNPROCESSABLE_ENTITY),
     "empty with a root": ({"size": 0, "root": EMPTY_ROOT, "old_size": 1}, HTTPStatus.BAD_REQUEST),
 }

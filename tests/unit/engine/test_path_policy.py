@@ -13,6 +13,7 @@ from darwaza.kernel.examination import verify
 from darwaza.kernel.health import Condition, Measure
 from darwaza.kernel.message import SENDER_POLICY_CHARACTERS_MAX, member_of
 from darwaza.services.documents.message import AddChunk, Manifest, Open, digest_of
+from darwaza.testing.world import CORRIDOR_NAME
 
 PIECES = (b"a" * CHUNK_BYTES, b"the rest")
 MANIFEST = Manifest(
@@ -231,3 +232,20 @@ def test_a_policy_too_long_for_a_header_is_refused():
     members = " ".join(f"M{number:07}" for number in range(SENDER_POLICY_CHARACTERS_MAX // 8))
     outcome = chain.one("KZ", chain.wish("KZ/trader", "PK/agency", path_policy="avoid " + members))
     assert (outcome.code, outcome.pointer) == ("policy_too_large", "/path_policy")
+
+
+def test_a_case_keeps_to_no_path_that_its_next_message_must_not_take():
+    """The first entry is under way over AF; the second must avoid AF: it goes over CN, and waits for the first."""
+    chain = Chain()
+    case_id, first = chain.write("KZ/trader", "PK/agency", "a")
+    assert "AF" in chain.path("KZ", first)
+    _, second = chain.write("KZ/trader", "PK/agency", "b", case_id, path_policy="avoid AF")
+    _, third = chain.write("KZ/trader", "PK/agency", "c", case_id)
+    assert chain.path("KZ", second) == ("KZ", "CN", "PK")
+    chain.carry_log(f"{CORRIDOR_NAME}/KZ-to-CN/0")
+    chain.carry_log(f"{CORRIDOR_NAME}/CN-to-PK/0")
+    assert chain.diary("PK", case_id).read == ()
+    chain.carry()
+    assert chain.diary("PK", case_id).read == ("a", "b", "c")
+    assert chain.path("KZ", third) is None
+    chain.check()

@@ -359,3 +359,12 @@ def test_trackers_run_short(corridor):
     corridor.do("UZ/tashkent", f"/v1/transit/{first}/tracker", fit)
     fit |= {"movement": second, "tracker": "TRK-2", "stamp": stamp(corridor, "UZTAS")}
     assert corridor.refused("UZ/tashkent", f"/v1/transit/{second}/tracker", fit) == "trackers_short"
+
+
+def test_a_date_at_the_edge_of_the_calendar_is_refused_at_the_door(corridor):
+    """No fault of the service: a code, and the pointer to the field."""
+    wanted = {"office": "AFHRT", "public": base64.b64encode(bytes(32)).decode(), "valid_from": "2026-11-01T06:00:00Z"}
+    for until in ("9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"):
+        answer = corridor.call("AF/customs", "POST", "/v1/transit/delegations", wanted | {"valid_until": until})
+        assert answer.status_code == 400
+        assert (answer.json()["code"], answer.json()["pointer"]) == ("instant_malformed", "/valid_until")

@@ -1,5 +1,6 @@
 """Payments over HTTP: what banks, FX providers and operators get, and what they do not."""
 
+import msgspec
 import pytest
 
 from darwaza.entry.sample import remittance
@@ -163,6 +164,9 @@ def test_many_payments_in_one_document_are_answered_one_by_one(corridor):
     assert [one.get("state", one.get("code")) for one in answers] == ["sent", "purpose_wrong", "sent"]
     again = read(corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body, headers=XML).content)
     assert [one.status for one in again.transactions] == ["ACSP", "RJCT", "ACSP"]
+    changed = remittance.document(msgspec.structs.replace(parts[0], purpose=None), now=now)
+    (other,) = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=changed).json()
+    assert other["code"] == "key_reused"
     corridor.run()
     waiting = corridor.get(ALATAU, "/v1/payments/credits")
     words = [{"id": waiting[0]["id"]}, {"id": waiting[1]["id"], "reason": "AC06"}, {"id": quotes[1]["id"]}]

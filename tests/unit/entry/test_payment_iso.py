@@ -151,6 +151,24 @@ class TestRequests:
         corridor.do(INDUS, f"/v1/payments/requests/{waiting['id']}/accept", None)
         assert corridor.get(ALATAU, f"/v1/payments/requests/{waiting['id']}")["state"] == "request-accepted"
 
+    def test_a_request_is_safe_to_repeat_with_its_key(self, corridor):
+        """The same again is answered alike and asks nobody twice; another under the key changes nothing."""
+        headers = {"idempotency-key": "rent-7"}
+        body, other = pain013(corridor), pain013(corridor, end_to_end="RENT-8")
+
+        def ask(document):
+            return corridor.call(ALATAU, "POST", "/v1/payments/requests", content=document, headers=headers)
+
+        first, again, reused = ask(body), ask(body), ask(other)
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json()["id"] == again.json()["id"]
+        assert (reused.status_code, reused.json()["code"]) == (409, "key_reused")
+        corridor.run()
+        (waiting,) = corridor.get(INDUS, "/v1/payments/requests?open=true")
+        assert waiting["end_to_end"] == "RENT-7"
+        corridor.do(INDUS, f"/v1/payments/requests/{waiting['id']}/refuse", {"reason": "AC06"})
+        corridor.run()
+
     def test_a_request_may_wait_and_be_refused_or_run_out(self, corridor):
         """Later: until its expiry; silence is a no at both ends."""
         until = When(at=(corridor.clock.now() + timedelta(days=2)).replace(microsecond=0))

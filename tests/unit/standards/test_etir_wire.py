@@ -170,3 +170,28 @@ def test_codes_belong_to_their_classes():
     assert ErrorCode.CUSTOMS_COULD_NOT_PROCESS.error_class is ErrorClass.CUSTOMS
     assert {code.error_class for code in ErrorCode} == set(ErrorClass)
     assert len({code.value for code in ErrorCode}) == len(ErrorCode)
+
+
+STAMP = Stamp(uid("e1"), "PK-CHAMAN", "officer-1", START, "Asia/Karachi", "2026-11-01T11:00:00+05:00", offline=False)
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+05:00", "1899-12-31T23:59:59Z",
+     "9899-12-31T23:59:59-01:00", "1900-01-01T00:00:00+01:00", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z",
+     "2026-12-31T23:59:60Z", "2026-02-30T00:00:00Z", "2026-03-01T24:00:01Z"],
+)  # fmt: skip
+def test_an_instant_nobody_can_reckon_with_is_refused_where_it_stands(at):
+    """Terms and local times are made of instants: at the edge of the calendar they would fail, far from the field."""
+    body = msgspec.json.encode(msgspec.json.decode(wire.encode(STAMP)) | {"at": at}, order="sorted")
+    with pytest.raises(MalformedError) as refused:
+        wire.decode(body, Stamp)
+    assert refused.value.pointer == "/at"
+    assert wire.code_of(refused.value) is ErrorCode.BAD_DATE
+
+
+@pytest.mark.parametrize("at", ["1900-01-01T00:00:00Z", "9899-12-31T23:59:59Z", "2026-11-01T06:00:00+05:00"])
+def test_every_instant_between_is_read(at):
+    """The first and the last that are admitted, and one with an offset."""
+    text = msgspec.json.decode(wire.encode(STAMP)) | {"at": at}
+    assert wire.decode(msgspec.json.encode(text, order="sorted"), Stamp).at.isoformat().replace("+00:00", "Z") == at

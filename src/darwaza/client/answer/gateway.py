@@ -70,6 +70,21 @@ class QuarantineView(TypedDict):
     at: str
 
 
+class SettlementView(TypedDict):
+    """What an operator put on record when a link went on of which two histories were found."""
+
+    log: str
+    member: str
+    act: str
+    by: str
+    reason: str
+    at: str
+    agreed_size: int
+    withdrawn: int
+    proofs: list[str]
+    message_id: str
+
+
 class Adopted(TypedDict):
     """Version of the corridor document that is in force now."""
 

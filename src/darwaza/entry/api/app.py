@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from darwaza.entry import console
 from darwaza.entry.api import (
     alias,
+    content,
     credit,
     crossing,
     diversion,
@@ -42,6 +43,7 @@ from darwaza.errors import DarwazaError, MalformedError
 ENDPOINTS: tuple[Endpoint, ...] = (
     *gateway.ENDPOINTS,
     *document.ENDPOINTS,
+    *content.ENDPOINTS,
     *sealing.ENDPOINTS,
     *paper.ENDPOINTS,
     *transit.ENDPOINTS,

@@ -1,7 +1,5 @@
 """Documents for parties: send, send large ones in chunks, list, read, take over, refuse."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -9,11 +7,9 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from starlette.responses import Response, StreamingResponse
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Submit
-from darwaza.engine.routed import read_at
 from darwaza.entry.api import paging
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.view.document import DocumentView, view_document
@@ -346,53 +342,6 @@ async def find(call: Call) -> DocumentPage:
     return DocumentPage([view_document(call.server.gateway.engine, row) for row in rows], following)
 
 
-async def content(call: Call) -> Response:
-    """The document itself, streamed."""
-    row = find_case(call)
-    view = view_document(call.server.gateway.engine, row)
-    if view.manifest is None or view.missing:
-        raise MalformedError("the document is not all here yet", code="not_found")
-    bodies = await _bodies(call, row.id)
-    wanted = ("offer", *(view.manifest.chunks or ()))
-    if any(name not in bodies for name in wanted):
-        raise MalformedError("the content is not kept any more; the receipts are", code="body_forgotten")
-    headers = {
-        "content-disposition": _disposition(view.manifest.filename),
-        "content-type": view.manifest.media_type,  # as its sender said: a charset is not ours to add
-        "x-content-type-options": "nosniff",
-    }
-    if view.manifest.chunks is None:
-        _, inline = documents.read_offer(read_at(call.server.gateway.engine, bodies["offer"])[1])
-        return Response(inline, headers=headers)
-    headers["content-length"] = str(view.manifest.bytes)
-    pieces = _stream(call, [bodies[digest] for digest in view.manifest.chunks])
-    return StreamingResponse(pieces, headers=headers)
-
-
-async def _bodies(call: Call, case_id: str) -> dict[str, tuple[int, int, bytes]]:
-    """Places of the offer and of each chunk that are kept, by digest; a routed one is opened to know it."""
-    places = {}
-    for place in call.server.store.case_leaves(case_id):
-        await asyncio.sleep(0)  # a large document has a hundred of them; others' work goes on between
-        header, body = read_at(call.server.gateway.engine, place)
-        if body and header.kind == documents.OFFER:
-            places["offer"] = place
-        elif body and header.kind == documents.CHUNK:
-            places[header.body_digest if header.path is None else documents.digest_of(body)] = place
-    return places
-
-
-async def _stream(call: Call, places: list[tuple[int, int, bytes]]) -> AsyncIterator[bytes]:
-    for place in places:
-        await asyncio.sleep(0)
-        yield read_at(call.server.gateway.engine, place)[1]
-
-
-def _disposition(filename: str) -> str:
-    quoted = "".join(one if (one.isalnum() and one.isascii()) or one in "._-" else "_" for one in filename)
-    return f'attachment; filename="{quoted or "document"}"'
-
-
 ENDPOINTS = (
     Endpoint(
         method="POST",
@@ -454,14 +403,6 @@ ENDPOINTS = (
         summary="State and receipts of a document",
         tag="documents",
         answer=DocumentView,
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/documents/{id}/content",
-        handler=content,
-        summary="Download a document",
-        tag="documents",
-        media_type=DEFAULT_MEDIA_TYPE,
     ),
     Endpoint(
         method="POST",

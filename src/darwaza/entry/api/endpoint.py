@@ -19,6 +19,7 @@ from darwaza.entry.api.problem import respond
 from darwaza.entry.api.request import header_of, read_body
 from darwaza.entry.server import Server
 from darwaza.errors import DarwazaError, MalformedError, MessageError
+from darwaza.kernel.instant import check_read
 from darwaza.kernel.machine import Refusal
 
 log = structlog.get_logger("darwaza.api")
@@ -166,18 +167,22 @@ def _read_query(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
             raise MalformedError(f"the query parameter {name!r} stands there twice", code="query_malformed")
         values[name] = value
     try:
-        return msgspec.convert(values, kind, strict=False)
+        query: msgspec.Struct = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as fault:
         raise MalformedError(f"the query is wrong: {fault}", code="query_malformed", pointer=_pointer(fault)) from fault
+    check_read(query, b"".join(b'"' + value.encode() for value in values.values()))
+    return query
 
 
 def _read_json(raw: bytes, decode: Callable[[bytes], Any]) -> Any:
     try:
-        return decode(raw)
+        body = decode(raw)
     except msgspec.ValidationError as fault:
         raise MalformedError(str(fault), code="body_malformed", pointer=_pointer(fault)) from fault
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise MalformedError(f"the body is not JSON: {fault}", code="body_malformed") from fault
+    check_read(body, raw)
+    return body
 
 
 def _pointer(fault: msgspec.ValidationError) -> str:

@@ -1,12 +1,16 @@
-"""Evidence of a message, for those its case concerns; auditors get it without bodies."""
+"""Evidence of a message, for those its case concerns; auditors get it without bodies.
+
+What gateways say about their link itself is for operators and auditors, whole.
+"""
 
 import msgspec
 from starlette.responses import Response
 
-from darwaza.adapters.keyfile.party import AUDITOR
+from darwaza.adapters.keyfile.party import AUDITOR, OPERATOR
 from darwaza.engine.export import collect, receipt
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.errors import MalformedError
+from darwaza.kernel.message import LINK_KINDS, decode_header
 from darwaza.ports.store import LeafRow, PartyRow
 
 EVIDENCE_MEDIA_TYPE = "application/vnd.darwaza.evidence+json"
@@ -29,7 +33,7 @@ def find_message(call: Call) -> LeafRow:
     codes = {code for document in call.server.gateway.engine.site.trust.documents for code in document.codes}
     leaves = [leaf for code in codes if (leaf := store.leaf(f"{code} {message_id}")) is not None]
     for leaf in leaves:
-        if AUDITOR in call.party.roles:
+        if AUDITOR in call.party.roles or (OPERATOR in call.party.roles and _is_of_the_link(leaf)):
             return leaf
         row = store.cases([leaf.case_id]).get(leaf.case_id)
         if row is not None and store.concerns(PartyRow(call.party.address, row.service, row.opened_at, row.id)):
@@ -37,10 +41,14 @@ def find_message(call: Call) -> LeafRow:
     raise MalformedError("there is no such message", code="not_found")
 
 
+def _is_of_the_link(leaf: LeafRow) -> bool:
+    return decode_header(leaf.header).kind.startswith(LINK_KINDS)
+
+
 async def evidence(call: Call) -> Response:
     """One self-contained file that anyone can check offline."""
     leaf = find_message(call)
-    with_body = call.query.body and AUDITOR not in call.party.roles
+    with_body = call.query.body and (AUDITOR not in call.party.roles or _is_of_the_link(leaf))
     raw = collect(call.server.gateway.engine, leaf.message_key, with_body=with_body)
     return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 

@@ -17,10 +17,20 @@ from darwaza.engine import carry
 from darwaza.engine.intake import Adopt, Delivered, Resume
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.party import ANYONE
-from darwaza.entry.view.link import CorridorView, LinkView, QuarantineView, view_corridor, view_links, view_quarantine
+from darwaza.entry.view.link import (
+    CorridorView,
+    LinkView,
+    QuarantineView,
+    SettlementView,
+    view_corridor,
+    view_links,
+    view_quarantine,
+    view_settlements,
+)
 from darwaza.errors import DarwazaError, PushbackError
 from darwaza.kernel import carrier
 from darwaza.kernel.note import NOTE_BYTES_MAX
+from darwaza.kernel.settlement import REASON_CHARACTERS_MAX
 
 HEARTBEAT_S = 15.0
 CARRIER_MEDIA_TYPE = "application/vnd.darwaza.carrier"
@@ -96,10 +106,21 @@ async def adopt(call: Call) -> Adopted | DarwazaError:
     return refused
 
 
+async def settlements(call: Call) -> list[SettlementView]:
+    """What operators of both sides put on record when links went on after a fork, oldest first."""
+    return view_settlements(call.server.gateway.engine)
+
+
 class ResumeBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The log whose link goes on."""
+    """The link that goes on.
+
+    Attributes:
+        origin: origin line of any of its logs.
+        reason: what people decided; it is put on record.
+    """
 
     origin: Annotated[str, Meta(max_length=255)]
+    reason: Annotated[str, Meta(max_length=REASON_CHARACTERS_MAX)] = ""
 
 
 class Resumed(msgspec.Struct):
@@ -110,7 +131,7 @@ class Resumed(msgspec.Struct):
 
 async def resume(call: Call) -> Resumed | DarwazaError:
     """Let a halted link go on."""
-    outcome = await call.server.submit(Resume(call.body.origin))
+    outcome = await call.server.submit(Resume(call.body.origin, call.party.address, call.body.reason))
     if isinstance(outcome, Delivered):
         return Resumed(outcome.size)
     refused: DarwazaError = outcome
@@ -285,6 +306,15 @@ ENDPOINTS = (
         tag="operator",
         role=OPERATOR,
         answer=list[str],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/operator/settlements",
+        handler=settlements,
+        summary="How forks were settled, as both operators put it on record",
+        tag="operator",
+        role=OPERATOR,
+        answer=list[SettlementView],
     ),
     Endpoint(
         method="POST",

@@ -14,7 +14,7 @@ from darwaza.engine.intake import Cosigned, Expected, Forked, Witness
 from darwaza.engine.log import Log
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.party import ANYONE, PEER
-from darwaza.errors import DarwazaError, ForbiddenError, MalformedError, SignatureError
+from darwaza.errors import ConflictError, DarwazaError, ForbiddenError, MalformedError, SignatureError
 from darwaza.kernel import batch
 from darwaza.kernel.encoding import parse_decimal
 from darwaza.kernel.request import authorized_by, signer_name
@@ -62,6 +62,9 @@ _UNWITNESSED: dict[int, DarwazaError] = {
     HTTPStatus.NOT_FOUND: MalformedError("this gateway does not witness that log", code="log_unknown"),
     HTTPStatus.FORBIDDEN: SignatureError("no known key of the log signed this, or one is false", code="note_unsigned"),
     HTTPStatus.BAD_REQUEST: MalformedError("the old size is over that of the checkpoint", code="old_size_wrong"),
+    HTTPStatus.CONFLICT: ConflictError(
+        "another checkpoint of this very size was co-signed before", code="root_conflict"
+    ),
     HTTPStatus.UNPROCESSABLE_ENTITY: MalformedError(
         "the checkpoint does not continue the one that was co-signed", code="not_consistent"
     ),
@@ -124,7 +127,7 @@ async def add_checkpoint(call: Call) -> Response | DarwazaError:
     """Co-sign somebody's checkpoint as a witness (C2SP tlog-witness, which leaves the body of a refusal open)."""
     outcome = await call.server.submit(Witness(parse_request(call.body)))
     if isinstance(outcome, Verdict):
-        refused = _UNWITNESSED.get(outcome.status)
+        refused = None if outcome.body else _UNWITNESSED.get(outcome.status)
         return refused or _exactly(outcome.body, outcome.status, outcome.media_type)
     failed: DarwazaError = outcome
     return failed

@@ -59,6 +59,11 @@ REFUSED: dict[int, Refused] = {
     413: Refused(
         "The body is over its limit.", "request_too_large", "the body has 70000 bytes, the limit here is 65536"
     ),
+    416: Refused(
+        "The range lies past the end; the header `content-range` tells the length.",
+        "range_not_satisfiable",
+        "there are 1204 bytes",
+    ),
     422: Refused(
         "A business rule says no; nothing has changed.", "undeliverable", "no path leads to KZ that may be taken"
     ),
@@ -88,8 +93,10 @@ HEADERS: dict[str, tuple[str, str]] = {
         "order-2026-117",
         "At most 64 printable ASCII characters. The same key with the same request gets the stored answer.",
     ),
+    "if-range": ('"9f86…"', "Answer the range only if this is the content's entity tag (RFC 9110 section 13.1.5)."),
     "last-event-id": ("17", "Sequence of the last notice seen."),
     "prefer": ("wait=5", "Wait up to so many seconds (RFC 7240)."),
+    "range": ("bytes=786432-", "One range of bytes (RFC 9110 section 14.2); of several the whole is answered."),
 }
 """Request headers that operations read: an example, and what it does."""
 _SECURED = {"authorization"}

@@ -440,7 +440,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         method="POST",
         path="/v1/payments/bulk",
-        headers=("accept", "idempotency-key"),
+        headers=("accept",),
         handler=order_many,
         also=XML_MEDIA_TYPE,
         summary=f"Order up to {BULK_TRANSACTIONS_MAX} payments in one pacs.008; each is answered for itself",

@@ -51,6 +51,7 @@ CODE_STATUS = {
     "request_unsigned": HTTPStatus.UNAUTHORIZED,
     "not_found": HTTPStatus.NOT_FOUND,
     "body_forgotten": HTTPStatus.GONE,
+    "range_not_satisfiable": HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     "log_unknown": HTTPStatus.NOT_FOUND,
     "head_too_large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,

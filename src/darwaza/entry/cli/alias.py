@@ -111,11 +111,12 @@ _file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, e
     name="request-payment", epilog="Example: darwaza payments request-payment rent.xml --gateway kz --as alatau-bank"
 )
 @_file
+@click.option("--key", help="Idempotency key; give the same one to repeat after a failure.")
 @as_party
-def request_payment(file: Path, *, as_json: bool, **options: Any) -> None:
+def request_payment(file: Path, key: str | None, *, as_json: bool, **options: Any) -> None:
     """Ask a payer to pay: FILE is a pain.013 with one payment."""
     with Desk(options) as desk:
-        done = desk.request_payment(file.read_bytes())
+        done = desk.request_payment(file.read_bytes(), key=key)
     show(done, as_json=as_json, human=lambda: print_done(done))
 
 

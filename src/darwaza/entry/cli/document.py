@@ -146,7 +146,10 @@ def show_command(document: str, *, as_json: bool, **options: Any) -> None:
 @json_option
 @reports_errors
 def get(document: str, output: Path, *, keys: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Download DOCUMENT and hold it against the digest that was signed; open it if it is sealed and a key is given."""
+    """Download DOCUMENT and hold it against the digest that was signed; open it if it is sealed and a key is given.
+
+    A download that was broken off goes on where it ended: give the same command again.
+    """
     secrets = read_keys(keys)
     with Connection.chosen(options).client() as client, transfer_bar(quiet=as_json) as progress:
         task = progress.add_task("fetching", total=None)

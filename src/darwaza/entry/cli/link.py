@@ -1,4 +1,4 @@
-"""darwaza link: show, export, import, quarantine, proofs, resume."""
+"""darwaza link: show, export, import, quarantine, proofs, resume, settlements."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import REFUSED, console, json_option, reports_errors, show, transfer_bar
 from darwaza.kernel import carrier
 from darwaza.kernel.naming import Lane
+from darwaza.kernel.settlement import WITHDRAWN
 
 
 @click.group()
@@ -37,7 +38,8 @@ def show_command(
 
     def human() -> None:
         for one in links:
-            console.print(f"{one['peer']:8} {one['state']:11} {one['queue']:>8,} waiting")
+            left = "  this is no link of the corridor any more" if one["state"] == "left" else ""
+            console.print(f"{one['peer']:8} {one['state']:11} {one['queue']:>8,} waiting{left}")
             for lane in one["lanes"]:
                 fault = lane["halted"] or lane["fault"]
                 console.print(
@@ -156,14 +158,40 @@ def proofs(output: Path, *, as_json: bool, **options: Any) -> None:
     show({"files": list(map(str, files))}, as_json=as_json, human=lambda: console.print(human, markup=False))
 
 
-@link.command(epilog="Example: darwaza link resume --gateway uz PK")
+@link.command(epilog='Example: darwaza link resume --gateway uz PK --reason "an old disk was put back, letter 17"')
 @connection_options("operator")
 @click.argument("peer")
+@click.option("--reason", default="", help="What people decided; it is put on record for both sides.")
 @json_option
 @reports_errors
-def resume(peer: str, *, as_json: bool, **options: Any) -> None:
-    """Let the link with PEER go on that was stopped, after people have decided which history is true."""
+def resume(peer: str, reason: str, *, as_json: bool, **options: Any) -> None:
+    """Let the link with PEER go on that was stopped, after people at both ends have agreed to.
+
+    What both have signed stands. What this gateway signed beside it is withdrawn and sent anew, behind.
+    """
     with Connection.chosen(options).client() as client:
         origin = Lane(client.corridor()["name"], client.health()["member"], peer, 0).origin
-        done = client.operator.resume(origin)
+        done = client.operator.resume(origin, reason=reason)
     show(done, as_json=as_json, human=lambda: console.print(f"{peer}: goes on from {done['cosigned_size']:,}"))
+
+
+@link.command(epilog="Example: darwaza link settlements --gateway uz")
+@connection_options("operator")
+@json_option
+@reports_errors
+def settlements(*, as_json: bool, **options: Any) -> None:
+    """List how links went on of which two histories were found, as the operators of both sides put it on record."""
+    with Connection.chosen(options).client() as client:
+        found = client.operator.settlements()
+
+    def human() -> None:
+        for one in found:
+            past = f", {one['withdrawn']:,} past it withdrawn" if one["act"] == WITHDRAWN else ""
+            console.print(f"{one['at']}  {one['log']}: {one['act']} by {one['by']}", markup=False)
+            console.print(f"   agreed {one['agreed_size']:,}{past}; message {one['message_id']}", markup=False)
+            if one["reason"]:
+                console.print(f"   {one['reason']}", markup=False)
+        if not found:
+            console.print("No fork was settled.")
+
+    show(found, as_json=as_json, human=human)

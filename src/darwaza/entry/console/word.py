@@ -44,6 +44,7 @@ STATE: Mapping[str, str] = {
     "halted": N_("halted"),
     "degraded": N_("degraded"),
     "drained": N_("drained"),
+    "left": N_("no link of the corridor any more"),
     # drills
     "running": N_("running"),
     "over": N_("over"),

@@ -1,11 +1,16 @@
-"""Links, the corridor document and the quarantine as operators see them."""
+"""Links, how their forks were settled, the corridor document and the quarantine as operators see them."""
+
+from collections.abc import Iterator
 
 import msgspec
 
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import Engine
 from darwaza.engine.log import Log
-from darwaza.kernel import instant
+from darwaza.errors import MalformedError
+from darwaza.kernel import instant, settlement
+from darwaza.kernel.checkpoint import parse_checkpoint
+from darwaza.kernel.message import decode_header, member_of
 
 QUARANTINE_ITEMS = 200
 
@@ -41,7 +46,7 @@ class LinkView(msgspec.Struct):
 
     Attributes:
         peer: the neighbour.
-        state: ``up``, ``down``, ``connecting`` or ``halted``.
+        state: ``up``, ``down``, ``connecting`` or ``halted``; ``left`` when it is no link of the corridor any more.
         queue: own messages the neighbour has not co-signed.
         lanes: each lane.
     """
@@ -56,10 +61,11 @@ def view_links(engine: Engine, courier: Courier) -> list[LinkView]:
     """Describe every link of this gateway."""
     logs = list(engine.logs.values())
     peers = sorted({log.row.reader for log in logs if log.row.author == engine.site.member})
-    return [_link(peer, logs, courier) for peer in peers]
+    neighbours = engine.site.trust.neighbours(engine.site.member)
+    return [_link(peer, logs, courier, has_left=peer not in neighbours) for peer in peers]
 
 
-def _link(peer: str, logs: list[Log], courier: Courier) -> LinkView:
+def _link(peer: str, logs: list[Log], courier: Courier, *, has_left: bool) -> LinkView:
     rows = [log.row for log in logs]
     received = {row.lane: row.size for row in rows if row.author == peer}
     lanes = []
@@ -82,7 +88,7 @@ def _link(peer: str, logs: list[Log], courier: Courier) -> LinkView:
         )
     lanes.sort(key=lambda one: one.lane)
     queue = sum(log.queue for log in logs if log.row.reader == peer)
-    return LinkView(peer, _state(lanes), queue, lanes)
+    return LinkView(peer, "left" if has_left else _state(lanes), queue, lanes)
 
 
 def _state(lanes: list[LaneView]) -> str:
@@ -91,6 +97,65 @@ def _state(lanes: list[LaneView]) -> str:
     if any(lane.fault for lane in lanes):
         return "down"
     return "up" if all(lane.phase == "flow" for lane in lanes) else "connecting"
+
+
+class SettlementView(msgspec.Struct):
+    """What an operator put on record when a link went on of which two histories were found.
+
+    Attributes:
+        log: origin line of the log with two histories.
+        member: whose operator.
+        act: ``withdrawn`` by the log's author, ``kept`` by its reader.
+        by: address of the operator.
+        reason: what people decided.
+        at: when.
+        agreed_size: size up to which both sides hold the same; all that was held when it is ``kept``.
+        withdrawn: leaves past it that the author had signed and went back on.
+        proofs: SHA-256 of the fork proofs that were kept, hex.
+        message_id: of the record; ``darwaza evidence export`` proves it.
+    """
+
+    log: str
+    member: str
+    act: str
+    by: str
+    reason: str
+    at: str
+    agreed_size: int
+    withdrawn: int
+    proofs: list[str]
+    message_id: str
+
+
+def view_settlements(engine: Engine) -> list[SettlementView]:
+    """Describe how forks were settled, as the records in the logs say; oldest first."""
+    found = [one for log in engine.logs.values() for one in _settlements(engine, log.row.origin)]
+    return sorted(found, key=lambda one: (one.at, one.log))
+
+
+def _settlements(engine: Engine, origin: str) -> Iterator[SettlementView]:
+    for log_id, index, raw in engine.store.case_leaves(settlement.case_of(origin)):
+        header = decode_header(raw)
+        if header.kind != settlement.SETTLEMENT:
+            continue
+        try:
+            record = settlement.decode(engine.store.body(log_id, index) or b"")
+            size = parse_checkpoint(record.checkpoint.encode())[0].size if record.checkpoint else 0
+        except MalformedError:
+            continue  # a neighbour's word that says nothing
+        if record.start == record.agreed_size and record.log == origin:
+            yield SettlementView(
+                log=origin,
+                member=member_of(header.origin),
+                act=record.act,
+                by=record.by,
+                reason=record.reason,
+                at=header.created_at,
+                agreed_size=record.agreed_size,
+                withdrawn=max(0, size - record.agreed_size),
+                proofs=list(record.proofs),
+                message_id=header.id,
+            )
 
 
 class MemberView(msgspec.Struct):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from darwaza.errors import MalformedError, TooLargeError
+from darwaza.kernel.instant import check_read
 from darwaza.standards.etir.codes import ErrorCode
 from darwaza.standards.etir.value import Body
 
@@ -36,7 +37,8 @@ def decode(body: bytes, kind: type[Message]) -> Message:
     Raises:
         TooLargeError: code ``body_too_large``.
         MalformedError: with the pointer to the field: ``body_wrong``; ``order_wrong`` where the names of an object are
-            not in canonical order; ``not_canonical`` for every other text that is not the canonical one.
+            not in canonical order; ``not_canonical`` for every other text that is not the canonical one;
+            ``instant_malformed`` for a date at the edge of the calendar.
     """
     if len(body) > BODY_BYTES_MAX:
         raise TooLargeError(f"the body has {len(body)} bytes, over {BODY_BYTES_MAX}", code="body_too_large")
@@ -52,6 +54,7 @@ def decode(body: bytes, kind: type[Message]) -> Message:
             text = "the names of an object are not in the order of RFC 8785"
             raise MalformedError(text, code="order_wrong", pointer=disordered)
         raise MalformedError("the body is not in canonical form (RFC 8785)", code="not_canonical")
+    check_read(message, body)
     return message
 
 

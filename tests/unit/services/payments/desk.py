@@ -11,7 +11,7 @@ import msgspec
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.engine.desk import answer_ask
 from darwaza.engine.fsck import examine
-from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, PlaceOrders, Settle, Submit, Wake
+from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, PlaceOrders, Recollect, Settle, Submit, Wake
 from darwaza.engine.ledger import account_from, transfer_from
 from darwaza.kernel import batch
 from darwaza.kernel.machine import Refusal
@@ -64,10 +64,10 @@ class Land:
         self.meet()
 
     def meet(self):
-        """Hear from the neighbour what it holds of the own logs, as at the start of a connection."""
+        """Hear from the neighbour what it holds of the own logs, and what was signed for of its own."""
         for row in self.store.logs():
-            if row.author == self.code:
-                self.run(Settle(row.origin, answer_ask(self.peer.engine, row.origin)))
+            met = Settle if row.author == self.code else Recollect
+            self.run(met(row.origin, answer_ask(self.peer.engine, row.origin)))
 
     def command(self, party, kind, body, case_id=None, *, roles=(), key=""):
         given = Submit(party, frozenset(roles), "payments", kind, key, key.encode(), body, case_id)

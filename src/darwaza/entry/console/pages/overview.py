@@ -47,7 +47,7 @@ async def show(visit: Visit) -> Response:
     """The corridor now."""
     await visit.lobby.index.refresh()
     engine, bound = visit.server.gateway.engine, visit.lobby.index.bound
-    links = view_links(engine, visit.server.loop.courier)
+    links = [link for link in view_links(engine, visit.server.loop.courier) if link.state != "left"]
     own = {ends_of(visit.member, link.peer): link for link in links}
     closed = closed_crossings(visit)
     waiting: Counter[str] = Counter(item.waits_at for item in bound.values() if item.waits_at)
