@@ -13,8 +13,6 @@ from typing import Any
 
 import msgspec
 
-import msgspec
-
 from darwaza.errors import MalformedError
 
 TEXT_LENGTH = 24
