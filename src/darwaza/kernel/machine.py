@@ -335,6 +335,10 @@ class Transition(msgspec.Struct, frozen=True):
     next: tuple[str, ...]
 
 
+def _nameless(_data: Any) -> Iterable[str]:
+    return ()
+
+
 class Service(msgspec.Struct, frozen=True):
     """A kind of case.
 
@@ -356,6 +360,8 @@ class Service(msgspec.Struct, frozen=True):
             ``shared(member, case, kind, body)``, ``member`` that of this gateway, the case None when a command opens
             it. After a start no command and no reminder is acted on before that neighbour has said what it holds of
             our logs: after a loss it knows what had been decided here, and it has acted on it.
+        names: what a case is found by besides its id, of its data (``Decision.names``); each is the case's, or that of
+            another which had it before.
     """
 
     name: str
@@ -366,6 +372,7 @@ class Service(msgspec.Struct, frozen=True):
     orders_new: bool = False
     goes_on: bool = True
     shared: Callable[[str, Any, str, Any], str | None] | None = None
+    names: Callable[[Any], Iterable[str]] = _nameless
 
 
 NOT_IN_TABLE = "not_in_state"

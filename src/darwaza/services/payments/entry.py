@@ -137,6 +137,11 @@ def kept_hits(hits: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(hit[:HIT_CHARS_MAX] for hit in hits[:HITS_KEPT_MAX])
 
 
+def names_of(data: Any) -> tuple[str, ...]:
+    """What a case is found by besides its id: a bulk by the UETRs of its payments."""
+    return tuple(entry.uetr for entry in data.entries) if isinstance(data, Bulk) else ()
+
+
 def entry_of(bulk: Bulk, number: int) -> Entry | Refusal:
     """The payment of a number."""
     if not 0 < number <= len(bulk.entries):

@@ -1,4 +1,4 @@
-"""How large a bulk may become: a case that would grow over its limit is refused with a code, and no money hangs."""
+"""How large a bulk may become, and by what it is found: limits are coded refusals, and fsck looks after the names."""
 
 import msgspec
 import pytest
@@ -6,6 +6,7 @@ from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
 from tests.unit.services.payments.test_bulk import document, order, remit, states
 
 from darwaza.config import CASE_BYTES_MAX
+from darwaza.engine.fsck import examine
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX
 from darwaza.services.payments.entry import DETAIL_CHARS_MAX, cut, kept_hits
@@ -77,3 +78,37 @@ def test_the_largest_bulk_with_the_longest_texts_stays_a_case(desk):
         entries=(entry,) * BULK_TRANSACTIONS_MAX,
     )
     assert len(msgspec.msgpack.encode(bulk)) < CASE_BYTES_MAX
+
+
+def found(land):
+    trust, services = land.engine.site.trust, [land.service]
+    return {(one.code, one.where) for one in examine(land.store, member=land.code, trust=trust, services=services)}
+
+
+@pytest.mark.parametrize("side", ["PK", "KZ"])
+def test_fsck_holds_names_against_the_cases_that_bear_them(desk, side):
+    """A payment that is not found by its UETR, a name that leads to what does not bear it, or to nothing."""
+    case_id, land = order(desk), desk.lands[side]
+    tables = land.store._tables
+    uetr = land.case(case_id)[1].entries[1].uetr
+    assert found(land) == set()
+    kept = tables.names.pop(uetr)
+    assert found(land) == {("case_unnamed", case_id)}
+    tables.names[uetr.replace("0", "f")] = case_id
+    assert found(land) == {("case_unnamed", case_id), ("name_dangling", case_id)}
+    tables.names.pop(uetr.replace("0", "f"))
+    tables.names[uetr] = kept
+    tables.names["lost"] = "no case"
+    assert found(land) == {("name_dangling", "no case")}
+
+
+def test_a_name_another_case_had_before_is_sound(desk):
+    """The payees' gateway refuses a payment whose UETR it knows; the bulk is not found by it, the first one is."""
+    uetr = desk.uetr()
+    first = order(desk, size=1, uetrs=[uetr])
+    assert found(desk.pk) == found(desk.kz) == set()
+    del desk.pk.store._tables.names[uetr]
+    second = order(desk, size=2, uetrs=[uetr, desk.uetr()])
+    assert states(desk.kz, second) == ["refused", "asked"]
+    assert desk.kz.store.named([uetr]) == {uetr: first}
+    assert found(desk.kz) == set()
