@@ -137,7 +137,7 @@ class Rules:
             ServiceError: the rule failed; nothing has changed.
         """
         outcome = self._decide(unit, service, case_id, case, given, cause_id, now or unit.now, sent_before)
-        if isinstance(outcome, Refusal):
+        if type(outcome) is Refusal:
             return outcome
         if outcome[0].facts:
             self._wake(unit, outcome[0].facts, unit.changes.cases[case_id].ucr or "", cause_id)
@@ -183,7 +183,7 @@ class Rules:
         context = RuleContext(self._site, unit, service.name, case_id, ucr, now)
         try:
             outcome = decide(service, case, given, context)
-            if isinstance(outcome, Refusal):
+            if type(outcome) is Refusal:
                 return outcome
             refusal = self._may_send(unit, outcome.messages)
             if refusal is not None:

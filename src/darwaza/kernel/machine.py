@@ -23,7 +23,7 @@ Example::
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, final
 
 import msgspec
 
@@ -61,8 +61,12 @@ class RefusalCode(Enum):
         return value[1]
 
 
+@final
 class Refusal(msgspec.Struct, frozen=True):
     """A business "no". It changes nothing.
+
+    Nothing is derived from it, so ``type(outcome) is Refusal`` tells one: a fifth of what ``isinstance`` takes to say
+    no, and a payment asks a hundred times.
 
     Attributes:
         code: stable lower_snake_case code.
