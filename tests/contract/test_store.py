@@ -35,6 +35,7 @@ class TestCommit:
         assert all(store.concerns(row) for row in given.parties)
         assert list(store.answers([("PK/bank", "key")]).values()) == given.answers
         assert store.named(["UETR-1", "nobody", "UETR-2"]) == dict(given.names)
+        assert list(store.scan_names()) == given.names
         assert store.facts("UCR1") == {"duty paid": given.facts["UCR1", "duty paid"]}
         assert store.awaiting("UCR1", "guarantee accepted") == ["case"]
         assert store.quarantined(10) == given.quarantine

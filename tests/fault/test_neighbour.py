@@ -197,7 +197,7 @@ POISON: dict[str, tuple[Message, str]] = {
     "no header": ((b"{}", b""), "header_malformed"),
     "deep header": ((b"[" * 4_000, b""), "header_malformed"),
     "another member's origin": (message(301, origin="KZ/desk"), "origin_forged"),
-    "an answer to nothing": (message(302, kind="documents.refused"), "unanswerable"),
+    "an answer of no service": (message(302, kind="gold.refused"), "unanswerable"),
 }
 
 

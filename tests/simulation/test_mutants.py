@@ -5,7 +5,7 @@ import functools
 import msgspec
 import pytest
 
-from darwaza.engine import arrival, courier, recovery, waiting
+from darwaza.engine import arrival, courier, delivery, recovery, waiting
 from darwaza.engine import unit as unit_module
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Settle
@@ -17,7 +17,7 @@ from darwaza.ports.store import WAITING_FROM, WAITING_NONE
 from darwaza.testing.auditor import BrokenError
 from darwaza.testing.simulation import Simulation
 
-SEEDS = range(100)
+SEEDS = range(200)
 
 
 def fresh(batch, verifiers, required):
@@ -96,7 +96,7 @@ def forget_what_steps_aside(patch):
 
 
 def forget_what_was_said(patch):
-    patch(arrival.Arriving, "_sent_before", lambda self, header: ((), None))
+    patch(delivery.Delivery, "_sent_before", lambda self, header: ((), None))
 
 
 def ignore_keys_of_commands(patch):

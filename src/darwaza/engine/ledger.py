@@ -155,9 +155,9 @@ class Entries:
             ValueError: a fault of the rule that ordered; nothing was applied.
         """
         if new and case_id is not None:
-            self.book.assume_new(one.id for one in orders if one.id.startswith(case_id))
+            self.book.assume_new([one.id for one in orders if one.id.startswith(case_id)])
         answer = apply_group(Group(orders, case_id), self.book)
-        return msgspec.structs.replace(answer, pointer="") if isinstance(answer, Refusal) else None
+        return msgspec.structs.replace(answer, pointer="") if type(answer) is Refusal else None
 
     def expire(self, hold_ids: Iterable[str]) -> None:
         """End holds whose time is over."""
@@ -176,7 +176,7 @@ class Entries:
                 TransferRow(
                     sequence,
                     transfer.id,
-                    transfer.phase.value,
+                    transfer.phase._value_,  # ``value`` is a property, and this is the hottest loop of a commit
                     debit,
                     credit,
                     _asset_text(transfer.asset),

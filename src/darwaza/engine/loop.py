@@ -25,7 +25,8 @@ log = structlog.get_logger("darwaza.engine")
 PROMPT = frozenset({Arrive, Acknowledge})
 """Inputs that wait for no company: they are batches themselves, and a whole link waits behind each of them."""
 QUEUE_RETRY_S = 0.5
-MAINTAIN_S = 1.0
+MAINTAIN_S = 0.25
+"""The store is tended so often: then there is little to copy and synchronise, and commits beside it wait little."""
 PAUSE_S_MIN = 0.001
 """The event loop's timers count milliseconds: a shorter pause would be none."""
 PROBE_LOOK_S = 0.1

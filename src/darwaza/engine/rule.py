@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from darwaza.config import BODY_BYTES_MAX
 from darwaza.engine.site import Site
 from darwaza.engine.tracking import Returned
 from darwaza.engine.unit import Unit
@@ -136,7 +137,7 @@ class Rules:
             ServiceError: the rule failed; nothing has changed.
         """
         outcome = self._decide(unit, service, case_id, case, given, cause_id, now or unit.now, sent_before)
-        if isinstance(outcome, Refusal):
+        if type(outcome) is Refusal:
             return outcome
         if outcome[0].facts:
             self._wake(unit, outcome[0].facts, unit.changes.cases[case_id].ucr or "", cause_id)
@@ -182,7 +183,7 @@ class Rules:
         context = RuleContext(self._site, unit, service.name, case_id, ucr, now)
         try:
             outcome = decide(service, case, given, context)
-            if isinstance(outcome, Refusal):
+            if type(outcome) is Refusal:
                 return outcome
             refusal = self._may_send(unit, outcome.messages)
             if refusal is not None:
@@ -204,7 +205,8 @@ class Rules:
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         """Take a decision into the batch: its money first, because only the ledger can still say no."""
         if not decision.transfers:
-            return decision, unit.apply(service.name, case_id, case, decision, cause)
+            sent = unit.apply(service.name, case_id, case, decision, cause)
+            return sent if isinstance(sent, Refusal) else (decision, sent)
         book = unit.ledger.book
         savepoint = book.savepoint()
         new = service.orders_new or case_id in unit.made
@@ -212,15 +214,22 @@ class Rules:
         if refusal is not None:
             return refusal
         try:
-            return decision, unit.apply(service.name, case_id, case, decision, cause)
+            sent = unit.apply(service.name, case_id, case, decision, cause)
         except BaseException:
             book.rollback(savepoint)
             raise
+        if isinstance(sent, Refusal):
+            book.rollback(savepoint)
+            return sent
+        return decision, sent
 
     def _may_send(self, unit: Unit, drafts: tuple[Draft, ...]) -> Refusal | None:
         if not drafts:
             return None
         for draft in drafts:
+            if len(draft.body) > BODY_BYTES_MAX:
+                detail = f"a message body of {len(draft.body)} bytes is over the limit of {BODY_BYTES_MAX}"
+                return Refusal("body_too_large", detail, "/body")
             refusal = unit.tracking.refusal(draft)
             if refusal is not None:
                 return refusal

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
+from darwaza.config import CASE_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.engine.ledger import Entries
 from darwaza.engine.log import Log
 from darwaza.engine.order import Ordering
@@ -22,7 +22,7 @@ from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
 from darwaza.kernel.address import Address
 from darwaza.kernel.link import joined
-from darwaza.kernel.machine import Case, Decision, Draft, Fact
+from darwaza.kernel.machine import Case, Decision, Draft, Fact, Refusal
 from darwaza.kernel.message import (
     VERSION,
     Header,
@@ -178,8 +178,8 @@ class Unit:
 
     def apply(
         self, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause_id: str | None
-    ) -> tuple[str, ...]:
-        """Take a decision into the batch; returns the ids of the messages it sends.
+    ) -> tuple[str, ...] | Refusal:
+        """Take a decision into the batch; returns the ids of the messages it sends, or why nothing was changed.
 
         Raises:
             ValueError: the service's fault, found before anything was changed.
@@ -187,6 +187,8 @@ class Unit:
         _check(case, decision)
         site, changes = self._site, self.changes
         data = site.encode(decision.data)
+        if len(data) > CASE_BYTES_MAX:
+            return Refusal("case_too_large", f"a case of {len(data)} bytes is over the limit of {CASE_BYTES_MAX}")
         ucr = decision.ucr or (None if case is None else case.ucr)
         opened = site.open_at(self.now) if case is None else case.opened_at
         opened_text = instant.to_fine_text(opened)
@@ -490,5 +492,3 @@ def _check(case: Case[Any] | None, decision: Decision[Any]) -> None:
     for draft in decision.messages:
         Address.parse(draft.origin)
         Address.parse(draft.destination)
-        if len(draft.body) > BODY_BYTES_MAX:
-            raise ValueError(f"a message body of {len(draft.body)} bytes is over the limit of {BODY_BYTES_MAX}")

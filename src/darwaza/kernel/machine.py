@@ -23,7 +23,7 @@ Example::
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, final
 
 import msgspec
 
@@ -61,8 +61,12 @@ class RefusalCode(Enum):
         return value[1]
 
 
+@final
 class Refusal(msgspec.Struct, frozen=True):
     """A business "no". It changes nothing.
+
+    Nothing is derived from it, so ``type(outcome) is Refusal`` tells one: a fifth of what ``isinstance`` takes to say
+    no, and a payment asks a hundred times.
 
     Attributes:
         code: stable lower_snake_case code.
@@ -331,6 +335,10 @@ class Transition(msgspec.Struct, frozen=True):
     next: tuple[str, ...]
 
 
+def _nameless(_data: Any) -> Iterable[str]:
+    return ()
+
+
 class Service(msgspec.Struct, frozen=True):
     """A kind of case.
 
@@ -352,6 +360,8 @@ class Service(msgspec.Struct, frozen=True):
             ``shared(member, case, kind, body)``, ``member`` that of this gateway, the case None when a command opens
             it. After a start no command and no reminder is acted on before that neighbour has said what it holds of
             our logs: after a loss it knows what had been decided here, and it has acted on it.
+        names: what a case is found by besides its id, of its data (``Decision.names``); each is the case's, or that of
+            another which had it before.
     """
 
     name: str
@@ -362,6 +372,7 @@ class Service(msgspec.Struct, frozen=True):
     orders_new: bool = False
     goes_on: bool = True
     shared: Callable[[str, Any, str, Any], str | None] | None = None
+    names: Callable[[Any], Iterable[str]] = _nameless
 
 
 NOT_IN_TABLE = "not_in_state"

@@ -28,7 +28,7 @@ import msgspec
 from darwaza.errors import InvariantError
 from darwaza.ledger.account import Account, Balance
 from darwaza.ledger.order import Hold, Move, Order, Post, Void
-from darwaza.ledger.transfer import HoldStanding, Phase, RefusedOrder, Transfer
+from darwaza.ledger.transfer import HOLD, HoldStanding, Phase, RefusedOrder, Transfer
 
 _NO_FLOOR = -(2**127)
 _NO_CEILING = 2**127
@@ -160,8 +160,9 @@ class Book:
 
     def changes(self) -> Changes:
         """Everything recorded and not rolled back, ready to be written."""
-        transfers = [entry for entry in self._journal if isinstance(entry, Transfer)]
-        terms = [entry for entry in self._journal if isinstance(entry, _Terms)]
+        transfers = [entry for entry in self._journal if type(entry) is Transfer]
+        others = len(self._journal) - len(transfers)  # nearly always there are none
+        terms = [entry for entry in self._journal if type(entry) is _Terms] if others else []
         opened = dict.fromkeys(entry.account_id for entry in terms if entry.before is None)
         changed = dict.fromkeys(entry.account_id for entry in terms)
         changed.update(dict.fromkeys(entry.debit_account for entry in transfers))
@@ -173,7 +174,7 @@ class Book:
             changed=updated,
             amended=tuple(account for account in updated if account.id in amended),
             transfers=tuple(transfers),
-            refused=tuple(entry for entry in self._journal if isinstance(entry, RefusedOrder)),
+            refused=tuple(entry for entry in self._journal if type(entry) is RefusedOrder) if others else (),
             next_sequence=self.next_sequence,
         )
 
@@ -202,8 +203,11 @@ class Book:
 
     # --- for darwaza.ledger.posting ---
 
-    def load(self, orders: Iterable[Order]) -> None:
+    def load(self, orders: Collection[Order]) -> None:
         """Make everything these orders name present: at most three reads, none for what is loaded already."""
+        # What is foreseen for a whole batch is found here again for each decision: nearly always all is known.
+        if all(map(self._is_loaded, orders)):
+            return
         answer_ids: set[str] = set()
         hold_ids: set[str] = set()
         account_ids: set[str] = set()
@@ -217,10 +221,15 @@ class Book:
                 hold_ids.add(order.hold_id)
             else:
                 account_ids.add(order.id)
-        known = answer_ids <= self._answers.keys() and hold_ids <= self._ends.keys()
-        # What is foreseen for a whole batch is found here again for each decision: nearly always all is known.
-        if not known or not account_ids <= self.rows.keys():
-            self._load(answer_ids, hold_ids, account_ids)
+        self._load(answer_ids, hold_ids, account_ids)
+
+    def _is_loaded(self, order: Order) -> bool:
+        if type(order) is Move or type(order) is Hold:
+            rows = self.rows
+            return order.id in self._answers and order.debit_account in rows and order.credit_account in rows
+        if type(order) is Post or type(order) is Void:
+            return order.id in self._answers and order.hold_id in self._ends
+        return order.id in self.rows
 
     def load_holds(self, hold_ids: set[str]) -> None:
         """Make these holds, their ends and their accounts present."""
@@ -260,7 +269,7 @@ class Book:
         self._answers[transfer.id] = transfer
         if transfer.hold_id is not None:
             self._ends[transfer.hold_id] = transfer
-        elif transfer.phase is Phase.HOLD:
+        elif transfer.phase is HOLD:
             self._ends[transfer.id] = None
         self._journal.append(transfer)
         return transfer
@@ -285,8 +294,9 @@ class Book:
 
     def _add(self, transfer: Transfer, sign: int) -> None:
         pending, posted = transfer.effect()
-        debit = self.known(transfer.debit_account)
-        credit = self.known(transfer.credit_account)
+        debit, credit = self.rows[transfer.debit_account], self.rows[transfer.credit_account]
+        if debit is None or credit is None:
+            raise InvariantError(f"the transfer {transfer.id!r} is on an account that does not exist")
         if pending:
             debit.debits_pending += sign * pending
             credit.credits_pending += sign * pending

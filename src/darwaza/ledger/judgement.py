@@ -39,7 +39,7 @@ def judge_transfer(order: Move | Hold, case_id: str | None, book: Book) -> Trans
         return found
     if order.debit_account == order.credit_account:  # 7
         return Refusal.of(Reason.ACCOUNTS_SAME, "debit and credit are the same account", "/credit_account")
-    expires_at = order.expires_at if isinstance(order, Hold) else None
+    expires_at = order.expires_at if type(order) is Hold else None
     if expires_at is not None and _passed(expires_at, book.now):  # 8
         return Refusal.of(Reason.EXPIRY_PASSED, "the hold would expire before it is placed", "/expires_at")
     debit = book.rows[order.debit_account]
@@ -77,7 +77,7 @@ def judge_post(order: Post, case_id: str | None, book: Book) -> Transfer | Refus
     if found is not None:
         return found
     hold = _standing_hold(order.hold_id, book)  # 12-16
-    if isinstance(hold, Refusal):
+    if type(hold) is Refusal:
         return hold
     if due(hold, book.now):  # 16, though the expiry is not recorded yet
         return Refusal.of(Reason.HOLD_EXPIRED, f"the hold {hold.id!r} has expired", "/hold_id")
@@ -102,7 +102,7 @@ def judge_void(order: Void, case_id: str | None, book: Book) -> Transfer | Refus
     if found is not None:
         return found
     hold = _standing_hold(order.hold_id, book)  # 12-16
-    if isinstance(hold, Refusal):
+    if type(hold) is Refusal:
         return hold
     return book.record(
         _end(hold, Phase.VOID, book, end_id=order.id, amount_minor=0, case_id=case_id, reference=order.reference)

@@ -67,7 +67,7 @@ def apply(batch: Sequence[Group], book: Book) -> list[Answer]:
     """
     if sum(len(group.orders) for group in batch) > BATCH_ORDERS_MAX:
         raise TooLargeError(f"a ledger batch holds at most {BATCH_ORDERS_MAX} orders", code="ledger_batch_too_large")
-    book.load(order for group in batch for order in group.orders)
+    book.load([order for group in batch for order in group.orders])
     return [_apply_loaded(group, book) for group in batch]
 
 
@@ -110,7 +110,7 @@ def _apply_loaded(group: Group, book: Book) -> Answer:
     try:
         for order in group.orders:
             answer = _RULES[type(order)](order, group.case_id, book)
-            if isinstance(answer, Refusal):
+            if type(answer) is Refusal:
                 refusal = answer
                 break
             done.append(answer)

@@ -426,6 +426,9 @@ class Store(Protocol):
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases by id, for fsck."""
 
+    def scan_names(self) -> Iterator[tuple[str, str]]:
+        """All names of cases with the ids of these, by name, for fsck."""
+
     def maintain(self) -> None:
         """Housekeeping that may take long; may run in another thread beside everything else but ``close``.
 

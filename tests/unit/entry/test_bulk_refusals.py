@@ -1,9 +1,13 @@
 """What is wrong in a document of many payments is pointed at where it stands, whichever way the payment goes."""
 
+from uuid import uuid4
+
 import msgspec
 import pytest
 
 from darwaza.entry.sample import remittance
+from darwaza.services.payments.bulk import BULK_DOCUMENT_BYTES_MAX
+from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.party import Coded
 
@@ -87,3 +91,60 @@ def test_quoted_and_urgent_payments_of_a_document_go_alone(corridor):
     corridor.run()
     corridor.run()
     assert [corridor.show(INDUS, one["id"])["status"] for one in answers] == ["ACSC"] * 4
+
+
+def test_a_payment_of_a_charge_goes_alone(corridor):
+    """It states at the payee's gateway that a consignment's charge is paid: a case of its own, on that consignment."""
+    answers = order(corridor, bulk(corridor, of_1={"remittance": ("/UCR/26PK-7001-X/REF/KGD-1",)}))
+    assert ["." in one["id"] for one in answers] == [True, False, True]
+    row = corridor.gateways["PK"].engine.store.cases([answers[1]["id"]])[answers[1]["id"]]
+    assert row.ucr == "26PK-7001-X"
+
+
+PLACE = b"</CdtTrfTxInf>"
+
+
+def large(corridor, size, each_bytes, group_bytes=0):
+    """A document of many payments, each filled up with white space to some length."""
+    body = bulk(corridor)
+    head, _, rest = body.partition(b"<CdtTrfTxInf>")
+    one, tail = rest[: rest.index(PLACE)], rest[rest.rindex(PLACE) + len(PLACE) :]
+    uetr = read(body).transactions[0].id.uetr.encode()
+    made = []
+    for _ in range(size):
+        filled = one.replace(uetr, str(uuid4()).encode())
+        made.append(b"<CdtTrfTxInf>" + b" " * (each_bytes - len(filled)) + filled + PLACE)
+    head = head.replace(b"<NbOfTxs>3<", b"<NbOfTxs>%d<" % size).replace(b"<GrpHdr>", b"<GrpHdr>" + b" " * group_bytes)
+    return head + b"".join(made) + tail
+
+
+def test_a_document_too_large_for_one_message_goes_as_two_bulks(corridor):
+    """Near 1 MiB, which the terms, the seal and a relay's envelope would make larger than a message may be."""
+    body = large(corridor, 60, 17_000)
+    assert BULK_DOCUMENT_BYTES_MAX < len(body) < DOCUMENT_BYTES_MAX
+    answers = order(corridor, body)
+    assert {one["state"] for one in answers} == {"sent"}
+    cases = dict.fromkeys(one["id"].partition(".")[0] for one in answers)
+    assert [sum(one["id"].startswith(case_id) for one in answers) for case_id in cases] == [30, 30]
+    assert [one["id"] for one in answers] == [f"{case_id}.{number}" for case_id in cases for number in range(1, 31)]
+    assert len(corridor.get(ALATAU, "/v1/payments/credits?limit=100")) == 60
+    again = order(corridor, body)
+    assert [(one["id"], one["repeated"]) for one in again] == [(one["id"], True) for one in answers]
+
+
+def test_an_order_too_large_for_a_message_is_refused_with_a_code(corridor):
+    """A document of the largest size and its terms are more than a message may be; nothing is held."""
+    body = large(corridor, 1, 2_000)
+    body = body.replace(b"<GrpHdr>", b"<GrpHdr>" + b" " * (DOCUMENT_BYTES_MAX - len(body)))
+    assert len(body) == DOCUMENT_BYTES_MAX
+    answer = corridor.call(INDUS, "POST", "/v1/payments", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "body_too_large")
+    ((_, balance),) = corridor.gateways["PK"].engine.store.accounts(["position:PK/indus-bank:PKR"])
+    assert balance.debits_pending == 0
+
+
+def test_two_payments_under_a_long_group_header_go_alone(corridor):
+    """What the group says of all stands in each: as one bulk they could not be relayed, each by itself can travel."""
+    body = large(corridor, 2, 2_000, DOCUMENT_BYTES_MAX - 6_000)
+    assert BULK_DOCUMENT_BYTES_MAX < len(body) <= DOCUMENT_BYTES_MAX
+    assert ["." in one["id"] for one in order(corridor, body)] == [False, False]

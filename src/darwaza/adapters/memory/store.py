@@ -341,6 +341,10 @@ class MemoryStore:
         """All cases."""
         return iter(sorted(self._usable().cases.values()))
 
+    def scan_names(self) -> Iterator[tuple[str, str]]:
+        """All names of cases."""
+        return iter(sorted(self._usable().names.items()))
+
     # --- housekeeping ---
 
     def maintain(self) -> None:

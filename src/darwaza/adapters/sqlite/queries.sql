@@ -103,6 +103,10 @@ SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "cas
 -- All cases.
 SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "case" ORDER BY id;
 
+-- name: scan_names
+-- All names of cases.
+SELECT name, case_id FROM case_name ORDER BY name;
+
 -- name: read_due
 -- Cases whose reminder has come.
 SELECT id FROM "case" WHERE remind_at <= ? ORDER BY remind_at, id LIMIT ?;

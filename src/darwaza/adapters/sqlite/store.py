@@ -431,6 +431,10 @@ class SqliteStore:
         """All cases."""
         return (CaseRow(*row) for row in self._each(self._sql["scan_cases"], ()))
 
+    def scan_names(self) -> Iterator[tuple[str, str]]:
+        """All names of cases."""
+        return ((name, case_id) for name, case_id in self._each(self._sql["scan_names"], ()))
+
     # --- housekeeping ---
 
     def maintain(self) -> None:

@@ -18,7 +18,7 @@ from darwaza.entry.api.payment import TAG, Ordered, OrderQuery, command, newest,
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, gather, pointer_in, split
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.check import read_transfer
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
@@ -46,19 +46,22 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     document = newest(document)
     parts = split(document)
     alone, together = _apart(parts, call.query)
-    waiting = []
+    waiting: list[tuple[list[int], Any]] = []
+    bulks = [one for numbers in together for one in fitting(document, parts, numbers)]
+    alone += [numbers[0] for numbers, _ in bulks if len(numbers) == 1]
+    bulks = [one for one in bulks if len(one[0]) > 1]
     for number in alone:
         part = parts[number - 1]
         given = order_command(call, part.document, part.uetr, call.query, part.transfer)
         waiting.append(([number], call.server.loop.submit(given, len(part.document))))
-    for numbers in together:
-        given = _bulk_command(call, gather(document, parts, numbers), [parts[number - 1] for number in numbers])
-        waiting.append((numbers, call.server.loop.submit(given, len(given.body.document))))
+    for numbers, gathered in bulks:
+        given = _bulk_command(call, gathered, [parts[number - 1] for number in numbers])
+        waiting.append((numbers, call.server.loop.submit(given, len(gathered))))
     answers = [Ordered()] * len(parts)
     for numbers, future in waiting:
         outcome = await future
         uetrs = [parts[number - 1].uetr for number in numbers]
-        found = _answers(call, outcome, uetrs) if numbers in together else [ordered(outcome, uetrs[0])]
+        found = _answers(call, outcome, uetrs) if len(numbers) > 1 else [ordered(outcome, uetrs[0])]
         for number, uetr, answer in zip(numbers, uetrs, found, strict=True):
             if not isinstance(answer, Ordered):
                 answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail, pointer=answer.pointer)  # noqa: PLW2901
@@ -80,8 +83,7 @@ def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[i
         else:
             key = part.transfer.transactions[0].creditor_agent.bic, rate.rate
             together.setdefault(key, []).append(number)
-    alone += [numbers[0] for numbers in together.values() if len(numbers) == 1]
-    return alone, [numbers for numbers in together.values() if len(numbers) > 1]
+    return alone, list(together.values())
 
 
 def _bulk_command(call: Call, document: bytes, parts: list[Part]) -> Submit:

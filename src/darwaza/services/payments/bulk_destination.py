@@ -26,8 +26,10 @@ from darwaza.services.payments.destination import DECISION_WITHIN
 from darwaza.services.payments.entry import (
     DESTINATION_OPEN,
     amounts_of,
+    cut,
     entry_of,
     is_open,
+    kept_hits,
     next_wake,
     number_in,
     part_of_hold,
@@ -167,7 +169,7 @@ class BulkDestinationRules:
             return exchange, None
         hits = self._screen(names_of(transaction))
         state = "checking" if hits is None else "screened" if hits else "asked"
-        entry = Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, state, hits=hits or ())
+        entry = Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, state, hits=kept_hits(hits or ()))
         return entry, self._problem(part, payer, payee, known, context)
 
     def _problem(
@@ -199,7 +201,7 @@ class BulkDestinationRules:
         if isinstance(entry, Refusal):
             return entry
         state = "screened" if given.hits else "asked"
-        decided = self._changed(case, asked.number, replace(entry, state=state, hits=given.hits), context)
+        decided = self._changed(case, asked.number, replace(entry, state=state, hits=kept_hits(given.hits)), context)
         return replace(decided, parties=self._directory.operators(context.member)) if given.hits else decided
 
     def release(self, case: BulkCase, command: Command, context: Context) -> Outcome:
@@ -282,7 +284,7 @@ class BulkDestinationRules:
         for number, (reason, detail) in ends.items():
             entry = bulk.entries[number - 1]
             ended = "refused" if reason else "credited"
-            changed[number] = replace(entry, state=ended, ended_at=context.now, reason=reason, detail=detail[:500])
+            changed[number] = replace(entry, state=ended, ended_at=context.now, reason=reason, detail=cut(detail))
         transfers = self._postings(case_id, bulk, changed)
         after = with_entries(replace(bulk, turns=bulk.turns + 1), changed)
         answers = [_answer(entry) for entry in changed.values()]

@@ -22,6 +22,7 @@ from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, re
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
     amounts_of,
+    cut,
     is_open,
     next_wake,
     number_in,
@@ -30,12 +31,12 @@ from darwaza.services.payments.entry import (
     with_entries,
 )
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
+from darwaza.services.payments.market import Place
 from darwaza.services.payments.message import (
     BULK,
     BULK_INQUIRY,
     ORDER_MEDIA_TYPE,
     XML_MEDIA_TYPE,
-    Ask,
     BulkTerms,
     OfBulk,
     RemitBulk,
@@ -54,7 +55,7 @@ from darwaza.services.payments.plan import (
     spread,
     transit,
 )
-from darwaza.services.payments.quote import QuoteRules
+from darwaza.services.payments.quote import QuoteRules, offers_at
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, names_of
@@ -104,8 +105,9 @@ class BulkSourceRules:
         found: list[tuple[int, Entry, Offer]] = []
         refused: list[tuple[str, str, str, str]] = []
         provider = ""
+        place = self._quotes.place(asked.market, payer.address, payee.address, context)
         for number, part in enumerate(parts, 1):
-            one = self._checked(part, asked.market, agreed, provider, taken, context)
+            one = self._checked(part, place, agreed, provider, taken, context)
             if isinstance(one, Refusal):
                 refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
@@ -145,14 +147,14 @@ class BulkSourceRules:
     def _checked(
         self,
         part: Part,
-        market: str,
+        place: Place | Refusal,
         agreed: check.Agreed,
         provider: str,
         taken: dict[str, str],
         context: Context,
     ) -> tuple[Entry, Offer] | Refusal:
         """One payment with the offer it goes by, or why it does not go."""
-        if part.uetr in taken:
+        if part.uetr in taken or context.ledger.transfer(part.uetr) is not None:
             where = check.TRANSACTION + "/PmtId/UETR"
             return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", where)
         ordered = check.read_transfer(part.document, part.transfer)
@@ -166,12 +168,15 @@ class BulkSourceRules:
         if given is None or rate is None or not transaction.charges:
             detail = "it names its rate, its amounts and the payee's bank"
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
-        ask = Ask(market, agreed.payee_bank.address, given.text(), fee=transaction.charges[0].amount.text())
-        made = self._quotes.offers(ask, agreed.payer_bank.address, context, rate=rate.rate, provider=provider)
+        made: tuple[Offer, ...] | Refusal = (
+            place
+            if isinstance(place, Refusal)
+            else offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
+        )
         if isinstance(made, Refusal):
             return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
-        problem = check.problem(ordered, agreed._replace(offer=offer), self._directory, context)
+        problem = check.defect(ordered, agreed._replace(offer=offer), self._directory, context)
         if problem is not None:
             return problem
         if self._screen(names_of(transaction)) != ():
@@ -290,7 +295,7 @@ class BulkSourceRules:
             return self._as_it_is(case, context)
         changed = {n: replace(one, state="settled", ended_at=context.now) for n, one in ends.settled.items()}
         for number, (one, reason, detail) in ends.rejected.items():
-            changed[number] = replace(one, state="rejected", ended_at=context.now, reason=reason, detail=detail[:500])
+            changed[number] = replace(one, state="rejected", ended_at=context.now, reason=reason, detail=cut(detail))
         bulk = with_entries(replace(case.data, turns=case.data.turns + 1), changed)
         left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
         notices = tuple(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.machine import Context, Refusal
+from darwaza.ledger.asset import Asset
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory, Participant
@@ -79,12 +80,17 @@ def read_transfer(document: bytes, known: CreditTransfer | None = None) -> Order
 
 def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
     """The first thing that is wrong with a payment, or None."""
-    transaction = ordered.transaction
-    uetr = transaction.id.uetr or ""
+    uetr = ordered.transaction.id.uetr or ""
     if context.ledger.transfer(uetr) is not None or context.named((uetr,)):
         return Refusal.of(
             PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", TRANSACTION + "/PmtId/UETR"
         )
+    return defect(ordered, agreed, directory, context)
+
+
+def defect(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
+    """The first thing that is wrong with a payment whose UETR is known to be new, or None."""
+    transaction = ordered.transaction
     return (
         _quote_problem(transaction, agreed, context)
         or _agent_problem(transaction, agreed)
@@ -124,29 +130,30 @@ def _agent_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Re
 def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, directory: Directory) -> Refusal | None:
     source = directory.currencies[agreed.corridor.source]
     destination = directory.currencies[agreed.corridor.destination]
-    exchange = agreed.offer.exchange
-
-    def amount(minor: int, *, abroad: bool = False) -> Amount:
-        asset = destination if abroad else source
-        return Amount(minor, asset.scale, asset.code)
-
+    exchange, charges = agreed.offer.exchange, transaction.charges
     if transaction.amount.currency != source.code:
         return Refusal.of(
             PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", TRANSACTION + "/IntrBkSttlmAmt"
         )
-    charges = tuple((charge.amount, charge.agent.bic) for charge in transaction.charges)
-    due = (
-        (amount(exchange.source_fee_minor), agreed.payer_bank.bic),
-        (amount(exchange.destination_fee_minor, abroad=True), agreed.payee_bank.bic),
-    )
-    for name, given, wanted in (
-        ("IntrBkSttlmAmt", transaction.amount, amount(exchange.source_minor)),
-        ("InstdAmt", transaction.instructed_amount, amount(exchange.debit_minor)),
-        ("ChrgsInf", charges, due),
+    if not _comes_to(transaction.amount, exchange.source_minor, source):
+        wrong = "IntrBkSttlmAmt"
+    elif not _comes_to(transaction.instructed_amount, exchange.debit_minor, source):
+        wrong = "InstdAmt"
+    elif (
+        len(charges) != 2  # noqa: PLR2004 - of either bank
+        or not _comes_to(charges[0].amount, exchange.source_fee_minor, source)
+        or not _comes_to(charges[1].amount, exchange.destination_fee_minor, destination)
+        or charges[0].agent.bic != agreed.payer_bank.bic
+        or charges[1].agent.bic != agreed.payee_bank.bic
     ):
-        if given != wanted:
-            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{name} is not the quote's", f"{TRANSACTION}/{name}")
-    return None
+        wrong = "ChrgsInf"
+    else:
+        return None
+    return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{wrong} is not the quote's", f"{TRANSACTION}/{wrong}")
+
+
+def _comes_to(amount: Amount | None, minor: int, asset: Asset) -> bool:
+    return amount is not None and (amount.minor, amount.scale, amount.currency) == (minor, asset.scale, asset.code)
 
 
 def _time_problem(ordered: Ordered, context: Context) -> Refusal | None:

@@ -24,6 +24,11 @@ SOURCE_OPEN: Final = "sent"
 DESTINATION_OPEN: Final = frozenset({"asked", "screened", "checking"})
 BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
 """Of the case; each of its payments has one of its own."""
+DETAIL_CHARS_MAX: Final = 105
+"""Of the sentence why a payment of a bulk ended, as of a text in ISO 20022."""
+HITS_KEPT_MAX: Final = 4
+HIT_CHARS_MAX: Final = 200
+"""What screening found of a payment of a bulk: so many sentences, each so long, so that a case stays small."""
 ID_CHARS_MAX: Final = 36 + 1 + 4
 
 
@@ -120,6 +125,21 @@ def payments_of(state: str, data: Any) -> Iterable[tuple[str, Payment]]:
     elif isinstance(data, Bulk):
         for entry in data.entries:
             yield entry.state, payment_of(data, entry)
+
+
+def cut(detail: str) -> str:
+    """What a payment of a bulk keeps of the sentence why it ended."""
+    return detail[:DETAIL_CHARS_MAX]
+
+
+def kept_hits(hits: tuple[str, ...]) -> tuple[str, ...]:
+    """What a payment of a bulk keeps of what screening found."""
+    return tuple(hit[:HIT_CHARS_MAX] for hit in hits[:HITS_KEPT_MAX])
+
+
+def names_of(data: Any) -> tuple[str, ...]:
+    """What a case is found by besides its id: a bulk by the UETRs of its payments."""
+    return tuple(entry.uetr for entry in data.entries) if isinstance(data, Bulk) else ()
 
 
 def entry_of(bulk: Bulk, number: int) -> Entry | Refusal:

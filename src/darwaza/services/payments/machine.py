@@ -12,6 +12,7 @@ from darwaza.services.payments.alias import FREE, REGISTERED, AliasRules
 from darwaza.services.payments.bulk_destination import BulkDestinationRules
 from darwaza.services.payments.bulk_source import BulkSourceRules
 from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.entry import names_of
 from darwaza.services.payments.foresight import foresee
 from darwaza.services.payments.funding import MOVED, FundingRules
 from darwaza.services.payments.market import OPEN, MarketRules
@@ -74,6 +75,7 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
         foresee=foresee,
         orders_new=True,
         shared=shared_by(Directory(plan)),
+        names=names_of,
     )
 
 

@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Final
 
 from darwaza.errors import MalformedError, TooLargeError
+from darwaza.kernel.instant import to_text
 from darwaza.services.payments.record import Payment
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.pacs002 import StatusHeader, StatusReport, TransactionStatus
 from darwaza.standards.iso20022.pacs028 import StatusQuery, StatusRequest
 from darwaza.standards.iso20022.party import Coded
 from darwaza.standards.iso20022.payment import OriginalMessage, Reason
-from darwaza.standards.iso20022.text import escape, write_instant
+from darwaza.standards.iso20022.text import escape
 
 STATUS_MESSAGE: Final = "pacs.002.001.15"
 INQUIRY_MESSAGE: Final = "pacs.028.001.06"
@@ -31,6 +32,8 @@ CREDITED: Final = "ACCC"
 REJECTED: Final = "RJCT"
 PENDING: Final = "PDNG"
 _TEXT_CHARS_MAX: Final = 105
+_SECONDS_CHARS: Final = 19
+"""Of an instant's text, up to its seconds."""
 
 _PLAIN: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.15">'
@@ -58,7 +61,7 @@ def write_status(
     if not reason:
         filled = _PLAIN % (
             message_id(case_id, status),
-            write_instant(now.replace(microsecond=0)),
+            to_text(now)[:_SECONDS_CHARS] + "Z",
             escape(payment.message_id),
             escape(payment.end_to_end),
             payment.uetr,
