@@ -18,12 +18,17 @@ from uuid import UUID
 
 import msgspec
 
+from darwaza.engine.forwarding import own_message
 from darwaza.engine.intake import Accepted
+from darwaza.kernel import letter
 from darwaza.kernel.machine import Service
+from darwaza.kernel.seal import Binding
 from darwaza.ledger.exchange import Exchange
+from darwaza.ports.store import LeafRow
 from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.entry import is_open
+from darwaza.services.payments.machine import NAME
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -245,7 +250,17 @@ class BulkSimulation(PaymentSimulation):
 
     def make_auditor(self, codes: tuple[str, ...]) -> Auditor:
         """With books of what was told."""
-        return BulkAuditor(codes, FLOORS, lambda: all(node.is_whole for node in self.nodes.values()))
+        return BulkAuditor(
+            codes, FLOORS, lambda: all(node.is_whole for node in self.nodes.values()), read=self.read_leaf
+        )
+
+    def read_leaf(self, member: str, leaf: LeafRow) -> tuple[str, str, bytes]:
+        """Kind, case and body of a message in a member's store; what came over relays is taken out and opened."""
+        header, body = own_message(leaf)
+        if header.path is not None and header.kind.startswith(NAME):
+            opening = letter.read_again if header.origin.startswith(member) else letter.read
+            body = self.nodes[member].engine.site.opened(partial(opening, body, Binding.of(header)))
+        return header.kind, header.case_id, body
 
     def make_parties(self) -> Parties:
         """Banks that pay salaries."""

@@ -6,6 +6,7 @@ works out the amounts by plain sums, and asks at every commit and at the end whe
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
@@ -43,17 +44,16 @@ class Told:
         self.ends: dict[str, dict[str, bool]] = defaultdict(dict)
         self.returned: set[tuple[str, str]] = set()
 
-    def take(self, leaf: LeafRow) -> None:
+    def take(self, kind: str, case_id: str, body: bytes) -> None:
         """Read one more; a message of another kind says nothing."""
-        header = json.loads(leaf.header)
-        if header["kind"] == "payments.bulk":
-            line, _, document = leaf.body.partition(b"\n")
-            self._order(leaf.case_id, json.loads(line), document)
-        elif header["kind"] == "payments.answers":
-            self._answers(leaf.case_id, leaf.body)
-        elif header["kind"] == "payments.returned":
-            for one in _all(leaf.body, "OrgnlUETR"):
-                self.returned.add((leaf.case_id, _text(one)))
+        if kind == "payments.bulk":
+            line, _, document = body.partition(b"\n")
+            self._order(case_id, json.loads(line), document)
+        elif kind == "payments.answers":
+            self._answers(case_id, body)
+        elif kind == "payments.returned":
+            for one in _all(body, "OrgnlUETR"):
+                self.returned.add((case_id, _text(one)))
 
     def _order(self, case_id: str, terms: dict[str, str], document: bytes) -> None:
         for number, one in enumerate(_all(document, "CdtTrfTxInf"), 1):
@@ -79,9 +79,15 @@ class Told:
 class BulkAuditor(MoneyAuditor):
     """The auditor with both members' books, and with what was told of payments of bulks."""
 
-    def __init__(self, *given: Any) -> None:
-        """See ``MoneyAuditor``."""
+    def __init__(self, *given: Any, read: Callable[[str, LeafRow], tuple[str, str, bytes]]) -> None:
+        """See ``MoneyAuditor``.
+
+        Args:
+            given: as there.
+            read: kind, case and body of a message in a member's store, opened.
+        """
         super().__init__(*given)
+        self._read = read
         self.told = {code: Told() for code in self.books}
 
     def committed(self, member: str, changes: Changes, store: Store) -> None:
@@ -90,7 +96,7 @@ class BulkAuditor(MoneyAuditor):
         if member not in self.told:
             return
         for leaf in changes.leaves:
-            self.told[member].take(leaf)
+            self.told[member].take(*self._read(member, leaf))
         if not self._is_whole():
             return
         for case_id in {row.case_id for row in changes.transfers if row.case_id in self.told[member].legs}:
@@ -105,7 +111,7 @@ class BulkAuditor(MoneyAuditor):
             self.told[member] = told = Told()
             for row in store.logs():
                 for leaf in store.scan_leaves(row.id):
-                    told.take(leaf)
+                    told.take(*self._read(member, leaf))
 
     def check_money(self, stores: dict[str, Store]) -> None:
         """At the end: what moved at either side is what the messages come to, and each was paid once."""
