@@ -9,7 +9,7 @@ To see what one seed does: ``python -m darwaza.testing.bulking 42``.
 
 import random
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
@@ -61,6 +61,7 @@ class BulkBanks(Banks):
     def __init__(self, simulation: "BulkSimulation", rng: random.Random) -> None:
         super().__init__(simulation, rng)
         self._used: list[str] = []
+        self._names: dict[str, set[str]] = defaultdict(set)
         self._said: dict[tuple[str, int], tuple[bool, tuple[str, ...]]] = {}
 
     # --- paying ---
@@ -104,7 +105,9 @@ class BulkBanks(Banks):
         }
         priority = "HIGH" if 0.06 <= wrong < 0.09 else "NORM"  # noqa: PLR2004
         document = pacs008(f"{0:032}", payment, now, priority, self._uetr(), changes)
-        creditor = Party(name=rng.choice(NAMES), address=document.transactions[0].creditor.address)
+        name = rng.choice(NAMES)
+        self._names[document.transactions[0].id.uetr or ""].add(name)
+        creditor = Party(name=name, address=document.transactions[0].creditor.address)
         one = msgspec.structs.replace(document.transactions[0], creditor=creditor)
         return msgspec.structs.replace(document, transactions=(one,))
 
@@ -222,9 +225,17 @@ class BulkBanks(Banks):
                 raise BrokenError(f"I9: {case_id}.{number} is {entry.state} here and {twin} there")
             if twin is not None and (twin.uetr, twin.amounts) != (entry.uetr, entry.amounts):
                 raise BrokenError(f"I9: {case_id}.{number} is another payment there")
+            if twin is not None:
+                self._check_released(twin)
             said = self._said.get((case_id, number))
             if said is not None and said[0] == (entry.state == "rejected"):
                 raise BrokenError(f"I8: the payees' bank's word on {case_id}.{number} was turned round: {entry.state}")
+
+    def _check_released(self, twin: Entry) -> None:
+        """Who is on a list was credited only when two had let it pass; what officers said is lost with a disk."""
+        is_listed = self._names[twin.uetr] == {"TOO far listed"} and "KZ" not in self.losers
+        if is_listed and twin.state != "refused" and len({one.officer for one in twin.checks}) < 2:  # noqa: PLR2004
+            raise BrokenError(f"I13: {twin} was credited without two releases")
 
     def lost_disk(self, code: str) -> None:
         """See ``Banks``; the payees' bank's words are kept where the messages that told them are."""

@@ -22,11 +22,13 @@ class Leg(NamedTuple):
     Attributes:
         number: in the document.
         debit: leaves the payer's bank.
+        bought: comes from the provider.
         credit: reaches the payee's bank.
     """
 
     number: int
     debit: int
+    bought: int
     credit: int
 
 
@@ -60,7 +62,7 @@ class Told:
             debit, source = _minor(one, "InstdAmt"), _minor(one, "IntrBkSttlmAmt")
             fee = [_minor(charge, "Amt") for charge in one.iterfind("{*}ChrgsInf")][1]
             bought = int(source * Decimal(terms["rate"]))
-            self.legs[case_id][_text(one.find(".//{*}UETR"))] = Leg(number, debit, bought - fee)
+            self.legs[case_id][_text(one.find(".//{*}UETR"))] = Leg(number, debit, bought, bought - fee)
 
     def _answers(self, case_id: str, document: bytes) -> None:
         for one in _all(document, "TxInfAndSts"):
@@ -103,6 +105,19 @@ class BulkAuditor(MoneyAuditor):
             moved, right = self._moved(member, case_id), self._right(member, case_id)
             if abs(moved) > abs(right):
                 raise BrokenError(f"I9: {case_id} moved {moved} at {member}; what was told comes to {right}")
+            self._check_held(member, case_id)
+
+    def _check_held(self, member: str, case_id: str) -> None:
+        """What is held for a case is the money of those of its payments that have not ended, to the unit."""
+        told = self.told[member]
+        left = [leg for uetr, leg in told.legs[case_id].items() if uetr not in told.ends[case_id]]
+        held = {"debit": 0, "fx": 0}
+        for hold in self.books[member].holds.values():
+            if hold.case_id == case_id:
+                held[hold.id.rpartition("/")[2].partition(".")[0]] += hold.amount_minor
+        right = {"debit": sum(leg.debit for leg in left), "fx": sum(leg.bought for leg in left)}
+        if any(amount not in (0, right[name]) for name, amount in held.items()):
+            raise BrokenError(f"I4: {held} is held for {case_id} at {member}, not {right}")
 
     def lost_disk(self, member: str, memory: Memory, store: Store, stores: dict[str, Store]) -> None:
         """A gateway starts from an older state of its disk, and what it knows was told with it."""
@@ -165,7 +180,10 @@ class BulkAuditor(MoneyAuditor):
 
 
 def _all(document: bytes, name: str) -> list[ET.Element]:
-    return list(ET.fromstring(document).iter("{*}" + name))  # noqa: S314 - written by our own gateways
+    found = ET.fromstring(document).findall(".//{*}" + name)  # noqa: S314 - written by our own gateways
+    if not found:
+        raise BrokenError(f"a message has no {name}: {document[:200]!r}")
+    return found
 
 
 def _text(element: ET.Element | None) -> str:
