@@ -284,7 +284,8 @@ class BulkDestinationRules:
         for number, (reason, detail) in ends.items():
             entry = bulk.entries[number - 1]
             ended = "refused" if reason else "credited"
-            changed[number] = replace(entry, state=ended, ended_at=context.now, reason=reason, detail=cut(detail))
+            end = {"ended_at": context.now, "turn": bulk.turns + 1}
+            changed[number] = replace(entry, state=ended, reason=reason, detail=cut(detail), **end)
         transfers = self._postings(case_id, bulk, changed)
         after = with_entries(replace(bulk, turns=bulk.turns + 1), changed)
         answers = [_answer(entry) for entry in changed.values()]
