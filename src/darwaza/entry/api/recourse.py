@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from darwaza.engine.export import collect
 from darwaza.entry.api.endpoint import Call, Endpoint, Handler
-from darwaza.entry.api.payment import TAG, Ordered, own_case, submit
+from darwaza.entry.api.payment import TAG, Ordered, own_payment, submit
 from darwaza.entry.order import find_order
 from darwaza.errors import DarwazaError
 from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
@@ -19,10 +19,15 @@ from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 
 async def evidence(call: Call) -> Response:
-    """The order, every answer to it and both countries' signatures, in one file that anyone can check offline."""
-    row = own_case(call, call.request.path_params["id"])
-    header = find_order(call.server.gateway.engine, row.id).header
-    return Response(collect(call.server.gateway.engine, message_key(header)), media_type=EVIDENCE_MEDIA_TYPE)
+    """The order, every answer to it and both countries' signatures, in one file that anyone can check offline.
+
+    Of a payment of a bulk: the bulk's order, and what was said of this payment.
+    """
+    engine = call.server.gateway.engine
+    row, number = own_payment(call, call.request.path_params["id"])
+    about = engine.site.decode_case(row).data.entries[number - 1].uetr if number else ""
+    raw = collect(engine, message_key(find_order(engine, row.id).header), about=about)
+    return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 
 
 def _command(kind: str, body: Any, summary: str, *, role: str = "party") -> Endpoint:
