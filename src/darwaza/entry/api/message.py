@@ -3,13 +3,15 @@
 | in | what it does | out |
 |---|---|---|
 | pacs.008 | orders one payment or many | pacs.002 |
-| pacs.028 | asks what has become of a payment | pacs.002 |
+| pacs.028 | asks what has become of a payment, or of many | pacs.002 |
 | camt.056 | recalls a payment | camt.029, pending |
 | camt.029 | keeps a payment that was recalled | pacs.002 |
 | pacs.004 | gives a payment back | pacs.002 |
 | acmt.023 | asks whose an account or alias is | acmt.024 |
 | pain.013 | asks to be paid | pain.014, pending |
 | pain.014 | answers a request to be paid | pain.014 |
+
+A payment, also one of a bulk, is named by its UETR, or by the message it came in and its own id in that.
 
 What cannot be read, or is none of these, is answered with admi.002, a payment that is refused with pacs.002, anything
 else that is refused with admi.002 and its code.

@@ -406,6 +406,7 @@ class BulkSourceRules:
         wrong = next((one for one in entries if isinstance(one, Refusal)), None)
         if wrong is not None:
             return wrong
+        taken = context.named(part.uetr for part in parts)
         bulk = Bulk(
             payer_bank=message.origin,
             payee_bank=message.destination,
@@ -423,7 +424,8 @@ class BulkSourceRules:
             transfers=self._holds(bulk, context),
             remind_at=_past(bulk),
             parties=(bulk.payer_bank, bulk.payee_bank, bulk.provider),
-            names=tuple(entry.uetr for entry in bulk.entries),
+            # Before it came back another may have taken its UETR, which the payees' gateway then refuses.
+            names=tuple(entry.uetr for entry in bulk.entries if entry.uetr not in taken),
         )
 
     def restore_inquiry(self, case: BulkCase, _: Received, context: Context) -> Outcome:
