@@ -245,26 +245,25 @@ class Unit:
     # --- the ledger ---
 
     def foresee(self, named: Iterable[tuple[str, str, str, Any]]) -> None:
-        """Read ahead what inputs will name of the ledger, by what their services foresee.
+        """Read ahead what inputs will ask for, by what their services foresee.
 
         Args:
             named: service, case id ("" for one that is not made yet), kind and body of each input; the cases of the
                 ids are loaded.
         """
         ids: set[str] = set()
-        opened: set[str] = set()
+        names: set[str] = set()
         for name, case_id, kind, body in named:
             service = self._site.services.get(name)
             if service is not None and service.foresee is not None:
                 found = self._cases.get(case_id)
                 foreseen = service.foresee(case_id, None if found is None else found[1], kind, body)
-                ids.update(foreseen)
-                if found is None:
-                    opened.update(foreseen)
+                ids.update(foreseen.transfers)
+                names.update(foreseen.names)
         if ids:
             self.ledger.book.foresee(ids)
-        # What opens a case under a reference of its sender's may ask whether that is a name of another.
-        self.named(opened)
+        if names:
+            self.named(names)
 
     @property
     def ledger(self) -> Entries:

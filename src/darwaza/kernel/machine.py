@@ -23,7 +23,7 @@ Example::
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, final
 
 import msgspec
 
@@ -323,6 +323,18 @@ Rule = Callable[[Any, Any, Any], "Decision[Any] | Refusal"]
 """``rule(case, input, context)``; the case is None in state ``NEW``."""
 
 
+class Foreseen(NamedTuple):
+    """What an input will ask for.
+
+    Attributes:
+        transfers: ids of transfers and holds.
+        names: of which its rule will ask whether they name a case (``Context.named``).
+    """
+
+    transfers: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
 class Transition(msgspec.Struct, frozen=True):
     """One cell of a service's table.
 
@@ -348,9 +360,9 @@ class Service(msgspec.Struct, frozen=True):
         table: all there is; a pair not in it is refused.
         ended: states in which nobody needs the bodies of the case's messages any more, so that they may be forgotten
             after the time an operator sets (``darwaza.engine.retention``); none unless the service says so.
-        foresee: ids of the transfers and holds that an input will name, so that they are read for a whole batch at
-            once: ``foresee(case_id, case, kind, body)``, the case None when there is none, the id then "" unless it is
-            known. It may leave out any or name too many; that costs time and nothing else.
+        foresee: what an input will ask for, so that it is read for a whole batch at once:
+            ``foresee(case_id, case, kind, body)``, the case None when there is none, the id then "" unless it is known.
+            It may leave out any or name too many; that costs time and nothing else.
         orders_new: whether a decision never places an order a second time under an id that begins with its case's: each
             such order ends the state it is placed in. Then nobody looks in the store for one; a service that breaks its
             word is stopped by the store, which takes no id twice.
@@ -368,7 +380,7 @@ class Service(msgspec.Struct, frozen=True):
     data_type: Any
     table: Mapping[tuple[str, str], Transition]
     ended: frozenset[str] = frozenset()
-    foresee: Callable[[str, Any, str, Any], Iterable[str]] | None = None
+    foresee: Callable[[str, Any, str, Any], Foreseen] | None = None
     orders_new: bool = False
     goes_on: bool = True
     shared: Callable[[str, Any, str, Any], str | None] | None = None

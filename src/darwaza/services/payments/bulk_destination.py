@@ -211,7 +211,7 @@ class BulkDestinationRules:
         entry = self._looked_at(case, command, asked.number)
         if isinstance(entry, Refusal):
             return entry
-        officer = f"{command.party}:{given.officer}"
+        officer = cut(f"{command.party}:{given.officer}")
         if officer in [one.officer for one in entry.checks]:
             return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
         checks = (*entry.checks, Check(officer, context.now))
@@ -225,7 +225,7 @@ class BulkDestinationRules:
         entry = self._looked_at(case, command, asked.number)
         if isinstance(entry, Refusal):
             return entry
-        word = Check(f"{command.party}:{given.officer}", context.now)
+        word = Check(cut(f"{command.party}:{given.officer}"), context.now)
         bulk = with_entries(case.data, {asked.number: replace(entry, checks=(*entry.checks, word))})
         return self._ended(case.id, case.state, bulk, {asked.number: (REGULATORY, "regulatory reason")}, context)
 
@@ -284,7 +284,8 @@ class BulkDestinationRules:
         for number, (reason, detail) in ends.items():
             entry = bulk.entries[number - 1]
             ended = "refused" if reason else "credited"
-            changed[number] = replace(entry, state=ended, ended_at=context.now, reason=reason, detail=cut(detail))
+            end = {"ended_at": context.now, "turn": bulk.turns + 1}
+            changed[number] = replace(entry, state=ended, reason=reason, detail=cut(detail), **end)
         transfers = self._postings(case_id, bulk, changed)
         after = with_entries(replace(bulk, turns=bulk.turns + 1), changed)
         answers = [_answer(entry) for entry in changed.values()]

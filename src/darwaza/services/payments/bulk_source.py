@@ -293,9 +293,10 @@ class BulkSourceRules:
         """Post what is settled, free what is rejected, and hold on to the rest."""
         if not ends.settled and not ends.rejected:
             return self._as_it_is(case, context)
-        changed = {n: replace(one, state="settled", ended_at=context.now) for n, one in ends.settled.items()}
+        end = {"ended_at": context.now, "turn": case.data.turns + 1}
+        changed = {n: replace(one, state="settled", **end) for n, one in ends.settled.items()}
         for number, (one, reason, detail) in ends.rejected.items():
-            changed[number] = replace(one, state="rejected", ended_at=context.now, reason=reason, detail=cut(detail))
+            changed[number] = replace(one, state="rejected", reason=reason, detail=cut(detail), **end)
         bulk = with_entries(replace(case.data, turns=case.data.turns + 1), changed)
         left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
         notices = tuple(

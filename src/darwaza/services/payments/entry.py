@@ -25,7 +25,7 @@ DESTINATION_OPEN: Final = frozenset({"asked", "screened", "checking"})
 BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
 """Of the case; each of its payments has one of its own."""
 DETAIL_CHARS_MAX: Final = 105
-"""Of the sentence why a payment of a bulk ended, as of a text in ISO 20022."""
+"""Of the sentence why a payment of a bulk ended, and of who looked at it, as of a text in ISO 20022."""
 HITS_KEPT_MAX: Final = 4
 HIT_CHARS_MAX: Final = 200
 """What screening found of a payment of a bulk: so many sentences, each so long, so that a case stays small."""
@@ -128,7 +128,7 @@ def payments_of(state: str, data: Any) -> Iterable[tuple[str, Payment]]:
 
 
 def cut(detail: str) -> str:
-    """What a payment of a bulk keeps of the sentence why it ended."""
+    """What a payment of a bulk keeps of the sentence why it ended, or of an officer's name."""
     return detail[:DETAIL_CHARS_MAX]
 
 

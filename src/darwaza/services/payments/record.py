@@ -170,6 +170,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
         ended_at, reason, detail, recall_reason, recall_answer, refund_minor, returned_at: see ``Payment``.
         hits, checks: see ``Payment``.
         wake_at: when a recall or a return that waits is looked at again.
+        turn: ``Bulk.turns`` after it ended: which transfers of the bulk were made for it among others; 0 until then.
     """
 
     uetr: str
@@ -187,6 +188,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
     wake_at: datetime | None = None
     hits: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    turn: int = 0
 
 
 class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=True):

@@ -7,9 +7,11 @@ import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
 from tests.unit.services.payments.test_restore import give_back, pay_in, replay
 
+from darwaza.engine.ledger import read_statement
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message
 from darwaza.services.payments.entry import entry_id, overall, split_id
+from darwaza.services.payments.statement import shares_of
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.party import Coded
 from darwaza.standards.iso20022.payment import AgreedRate
@@ -235,3 +237,8 @@ def test_a_lost_side_is_rebuilt_with_the_same_payments_and_the_same_balances(sid
         off = earned if account_id.endswith("fx-swift:PKR") else 0
         assert abs(posted - was[account_id]) in (0, off), account_id
     assert all(not account.balance.debits_pending for account in new.accounts())
+    for account in new.accounts():
+        # Statements name the payments behind what was rebuilt too.
+        said, bulks = read_statement(new.store, account.id), {case_id: new.case(case_id)[1]}
+        of_it = [line for line in said.lines if line.posted_minor and line.transfer.case_id == case_id]
+        assert all(sum(one.amount_minor for one in shares_of(line, bulks)) == abs(line.posted_minor) for line in of_it)

@@ -46,25 +46,25 @@ def test_an_order_over_the_receivers_limit_frees_the_payers_money(desk, monkeypa
 
 
 def test_the_largest_bulk_with_the_longest_texts_stays_a_case(desk):
-    """A thousand payments, each refused in a long sentence after screening had found much, in a script of two bytes."""
+    """A thousand payments, each refused in many words after screening had found much, in letters of four bytes."""
     order(desk)
     now = desk.world.clock.now()
     entry = Entry(
         uetr=desk.uetr(),
-        end_to_end="Й" * 35,
+        end_to_end="𞤀" * 35,
         amounts=(10**17,) * 6,
         spread_minor=10**17,
         state="given-back",
         ended_at=now,
         reason="RR04",
-        detail=cut("Й" * 5_000),
+        detail=cut("𞤀" * 5_000),
         recall_reason="DUPL",
         recall_answer="CUST",
         refund_minor=10**17,
         returned_at=now,
         wake_at=now,
-        hits=kept_hits(("Й" * 5_000,) * 20),
-        checks=(Check(KASPI + ":" + "Й" * 140, now),) * 2,
+        hits=kept_hits(("𞤀" * 5_000,) * 20),
+        checks=(Check(cut(KASPI + ":" + "𞤀" * 500), now),) * 3,
     )
     assert len(entry.detail) == DETAIL_CHARS_MAX
     bulk = Bulk(
@@ -72,7 +72,7 @@ def test_the_largest_bulk_with_the_longest_texts_stays_a_case(desk):
         payee_bank=HALYK,
         provider="PK/fx-swift",
         rate="1.75",
-        message_id="Й" * 35,
+        message_id="𞤀" * 35,
         answer_by=now,
         decide_by=now,
         entries=(entry,) * BULK_TRANSACTIONS_MAX,

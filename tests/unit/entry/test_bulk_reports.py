@@ -1,4 +1,4 @@
-"""The evidence of one payment of a bulk verifies offline, and says which was ordered and how it ended."""
+"""Evidence of one payment of a bulk, which verifies offline, and statements that show each."""
 
 import json
 from datetime import timedelta
@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import read_history
+from darwaza.entry.api import report
 from darwaza.entry.cli.main import main
 from darwaza.entry.cli.proof import proofs_of
 from darwaza.errors import MalformedError
@@ -16,8 +17,9 @@ from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.verdict import Result
 from darwaza.services.payments.message import read_bulk, write_order
+from darwaza.standards.iso20022.message import read
 
-from .payment_corridor import ALATAU, INDUS, PaymentCorridor
+from .payment_corridor import ALATAU, INDUS, XML, PaymentCorridor
 from .test_payment_bulk import bulk
 
 
@@ -69,6 +71,14 @@ def test_each_is_proven_by_itself(corridor, ordered):
         assert verify(raw.replace(b"alatau", b"altyau", 1), history, now).result is Result.INVALID
 
 
+def test_what_happened_to_each_is_what_was_said_of_it(corridor, ordered):
+    """The messages of a payment: the bulk's order and what names the payment, not what was said of others."""
+    kinds = [[one["kind"] for one in corridor.show(INDUS, each["id"])["messages"]] for each in ordered]
+    assert kinds == [["payments.bulk", "payments.answers"], ["payments.bulk", "payments.answers"], ["payments.bulk"]]
+    said = [corridor.show(ALATAU, each["id"])["messages"][-1]["id"] for each in ordered[:2]]
+    assert said[0] != said[1]
+
+
 def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):
     raw = evidence_of(corridor, INDUS, ordered[0]["id"])
     for other in (
@@ -104,3 +114,26 @@ def test_the_command_tells_of_one_or_of_each(corridor, ordered, tmp_path):
     assert (one["id"], one["end"], one["reason"]) == (ordered[1]["id"], "rejected", "AC04")
     all_of = CliRunner().invoke(main, words)
     assert all(one["uetr"] in all_of.output for one in ordered), all_of.output
+
+
+def test_a_statement_names_each_payment_and_has_its_limit(corridor, monkeypatch):
+    """In JSON and in camt.053; a statement is no longer than its limit, whatever stands behind its lines."""
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor)).json()
+    corridor.run()
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one["id"]} for one in answers], "limit": 0})
+    corridor.run()
+    query = {"account": "position:PK/indus-bank:PKR"}
+    said = corridor.get(INDUS, "/v1/payments/statement", params=query)
+    (line,) = [line for line in said["lines"] if "payments" in line]
+    assert line["payment"] == answers[0]["id"].partition(".")[0]
+    assert [(one["id"], one["uetr"]) for one in line["payments"]] == [(one["id"], one["uetr"]) for one in answers]
+    assert [one["amount"] for one in line["payments"]] == ["-1000.00", "-1001.00", "-1002.00"]
+    assert line["amount"] == "-3003.00"
+    camt = read(corridor.call(INDUS, "GET", "/v1/payments/statement", params=query, headers=XML).content)
+    details = camt.statements[0].entries[-1].details[0]
+    assert (details.transaction_count, details.total.text()) == (3, "3003.00")
+    monkeypatch.setattr(report, "LINES_MAX", 4)
+    short = corridor.get(INDUS, "/v1/payments/statement", params=query)
+    assert len(short["lines"]) < len(said["lines"])
+    assert (short["closing"], short["lines"]) == (said["closing"], said["lines"][-len(short["lines"]) :])
+    assert short["opening"]["amount"] == said["lines"][-len(short["lines"]) - 1]["booked"]
