@@ -53,6 +53,24 @@ def near(names: Sequence[str]) -> tuple[str, ...] | None:
     return screen([name for name in names if "far" not in name])
 
 
+def priced(debit_minor: int, payee: str) -> Exchange:
+    """All amounts of a payment at the rate, with a fee of 0.01 at the payer's bank."""
+    bought = int((debit_minor - 1) * Decimal(RATE))
+    return Exchange(
+        debit_minor=debit_minor,
+        source_fee_minor=1,
+        source_minor=debit_minor - 1,
+        destination_minor=bought,
+        destination_fee_minor=FEES[payee],
+        credit_minor=bought - FEES[payee],
+    )
+
+
+def agreed(rate: str) -> dict[str, Any]:
+    """What a transaction without a quote says of its rate."""
+    return {"agreed_rate": AgreedRate(unit_currency="PKR", quoted_currency="KZT", rate=Decimal(rate))}
+
+
 class BulkBanks(Banks):
     """Banks that also pay salaries."""
 
@@ -87,22 +105,12 @@ class BulkBanks(Banks):
     def _salary(self, bank: str, payee: str) -> CreditTransfer:
         rng, now = self._rng, self._payments.nodes["PK"].clock.now()
         debit = rng.choice((1000_01, 2345_67, 77777_77))
-        bought = int((debit - 1) * Decimal(RATE))
-        exchange = Exchange(
-            debit_minor=debit,
-            source_fee_minor=1,
-            source_minor=debit - 1,
-            destination_minor=bought,
-            destination_fee_minor=FEES[payee],
-            credit_minor=bought - FEES[payee],
+        payment = Payment(
+            payer_bank=bank, payee_bank=payee, chosen=Offer(SWIFT_FX, RATE, priced(debit, payee), 0, None, (1, 1))
         )
-        payment = Payment(payer_bank=bank, payee_bank=payee, chosen=Offer(SWIFT_FX, RATE, exchange, 0, None, (1, 1)))
         wrong = rng.random()
-        rate = Decimal("1.76") if wrong < 0.03 else Decimal(RATE)  # noqa: PLR2004
-        changes: dict[str, Any] = {
-            "agreed_rate": AgreedRate(unit_currency="PKR", quoted_currency="KZT", rate=rate),
-            "purpose": Coded(code="XXXX" if 0.03 <= wrong < 0.06 else "SUPP"),  # noqa: PLR2004
-        }
+        changes = agreed("1.76" if wrong < 0.03 else RATE)  # noqa: PLR2004
+        changes["purpose"] = Coded(code="XXXX" if 0.03 <= wrong < 0.06 else "SUPP")  # noqa: PLR2004
         priority = "HIGH" if 0.06 <= wrong < 0.09 else "NORM"  # noqa: PLR2004
         document = pacs008(f"{0:032}", payment, now, priority, self._uetr(), changes)
         name = rng.choice(NAMES)

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
 from tests.unit.services.payments.test_restore import give_back, pay_in, replay
 
-from darwaza.engine.ledger import read_statement
 from darwaza.engine.intake import PlaceOrders
+from darwaza.engine.ledger import read_statement
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
