@@ -29,7 +29,12 @@ class BulkLife(Life):
         self.words = {}
 
     def acts(self):
-        return super().acts() + [self.order_bulk] * 3 + [self.answer_bulk] * 6 + [self.reverse_one] * 2
+        return (
+            super().acts()
+            + [self.order_bulk, self.pay_off, self.pay_off]
+            + [self.answer_bulk] * 4
+            + [self.reverse_one] * 4
+        )
 
     def order_bulk(self):
         payee = self.random.choice([HALYK, KASPI])
@@ -41,15 +46,24 @@ class BulkLife(Life):
         if not isinstance(done, Refusal) and len(done.answer["refused"]) < len(made):
             self.bulks.append((done.case_id, payee))
 
+    def pay_off(self):
+        """A bulk that is answered at once, in two parts, as far as the network lets it."""
+        self.order_bulk()
+        for _ in range(2):
+            self.desk.carry()
+            if self.bulks:
+                self.answer_bulk(self.bulks[-1])
+        self.desk.carry()
+
     def salary(self, payee):
         exchange = priced(self.random.choice([500_01, 777_77, 99_999_99]), payee)
         payment = Payment(payer_bank=HBL, payee_bank=payee, chosen=Offer(SWIFT_FX, RATE, exchange, 0, None, (1, 1)))
         return pacs008(f"{0:032}", payment, self.desk.world.clock.now(), "NORM", self.desk.uetr(), agreed(RATE))
 
-    def answer_bulk(self):
+    def answer_bulk(self, bulk=None):
         if not self.bulks:
             return
-        case_id, payee = self.random.choice(self.bulks)
+        case_id, payee = bulk or self.random.choice(self.bulks)
         numbers = self.random.sample(range(1, 7), self.random.randrange(1, 6))
         words = tuple(message.Said(number, self.random.choice(["", "", "", "AC04"])) for number in numbers)
         done = self.desk.kz.command(payee, "answer-bulk", message.AnswerBulk(words), case_id)
