@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from darwaza.engine import forwarding, recovery, settlement
 from darwaza.engine.delivery import Delivery
 from darwaza.engine.forwarding import Forwarding, Opened, is_routed
@@ -209,7 +211,7 @@ class Arriving:
             if key in self._known or self._unit.holds(key):
                 # It came before, over another path or lane: it keeps this place in the log and does nothing more.
                 self.free(header)
-                return pending._replace(message_key=f"{log_id}:{index}", case_id=header.case_id)
+                return replace(pending, message_key=f"{log_id}:{index}", case_id=header.case_id)
             fault = self._misplaced(header)
             if fault is None:
                 self._unit.arrived(key)
@@ -217,9 +219,9 @@ class Arriving:
                 if fault is not None:
                     self._quarantine(log_id, index, fault)
                 self.release_behind(key)
-                return pending._replace(message_key=key, case_id=header.case_id)
+                return replace(pending, message_key=key, case_id=header.case_id)
         self._quarantine(log_id, index, fault)
-        return pending._replace(message_key=f"{log_id}:{index}")
+        return replace(pending, message_key=f"{log_id}:{index}")
 
     def take_routed(
         self, routing: Forwarding, opened: Opened, header: Header, log_id: int, index: int, pending: Pending
@@ -247,7 +249,7 @@ class Arriving:
                     self.release_behind(key)
         if fault is not None:
             self._quarantine(log_id, index, fault)
-        return pending._replace(message_key=key, case_id=header.case_id)
+        return replace(pending, message_key=key, case_id=header.case_id)
 
     def _quarantine(self, log_id: int, index: int, fault: DarwazaError) -> None:
         row = QuarantineRow(log_id, index, fault.code, fault.detail[:1_000], self._unit.now_text)
