@@ -5,8 +5,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from darwaza.kernel.message import UuidText
 from darwaza.services.payments import message as payments
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+PaymentText = Annotated[str, Meta(pattern=rf"^{_UUID}(?:\.[1-9][0-9]{{0,3}})?$(?!\n)", max_length=41)]
+"""Id of a payment: of its case, or, of one of a bulk, the case's, a full stop and its number."""
 
 
 class Word(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -18,7 +21,7 @@ class Word(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
         detail: one sentence.
     """
 
-    id: UuidText
+    id: PaymentText
     reason: payments.ReasonText | None = None
     detail: Annotated[str, Meta(max_length=105)] = ""
 

@@ -313,21 +313,22 @@ class Book:
         self._load_accounts(account_ids.union(*((hold.debit_account, hold.credit_account) for hold in holds)))
 
     def _load_accounts(self, ids: set[str]) -> None:
-        missing = ids - self.rows.keys()
+        missing = ids.difference(self.rows)
         if missing:
             self.rows.update(dict.fromkeys(missing))
             for account in self._reader.accounts(missing):
                 self.rows[account.id] = Row(account)
 
     def _load_answers(self, ids: set[str]) -> None:
-        missing = ids - self._answers.keys()
+        # Not a difference of views, which would walk all that the book holds.
+        missing = ids.difference(self._answers)
         if missing:
             self._answers.update(dict.fromkeys(missing))
             for found in self._reader.answers(missing):
                 self._answers[found.id if isinstance(found, Transfer) else found.order.id] = found
 
     def _load_ends(self, hold_ids: set[str]) -> None:
-        missing = hold_ids - self._ends.keys()
+        missing = hold_ids.difference(self._ends)
         if missing:
             self._ends.update(dict.fromkeys(missing))
             for end in self._reader.ends(missing):

@@ -7,7 +7,8 @@ must be true of money at that moment, and at the end what must be true of each p
 from collections import defaultdict
 from collections.abc import Callable
 
-from darwaza.ports.store import Changes, Store, TransferRow
+from darwaza.ports.ledger import TransferRow
+from darwaza.ports.store import Changes, Store
 from darwaza.testing.auditor import Auditor, BrokenError, Memory
 
 BOTTOMLESS = ("external:", "mirror:")

@@ -218,11 +218,18 @@ class Banks(Parties):
         record: Record = msgspec.msgpack.decode(row.data, type=Record)
         return record
 
+    def states(self) -> tuple[str, ...]:
+        """Those in which somebody may have something to say."""
+        return ("sent", "asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
+
+    def times(self) -> dict[str, str]:
+        """When what is in a state has to be in another, by state: the field of the record that says it."""
+        return {"sent": "decide_by", "asked": "answer_by", "checking": "answer_by", "screened": "answer_by"}
+
     def _look(self, code: str) -> None:
         node, rng = self._payments.nodes[code], self._rng
         if node.is_up:
-            states = ("sent", "asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
-            for row in node.store.find_cases(CaseFilter(party=None, states=states)):
+            for row in node.store.find_cases(CaseFilter(party=None, states=self.states())):
                 if row.service != "payments":
                     continue
                 self._check_time(code, row.id, row.state)
@@ -237,7 +244,7 @@ class Banks(Parties):
         than what it has signed.
         """
         payment, node = self.record(code, case_id), self._payments.nodes[code]
-        until = {"sent": "decide_by", "asked": "answer_by", "checking": "answer_by", "screened": "answer_by"}.get(state)
+        until = self.times().get(state)
         over = None if until is None else getattr(payment, until)
         place = (code, node.life, case_id + state)
         stands_still = node.engine._newest > node.clock.now()  # noqa: SLF001 - nothing outside tests needs this

@@ -135,6 +135,10 @@ class Simulation:
         """Who sends and receives."""
         return Parties(self, self.rng)
 
+    def service_of(self, code: str) -> Service:  # noqa: ARG002 - one is served everywhere
+        """What a member's gateway serves."""
+        return self.service
+
     def peers_of(self, code: str) -> list[str]:
         """Whom a member's parties send to."""
         return [one if two == code else two for one, two in self.links if code in {one, two}]
@@ -218,7 +222,7 @@ class Simulation:
         stores: dict[str, Store] = {code: node.store for code, node in self.nodes.items()}
         self.auditor.check_logs(stores)
         for node in self.nodes.values():
-            found = examine(node.store, member=node.code, trust=self.trust, services=[self.service])
+            found = examine(node.store, member=node.code, trust=self.trust, services=[self.service_of(node.code)])
             if found:
                 raise BrokenError(f"fsck of {node.code}: {found[:5]}")
             if self.auditor.forked:

@@ -4,27 +4,33 @@ A bank hears of a credit in three ways, whichever it likes: it asks (here), it l
 (a webhook). Whatever it misses it finds here for as long as the answer may come.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Final
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
 from darwaza import config
+from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG, Ordered, command, find_order, ordered, own_case, submit
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, own_payment, submit
+from darwaza.entry.order import find_order, order_document
 from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, said
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.message import XML_MEDIA_TYPE, read_order
-from darwaza.services.payments.record import Payment
+from darwaza.services.payments.bulk import split
+from darwaza.services.payments.entry import entry_id, entry_of, split_id
+from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
+from darwaza.services.payments.record import Bulk, Entry, Payment
 
 ASKED: Final = "asked"
+BULK_ASKED: Final = "bulk-asked"
 TAKEN: Final = frozenset({"accepted", "credited"})
 """States after the bank has accepted."""
 
@@ -95,17 +101,71 @@ async def pull(call: Call) -> list[Credit]:
 async def answer_many(call: Call) -> Counter:
     """Answer many credits and get the next ones, in one request."""
     body: Words = call.body
-    server, answers = call.server, []
-    waiting = [server.loop.submit(command(call, *said(word), word.id, key="")) for word in body.words]
-    for word, future in zip(body.words, waiting, strict=True):
-        answer = _repeated(call, word.id, word.reason, ordered(await future))
-        if isinstance(answer, Ordered):
+    server = call.server
+    bulks = _submit_bulks(call, body.words)
+    waiting = {
+        at: server.loop.submit(command(call, *said(word), word.id, key=""))
+        for at, word in enumerate(body.words)
+        if "." not in word.id
+    }
+    answers = [Ordered(id=word.id, code="not_in_state", detail="it is said twice") for word in body.words]
+    for places, future in bulks:
+        words = [body.words[at] for at in places]
+        for at, answer in zip(places, _told(call, words, await future), strict=True):
+            answers[at] = answer
+    for at, future in waiting.items():
+        word = body.words[at]
+        said_so = _repeated(call, word.id, word.reason, ordered(await future))
+        if isinstance(said_so, Ordered):
             server.till.answered(call.party.address, word.id)
-            answers.append(answer)
+            answers[at] = said_so
         else:
-            answers.append(Ordered(id=word.id, code=answer.code, detail=answer.detail))
+            answers[at] = Ordered(id=word.id, code=said_so.code, detail=said_so.detail)
     found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
     return Counter(answers, found)
+
+
+def _submit_bulks(call: Call, words: Sequence[Word]) -> list[tuple[list[int], Any]]:
+    """Give the engine what is said of payments of bulks, a command for each: places of the words, outcome."""
+    by_case: dict[str, dict[int, int]] = {}
+    for at, word in enumerate(words):
+        case_id, number = split_id(word.id)
+        if number:
+            by_case.setdefault(case_id, {}).setdefault(number, at)
+    found: list[tuple[list[int], Any]] = []
+    for case_id, places in by_case.items():
+        said_of = tuple(payments.Said(n, words[at].reason or "", words[at].detail) for n, at in places.items())
+        given = command(call, "answer-bulk", payments.AnswerBulk(said_of), case_id, key="")
+        found.append((list(places.values()), call.server.loop.submit(given)))
+    return found
+
+
+def _told(call: Call, words: list[Word], outcome: Any) -> list[Ordered]:
+    """What became of each word on a payment of one bulk."""
+    case_id = split_id(words[0].id)[0]
+    if isinstance(outcome, Accepted):
+        refused = dict(outcome.answer["refused"])
+    elif isinstance(outcome, Refusal) and outcome.code == NOT_IN_TABLE:
+        refused = {split_id(word.id)[1]: NOT_IN_TABLE for word in words}
+    else:
+        return [Ordered(id=word.id, code=outcome.code, detail=outcome.detail) for word in words]
+    bulk = _bulk(call, case_id) if refused else None
+    return [_told_one(word, refused.get(split_id(word.id)[1]), bulk) for word in words]
+
+
+def _told_one(word: Word, code: str | None, bulk: Bulk | None) -> Ordered:
+    state = "refused" if word.reason else "credited"
+    if code is None:
+        return Ordered(word.id, state)
+    entry = None if bulk is None else entry_of(bulk, split_id(word.id)[1])
+    if isinstance(entry, Entry) and entry.state == state and entry.reason == (word.reason or ""):
+        return Ordered(word.id, state, entry.uetr, repeated=True)
+    return Ordered(id=word.id, code=code, detail="the payment does not wait for this")
+
+
+def _bulk(call: Call, case_id: str) -> Bulk | None:
+    data = call.server.gateway.engine.site.decode_case(own_case(call, case_id, Bulk)).data
+    return data if isinstance(data, Bulk) else None
 
 
 async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
@@ -120,19 +180,44 @@ async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
 
 
 def _credits(call: Call, ids: list[str], limit: int, *, documents: bool) -> list[Credit]:
-    server, site, found = call.server, call.server.gateway.engine.site, []
+    server, site = call.server, call.server.gateway.engine.site
+    found: list[Credit] = []
     for start in range(0, len(ids), config.BULK_ITEMS_MAX):
         part = ids[start : start + config.BULK_ITEMS_MAX]
         cases = site.recent.find(part, server.store, site.decode_case)
         for case_id in part:
             held = cases.get(case_id)
-            if held is None or held[1].state != ASKED:
+            if held is not None and held[1].state == BULK_ASKED:
+                found.extend(islice(_credits_of(call, held[1], documents=documents), limit - len(found)))
+                if len(found) == limit:
+                    return found
+            elif held is None or held[1].state != ASKED:
                 server.till.answered(call.party.address, case_id)
             else:
                 found.append(_credit(call, held[1], documents=documents))
                 if len(found) == limit:
                     return found
     return found
+
+
+def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Credit]:
+    """The payments of a bulk that wait for the bank's word."""
+    gateway, bulk = call.server.gateway, case.data
+    asset = gateway.directory.currencies[gateway.config.member]
+    until = instant.to_text(bulk.answer_by)
+    parts = split(read_bulk(find_order(gateway.engine, case.id).body)[1]) if documents else []
+    for number, entry in enumerate(bulk.entries, 1):
+        if entry.state == ASKED:
+            yield Credit(
+                id=entry_id(case.id, number),
+                uetr=entry.uetr,
+                end_to_end=entry.end_to_end,
+                payer_bank=bulk.payer_bank,
+                credit=money(entry.amounts[5], asset),
+                urgent=False,
+                answer_by=until,
+                document=parts[number - 1].document.decode() if documents else "",
+            )
 
 
 def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
@@ -147,31 +232,36 @@ def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
         credit=money(minor, asset),
         urgent=payment.urgent,
         answer_by="" if payment.answer_by is None else instant.to_text(payment.answer_by),
-        document=order_document(call, case.id).decode() if documents else "",
+        document=order_document(gateway.engine, case.id).decode() if documents else "",
     )
-
-
-def order_document(call: Call, case_id: str) -> bytes:
-    """The pacs.008 of a payment, as its payer's bank gave it; see ``find_order``."""
-    return read_order(find_order(call, case_id)[1])[1]
 
 
 async def document(call: Call) -> Response:
     """The pacs.008, byte for byte."""
-    row = own_case(call, call.request.path_params["id"])
-    return Response(order_document(call, row.id), media_type=XML_MEDIA_TYPE)
+    row, number = own_payment(call, call.request.path_params["id"])
+    return Response(order_document(call.server.gateway.engine, row.id, number), media_type=XML_MEDIA_TYPE)
 
 
 async def confirm(call: Call) -> Ordered | DarwazaError | Refusal:
     """Accept a credit."""
     case_id = call.request.path_params["id"]
+    if split_id(case_id)[1]:
+        return await _say_of_bulk(call, Word(case_id))
     return _repeated(call, case_id, None, await submit(call, "confirm", payments.Confirm(), case_id))
 
 
 async def reject(call: Call) -> Ordered | DarwazaError | Refusal:
     """Refuse a credit."""
     case_id, body = call.request.path_params["id"], call.body
+    if split_id(case_id)[1]:
+        return await _say_of_bulk(call, Word(case_id, body.reason, body.detail))
     return _repeated(call, case_id, body.reason, await submit(call, "reject", body, case_id))
+
+
+async def _say_of_bulk(call: Call, word: Word) -> Ordered | Refusal:
+    ((_, future),) = _submit_bulks(call, [word])
+    (answer,) = _told(call, [word], await future)
+    return Refusal(answer.code, answer.detail) if answer.code else answer
 
 
 def _repeated(

@@ -13,9 +13,10 @@ from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.wire import CODE_HEADER
 from darwaza.services.payments.code import reason_of
+from darwaza.services.payments.entry import one_of, split_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Payment
-from darwaza.services.payments.status import REJECTED, STATUS_MESSAGE, write_status
+from darwaza.services.payments.status import PENDING, REJECTED, STATUS_MESSAGE, original_of, reasons_of, write_status
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.pacs002 import StatusHeader, StatusReport, TransactionStatus
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -71,6 +72,25 @@ def status_report(call: Call, case_id: str, state: str, payment: Payment) -> byt
     )
 
 
+def status_of_many(call: Call, found: Sequence[tuple[str, Payment]]) -> bytes:
+    """What has become of payments, by state: one pacs.002."""
+    gateway, lines = call.server.gateway, []
+    for state, payment in found:
+        failed = state in FAILED
+        lines.append(
+            TransactionStatus(
+                original=original_of(payment),
+                end_to_end=payment.end_to_end,
+                uetr=payment.uetr,
+                status=STATUS.get(state, PENDING),
+                reasons=reasons_of(payment.reason, payment.detail) if failed else (),
+            )
+        )
+    now = gateway.clock.now().replace(microsecond=0)
+    header = StatusHeader(message_id=gateway.entropy.random(16).hex(), created_at=now)
+    return write(StatusReport(message=STATUS_MESSAGE, header=header, transactions=tuple(lines)))
+
+
 def answer_order(call: Call, document: bytes, answer: Any) -> Response:
     """Answer one pacs.008.
 
@@ -97,7 +117,9 @@ def answer_order(call: Call, document: bytes, answer: Any) -> Response:
 def _now(call: Call, answer: Repeated) -> bytes:
     """What a payment that is sent again has become."""
     engine = call.server.gateway.engine
-    payment: Payment = engine.site.decode_case(engine.store.cases([answer.id])[answer.id]).data
+    case_id, number = split_id(answer.id)
+    row = engine.store.cases([case_id])[case_id]
+    _, payment = one_of(row.state, engine.site.decode_case(row).data, number)
     return status_report(call, answer.id, answer.state, payment)
 
 

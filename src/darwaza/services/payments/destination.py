@@ -84,6 +84,8 @@ class DestinationRules:
         payer = self._directory.participant(message.origin, "psp")
         if payee is None or payer is None or not context.party_known(message.destination):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, f"{message.destination} is not served here", "/CdtrAgt")
+        if context.named((ordered.transaction.id.uetr or "",)):
+            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before")
         problem = self._differs(terms, ordered, payer, payee)
         if problem is not None:
             return problem

@@ -26,7 +26,6 @@ from darwaza.services.payments.message import (
     ORDER,
     ORDER_MEDIA_TYPE,
     XML_MEDIA_TYPE,
-    Ask,
     Block,
     Clear,
     Pay,
@@ -38,7 +37,7 @@ from darwaza.services.payments.message import (
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
-from darwaza.services.payments.quote import QuoteRules, lapsed, provider_leg
+from darwaza.services.payments.quote import QuoteRules, lapsed, offers_at, provider_leg
 from darwaza.services.payments.record import Check, Offer, Payment
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
@@ -138,9 +137,10 @@ class SourceRules:
         given, rate = transaction.instructed_amount, transaction.agreed_rate
         if payee is None or given is None or rate is None or not transaction.charges:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it names its rate, its amounts and the payee's bank")
-        fee = transaction.charges[0].amount.text()
-        ask = Ask(asked.market, payee.address, given.text(), fee=fee)
-        made = self._quotes.offers(ask, bank, context, rate=rate.rate)
+        place = self._quotes.place(asked.market, bank, payee.address, context)
+        if isinstance(place, Refusal):
+            return place
+        made = offers_at(place, (given, transaction.charges[0].amount), rate.rate, context)
         if isinstance(made, Refusal):
             return made
         return Payment(

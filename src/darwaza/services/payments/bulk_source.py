@@ -1,0 +1,478 @@
+"""A bulk at the payers' gateway: one order for many ordinary payments of one bank to another, and the end of each.
+
+Each payment is checked as one of its own is; what is wrong is left out and told, and the rest is sent. The end of each
+is decided at the payees' gateway, which tells many in a message. Silence becomes a rejection as it does for a single
+payment: when that gateway's log has gone past the deadline without an answer in it.
+"""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from darwaza.errors import MessageError
+from darwaza.kernel import instant
+from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.message import member_of
+from darwaza.ledger.order import Hold, Move, TransferOrder
+from darwaza.services.payments import charge, check, status
+from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers
+from darwaza.services.payments.bulk import Part, gather, split
+from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
+from darwaza.services.payments.entry import (
+    SOURCE_OPEN,
+    amounts_of,
+    cut,
+    is_open,
+    next_wake,
+    number_in,
+    part_of_hold,
+    unfold,
+    with_entries,
+)
+from darwaza.services.payments.liquidity import abroad_notices, position_notices
+from darwaza.services.payments.market import Place
+from darwaza.services.payments.message import (
+    BULK,
+    BULK_INQUIRY,
+    ORDER_MEDIA_TYPE,
+    XML_MEDIA_TYPE,
+    BulkTerms,
+    OfBulk,
+    RemitBulk,
+    read_bulk,
+    read_refused,
+    write_order,
+)
+from darwaza.services.payments.plan import (
+    Directory,
+    Participant,
+    abroad,
+    fees,
+    liquidity,
+    mirror,
+    position,
+    spread,
+    transit,
+)
+from darwaza.services.payments.quote import QuoteRules, offers_at
+from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
+from darwaza.services.payments.reversal import ReversalRules
+from darwaza.services.payments.screening import Screener, names_of
+from darwaza.services.payments.source import INQUIRY_FIRST, INQUIRY_LAST
+from darwaza.services.payments.terms import Rate, exchange_at, rate_of
+
+Outcome = Decision[Any] | Refusal
+BulkCase = Case[Bulk]
+replace = msgspec.structs.replace
+OPEN, ASKED, ENDED = "bulk-sent", "bulk-unknown", "bulk-ended"
+
+
+class _Ends(NamedTuple):
+    """Payments of a bulk that end now, by number: those settled, and those rejected with reason and detail."""
+
+    settled: dict[int, Entry]
+    rejected: dict[int, tuple[Entry, str, str]]
+
+
+class BulkSourceRules:
+    """See the module."""
+
+    def __init__(self, directory: Directory, screen: Screener) -> None:
+        self._directory = directory
+        self._quotes = QuoteRules(directory)
+        self._screen = screen
+        self._reversal = ReversalRules(directory)
+
+    # --- order ---
+
+    def remit(self, _: None, command: Command, context: Context) -> Outcome:
+        """Check every payment, hold the money of those that are right, and send one order for them."""
+        asked: RemitBulk = command.body
+        try:
+            parts: list[Part] = asked.parts or split(asked.document)
+        except MessageError as fault:
+            return Refusal(PaymentRefusal.MALFORMED.code, f"{fault.code}: {fault.detail}", fault.pointer)
+        payer = self._directory.participant(command.party, "psp")
+        payee = self._directory.bank(parts[0].transfer.transactions[0].creditor_agent.bic)
+        corridor = None if payee is None else self._directory.corridor(context.member, payee.member)
+        if payer is None or payee is None or corridor is None:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan does not serve these payments")
+        taken = context.named(part.uetr for part in parts)
+        agreed = check.Agreed(
+            Payment(payer_bank=payer.address, payee_bank=payee.address), _NONE, corridor, payer, payee
+        )
+        found: list[tuple[int, Entry, Offer]] = []
+        refused: list[tuple[str, str, str, str]] = []
+        provider = ""
+        place = self._quotes.place(asked.market, payer.address, payee.address, context)
+        for number, part in enumerate(parts, 1):
+            one = self._checked(part, place, agreed, provider, taken, context)
+            if isinstance(one, Refusal):
+                refused.append((part.uetr, one.code, one.detail, one.pointer))
+                continue
+            provider = one[1].provider
+            found.append((number, *one))
+        answer = {"refused": refused}
+        if not found:
+            first = parts[0].transfer.header.message_id
+            nothing = Bulk(
+                payer_bank=payer.address,
+                payee_bank=payee.address,
+                provider="",
+                rate="",
+                message_id=first,
+                answer_by=context.now,
+                decide_by=context.now,
+                entries=(),
+            )
+            return Decision(ENDED, nothing, answer=answer)
+        document = gather(asked.document, parts, [number for number, _, _ in found])
+        offer = found[0][2]
+        bulk = Bulk(
+            payer_bank=payer.address,
+            payee_bank=payee.address,
+            provider=offer.provider,
+            rate=offer.rate,
+            margin_ppm=offer.margin_ppm,
+            message_id=parts[0].transfer.header.message_id,
+            sent_at=context.now,
+            answer_by=context.now + corridor.answer_time,
+            decide_by=context.now + corridor.answer_time + corridor.grace,
+            market=asked.market,
+            entries=tuple(entry for _, entry, _ in found),
+        )
+        return replace(self._send(bulk, document, context), answer=answer)
+
+    def _checked(
+        self,
+        part: Part,
+        place: Place | Refusal,
+        agreed: check.Agreed,
+        provider: str,
+        taken: dict[str, str],
+        context: Context,
+    ) -> tuple[Entry, Offer] | Refusal:
+        """One payment with the offer it goes by, or why it does not go."""
+        if part.uetr in taken or context.ledger.transfer(part.uetr) is not None:
+            where = check.TRANSACTION + "/PmtId/UETR"
+            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", where)
+        ordered = check.read_transfer(part.document, part.transfer)
+        if isinstance(ordered, Refusal):
+            return ordered
+        problem = unsuitable(ordered)
+        if problem is not None:
+            return problem
+        transaction = ordered.transaction
+        given, rate = transaction.instructed_amount, transaction.agreed_rate
+        if given is None or rate is None or not transaction.charges:
+            detail = "it names its rate, its amounts and the payee's bank"
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
+        made: tuple[Offer, ...] | Refusal = (
+            place
+            if isinstance(place, Refusal)
+            else offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
+        )
+        if isinstance(made, Refusal):
+            return replace(made, pointer=check.TRANSACTION)
+        offer = made[0]
+        problem = check.defect(ordered, agreed._replace(offer=offer), self._directory, context)
+        if problem is not None:
+            return problem
+        if self._screen(names_of(transaction)) != ():
+            detail = "it has to be looked at: ask for a quote, which waits"
+            return Refusal.of(PaymentRefusal.NEEDS_QUOTE, detail, check.TRANSACTION)
+        amounts = amounts_of(offer.exchange)
+        return Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN), offer
+
+    def _send(self, bulk: Bulk, document: bytes, context: Context) -> Decision[Any]:
+        destination = sum(entry.amounts[3] for entry in bulk.entries)
+        terms = BulkTerms(
+            answer_by=instant.to_text(bulk.answer_by),
+            decide_by=instant.to_text(bulk.decide_by),
+            destination=str(destination),
+            provider=bulk.provider,
+            rate=bulk.rate,
+        )
+        draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
+        debit, there = sum(entry.amounts[0] for entry in bulk.entries), member_of(bulk.payee_bank)
+        low = position_notices(self._directory, context.ledger, bulk.payer_bank, debit)
+        low += abroad_notices(self._directory, context.ledger, bulk.provider, there, destination)
+        return Decision(
+            OPEN,
+            bulk,
+            messages=(draft,),
+            notices=low,
+            transfers=self._holds(bulk, context),
+            remind_at=_past(bulk),
+            parties=(bulk.payer_bank, bulk.payee_bank, bulk.provider),
+            names=tuple(entry.uetr for entry in bulk.entries),
+        )
+
+    def _holds(self, bulk: Bulk, context: Context) -> tuple[TransferOrder, ...]:
+        debit, destination = (sum(entry.amounts[at] for entry in bulk.entries) for at in (0, 3))
+        return (
+            Hold(f"{context.case_id}/fx.0", *self._provider_leg(bulk), destination, reference=bulk.message_id),
+            Hold(f"{context.case_id}/debit.0", *self._payer_leg(bulk), debit, reference=bulk.message_id),
+        )
+
+    def _provider_leg(self, bulk: Bulk) -> tuple[str, str]:
+        there = member_of(bulk.payee_bank)
+        asset = self._directory.currencies[there]
+        return abroad(bulk.provider, there, asset), mirror(there, asset)
+
+    def _payer_leg(self, bulk: Bulk) -> tuple[str, str]:
+        own = self._directory.currencies[member_of(bulk.payer_bank)]
+        return position(bulk.payer_bank, own), transit(member_of(bulk.payee_bank), own)
+
+    # --- the end of payments ---
+
+    def take_answers(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' gateway answers some of them. What has ended stays as it is."""
+        if message.origin != case.data.payee_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers")
+        try:
+            answers = read_answers(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        said = {one.uetr: one for one in answers}
+        ends = _Ends({}, {})
+        for number, entry in enumerate(case.data.entries, 1):
+            one = said.pop(entry.uetr, None)
+            if one is None or entry.state != SOURCE_OPEN:
+                continue
+            if one.status == status.CREDITED:
+                ends.settled[number] = entry
+            elif one.status == status.REJECTED:
+                ends.rejected[number] = (entry, one.reason, one.detail)
+        if said:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
+        return self._end(case, ends, context)
+
+    def take_refused(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' gateway cannot act on what was sent. Only a refused order is an end, of all."""
+        if member_of(message.origin) != member_of(case.data.payee_bank):
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway refuses")
+        try:
+            body = read_refused(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        if body.kind != BULK:
+            return self._as_it_is(case, context)
+        return self._reject_open(case, reason_of(body.code), body.detail, context)
+
+    def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
+        """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it."""
+        case, waited = self._tried(case, context)
+        bulk = case.data
+        unanswered = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        if not unanswered or context.now <= bulk.decide_by:
+            return waited or self._as_it_is(case, context)
+        heard = context.heard_until(member_of(bulk.payee_bank))
+        if heard is not None and heard > bulk.answer_by:
+            detail = "the payee's gateway has signed later messages and no acceptance"
+            return _joined(waited, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
+        asked = replace(bulk, asked=bulk.asked + 1)
+        body = status.write_inquiries(
+            status.message_id(case.id, f"Q{asked.asked}"),
+            bulk.message_id,
+            [(entry.end_to_end, entry.uetr) for entry in unanswered[:ANSWERS_MAX]],
+            context.now,
+        )
+        draft = Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, XML_MEDIA_TYPE)
+        wait = min(INQUIRY_FIRST * 2 ** min(bulk.asked, 10), INQUIRY_LAST)
+        notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
+        wake = next_wake(asked, context.now + wait)
+        return _joined(waited, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
+
+    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Outcome:
+        unanswered = {number: one for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN}
+        return self._end(case, _Ends({}, {n: (one, reason, detail) for n, one in unanswered.items()}), context)
+
+    def _end(self, case: BulkCase, ends: _Ends, context: Context) -> Outcome:
+        """Post what is settled, free what is rejected, and hold on to the rest."""
+        if not ends.settled and not ends.rejected:
+            return self._as_it_is(case, context)
+        end = {"ended_at": context.now, "turn": case.data.turns + 1}
+        changed = {n: replace(one, state="settled", **end) for n, one in ends.settled.items()}
+        for number, (one, reason, detail) in ends.rejected.items():
+            changed[number] = replace(one, state="rejected", reason=reason, detail=cut(detail), **end)
+        bulk = with_entries(replace(case.data, turns=case.data.turns + 1), changed)
+        left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        notices = tuple(
+            Notice(bulk.payer_bank, f"payment.bulk-{state}", {"uetrs": [one.uetr for one in of]})
+            for state in ("settled", "rejected")
+            if (of := [one for one in changed.values() if one.state == state])
+        )
+        decided = Decision(
+            OPEN, bulk, transfers=self._postings(case, list(ends.settled.values()), left), notices=notices
+        )
+        return self._resting(replace(decided, state=case.state if left else ENDED), context)
+
+    def _postings(self, case: BulkCase, settled: list[Entry], left: list[Entry]) -> tuple[TransferOrder, ...]:
+        bulk, turn, name = case.data, case.data.turns, case.data.message_id
+        own = self._directory.currencies[member_of(bulk.payer_bank)]
+        debit, fee, source, destination = (sum(one.amounts[at] for one in settled) for at in range(4))
+        earned = sum(min(one.spread_minor, one.amounts[2]) for one in settled)
+        way = transit(member_of(bulk.payee_bank), own)
+        moves = (
+            ("exchange", liquidity(bulk.provider, own), source - earned),
+            ("spread", spread(bulk.provider, own), earned),
+            ("fee", fees(bulk.payer_bank, own), fee),
+        )
+        rest_debit, rest_destination = (sum(one.amounts[at] for one in left) for at in (0, 3))
+        return (
+            *part_of_hold(case.id, "debit", turn, self._payer_leg(bulk), debit, rest_debit, name),
+            *(Move(f"{case.id}/{kind}.{turn}", way, to, amount, name) for kind, to, amount in moves if amount),
+            *part_of_hold(case.id, "fx", turn, self._provider_leg(bulk), destination, rest_destination, name),
+        )
+
+    def keep(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """A late answer to what is decided changes nothing."""
+        if member_of(message.origin) != member_of(case.data.payee_bank):
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway answers")
+        return self._as_it_is(case, context)
+
+    def _as_it_is(self, case: BulkCase, context: Context) -> Decision[Any]:
+        return self._resting(Decision(case.state, case.data), context)
+
+    def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
+        """The decision with the next look at the bulk."""
+        past = decided.data.decide_by + timedelta(milliseconds=1)
+        again = past if past > context.now else context.now + INQUIRY_LAST
+        return replace(decided, remind_at=next_wake(decided.data, again))
+
+    # --- after the end of one ---
+
+    def recall(self, case: BulkCase, command: Command, context: Context) -> Outcome:
+        """The payers' bank asks for one of them back."""
+        asked: OfBulk = command.body
+        entry = case.data.entries[asked.number - 1] if 0 < asked.number <= len(case.data.entries) else None
+        if entry is None or entry.state != "settled":
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it has no settled payment of this number", "/number")
+        given = replace(command, body=asked.body)
+        return self._folded(
+            case, unfold(case, asked.number, lambda one: self._reversal.recall(one, given, context)), context
+        )
+
+    def take_resolved(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' bank keeps one that was recalled."""
+        return self._of_message(case, message, context, {"recalling": self._reversal.take_resolved})
+
+    def take_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' bank gives one back."""
+        rule = self._reversal.take_returned
+        return self._of_message(case, message, context, {"settled": rule, "recalling": rule})
+
+    def restore_recall(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """Rebuild a recall from its own message, given back after a loss."""
+        return self._of_message(case, message, context, {"settled": self._reversal.restore_recall})
+
+    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: dict[str, Any]) -> Outcome:
+        number = number_in(case.data, message.body)
+        rule = rules.get(case.data.entries[number - 1].state) if number else None
+        if rule is None:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
+        return self._folded(case, unfold(case, number, lambda one: rule(one, message, context)), context)
+
+    def _tried(self, case: BulkCase, context: Context) -> tuple[BulkCase, Decision[Any] | None]:
+        """Try returns again for which the provider had no money."""
+        decided: Decision[Any] | None = None
+        for number, entry in enumerate(case.data.entries, 1):
+            if entry.state == "returning" and entry.wake_at is not None and entry.wake_at <= context.now:
+                given = Elapsed(entry.wake_at)
+                one = unfold(case, number, lambda of, given=given: self._reversal.try_again(of, given, context))  # type: ignore[misc]
+                if not isinstance(one, Refusal):
+                    case = replace(case, data=one.data)
+                    decided = _both(decided, self._resting(replace(one, state=case.state), context))
+        return case, decided
+
+    def _folded(self, case: BulkCase, outcome: Outcome, context: Context) -> Outcome:
+        return outcome if isinstance(outcome, Refusal) else self._resting(replace(outcome, state=case.state), context)
+
+    # --- after a loss ---
+
+    def restore_order(self, _: None, message: Received, context: Context) -> Outcome:
+        """Rebuild a bulk from its own order, given back after a loss, with its holds."""
+        try:
+            terms, document = read_bulk(message.body)
+            parts = split(document)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        payee, rate = self._directory.participant(message.destination, "psp"), rate_of(terms.rate)
+        if payee is None or isinstance(rate, Refusal):
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this bulk no more")
+        entries = [_restored(part, rate, payee, self._directory, context.member) for part in parts]
+        wrong = next((one for one in entries if isinstance(one, Refusal)), None)
+        if wrong is not None:
+            return wrong
+        taken = context.named(part.uetr for part in parts)
+        bulk = Bulk(
+            payer_bank=message.origin,
+            payee_bank=message.destination,
+            provider=terms.provider,
+            rate=terms.rate,
+            message_id=parts[0].transfer.header.message_id,
+            sent_at=message.created_at,
+            answer_by=instant.from_text(terms.answer_by),
+            decide_by=instant.from_text(terms.decide_by),
+            entries=tuple(one for one in entries if isinstance(one, Entry)),
+        )
+        return Decision(
+            OPEN,
+            bulk,
+            transfers=self._holds(bulk, context),
+            remind_at=_past(bulk),
+            parties=(bulk.payer_bank, bulk.payee_bank, bulk.provider),
+            # Before it came back another may have taken its UETR, which the payees' gateway then refuses.
+            names=tuple(entry.uetr for entry in bulk.entries if entry.uetr not in taken),
+        )
+
+    def restore_inquiry(self, case: BulkCase, _: Received, context: Context) -> Outcome:
+        """Rebuild that this gateway asked, from its own inquiry given back after a loss."""
+        asked = replace(case.data, asked=case.data.asked + 1)
+        return Decision(ASKED, asked, remind_at=next_wake(asked, context.now + INQUIRY_LAST))
+
+
+def unsuitable(ordered: check.Ordered) -> Refusal | None:
+    """Why a payment cannot go in a bulk but only by itself, or None."""
+    if ordered.urgent:
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "an urgent payment goes by itself", check.TRANSACTION)
+    if charge.claim_of(ordered.transaction) is not None:
+        detail = "a payment of a charge on a consignment goes by itself"
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
+    return None
+
+
+def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, member: str) -> Entry | Refusal:
+    transaction = part.transfer.transactions[0]
+    exchange = exchange_at(transaction, rate, payee, directory, member)
+    if isinstance(exchange, Refusal):
+        return exchange
+    return Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, SOURCE_OPEN)
+
+
+def _joined(first: Decision[Any] | None, then: Outcome) -> Outcome:
+    """Two decisions on one bulk, the second made with what the first left."""
+    return then if first is None or isinstance(then, Refusal) else _both(first, then)
+
+
+def _both(first: Decision[Any] | None, then: Decision[Any]) -> Decision[Any]:
+    if first is None:
+        return then
+    return replace(
+        then,
+        transfers=(*first.transfers, *then.transfers),
+        messages=(*first.messages, *then.messages),
+        notices=(*first.notices, *then.notices),
+    )
+
+
+def _past(bulk: Bulk) -> Any:
+    """The first instant at which an answer is late."""
+    return bulk.decide_by + timedelta(milliseconds=1)
+
+
+_NONE: Any = None
+"""Stands for the offer until each payment has its own."""
+__all__ = ["ASKED", "ENDED", "OPEN", "Answer", "BulkSourceRules", "is_open", "unsuitable"]
