@@ -17,7 +17,7 @@ SEEDS_PER_TEST = 20
 SEEDS_PER_BLOCK = 100
 
 
-@pytest.mark.parametrize("first", range(0, 120, SEEDS_PER_TEST))
+@pytest.mark.parametrize("first", range(0, 100, SEEDS_PER_TEST))
 def test_payments_of_a_bulk_end_alike_and_money_with_them(first):
     live_through(BulkSimulation, range(first, first + SEEDS_PER_TEST))
 

@@ -216,6 +216,8 @@ class Book:
                 answer_ids.add(order.id)
                 account_ids.add(order.debit_account)
                 account_ids.add(order.credit_account)
+                if isinstance(order, Hold) and order.rest_of is not None:
+                    hold_ids.add(order.rest_of)
             elif isinstance(order, (Post, Void)):
                 answer_ids.add(order.id)
                 hold_ids.add(order.hold_id)
@@ -226,6 +228,8 @@ class Book:
     def _is_loaded(self, order: Order) -> bool:
         if type(order) is Move or type(order) is Hold:
             rows = self.rows
+            if type(order) is Hold and order.rest_of is not None and order.rest_of not in self._ends:
+                return False
             return order.id in self._answers and order.debit_account in rows and order.credit_account in rows
         if type(order) is Post or type(order) is Void:
             return order.id in self._answers and order.hold_id in self._ends

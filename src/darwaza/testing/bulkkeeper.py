@@ -6,6 +6,7 @@ works out the amounts by plain sums, and asks at every commit and at the end whe
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
@@ -21,11 +22,13 @@ class Leg(NamedTuple):
     Attributes:
         number: in the document.
         debit: leaves the payer's bank.
+        bought: comes from the provider.
         credit: reaches the payee's bank.
     """
 
     number: int
     debit: int
+    bought: int
     credit: int
 
 
@@ -43,24 +46,23 @@ class Told:
         self.ends: dict[str, dict[str, bool]] = defaultdict(dict)
         self.returned: set[tuple[str, str]] = set()
 
-    def take(self, leaf: LeafRow) -> None:
+    def take(self, kind: str, case_id: str, body: bytes) -> None:
         """Read one more; a message of another kind says nothing."""
-        header = json.loads(leaf.header)
-        if header["kind"] == "payments.bulk":
-            line, _, document = leaf.body.partition(b"\n")
-            self._order(leaf.case_id, json.loads(line), document)
-        elif header["kind"] == "payments.answers":
-            self._answers(leaf.case_id, leaf.body)
-        elif header["kind"] == "payments.returned":
-            for one in _all(leaf.body, "OrgnlUETR"):
-                self.returned.add((leaf.case_id, _text(one)))
+        if kind == "payments.bulk":
+            line, _, document = body.partition(b"\n")
+            self._order(case_id, json.loads(line), document)
+        elif kind == "payments.answers":
+            self._answers(case_id, body)
+        elif kind == "payments.returned":
+            for one in _all(body, "OrgnlUETR"):
+                self.returned.add((case_id, _text(one)))
 
     def _order(self, case_id: str, terms: dict[str, str], document: bytes) -> None:
         for number, one in enumerate(_all(document, "CdtTrfTxInf"), 1):
             debit, source = _minor(one, "InstdAmt"), _minor(one, "IntrBkSttlmAmt")
             fee = [_minor(charge, "Amt") for charge in one.iterfind("{*}ChrgsInf")][1]
             bought = int(source * Decimal(terms["rate"]))
-            self.legs[case_id][_text(one.find(".//{*}UETR"))] = Leg(number, debit, bought - fee)
+            self.legs[case_id][_text(one.find(".//{*}UETR"))] = Leg(number, debit, bought, bought - fee)
 
     def _answers(self, case_id: str, document: bytes) -> None:
         for one in _all(document, "TxInfAndSts"):
@@ -79,9 +81,15 @@ class Told:
 class BulkAuditor(MoneyAuditor):
     """The auditor with both members' books, and with what was told of payments of bulks."""
 
-    def __init__(self, *given: Any) -> None:
-        """See ``MoneyAuditor``."""
+    def __init__(self, *given: Any, read: Callable[[str, LeafRow], tuple[str, str, bytes]]) -> None:
+        """See ``MoneyAuditor``.
+
+        Args:
+            given: as there.
+            read: kind, case and body of a message in a member's store, opened.
+        """
         super().__init__(*given)
+        self._read = read
         self.told = {code: Told() for code in self.books}
 
     def committed(self, member: str, changes: Changes, store: Store) -> None:
@@ -90,13 +98,26 @@ class BulkAuditor(MoneyAuditor):
         if member not in self.told:
             return
         for leaf in changes.leaves:
-            self.told[member].take(leaf)
+            self.told[member].take(*self._read(member, leaf))
         if not self._is_whole():
             return
         for case_id in {row.case_id for row in changes.transfers if row.case_id in self.told[member].legs}:
             moved, right = self._moved(member, case_id), self._right(member, case_id)
             if abs(moved) > abs(right):
                 raise BrokenError(f"I9: {case_id} moved {moved} at {member}; what was told comes to {right}")
+            self._check_held(member, case_id)
+
+    def _check_held(self, member: str, case_id: str) -> None:
+        """What is held for a case is the money of those of its payments that have not ended, to the unit."""
+        told = self.told[member]
+        left = [leg for uetr, leg in told.legs[case_id].items() if uetr not in told.ends[case_id]]
+        held = {"debit": 0, "fx": 0}
+        for hold in self.books[member].holds.values():
+            if hold.case_id == case_id:
+                held[hold.id.rpartition("/")[2].partition(".")[0]] += hold.amount_minor
+        right = {"debit": sum(leg.debit for leg in left), "fx": sum(leg.bought for leg in left)}
+        if any(amount not in (0, right[name]) for name, amount in held.items()):
+            raise BrokenError(f"I4: {held} is held for {case_id} at {member}, not {right}")
 
     def lost_disk(self, member: str, memory: Memory, store: Store, stores: dict[str, Store]) -> None:
         """A gateway starts from an older state of its disk, and what it knows was told with it."""
@@ -105,7 +126,7 @@ class BulkAuditor(MoneyAuditor):
             self.told[member] = told = Told()
             for row in store.logs():
                 for leaf in store.scan_leaves(row.id):
-                    told.take(leaf)
+                    told.take(*self._read(member, leaf))
 
     def check_money(self, stores: dict[str, Store]) -> None:
         """At the end: what moved at either side is what the messages come to, and each was paid once."""
@@ -159,7 +180,10 @@ class BulkAuditor(MoneyAuditor):
 
 
 def _all(document: bytes, name: str) -> list[ET.Element]:
-    return list(ET.fromstring(document).iter("{*}" + name))  # noqa: S314 - written by our own gateways
+    found = ET.fromstring(document).findall(".//{*}" + name)  # noqa: S314 - written by our own gateways
+    if not found:
+        raise BrokenError(f"a message has no {name}: {document[:200]!r}")
+    return found
 
 
 def _text(element: ET.Element | None) -> str:

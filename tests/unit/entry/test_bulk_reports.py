@@ -71,6 +71,14 @@ def test_each_is_proven_by_itself(corridor, ordered):
         assert verify(raw.replace(b"alatau", b"altyau", 1), history, now).result is Result.INVALID
 
 
+def test_what_happened_to_each_is_what_was_said_of_it(corridor, ordered):
+    """The messages of a payment: the bulk's order and what names the payment, not what was said of others."""
+    kinds = [[one["kind"] for one in corridor.show(INDUS, each["id"])["messages"]] for each in ordered]
+    assert kinds == [["payments.bulk", "payments.answers"], ["payments.bulk", "payments.answers"], ["payments.bulk"]]
+    said = [corridor.show(ALATAU, each["id"])["messages"][-1]["id"] for each in ordered[:2]]
+    assert said[0] != said[1]
+
+
 def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):
     raw = evidence_of(corridor, INDUS, ordered[0]["id"])
     for other in (

@@ -19,7 +19,7 @@ from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, own_payment, submit
 from darwaza.entry.order import find_order, order_document
 from darwaza.entry.view.payment import Money, money
-from darwaza.entry.word import Word, said
+from darwaza.entry.word import Word, commands
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
@@ -102,20 +102,21 @@ async def answer_many(call: Call) -> Counter:
     """Answer many credits and get the next ones, in one request."""
     body: Words = call.body
     server = call.server
-    bulks = _submit_bulks(call, body.words)
-    waiting = {
-        at: server.loop.submit(command(call, *said(word), word.id, key=""))
-        for at, word in enumerate(body.words)
-        if "." not in word.id
-    }
+    waiting = [
+        (one, server.loop.submit(command(call, one.kind, one.body, one.case_id, key="")))
+        for one in commands(body.words)
+    ]
     answers = [Ordered(id=word.id, code="not_in_state", detail="it is said twice") for word in body.words]
-    for places, future in bulks:
-        words = [body.words[at] for at in places]
-        for at, answer in zip(places, _told(call, words, await future), strict=True):
-            answers[at] = answer
-    for at, future in waiting.items():
+    for given, future in waiting:
+        outcome = await future
+        if given.kind == "answer-bulk":
+            told = _told(call, [body.words[at] for at in given.places], outcome)
+            for at, answer in zip(given.places, told, strict=True):
+                answers[at] = answer
+            continue
+        (at,) = given.places
         word = body.words[at]
-        said_so = _repeated(call, word.id, word.reason, ordered(await future))
+        said_so = _repeated(call, word.id, word.reason, ordered(outcome))
         if isinstance(said_so, Ordered):
             server.till.answered(call.party.address, word.id)
             answers[at] = said_so
@@ -123,21 +124,6 @@ async def answer_many(call: Call) -> Counter:
             answers[at] = Ordered(id=word.id, code=said_so.code, detail=said_so.detail)
     found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
     return Counter(answers, found)
-
-
-def _submit_bulks(call: Call, words: Sequence[Word]) -> list[tuple[list[int], Any]]:
-    """Give the engine what is said of payments of bulks, a command for each: places of the words, outcome."""
-    by_case: dict[str, dict[int, int]] = {}
-    for at, word in enumerate(words):
-        case_id, number = split_id(word.id)
-        if number:
-            by_case.setdefault(case_id, {}).setdefault(number, at)
-    found: list[tuple[list[int], Any]] = []
-    for case_id, places in by_case.items():
-        said_of = tuple(payments.Said(n, words[at].reason or "", words[at].detail) for n, at in places.items())
-        given = command(call, "answer-bulk", payments.AnswerBulk(said_of), case_id, key="")
-        found.append((list(places.values()), call.server.loop.submit(given)))
-    return found
 
 
 def _told(call: Call, words: list[Word], outcome: Any) -> list[Ordered]:
@@ -259,8 +245,9 @@ async def reject(call: Call) -> Ordered | DarwazaError | Refusal:
 
 
 async def _say_of_bulk(call: Call, word: Word) -> Ordered | Refusal:
-    ((_, future),) = _submit_bulks(call, [word])
-    (answer,) = _told(call, [word], await future)
+    (given,) = commands([word])
+    outcome = await call.server.submit(command(call, given.kind, given.body, given.case_id, key=""))
+    (answer,) = _told(call, [word], outcome)
     return Refusal(answer.code, answer.detail) if answer.code else answer
 
 

@@ -17,8 +17,7 @@ from darwaza.services.payments.proof import Proof, prove
 
 
 @payments.command(
-    epilog="Example: darwaza payments verify-evidence payment.evidence.json --corridor 1.note --anchor 9f86… ; "
-    "darwaza payments verify-evidence salary.evidence.json --corridor 1.note --anchor 9f86… --payment 0199….17",
+    epilog="Example: darwaza payments verify-evidence payment.evidence.json --corridor 1.note --anchor 9f86…",
     name="verify-evidence",
 )
 @reference_options

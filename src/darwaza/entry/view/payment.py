@@ -233,7 +233,7 @@ def view_payment(
         recall_reason=payment.recall_reason,
         recall_answer=payment.recall_answer,
         refund=money(payment.refund_minor, source) if refunded else None,
-        messages=view_messages(engine, row.id) if full else [],
+        messages=view_messages(engine, row.id, payment.uetr if number else "") if full else [],
     )
 
 

@@ -146,10 +146,9 @@ class BulkDestinationRules:
             gateway = f"{context.member}/{GATEWAY_PARTY}"
             parties.append(gateway)
             notices.append(Notice(gateway, SCREENING))
-        asked = [entry for n, entry in enumerate(bulk.entries, 1) if entry.state == "asked" and n not in refused]
+        asked = [n for n, entry in enumerate(bulk.entries, 1) if entry.state == "asked" and n not in refused]
         if asked:
-            credit = self._directory.money(context.member, sum(entry.amounts[5] for entry in asked))
-            notices.append(Notice(bulk.payee_bank, "payment.bulk-asked", {"count": len(asked), "credit": credit}))
+            notices.append(self._asked(bulk, asked, context))
         ended = self._ended(context.case_id, OPEN, bulk, refused, context)
         return replace(
             ended,
@@ -158,6 +157,11 @@ class BulkDestinationRules:
             parties=tuple(parties),
             names=tuple(entry.uetr for entry in bulk.entries if entry.uetr not in known),
         )
+
+    def _asked(self, bulk: Bulk, numbers: list[int], context: Context) -> Notice:
+        """The payees' bank is told which payments wait for its word: their numbers, as it names them by."""
+        credit = self._directory.money(context.member, sum(bulk.entries[number - 1].amounts[5] for number in numbers))
+        return Notice(bulk.payee_bank, "payment.bulk-asked", {"numbers": numbers, "credit": credit})
 
     def _entry(
         self, part: Part, rate: Rate, payer: Participant, payee: Participant, known: dict[str, str], context: Context
@@ -236,10 +240,7 @@ class BulkDestinationRules:
 
     def _changed(self, case: BulkCase, number: int, entry: Entry, context: Context) -> Decision[Any]:
         bulk = with_entries(case.data, {number: entry})
-        notices: tuple[Notice, ...] = ()
-        if entry.state == "asked":
-            credit = self._directory.money(context.member, entry.amounts[5])
-            notices = (Notice(bulk.payee_bank, "payment.asked", {"uetr": entry.uetr, "credit": credit}),)
+        notices = (self._asked(bulk, [number], context),) if entry.state == "asked" else ()
         return self._resting(Decision(case.state, bulk, notices=notices))
 
     # --- the payees' bank ---

@@ -376,7 +376,10 @@ class BulkSourceRules:
         return self._folded(case, unfold(case, number, lambda one: rule(one, message, context)), context)
 
     def _tried(self, case: BulkCase, context: Context) -> tuple[BulkCase, Decision[Any] | None]:
-        """Try returns again for which the provider had no money."""
+        """Try returns again for which the provider had no money.
+
+        One that goes is the last of this look: what is left for the next is only seen when its money has moved.
+        """
         decided: Decision[Any] | None = None
         for number, entry in enumerate(case.data.entries, 1):
             if entry.state == "returning" and entry.wake_at is not None and entry.wake_at <= context.now:
@@ -385,6 +388,8 @@ class BulkSourceRules:
                 if not isinstance(one, Refusal):
                     case = replace(case, data=one.data)
                     decided = _both(decided, self._resting(replace(one, state=case.state), context))
+                    if one.transfers:
+                        break
         return case, decided
 
     def _folded(self, case: BulkCase, outcome: Outcome, context: Context) -> Outcome:

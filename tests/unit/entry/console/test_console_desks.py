@@ -99,6 +99,8 @@ def test_a_bulk_is_one_line_that_leads_to_each_of_its_payments(bank):
     payer.get(f"/console/bulks/{case_id}?state=rejected")
     assert payer.page.xpath("//section[@id='payments']//tbody//a/@href") == [f"/console/payments/{ids[1]}"]
     assert "AC04" in payer.text()
+    payer.get(f"/console/payments/{ids[1]}")
+    assert f"/console/bulks/{case_id}" in payer.page.xpath("//a/@href")
     assert Browser(bank.gateways["PK"], "other").get(f"/console/bulks/{case_id}").status_code == 404
     assert payer.get("/console/bulks/nothing").status_code == 404
     assert payer.get(f"/console/bulks/{bank.settled()}").status_code == 404

@@ -1,5 +1,6 @@
 """A bulk at both gateways: one order, one hold, and an end for each payment."""
 
+from collections import Counter
 from decimal import Decimal
 
 import msgspec
@@ -7,8 +8,10 @@ import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
 from tests.unit.services.payments.test_restore import give_back, pay_in, replay
 
+from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.ledger import read_statement
 from darwaza.kernel.machine import Refusal
+from darwaza.ledger.order import Move
 from darwaza.services.payments import message
 from darwaza.services.payments.entry import entry_id, overall, split_id
 from darwaza.services.payments.statement import shares_of
@@ -195,6 +198,29 @@ def test_a_recall_that_is_not_answered_ends_in_bounded_time(desk):
     desk.wait(15 * 86_400)
     desk.carry()
     assert desk.pk.case(case_id)[1].entries[3].recall_answer == "NOAS"
+    desk.check()
+
+
+def test_returns_wait_for_the_providers_money_and_take_no_more_than_there_is(desk):
+    """Many of one bulk that wait at once; there comes enough for one and a half, then for all."""
+    case_id = order(desk)
+    desk.done(answer(desk, case_id, 1, 2, 3, 4, 5))
+    desk.carry()
+    funds, outside = "liquidity:PK/fx-swift:PKR", "external:PKR"
+    spent = desk.pk.available(funds)
+    desk.done(desk.pk.run(PlaceOrders((Move("out", funds, outside, spent),)))[0])
+    for number in (1, 2, 3):
+        desk.done(one(desk, HALYK, "return", message.GiveBack("AC04"), case_id, number))
+    desk.carry()
+    assert states(desk.pk, case_id) == ["returning"] * 3 + ["settled"] * 2
+    refund = desk.pk.case(case_id)[1].entries[0].refund_minor
+    desk.done(desk.pk.run(PlaceOrders((Move("in", outside, funds, refund * 3 // 2),)))[0])
+    desk.wait(3_600)
+    desk.carry()
+    assert Counter(states(desk.pk, case_id)) == {"returned": 1, "returning": 2, "settled": 2}
+    desk.done(desk.pk.run(PlaceOrders((Move("more", outside, funds, spent),)))[0])
+    desk.settle_down()
+    assert states(desk.pk, case_id) == ["returned"] * 3 + ["settled"] * 2
     desk.check()
 
 
