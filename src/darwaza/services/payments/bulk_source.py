@@ -16,14 +16,13 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.services.payments import charge, check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers
+from darwaza.services.payments.answers import ANSWERS_MAX, read_answers
 from darwaza.services.payments.bulk import Part, gather, split
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
     amounts_of,
     cut,
-    is_open,
     next_wake,
     number_in,
     part_of_hold,
@@ -480,4 +479,3 @@ def _past(bulk: Bulk) -> Any:
 
 _NONE: Any = None
 """Stands for the offer until each payment has its own."""
-__all__ = ["ASKED", "ENDED", "OPEN", "Answer", "BulkSourceRules", "is_open", "unsuitable"]
