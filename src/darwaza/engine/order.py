@@ -236,10 +236,7 @@ class Ordering:
 
     def ahead(self, case_id: str | None) -> list[Early]:
         """What waits for what may still come back, in a case or in all, in the order it was sent."""
-        if case_id is None:
-            found = self._in_turn((*self._site.order.early, *self.changed))
-        else:
-            found = self.behind(case_id)
+        found = self._in_turn((*self._site.order.early, *self.changed)) if case_id is None else self.behind(case_id)
         return [one for one in found if not one.follows]
 
     def hold(self, header: Header, body: bytes, before: str | None, place: tuple[int, int]) -> None:
