@@ -216,7 +216,14 @@ def ask_nobody_of_compliance(patch):
 
 def return_to_the_wrong_payment(patch):
     """A return is taken for the first payment of the bulk."""
-    patch(bulk_source, "number_in", lambda *_: 1)
+    told = entry.unfold_told
+
+    def mutant(case, message, context, rules):
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(entry, "number_in", lambda *_: 1)
+            return told(case, message, context, rules)
+
+    patch(bulk_source, "unfold_told", mutant)
 
 
 def forget_the_turn(patch):

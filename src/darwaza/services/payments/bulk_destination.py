@@ -5,7 +5,7 @@ accept the rest until ``answer_by``, one by one or many in a request, and each a
 in one request is told in one message, or as many as its size asks for.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,15 +25,18 @@ from darwaza.services.payments.code import NO_ANSWER_CREDITOR_AGENT, REGULATORY,
 from darwaza.services.payments.destination import DECISION_WITHIN
 from darwaza.services.payments.entry import (
     DESTINATION_OPEN,
+    Rule,
     amounts_of,
+    both,
     cut,
     entry_of,
     is_open,
     kept_hits,
     next_wake,
-    number_in,
     part_of_hold,
     unfold,
+    unfold_due,
+    unfold_told,
     with_entries,
 )
 from darwaza.services.payments.message import (
@@ -265,13 +268,13 @@ class BulkDestinationRules:
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """The payees' bank was silent: on payments, or on recalls."""
-        case, messages = self._recalls_over(case, context)
+        looked = unfold_due(case, "recalled", self._reversal.recall_over, context)
+        bulk: Bulk = looked.data
         ends: Ends = {}
-        if context.now > case.data.answer_by:
+        if context.now > bulk.answer_by:
             said = (NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
-            ends = {n: said for n, entry in enumerate(case.data.entries, 1) if is_open(entry)}
-        decided = self._ended(case.id, case.state, case.data, ends, context)
-        return replace(decided, messages=(*messages, *decided.messages))
+            ends = {n: said for n, entry in enumerate(bulk.entries, 1) if is_open(entry)}
+        return both(looked, self._ended(case.id, case.state, bulk, ends, context))
 
     # --- ends ---
 
@@ -360,34 +363,19 @@ class BulkDestinationRules:
         return self._of_command(case, command, context, ("recalled",), self._reversal.keep_it)
 
     def _of_command(
-        self, case: BulkCase, command: Command, context: Context, states: tuple[str, ...], rule: Callable[..., Outcome]
+        self, case: BulkCase, command: Command, context: Context, states: tuple[str, ...], rule: Rule
     ) -> Outcome:
         asked: OfBulk = command.body
         entry = _in_state(case.data, asked.number, *states)
         if isinstance(entry, Refusal):
             return entry
-        given = replace(command, body=asked.body)
-        return self._folded(case, unfold(case, asked.number, lambda one: rule(one, given, context)))
+        return self._rested(unfold(case, asked.number, rule, replace(command, body=asked.body), context))
 
-    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: dict[str, Any]) -> Outcome:
-        number = number_in(case.data, message.body)
-        rule = rules.get(case.data.entries[number - 1].state) if number else None
-        if rule is None:
-            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
-        return self._folded(case, unfold(case, number, lambda one: rule(one, message, context)))
+    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
+        return self._rested(unfold_told(case, message, context, rules))
 
-    def _recalls_over(self, case: BulkCase, context: Context) -> tuple[BulkCase, tuple[Draft, ...]]:
-        messages: tuple[Draft, ...] = ()
-        for number, entry in enumerate(case.data.entries, 1):
-            if entry.state == "recalled" and entry.wake_at is not None and entry.wake_at <= context.now:
-                given = Elapsed(entry.wake_at)
-                one = unfold(case, number, lambda of, given=given: self._reversal.recall_over(of, given, context))  # type: ignore[misc]
-                if not isinstance(one, Refusal):
-                    case, messages = replace(case, data=one.data), (*messages, *one.messages)
-        return case, messages
-
-    def _folded(self, case: BulkCase, outcome: Outcome) -> Outcome:
-        return outcome if isinstance(outcome, Refusal) else self._resting(replace(outcome, state=case.state))
+    def _rested(self, outcome: Outcome) -> Outcome:
+        return outcome if isinstance(outcome, Refusal) else self._resting(outcome)
 
     # --- after a loss ---
 

@@ -5,7 +5,8 @@ is decided at the payees' gateway, which tells many in a message. Silence become
 payment: when that gateway's log has gone past the deadline without an answer in it.
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,12 +22,15 @@ from darwaza.services.payments.bulk import Part, gather, split
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
+    Rule,
     amounts_of,
+    both,
     cut,
     next_wake,
-    number_in,
     part_of_hold,
     unfold,
+    unfold_due,
+    unfold_told,
     with_entries,
 )
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
@@ -262,15 +266,16 @@ class BulkSourceRules:
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it."""
-        case, waited = self._tried(case, context)
+        tried = unfold_due(case, "returning", self._reversal.try_again, context)
+        case = replace(case, data=tried.data)
         bulk = case.data
         unanswered = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
         if not unanswered or context.now <= bulk.decide_by:
-            return waited or self._as_it_is(case, context)
+            return self._resting(tried, context)
         heard = context.heard_until(member_of(bulk.payee_bank))
         if heard is not None and heard > bulk.answer_by:
             detail = "the payee's gateway has signed later messages and no acceptance"
-            return _joined(waited, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
+            return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
         asked = replace(bulk, asked=bulk.asked + 1)
         body = status.write_inquiries(
             status.message_id(case.id, f"Q{asked.asked}"),
@@ -282,13 +287,13 @@ class BulkSourceRules:
         wait = min(INQUIRY_FIRST * 2 ** min(bulk.asked, 10), INQUIRY_LAST)
         notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
         wake = next_wake(asked, context.now + wait)
-        return _joined(waited, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
+        return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
 
-    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Outcome:
+    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Decision[Any]:
         unanswered = {number: one for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN}
         return self._end(case, _Ends({}, {n: (one, reason, detail) for n, one in unanswered.items()}), context)
 
-    def _end(self, case: BulkCase, ends: _Ends, context: Context) -> Outcome:
+    def _end(self, case: BulkCase, ends: _Ends, context: Context) -> Decision[Any]:
         """Post what is settled, free what is rejected, and hold on to the rest."""
         if not ends.settled and not ends.rejected:
             return self._as_it_is(case, context)
@@ -337,7 +342,7 @@ class BulkSourceRules:
 
     def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
         """The decision with the next look at the bulk."""
-        past = decided.data.decide_by + timedelta(milliseconds=1)
+        past = _past(decided.data)
         again = past if past > context.now else context.now + INQUIRY_LAST
         return replace(decided, remind_at=next_wake(decided.data, again))
 
@@ -350,9 +355,7 @@ class BulkSourceRules:
         if entry is None or entry.state != "settled":
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it has no settled payment of this number", "/number")
         given = replace(command, body=asked.body)
-        return self._folded(
-            case, unfold(case, asked.number, lambda one: self._reversal.recall(one, given, context)), context
-        )
+        return self._rested(unfold(case, asked.number, self._reversal.recall, given, context), context)
 
     def take_resolved(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """The payees' bank keeps one that was recalled."""
@@ -367,32 +370,11 @@ class BulkSourceRules:
         """Rebuild a recall from its own message, given back after a loss."""
         return self._of_message(case, message, context, {"settled": self._reversal.restore_recall})
 
-    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: dict[str, Any]) -> Outcome:
-        number = number_in(case.data, message.body)
-        rule = rules.get(case.data.entries[number - 1].state) if number else None
-        if rule is None:
-            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
-        return self._folded(case, unfold(case, number, lambda one: rule(one, message, context)), context)
+    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
+        return self._rested(unfold_told(case, message, context, rules), context)
 
-    def _tried(self, case: BulkCase, context: Context) -> tuple[BulkCase, Decision[Any] | None]:
-        """Try returns again for which the provider had no money.
-
-        One that goes is the last of this look: what is left for the next is only seen when its money has moved.
-        """
-        decided: Decision[Any] | None = None
-        for number, entry in enumerate(case.data.entries, 1):
-            if entry.state == "returning" and entry.wake_at is not None and entry.wake_at <= context.now:
-                given = Elapsed(entry.wake_at)
-                one = unfold(case, number, lambda of, given=given: self._reversal.try_again(of, given, context))  # type: ignore[misc]
-                if not isinstance(one, Refusal):
-                    case = replace(case, data=one.data)
-                    decided = _both(decided, self._resting(replace(one, state=case.state), context))
-                    if one.transfers:
-                        break
-        return case, decided
-
-    def _folded(self, case: BulkCase, outcome: Outcome, context: Context) -> Outcome:
-        return outcome if isinstance(outcome, Refusal) else self._resting(replace(outcome, state=case.state), context)
+    def _rested(self, outcome: Outcome, context: Context) -> Outcome:
+        return outcome if isinstance(outcome, Refusal) else self._resting(outcome, context)
 
     # --- after a loss ---
 
@@ -456,23 +438,7 @@ def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, 
     return Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, SOURCE_OPEN)
 
 
-def _joined(first: Decision[Any] | None, then: Outcome) -> Outcome:
-    """Two decisions on one bulk, the second made with what the first left."""
-    return then if first is None or isinstance(then, Refusal) else _both(first, then)
-
-
-def _both(first: Decision[Any] | None, then: Decision[Any]) -> Decision[Any]:
-    if first is None:
-        return then
-    return replace(
-        then,
-        transfers=(*first.transfers, *then.transfers),
-        messages=(*first.messages, *then.messages),
-        notices=(*first.notices, *then.notices),
-    )
-
-
-def _past(bulk: Bulk) -> Any:
+def _past(bulk: Bulk) -> datetime:
     """The first instant at which an answer is late."""
     return bulk.decide_by + timedelta(milliseconds=1)
 

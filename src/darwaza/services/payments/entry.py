@@ -4,14 +4,14 @@ Its id is the case's, a full stop and its number: both gateways derive it, and n
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from darwaza.errors import MalformedError
-from darwaza.kernel.machine import Case, Decision, Refusal
+from darwaza.kernel.machine import Case, Context, Decision, Elapsed, Received, Refusal
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
@@ -159,19 +159,22 @@ def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
     return replace(bulk, entries=tuple(changed.get(number, one) for number, one in enumerate(bulk.entries, 1)))
 
 
-Rule = Callable[[Case[Payment], Any, Any], Outcome]
+Rule = Callable[[Case[Payment], Any, Context], Outcome]
+"""Of single payments."""
 
 
-def unfold(case: Case[Bulk], number: int, decide: Callable[[Case[Payment]], Outcome]) -> Outcome:
+def unfold(case: Case[Bulk], number: int, rule: Rule, given: Any, context: Context) -> Outcome:
     """Let a rule of single payments decide about one of a bulk, and fold what it decides back into the bulk.
 
     Args:
         case: the bulk's.
         number: of the payment.
-        decide: the rule with its input.
+        rule: that decides.
+        given: the rule's input.
+        context: of the decision.
 
     Returns:
-        The rule's decision with the bulk as its data; its state and reminder are still the caller's to set.
+        The rule's decision with the bulk as its data, in the state it was in; its reminder is the caller's to set.
     """
     entry = entry_of(case.data, number)
     if isinstance(entry, Refusal):
@@ -179,7 +182,7 @@ def unfold(case: Case[Bulk], number: int, decide: Callable[[Case[Payment]], Outc
     one = Case(
         entry_id(case.id, number), entry.state, payment_of(case.data, entry), case.ucr, case.opened_at, case.changed_at
     )
-    outcome = decide(one)
+    outcome = rule(one, given, context)
     if isinstance(outcome, Refusal):
         return outcome
     after: Payment = outcome.data
@@ -197,7 +200,43 @@ def unfold(case: Case[Bulk], number: int, decide: Callable[[Case[Payment]], Outc
         hits=after.hits,
         checks=after.checks,
     )
-    return replace(outcome, data=with_entries(case.data, {number: folded}), remind_at=None)
+    return replace(outcome, state=case.state, data=with_entries(case.data, {number: folded}), remind_at=None)
+
+
+def unfold_told(case: Case[Bulk], message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
+    """Let the payment that a message is about take it, by the rule for its state; see ``unfold``."""
+    number = number_in(case.data, message.body)
+    rule = rules.get(case.data.entries[number - 1].state) if number else None
+    if rule is None:
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
+    return unfold(case, number, rule, message, context)
+
+
+def unfold_due(case: Case[Bulk], state: str, rule: Rule, context: Context) -> Decision[Any]:
+    """Let a rule look at the payments in a state that asked to be looked at by now; see ``unfold``.
+
+    One that moves money is the last of this look: what is left for the next is only seen when its money has moved.
+    """
+    decided: Decision[Any] = Decision(case.state, case.data)
+    for number, entry in enumerate(case.data.entries, 1):
+        if entry.state != state or entry.wake_at is None or entry.wake_at > context.now:
+            continue
+        one = unfold(replace(case, data=decided.data), number, rule, Elapsed(entry.wake_at), context)
+        if not isinstance(one, Refusal):
+            decided = both(decided, one)
+            if one.transfers:
+                break
+    return decided
+
+
+def both(first: Decision[Any], then: Decision[Any]) -> Decision[Any]:
+    """Two decisions on one bulk, the second made with what the first left."""
+    return replace(
+        then,
+        transfers=(*first.transfers, *then.transfers),
+        messages=(*first.messages, *then.messages),
+        notices=(*first.notices, *then.notices),
+    )
 
 
 def overall(bulk: Bulk) -> str:
