@@ -25,10 +25,14 @@ from darwaza.services.payments.code import NO_ANSWER_CREDITOR_AGENT, REGULATORY,
 from darwaza.services.payments.destination import DECISION_WITHIN
 from darwaza.services.payments.entry import (
     DESTINATION_OPEN,
+    End,
+    Ends,
     Rule,
     amounts_of,
     both,
     cut,
+    end,
+    end_notices,
     entry_of,
     is_open,
     kept_hits,
@@ -61,8 +65,6 @@ BulkCase = Case[Bulk]
 replace = msgspec.structs.replace
 OPEN, ENDED = "bulk-asked", "bulk-answered"
 _STATUS_OF = {"credited": status.CREDITED, "recalled": status.CREDITED, "given-back": status.CREDITED}
-Ends = dict[int, tuple[str, str]]
-"""Reason and detail of payments refused, by number; "" for one that is credited."""
 
 
 class BulkDestinationRules:
@@ -104,7 +106,7 @@ class BulkDestinationRules:
                 return replace(entry, pointer=pointer_in(entry.pointer, number))
             entries.append(entry)
             if problem is not None:
-                refused[number] = (reason_of(problem.code), problem.detail)
+                refused[number] = End("refused", reason_of(problem.code), problem.detail)
         held = sum(entry.amounts[3] for entry in entries)
         if held != int(terms.destination):
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the terms are not the document's", "/destination")
@@ -234,7 +236,9 @@ class BulkDestinationRules:
             return entry
         word = Check(cut(f"{command.party}:{given.officer}"), context.now)
         bulk = with_entries(case.data, {asked.number: replace(entry, checks=(*entry.checks, word))})
-        return self._ended(case.id, case.state, bulk, {asked.number: (REGULATORY, "regulatory reason")}, context)
+        return self._ended(
+            case.id, case.state, bulk, {asked.number: End("refused", REGULATORY, "regulatory reason")}, context
+        )
 
     def _looked_at(self, case: BulkCase, command: Command, number: int) -> Entry | Refusal:
         if COMPLIANCE_ROLE not in command.roles:
@@ -263,7 +267,7 @@ class BulkDestinationRules:
             elif over and not word.reason:
                 told.append((word.number, PaymentRefusal.TOO_LATE.code))
             else:
-                ends[word.number] = (word.reason, word.detail)
+                ends[word.number] = End("refused" if word.reason else "credited", word.reason, word.detail)
         return replace(self._ended(case.id, case.state, case.data, ends, context), answer={"refused": told})
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
@@ -272,8 +276,8 @@ class BulkDestinationRules:
         bulk: Bulk = looked.data
         ends: Ends = {}
         if context.now > bulk.answer_by:
-            said = (NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
-            ends = {n: said for n, entry in enumerate(bulk.entries, 1) if is_open(entry)}
+            silent = End("refused", NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
+            ends = {n: silent for n, entry in enumerate(bulk.entries, 1) if is_open(entry)}
         return both(looked, self._ended(case.id, case.state, bulk, ends, context))
 
     # --- ends ---
@@ -284,23 +288,16 @@ class BulkDestinationRules:
         """Credit and refuse payments, and tell it; what has not ended keeps its part of what is held."""
         if not ends:
             return self._resting(Decision(state, bulk))
-        changed = {}
-        for number, (reason, detail) in ends.items():
-            entry = bulk.entries[number - 1]
-            ended = "refused" if reason else "credited"
-            end = {"ended_at": context.now, "turn": bulk.turns + 1}
-            changed[number] = replace(entry, state=ended, reason=reason, detail=cut(detail), **end)
-        transfers = self._postings(case_id, bulk, changed)
-        after = with_entries(replace(bulk, turns=bulk.turns + 1), changed)
+        after, changed = end(bulk, ends, context.now)
         answers = [_answer(entry) for entry in changed.values()]
-        notices = tuple(
-            Notice(bulk.payee_bank, f"payment.bulk-{word}", {"uetrs": [one.uetr for one in of]})
-            for word in ("credited", "refused")
-            if (of := [one for one in changed.values() if one.state == word])
+        decided = Decision(
+            OPEN if any(map(is_open, after.entries)) else ENDED,
+            after,
+            transfers=self._postings(case_id, bulk, changed),
+            messages=self._told(case_id, after, answers, f"A{after.turns}", context) if tell else (),
+            notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused")),
         )
-        messages = self._told(case_id, after, answers, f"A{after.turns}", context) if tell else ()
-        decided = Decision(OPEN, after, transfers=transfers, messages=messages, notices=notices)
-        return self._resting(replace(decided, state=OPEN if any(map(is_open, after.entries)) else ENDED))
+        return self._resting(decided)
 
     def _postings(self, case_id: str, bulk: Bulk, changed: dict[int, Entry]) -> tuple[TransferOrder, ...]:
         credited = [one for one in changed.values() if one.state == "credited"]
@@ -388,8 +385,12 @@ class BulkDestinationRules:
         ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = answers.get(entry.uetr)
-            if one is not None and is_open(entry) and one.status in (status.CREDITED, status.REJECTED):
-                ends[number] = (one.reason if one.status == status.REJECTED else "", one.detail)
+            if one is None or not is_open(entry):
+                continue
+            if one.status == status.CREDITED:
+                ends[number] = End("credited", detail=one.detail)
+            elif one.status == status.REJECTED:
+                ends[number] = End("refused", one.reason, one.detail)
         return self._ended(case.id, case.state, case.data, ends, context, tell=False)
 
     def restore_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:

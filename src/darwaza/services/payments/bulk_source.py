@@ -7,7 +7,7 @@ payment: when that gateway's log has gone past the deadline without an answer in
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -22,16 +22,18 @@ from darwaza.services.payments.bulk import Part, gather, split
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
+    End,
+    Ends,
     Rule,
     amounts_of,
     both,
-    cut,
+    end,
+    end_notices,
     next_wake,
     part_of_hold,
     unfold,
     unfold_due,
     unfold_told,
-    with_entries,
 )
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.market import Place
@@ -69,13 +71,6 @@ Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
 replace = msgspec.structs.replace
 OPEN, ASKED, ENDED = "bulk-sent", "bulk-unknown", "bulk-ended"
-
-
-class _Ends(NamedTuple):
-    """Payments of a bulk that end now, by number: those settled, and those rejected with reason and detail."""
-
-    settled: dict[int, Entry]
-    rejected: dict[int, tuple[Entry, str, str]]
 
 
 class BulkSourceRules:
@@ -239,15 +234,15 @@ class BulkSourceRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         said = {one.uetr: one for one in answers}
-        ends = _Ends({}, {})
+        ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
             if one is None or entry.state != SOURCE_OPEN:
                 continue
             if one.status == status.CREDITED:
-                ends.settled[number] = entry
+                ends[number] = End("settled")
             elif one.status == status.REJECTED:
-                ends.rejected[number] = (entry, one.reason, one.detail)
+                ends[number] = End("rejected", one.reason, one.detail)
         if said:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
         return self._end(case, ends, context)
@@ -290,28 +285,23 @@ class BulkSourceRules:
         return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
 
     def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Decision[Any]:
-        unanswered = {number: one for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN}
-        return self._end(case, _Ends({}, {n: (one, reason, detail) for n, one in unanswered.items()}), context)
+        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN]
+        return self._end(case, dict.fromkeys(unanswered, End("rejected", reason, detail)), context)
 
-    def _end(self, case: BulkCase, ends: _Ends, context: Context) -> Decision[Any]:
+    def _end(self, case: BulkCase, ends: Ends, context: Context) -> Decision[Any]:
         """Post what is settled, free what is rejected, and hold on to the rest."""
-        if not ends.settled and not ends.rejected:
+        if not ends:
             return self._as_it_is(case, context)
-        end = {"ended_at": context.now, "turn": case.data.turns + 1}
-        changed = {n: replace(one, state="settled", **end) for n, one in ends.settled.items()}
-        for number, (one, reason, detail) in ends.rejected.items():
-            changed[number] = replace(one, state="rejected", reason=reason, detail=cut(detail), **end)
-        bulk = with_entries(replace(case.data, turns=case.data.turns + 1), changed)
+        bulk, changed = end(case.data, ends, context.now)
+        settled = [one for one in changed.values() if one.state == "settled"]
         left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
-        notices = tuple(
-            Notice(bulk.payer_bank, f"payment.bulk-{state}", {"uetrs": [one.uetr for one in of]})
-            for state in ("settled", "rejected")
-            if (of := [one for one in changed.values() if one.state == state])
-        )
         decided = Decision(
-            OPEN, bulk, transfers=self._postings(case, list(ends.settled.values()), left), notices=notices
+            case.state if left else ENDED,
+            bulk,
+            transfers=self._postings(case, settled, left),
+            notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
         )
-        return self._resting(replace(decided, state=case.state if left else ENDED), context)
+        return self._resting(decided, context)
 
     def _postings(self, case: BulkCase, settled: list[Entry], left: list[Entry]) -> tuple[TransferOrder, ...]:
         bulk, turn, name = case.data, case.data.turns, case.data.message_id

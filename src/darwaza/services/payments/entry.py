@@ -4,14 +4,14 @@ Its id is the case's, a full stop and its number: both gateways derive it, and n
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from darwaza.errors import MalformedError
-from darwaza.kernel.machine import Case, Context, Decision, Elapsed, Received, Refusal
+from darwaza.kernel.machine import Case, Context, Decision, Elapsed, Notice, Received, Refusal
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
@@ -248,6 +248,50 @@ def overall(bulk: Bulk) -> str:
     if not failed:
         return "ACSC" if bulk.sent_at is not None else "ACCC"
     return "PART" if states - failed else "RJCT"
+
+
+class End(NamedTuple):
+    """How a payment of a bulk ends.
+
+    Attributes:
+        state: its last.
+        reason: ISO 20022 status reason, or "".
+        detail: one sentence for it, or "".
+    """
+
+    state: str
+    reason: str = ""
+    detail: str = ""
+
+
+Ends = dict[int, End]
+"""Of payments of a bulk that end in one decision, by number."""
+
+
+def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
+    """The bulk after these ends, and its payments that have ended."""
+    turn = bulk.turns + 1
+    changed = {
+        number: replace(
+            bulk.entries[number - 1],
+            state=one.state,
+            reason=one.reason,
+            detail=cut(one.detail),
+            ended_at=now,
+            turn=turn,
+        )
+        for number, one in ends.items()
+    }
+    return with_entries(replace(bulk, turns=turn), changed), changed
+
+
+def end_notices(bank: str, ended: Collection[Entry], states: tuple[str, ...]) -> tuple[Notice, ...]:
+    """What a bank is told of its payments that have ended: one notice for each state."""
+    return tuple(
+        Notice(bank, f"payment.bulk-{state}", {"uetrs": [one.uetr for one in of]})
+        for state in states
+        if (of := [one for one in ended if one.state == state])
+    )
 
 
 def part_of_hold(
