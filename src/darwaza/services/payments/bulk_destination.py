@@ -184,8 +184,9 @@ class BulkDestinationRules:
     def _problem(
         self, part: Part, payer: Participant, payee: Participant, known: dict[str, str], context: Context
     ) -> Refusal | None:
-        if part.uetr in known or context.ledger.transfer(part.uetr) is not None:
-            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before")
+        problem = check.duplicate(part.uetr, known, context)
+        if problem is not None:
+            return problem
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered

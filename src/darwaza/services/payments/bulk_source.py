@@ -61,7 +61,7 @@ from darwaza.services.payments.plan import (
     transit,
 )
 from darwaza.services.payments.quote import QuoteRules, offers_at
-from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
+from darwaza.services.payments.record import Bulk, Entry, Offer
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, names_of
 from darwaza.services.payments.source import INQUIRY_FIRST, INQUIRY_LAST
@@ -97,15 +97,12 @@ class BulkSourceRules:
         if payer is None or payee is None or corridor is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan does not serve these payments")
         taken = context.named(part.uetr for part in parts)
-        agreed = check.Agreed(
-            Payment(payer_bank=payer.address, payee_bank=payee.address), _NONE, corridor, payer, payee
-        )
         found: list[tuple[int, Entry, Offer]] = []
         refused: list[tuple[str, str, str, str]] = []
         provider = ""
         place = self._quotes.place(asked.market, payer.address, payee.address, context)
         for number, part in enumerate(parts, 1):
-            one = self._checked(part, place, agreed, provider, taken, context)
+            one = self._checked(part, place, payer, provider, taken, context)
             if isinstance(one, Refusal):
                 refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
@@ -146,15 +143,15 @@ class BulkSourceRules:
         self,
         part: Part,
         place: Place | Refusal,
-        agreed: check.Agreed,
+        payer: Participant,
         provider: str,
         taken: dict[str, str],
         context: Context,
     ) -> tuple[Entry, Offer] | Refusal:
         """One payment with the offer it goes by, or why it does not go."""
-        if part.uetr in taken or context.ledger.transfer(part.uetr) is not None:
-            where = check.TRANSACTION + "/PmtId/UETR"
-            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", where)
+        problem = check.duplicate(part.uetr, taken, context)
+        if problem is not None:
+            return problem
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered
@@ -166,15 +163,14 @@ class BulkSourceRules:
         if given is None or rate is None or not transaction.charges:
             detail = "it names its rate, its amounts and the payee's bank"
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
-        made: tuple[Offer, ...] | Refusal = (
-            place
-            if isinstance(place, Refusal)
-            else offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
-        )
+        if isinstance(place, Refusal):
+            return replace(place, pointer=check.TRANSACTION)
+        made = offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
         if isinstance(made, Refusal):
             return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
-        problem = check.defect(ordered, agreed._replace(offer=offer), self._directory, context)
+        agreed = check.Agreed(None, offer, place.corridor, payer, place.payee)
+        problem = check.defect(ordered, agreed, self._directory, context)
         if problem is not None:
             return problem
         if self._screen(names_of(transaction)) != ():
@@ -431,7 +427,3 @@ def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, 
 def _past(bulk: Bulk) -> datetime:
     """The first instant at which an answer is late."""
     return bulk.decide_by + timedelta(milliseconds=1)
-
-
-_NONE: Any = None
-"""Stands for the offer until each payment has its own."""

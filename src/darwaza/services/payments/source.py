@@ -152,7 +152,7 @@ class SourceRules:
         corridor = self._directory.corridor(member_of(payment.payer_bank), member_of(payment.payee_bank))
         if payer is None or payee is None or corridor is None or payment.chosen is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this payment no more")
-        agreed = check.Agreed(payment, payment.chosen, corridor, payer, payee)
+        agreed = check.Agreed(payment.quote_until, payment.chosen, corridor, payer, payee)
         return check.problem(ordered, agreed, self._directory, context)
 
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
