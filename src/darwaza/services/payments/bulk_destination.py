@@ -22,9 +22,8 @@ from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers,
 from darwaza.services.payments.bulk import Part, pointer_in, split
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.code import NO_ANSWER_CREDITOR_AGENT, REGULATORY, PaymentRefusal, reason_of
-from darwaza.services.payments.destination import DECISION_WITHIN
+from darwaza.services.payments.destination import DECISION_WITHIN, STATUS_OF
 from darwaza.services.payments.entry import (
-    DESTINATION_OPEN,
     End,
     Ends,
     Rule,
@@ -33,6 +32,7 @@ from darwaza.services.payments.entry import (
     cut,
     end,
     end_notices,
+    entry_id,
     entry_of,
     is_open,
     kept_hits,
@@ -64,7 +64,6 @@ Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
 replace = msgspec.structs.replace
 OPEN, ENDED = "bulk-asked", "bulk-answered"
-_STATUS_OF = {"credited": status.CREDITED, "recalled": status.CREDITED, "given-back": status.CREDITED}
 
 
 class BulkDestinationRules:
@@ -322,7 +321,7 @@ class BulkDestinationRules:
     ) -> tuple[Draft, ...]:
         drafts = []
         for part, first in enumerate(range(0, len(answers), ANSWERS_MAX)):
-            name = f"{case_id.replace('-', '')[:24]}.{part}.{suffix}"[:35]
+            name = status.message_id(entry_id(case_id, part), suffix)
             body = write_answers(name, bulk.message_id, answers[first : first + ANSWERS_MAX], context.now)
             drafts.append(Draft(ANSWERS, bulk.payee_bank, bulk.payer_bank, body, XML_MEDIA_TYPE))
         return tuple(drafts)
@@ -414,5 +413,4 @@ def _in_state(bulk: Bulk, number: int, *states: str) -> Entry | Refusal:
 def _answer(entry: Entry) -> Answer:
     if entry.state == "refused":
         return Answer(entry.uetr, entry.end_to_end, status.REJECTED, entry.reason, entry.detail)
-    given = status.PENDING if entry.state in DESTINATION_OPEN else _STATUS_OF[entry.state]
-    return Answer(entry.uetr, entry.end_to_end, given)
+    return Answer(entry.uetr, entry.end_to_end, STATUS_OF[entry.state])

@@ -16,6 +16,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Hold, Move, TransferOrder
+from darwaza.ledger.rate import Rate
 from darwaza.services.payments import charge, check, status
 from darwaza.services.payments.answers import ANSWERS_MAX, read_answers
 from darwaza.services.payments.bulk import Part, gather, split
@@ -27,6 +28,7 @@ from darwaza.services.payments.entry import (
     Rule,
     amounts_of,
     both,
+    earned_minor,
     end,
     end_notices,
     next_wake,
@@ -64,8 +66,8 @@ from darwaza.services.payments.quote import QuoteRules, offers_at
 from darwaza.services.payments.record import Bulk, Entry, Offer
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, names_of
-from darwaza.services.payments.source import INQUIRY_FIRST, INQUIRY_LAST
-from darwaza.services.payments.terms import Rate, exchange_at, rate_of
+from darwaza.services.payments.source import INQUIRY_LAST, inquiry_wait
+from darwaza.services.payments.terms import exchange_at, rate_of
 
 Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
@@ -275,9 +277,8 @@ class BulkSourceRules:
             context.now,
         )
         draft = Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, XML_MEDIA_TYPE)
-        wait = min(INQUIRY_FIRST * 2 ** min(bulk.asked, 10), INQUIRY_LAST)
         notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
-        wake = next_wake(asked, context.now + wait)
+        wake = next_wake(asked, context.now + inquiry_wait(bulk.asked))
         return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
 
     def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Decision[Any]:
@@ -303,7 +304,7 @@ class BulkSourceRules:
         bulk, turn, name = case.data, case.data.turns, case.data.message_id
         own = self._directory.currencies[member_of(bulk.payer_bank)]
         debit, fee, source, destination = (sum(one.amounts[at] for one in settled) for at in range(4))
-        earned = sum(min(one.spread_minor, one.amounts[2]) for one in settled)
+        earned = sum(map(earned_minor, settled))
         way = transit(member_of(bulk.payee_bank), own)
         moves = (
             ("exchange", liquidity(bulk.provider, own), source - earned),

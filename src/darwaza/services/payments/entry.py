@@ -76,6 +76,11 @@ def amounts_of(exchange: Exchange) -> tuple[int, int, int, int, int, int]:
     )
 
 
+def earned_minor(entry: Entry) -> int:
+    """What the FX provider earns over the mid rate, of what it gets; in the source currency."""
+    return min(entry.spread_minor, entry.amounts[2])
+
+
 def payment_of(bulk: Bulk, entry: Entry) -> Payment:
     """A payment of a bulk as a payment of its own."""
     exchange = exchange_of(entry)
