@@ -16,7 +16,7 @@ from darwaza import config
 from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, own_payment, submit
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_payment, own_record, submit
 from darwaza.entry.order import find_order, order_document
 from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, commands
@@ -135,7 +135,7 @@ def _told(call: Call, words: list[Word], outcome: Any) -> list[Ordered]:
         refused = {split_id(word.id)[1]: NOT_IN_TABLE for word in words}
     else:
         return [Ordered(id=word.id, code=outcome.code, detail=outcome.detail) for word in words]
-    bulk = _bulk(call, case_id) if refused else None
+    bulk = own_record(call, case_id, Bulk)[1] if refused else None
     return [_told_one(word, refused.get(split_id(word.id)[1]), bulk) for word in words]
 
 
@@ -147,11 +147,6 @@ def _told_one(word: Word, code: str | None, bulk: Bulk | None) -> Ordered:
     if isinstance(entry, Entry) and entry.state == state and entry.reason == (word.reason or ""):
         return Ordered(word.id, state, entry.uetr, repeated=True)
     return Ordered(id=word.id, code=code, detail="the payment does not wait for this")
-
-
-def _bulk(call: Call, case_id: str) -> Bulk | None:
-    data = call.server.gateway.engine.site.decode_case(own_case(call, case_id, Bulk)).data
-    return data if isinstance(data, Bulk) else None
 
 
 async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
@@ -224,7 +219,7 @@ def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
 
 async def document(call: Call) -> Response:
     """The pacs.008, byte for byte."""
-    row, number = own_payment(call, call.request.path_params["id"])
+    row, number, _ = own_payment(call, call.request.path_params["id"])
     return Response(order_document(call.server.gateway.engine, row.id, number), media_type=XML_MEDIA_TYPE)
 
 
@@ -257,8 +252,7 @@ def _repeated(
     """A bank that did not hear whether its word was taken says it again: the same word is answered as before."""
     if not isinstance(answer, Refusal) or answer.code != NOT_IN_TABLE:
         return answer
-    row = own_case(call, case_id)
-    payment: Payment = call.server.gateway.engine.site.decode_case(row).data
+    row, payment = own_record(call, case_id, Payment)
     same = row.state in TAKEN if reason is None else row.state == "refused" and payment.reason == reason
     return Ordered(row.id, row.state, payment.uetr, repeated=True) if same else answer
 
