@@ -17,16 +17,15 @@ from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_payment, own_record, submit
-from darwaza.entry.order import find_order, order_document
+from darwaza.entry.order import order_document, parts_of
 from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, commands
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.bulk import split
 from darwaza.services.payments.entry import entry_id, entry_of, split_id
-from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
+from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Entry, Payment
 
 ASKED: Final = "asked"
@@ -186,7 +185,7 @@ def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Cr
     gateway, bulk = call.server.gateway, case.data
     asset = gateway.directory.currencies[gateway.config.member]
     until = instant.to_text(bulk.answer_by)
-    parts = split(read_bulk(find_order(gateway.engine, case.id).body)[1]) if documents else []
+    parts = parts_of(gateway.engine, case.id) if documents else []
     for number, entry in enumerate(bulk.entries, 1):
         if entry.state == ASKED:
             yield Credit(
