@@ -24,12 +24,12 @@ from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
 from darwaza.services.payments.entry import entry_id, entry_of, split_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Entry, Payment
 
 ASKED: Final = "asked"
-BULK_ASKED: Final = "bulk-asked"
 TAKEN: Final = frozenset({"accepted", "credited"})
 """States after the bank has accepted."""
 

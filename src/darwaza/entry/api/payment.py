@@ -25,7 +25,7 @@ from darwaza.kernel.message import MemberText, UuidText
 from darwaza.ports.store import CaseRow, PartyRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import concerns, entry_id, number_of, one_of, split_id
+from darwaza.services.payments.entry import command_on, concerns, entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Fixed, Payment
@@ -112,8 +112,7 @@ def command(
     key = idempotency_key(call) if key is None else key
     if case_id is not None:
         case_id, number = split_id(case_id)
-        if number:
-            kind, body = f"{kind}-one", payments.OfBulk(number, body)
+        kind, body = command_on(number, kind, body)
     digest = asked_digest(SERVICE, kind, case_id or "", body) if key else b""
     return Submit(call.party.address, call.party.roles, SERVICE, kind, key, digest, body, case_id, opens)
 

@@ -15,6 +15,7 @@ from darwaza.kernel.machine import Case, Context, Decision, Elapsed, Notice, Rec
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.message import OfBulk
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 
 Outcome = Decision[Any] | Refusal
@@ -49,6 +50,11 @@ def split_id(text: str) -> tuple[str, int]:
     if len(text) > ID_CHARS_MAX or not (number.isascii() and number.isdecimal()) or number.startswith("0"):
         raise MalformedError("there is no such payment", code="not_found")
     return case_id, int(number)
+
+
+def command_on(number: int, kind: str, body: Any) -> tuple[str, Any]:
+    """Kind and body of a command on a payment: as they are on one of its own (number 0), else on one of a bulk."""
+    return (f"{kind}-one", OfBulk(number, body)) if number else (kind, body)
 
 
 def exchange_of(entry: Entry) -> Exchange:
