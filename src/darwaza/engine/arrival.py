@@ -300,8 +300,8 @@ class Arriving:
         ordering = self._unit.ordering
         while ordering.waits:
             moved = False
-            for early in sorted(ordering.ahead(), key=lambda one: one.created_at):
-                if case_id in {None, early.case_id} and ordering.early(early.key) is not None:
+            for early in ordering.ahead(case_id):
+                if ordering.early(early.key) is not None:
                     moved = self._deliver(early) or moved
             if not moved:
                 return
@@ -325,7 +325,7 @@ class Arriving:
         held = self._unit.ordering.early(early.key)
         if held is None:
             return
-        if held.follows or held.is_over(self._unit.now):
+        if held.follows or held.until <= self._unit.now:
             self.give_up(held)
         elif not self._deliver(held):
             self._unit.ordering.wait_ahead(held)

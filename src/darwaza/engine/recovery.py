@@ -73,18 +73,22 @@ def may_lack(engine: "Engine", unit: Unit) -> bool:
 
     A neighbour may hold own messages that were forgotten here, or may have to send again what was signed for.
     """
+    if not _have_all_said(engine, unit):
+        return True
     for log_id in engine.logs:
         row = unit.log(log_id).row
-        if row.halted:
-            continue
-        if row.author == engine.site.member:
-            if not unit.is_heard(log_id):
-                return True
+        if row.halted or row.author == engine.site.member:
             continue
         signed_for = unit.recollected.get(log_id, engine.site.signed_for.get(log_id))
         if signed_for is None or row.size < signed_for:
             return True
     return False
+
+
+def _have_all_said(engine: "Engine", unit: Unit) -> bool:
+    """Whether the reader of every running own log has said how much it holds."""
+    rows = (unit.log(log_id).row for log_id in engine.logs)
+    return all(row.author != engine.site.member or row.halted or unit.is_heard(row.id) for row in rows)
 
 
 def recollect(engine: "Engine", unit: Unit, given: Recollect) -> int:
@@ -114,8 +118,13 @@ def is_unmet(engine: "Engine", unit: Unit, service: Service, case: Case[Any] | N
 
     A neighbour that has not been met sends nothing (``check_caught_up``); a letter comes by any of them.
     """
-    peer = None if service.shared is None else service.shared(engine.site.member, case, given.kind, given.body)
+    peer = _decided_with(engine, service, case, given.kind, given.body)
     return peer is not None and not _is_neighbour(engine, peer) and not _have_met_all(engine, unit)
+
+
+def _decided_with(engine: "Engine", service: Service, case: Case[Any] | None, kind: str, body: Any) -> str | None:
+    """The member with whom a case is decided, or None; see ``Service.shared``."""
+    return None if service.shared is None else service.shared(engine.site.member, case, kind, body)
 
 
 def _is_neighbour(engine: "Engine", member: str) -> bool:
@@ -124,10 +133,7 @@ def _is_neighbour(engine: "Engine", member: str) -> bool:
 
 def _have_met_all(engine: "Engine", unit: Unit) -> bool:
     """Whether all neighbours that can be reached have said what they hold; who is silent for long is away."""
-    if engine.site.clock.monotonic_s() >= engine.meet_until_s:
-        return True
-    rows = (unit.log(log_id).row for log_id in engine.logs)
-    return all(row.author != engine.site.member or row.halted or unit.is_heard(row.id) for row in rows)
+    return engine.site.clock.monotonic_s() >= engine.meet_until_s or _have_all_said(engine, unit)
 
 
 def check_met(
@@ -148,7 +154,7 @@ def check_met(
     Raises:
         PushbackError: ``catching_up``.
     """
-    peer = None if service.shared is None else service.shared(engine.site.member, case, *given)
+    peer = _decided_with(engine, service, case, *given)
     if peer is None:
         return
     if _is_neighbour(engine, peer):

@@ -18,7 +18,7 @@ from darwaza.services.payments.statement import shares_of
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.party import Coded
 from darwaza.standards.iso20022.payment import AgreedRate
-from darwaza.testing.trade import pacs008
+from darwaza.testing.trade import joined, pacs008
 
 SIZE = 5
 RATE = {"agreed_rate": AgreedRate(unit_currency="PKR", quoted_currency="KZT", rate=Decimal("1.75"))}
@@ -45,10 +45,7 @@ def transfers(desk, changes=None, size=SIZE, uetrs=None):
 
 
 def document(desk, *args, **fields):
-    made = transfers(desk, *args, **fields)
-    header = msgspec.structs.replace(made[0].header, transaction_count=len(made))
-    together = tuple(one.transactions[0] for one in made)
-    return write(msgspec.structs.replace(made[0], header=header, transactions=together))
+    return write(joined(transfers(desk, *args, **fields)))
 
 
 def remit(desk, given):
