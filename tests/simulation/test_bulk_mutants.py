@@ -102,11 +102,11 @@ def refuse_all_for_one(patch):
     end = BulkSourceRules._end
 
     def mutant(self, case, ends, context):
-        if not ends.rejected:
+        refused = next((one for one in ends.values() if one.state == "rejected"), None)
+        if refused is None:
             return end(self, case, ends, context)
-        one = next(iter(ends.rejected.values()))
-        waiting = {n: e for n, e in enumerate(case.data.entries, 1) if e.state == "sent" and n not in ends.settled}
-        return end(self, case, bulk_source._Ends(ends.settled, {n: (e, *one[1:]) for n, e in waiting.items()}), context)
+        waiting = [n for n, e in enumerate(case.data.entries, 1) if e.state == "sent" and n not in ends]
+        return end(self, case, {**ends, **dict.fromkeys(waiting, refused)}, context)
 
     patch(BulkSourceRules, "_end", mutant)
 
@@ -184,7 +184,14 @@ def ask_nobody_of_compliance(patch):
 
 def return_to_the_wrong_payment(patch):
     """A return is taken for the first payment of the bulk."""
-    patch(bulk_source, "number_in", lambda *_: 1)
+    told = entry.unfold_told
+
+    def mutant(case, message, context, rules):
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(entry, "number_in", lambda *_: 1)
+            return told(case, message, context, rules)
+
+    patch(bulk_source, "unfold_told", mutant)
 
 
 def forget_the_turn(patch):

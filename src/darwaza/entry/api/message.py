@@ -37,7 +37,7 @@ from darwaza.entry.api.payment import (
     OrderQuery,
     held_payment,
     order_one,
-    own_case,
+    own_record,
     submit,
 )
 from darwaza.errors import DarwazaError, MalformedError, MessageError
@@ -158,10 +158,9 @@ async def _decide(call: Call, document: bytes, value: RequestToPayStatus) -> Res
 
 
 def _decision(call: Call, case_id: str, given: str, reason: str) -> Response:
-    row = own_case(call, case_id, Request)
-    gateway = call.server.gateway
-    held: Request = gateway.engine.site.decode_case(row).data
-    return Response(write_decision(held, case_id, given, reason, gateway.clock.now()), media_type=XML_MEDIA_TYPE)
+    _, held = own_record(call, case_id, Request)
+    now = call.server.gateway.clock.now()
+    return Response(write_decision(held, case_id, given, reason, now), media_type=XML_MEDIA_TYPE)
 
 
 def _request_id(call: Call, message_id: str) -> str:

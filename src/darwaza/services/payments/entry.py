@@ -4,17 +4,18 @@ Its id is the case's, a full stop and its number: both gateways derive it, and n
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from darwaza.errors import MalformedError
-from darwaza.kernel.machine import Case, Decision, Refusal
+from darwaza.kernel.machine import Case, Context, Decision, Elapsed, Notice, Received, Refusal
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.message import OfBulk
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 
 Outcome = Decision[Any] | Refusal
@@ -51,6 +52,11 @@ def split_id(text: str) -> tuple[str, int]:
     return case_id, int(number)
 
 
+def command_on(number: int, kind: str, body: Any) -> tuple[str, Any]:
+    """Kind and body of a command on a payment: as they are on one of its own (number 0), else on one of a bulk."""
+    return (f"{kind}-one", OfBulk(number, body)) if number else (kind, body)
+
+
 def exchange_of(entry: Entry) -> Exchange:
     """The amounts of a payment of a bulk."""
     debit, source_fee, source, destination, destination_fee, credit = entry.amounts
@@ -74,6 +80,11 @@ def amounts_of(exchange: Exchange) -> tuple[int, int, int, int, int, int]:
         exchange.destination_fee_minor,
         exchange.credit_minor,
     )
+
+
+def earned_minor(entry: Entry) -> int:
+    """What the FX provider earns over the mid rate, of what it gets; in the source currency."""
+    return min(entry.spread_minor, entry.amounts[2])
 
 
 def payment_of(bulk: Bulk, entry: Entry) -> Payment:
@@ -159,19 +170,22 @@ def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
     return replace(bulk, entries=tuple(changed.get(number, one) for number, one in enumerate(bulk.entries, 1)))
 
 
-Rule = Callable[[Case[Payment], Any, Any], Outcome]
+Rule = Callable[[Case[Payment], Any, Context], Outcome]
+"""Of single payments."""
 
 
-def unfold(case: Case[Bulk], number: int, decide: Callable[[Case[Payment]], Outcome]) -> Outcome:
+def unfold(case: Case[Bulk], number: int, rule: Rule, given: Any, context: Context) -> Outcome:
     """Let a rule of single payments decide about one of a bulk, and fold what it decides back into the bulk.
 
     Args:
         case: the bulk's.
         number: of the payment.
-        decide: the rule with its input.
+        rule: that decides.
+        given: the rule's input.
+        context: of the decision.
 
     Returns:
-        The rule's decision with the bulk as its data; its state and reminder are still the caller's to set.
+        The rule's decision with the bulk as its data, in the state it was in; its reminder is the caller's to set.
     """
     entry = entry_of(case.data, number)
     if isinstance(entry, Refusal):
@@ -179,7 +193,7 @@ def unfold(case: Case[Bulk], number: int, decide: Callable[[Case[Payment]], Outc
     one = Case(
         entry_id(case.id, number), entry.state, payment_of(case.data, entry), case.ucr, case.opened_at, case.changed_at
     )
-    outcome = decide(one)
+    outcome = rule(one, given, context)
     if isinstance(outcome, Refusal):
         return outcome
     after: Payment = outcome.data
@@ -197,7 +211,43 @@ def unfold(case: Case[Bulk], number: int, decide: Callable[[Case[Payment]], Outc
         hits=after.hits,
         checks=after.checks,
     )
-    return replace(outcome, data=with_entries(case.data, {number: folded}), remind_at=None)
+    return replace(outcome, state=case.state, data=with_entries(case.data, {number: folded}), remind_at=None)
+
+
+def unfold_told(case: Case[Bulk], message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
+    """Let the payment that a message is about take it, by the rule for its state; see ``unfold``."""
+    number = number_in(case.data, message.body)
+    rule = rules.get(case.data.entries[number - 1].state) if number else None
+    if rule is None:
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
+    return unfold(case, number, rule, message, context)
+
+
+def unfold_due(case: Case[Bulk], state: str, rule: Rule, context: Context) -> Decision[Any]:
+    """Let a rule look at the payments in a state that asked to be looked at by now; see ``unfold``.
+
+    One that moves money is the last of this look: what is left for the next is only seen when its money has moved.
+    """
+    decided: Decision[Any] = Decision(case.state, case.data)
+    for number, entry in enumerate(case.data.entries, 1):
+        if entry.state != state or entry.wake_at is None or entry.wake_at > context.now:
+            continue
+        one = unfold(replace(case, data=decided.data), number, rule, Elapsed(entry.wake_at), context)
+        if not isinstance(one, Refusal):
+            decided = both(decided, one)
+            if one.transfers:
+                break
+    return decided
+
+
+def both(first: Decision[Any], then: Decision[Any]) -> Decision[Any]:
+    """Two decisions on one bulk, the second made with what the first left."""
+    return replace(
+        then,
+        transfers=(*first.transfers, *then.transfers),
+        messages=(*first.messages, *then.messages),
+        notices=(*first.notices, *then.notices),
+    )
 
 
 def overall(bulk: Bulk) -> str:
@@ -209,6 +259,50 @@ def overall(bulk: Bulk) -> str:
     if not failed:
         return "ACSC" if bulk.sent_at is not None else "ACCC"
     return "PART" if states - failed else "RJCT"
+
+
+class End(NamedTuple):
+    """How a payment of a bulk ends.
+
+    Attributes:
+        state: its last.
+        reason: ISO 20022 status reason, or "".
+        detail: one sentence for it, or "".
+    """
+
+    state: str
+    reason: str = ""
+    detail: str = ""
+
+
+Ends = dict[int, End]
+"""Of payments of a bulk that end in one decision, by number."""
+
+
+def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
+    """The bulk after these ends, and its payments that have ended."""
+    turn = bulk.turns + 1
+    changed = {
+        number: replace(
+            bulk.entries[number - 1],
+            state=one.state,
+            reason=one.reason,
+            detail=cut(one.detail),
+            ended_at=now,
+            turn=turn,
+        )
+        for number, one in ends.items()
+    }
+    return with_entries(replace(bulk, turns=turn), changed), changed
+
+
+def end_notices(bank: str, ended: Collection[Entry], states: tuple[str, ...]) -> tuple[Notice, ...]:
+    """What a bank is told of its payments that have ended: one notice for each state."""
+    return tuple(
+        Notice(bank, f"payment.bulk-{state}", {"uetrs": [one.uetr for one in of]})
+        for state in states
+        if (of := [one for one in ended if one.state == state])
+    )
 
 
 def part_of_hold(

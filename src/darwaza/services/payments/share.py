@@ -6,6 +6,7 @@ A bulk posts one sum for all payments that end in one decision. Whoever shows th
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from darwaza.services.payments.entry import earned_minor
 from darwaza.services.payments.record import Bulk, Entry
 
 
@@ -23,15 +24,11 @@ class Share(NamedTuple):
     amount_minor: int
 
 
-def _spread(entry: Entry) -> int:
-    return min(entry.spread_minor, entry.amounts[2])
-
-
 _AT_SOURCE: Final[dict[str, Callable[[Entry], int]]] = {
     "debit-posted": lambda entry: entry.amounts[0],
     "fee": lambda entry: entry.amounts[1],
-    "exchange": lambda entry: entry.amounts[2] - _spread(entry),
-    "spread": _spread,
+    "exchange": lambda entry: entry.amounts[2] - earned_minor(entry),
+    "spread": earned_minor,
     "fx-posted": lambda entry: entry.amounts[3],
 }
 _AT_DESTINATION: Final[dict[str, Callable[[Entry], int]]] = {
