@@ -8,7 +8,6 @@ To see what one seed does: ``python -m darwaza.testing.bulking 42``.
 """
 
 import random
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
@@ -274,6 +273,4 @@ class BulkSimulation(PaymentSimulation):
 
 
 if __name__ == "__main__":
-    life = BulkSimulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    BulkSimulation.show()

@@ -10,7 +10,6 @@ To see what one seed does: ``python -m darwaza.testing.paying 42``.
 """
 
 import random
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -398,6 +397,4 @@ class PaymentSimulation(Simulation):
 
 
 if __name__ == "__main__":
-    life = PaymentSimulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    PaymentSimulation.show()
