@@ -250,17 +250,6 @@ def both(first: Decision[Any], then: Decision[Any]) -> Decision[Any]:
     )
 
 
-def overall(bulk: Bulk) -> str:
-    """ISO 20022 status of the whole: all settled or credited, none, some, or still open."""
-    states = {entry.state for entry in bulk.entries}
-    if states & (DESTINATION_OPEN | {SOURCE_OPEN}):
-        return "PDNG"
-    failed = states & {"rejected", "refused"}
-    if not failed:
-        return "ACSC" if bulk.sent_at is not None else "ACCC"
-    return "PART" if states - failed else "RJCT"
-
-
 class End(NamedTuple):
     """How a payment of a bulk ends.
 
