@@ -26,9 +26,7 @@ from darwaza.services.payments.destination import DECISION_WITHIN, STATUS_OF
 from darwaza.services.payments.entry import (
     End,
     Ends,
-    Rule,
     amounts_of,
-    both,
     cut,
     end,
     end_notices,
@@ -38,11 +36,9 @@ from darwaza.services.payments.entry import (
     kept_hits,
     next_wake,
     part_of_hold,
-    unfold,
-    unfold_due,
-    unfold_told,
     with_entries,
 )
+from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.message import (
     ANSWERS,
     XML_MEDIA_TYPE,

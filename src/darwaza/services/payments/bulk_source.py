@@ -25,18 +25,14 @@ from darwaza.services.payments.entry import (
     SOURCE_OPEN,
     End,
     Ends,
-    Rule,
     amounts_of,
-    both,
     earned_minor,
     end,
     end_notices,
     next_wake,
     part_of_hold,
-    unfold,
-    unfold_due,
-    unfold_told,
 )
+from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.market import Place
 from darwaza.services.payments.message import (
