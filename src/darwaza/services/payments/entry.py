@@ -4,7 +4,7 @@ Its id is the case's, a full stop and its number: both gateways derive it, and n
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -58,7 +58,17 @@ def command_on(number: int, kind: str, body: Any) -> tuple[str, Any]:
 
 def exchange_of(entry: Entry) -> Exchange:
     """The amounts of a payment of a bulk."""
-    debit, source_fee, source, destination, destination_fee, credit = entry.amounts
+    return _exchange(entry.amounts)
+
+
+def total_of(entries: Iterable[Entry]) -> Exchange:
+    """What payments of a bulk come to, all together; nothing of none."""
+    amounts = [entry.amounts for entry in entries]
+    return _exchange([sum(column) for column in zip(*amounts, strict=True)] if amounts else (0,) * 6)
+
+
+def _exchange(amounts: Sequence[int]) -> Exchange:
+    debit, source_fee, source, destination, destination_fee, credit = amounts
     return Exchange(
         debit_minor=debit,
         source_fee_minor=source_fee,
@@ -83,7 +93,7 @@ def amounts_of(exchange: Exchange) -> tuple[int, int, int, int, int, int]:
 
 def earned_minor(entry: Entry) -> int:
     """What the FX provider earns over the mid rate, of what it gets; in the source currency."""
-    return min(entry.spread_minor, entry.amounts[2])
+    return min(entry.spread_minor, exchange_of(entry).source_minor)
 
 
 def payment_of(bulk: Bulk, entry: Entry) -> Payment:
