@@ -29,6 +29,7 @@ from darwaza.services.payments.entry import (
     earned_minor,
     end,
     end_notices,
+    entry_of,
     next_wake,
     part_of_hold,
     total_of,
@@ -335,8 +336,8 @@ class BulkSourceRules:
     def recall(self, case: BulkCase, command: Command, context: Context) -> Outcome:
         """The payers' bank asks for one of them back."""
         asked: OfBulk = command.body
-        entry = case.data.entries[asked.number - 1] if 0 < asked.number <= len(case.data.entries) else None
-        if entry is None or entry.state != "settled":
+        entry = entry_of(case.data, asked.number)
+        if isinstance(entry, Refusal) or entry.state != "settled":
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it has no settled payment of this number", "/number")
         given = replace(command, body=asked.body)
         return self._rested(unfold(case, asked.number, self._reversal.recall, given, context), context)
