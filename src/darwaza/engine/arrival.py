@@ -23,7 +23,7 @@ from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import DarwazaError, InvariantError, MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
+from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import Header, check_body, decode_header, is_withheld, member_of, message_key
 from darwaza.kernel.relay import Passage
@@ -177,11 +177,8 @@ def _read(raw: bytes, body: bytes, seen: Callable[[], bool]) -> Header | Message
 
 def _acknowledged(engine: "Engine", batch: Batch) -> bool:
     """Whether this gateway has co-signed the very checkpoint a batch leads to, before it lost its disk."""
-    trust = engine.site.trust
-    authors = trust.author_verifiers(batch.origin, past=True)
-    own = trust.cosigners(engine.site.member, past=True)
     try:
-        read_cosigned(batch.checkpoint, origin=batch.origin, authors=authors, cosigners=own)
+        engine.site.trust.read_cosigned(batch.checkpoint, batch.origin, engine.site.member)
     except MessageError:
         return False
     return True

@@ -25,7 +25,7 @@ from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import ConflictError, MalformedError, PushbackError, ServiceError, SignatureError
 from darwaza.kernel import instant, letter
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
+from darwaza.kernel.link import Fork, Fresh, judge
 from darwaza.kernel.machine import Case, Received, Refusal, Service, restored
 from darwaza.kernel.message import (
     LINK_KINDS,
@@ -100,14 +100,9 @@ def recollect(engine: "Engine", unit: Unit, given: Recollect) -> int:
     Raises:
         SignatureError, MalformedError: see ``link.read_cosigned`` and ``engine.log_of``.
     """
-    log, trust, size = engine.log_of(unit, given.origin, reader=engine.site.member), engine.site.trust, 0
+    log, size = engine.log_of(unit, given.origin, reader=engine.site.member), 0
     if given.note:
-        checkpoint, _ = read_cosigned(
-            given.note,
-            origin=given.origin,
-            authors=trust.author_verifiers(given.origin, past=True),
-            cosigners=trust.cosigners(engine.site.member, past=True),
-        )
+        checkpoint, _ = engine.site.trust.read_cosigned(given.note, given.origin, log.row.reader)
         size = checkpoint.size
     unit.recollected[log.row.id] = size
     return size
@@ -188,13 +183,7 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
     log = engine.own_log(unit, given.origin)
     if not given.note:
         return _heard(engine, unit, log, 0)
-    trust = engine.site.trust
-    checkpoint, note = read_cosigned(
-        given.note,
-        origin=given.origin,
-        authors=trust.author_verifiers(given.origin, past=True),
-        cosigners=trust.cosigners(log.row.reader, past=True),
-    )
+    checkpoint, note = engine.site.trust.read_cosigned(given.note, given.origin, log.row.reader)
     if checkpoint.size > log.row.size:
         return _forgotten(engine, unit, log)
     if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
@@ -248,20 +237,14 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         detail = f"leaves are taken back from {log.row.cosigned_size} on, not {batch.start}"
         raise ConflictError(detail, code="take_back_misplaced")
     trust = engine.site.trust
-    authors = trust.author_verifiers(batch.origin, past=True)
-    checkpoint, note = read_cosigned(
-        batch.checkpoint,
-        origin=batch.origin,
-        authors=authors,
-        cosigners=trust.cosigners(log.row.reader, past=True),
-    )
+    checkpoint, note = trust.read_cosigned(batch.checkpoint, batch.origin, log.row.reader)
     shorter, _ = log.cut(log.row.exposed_size, engine.store)
     verdict = judge(
         batch,
         held=shorter.frontier,
         held_note=log.row.checkpoint,
         read_tile=engine.tile_reader(unit, log),
-        verifiers=authors,
+        verifiers=trust.author_verifiers(batch.origin, past=True),
         required=frozenset(),
     )
     unit.unheard.add(log.row.id)
