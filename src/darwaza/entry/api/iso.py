@@ -86,16 +86,17 @@ def status_of_many(call: Call, found: Sequence[tuple[str, Payment]]) -> bytes:
     return _write(call, lines)
 
 
-def answer_order(call: Call, document: bytes, answer: Any) -> Response:
+def answer_order(call: Call, document: bytes, answer: Any, known: CreditTransfer | None = None) -> Response:
     """Answer one pacs.008.
 
     Args:
         call: the request.
-        document: as read.
+        document: as it came.
         answer: ``payment.Ordered``, an error or a refusal.
+        known: what the document says, where it has been read already.
     """
     try:
-        transfer = read(document)
+        transfer = known or read(document)
     except MessageError as fault:
         return unreadable(call, document, fault)
     if not isinstance(transfer, CreditTransfer):
@@ -118,9 +119,9 @@ def _now(call: Call, answer: Repeated) -> bytes:
     return status_report(call, answer.id, answer.state, payment)
 
 
-def answer_bulk(call: Call, document: bytes, answers: Sequence[Any]) -> Response:
-    """Answer a pacs.008 of many payments, each for itself, in one pacs.002."""
-    transfer = read(document)
+def answer_bulk(call: Call, document: bytes, answers: Sequence[Any], known: CreditTransfer | None = None) -> Response:
+    """Answer a pacs.008 of many payments, each for itself, in one pacs.002; see ``answer_order``."""
+    transfer = known or read(document)
     if not isinstance(transfer, CreditTransfer):
         return unreadable(call, document, MessageError("it is no order", code="message_unsuitable"))
     return Response(_report(call, transfer, answers), media_type=XML_MEDIA_TYPE)
