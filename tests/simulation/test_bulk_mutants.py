@@ -9,7 +9,7 @@ from tests.simulation.mutant import Blank, Credulous, first_broken, see, stay
 from darwaza.kernel.machine import Decision
 from darwaza.ledger.order import Move, Void
 from darwaza.services import payments
-from darwaza.services.payments import bulk_destination, bulk_source, entry
+from darwaza.services.payments import bulk_destination, bulk_source, entry, fold
 from darwaza.services.payments.bulk_destination import BulkDestinationRules
 from darwaza.services.payments.bulk_source import BulkSourceRules
 from darwaza.services.payments.destination import DestinationRules
@@ -184,11 +184,11 @@ def ask_nobody_of_compliance(patch):
 
 def return_to_the_wrong_payment(patch):
     """A return is taken for the first payment of the bulk."""
-    told = entry.unfold_told
+    told = fold.unfold_told
 
     def mutant(case, message, context, rules):
         with pytest.MonkeyPatch.context() as within:
-            within.setattr(entry, "number_in", lambda *_: 1)
+            within.setattr(fold, "number_in", lambda *_: 1)
             return told(case, message, context, rules)
 
     patch(bulk_source, "unfold_told", mutant)

@@ -25,7 +25,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
-from darwaza.services.payments.entry import entry_id, entry_of, split_id
+from darwaza.services.payments.entry import entry_id, entry_of, exchange_of, split_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Entry, Payment
 
@@ -193,7 +193,7 @@ def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Cr
                 uetr=entry.uetr,
                 end_to_end=entry.end_to_end,
                 payer_bank=bulk.payer_bank,
-                credit=money(entry.amounts[5], asset),
+                credit=money(exchange_of(entry).credit_minor, asset),
                 urgent=False,
                 answer_by=until,
                 document=parts[number - 1].document.decode() if documents else "",

@@ -26,9 +26,7 @@ from darwaza.services.payments.destination import DECISION_WITHIN, STATUS_OF
 from darwaza.services.payments.entry import (
     End,
     Ends,
-    Rule,
     amounts_of,
-    both,
     cut,
     end,
     end_notices,
@@ -38,11 +36,10 @@ from darwaza.services.payments.entry import (
     kept_hits,
     next_wake,
     part_of_hold,
-    unfold,
-    unfold_due,
-    unfold_told,
+    total_of,
     with_entries,
 )
+from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.message import (
     ANSWERS,
     XML_MEDIA_TYPE,
@@ -106,7 +103,7 @@ class BulkDestinationRules:
             entries.append(entry)
             if problem is not None:
                 refused[number] = End("refused", reason_of(problem.code), problem.detail)
-        held = sum(entry.amounts[3] for entry in entries)
+        held = total_of(entries).destination_minor
         if held != int(terms.destination):
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the terms are not the document's", "/destination")
         bulk = Bulk(
@@ -164,8 +161,9 @@ class BulkDestinationRules:
 
     def _asked(self, bulk: Bulk, numbers: list[int], context: Context) -> Notice:
         """The payees' bank is told which payments wait for its word: their numbers, as it names them by."""
-        credit = self._directory.money(context.member, sum(bulk.entries[number - 1].amounts[5] for number in numbers))
-        return Notice(bulk.payee_bank, "payment.bulk-asked", {"numbers": numbers, "credit": credit})
+        credit = total_of(bulk.entries[number - 1] for number in numbers).credit_minor
+        told = {"numbers": numbers, "credit": self._directory.money(context.member, credit)}
+        return Notice(bulk.payee_bank, "payment.bulk-asked", told)
 
     def _entry(
         self, part: Part, rate: Rate, payer: Participant, payee: Participant, known: dict[str, str], context: Context
@@ -304,11 +302,13 @@ class BulkDestinationRules:
         left = [one for n, one in enumerate(bulk.entries, 1) if is_open(one) and n not in changed]
         own, payee = self._directory.currencies[member_of(bulk.payee_bank)], bulk.payee_bank
         leg, turn = self._leg(bulk), bulk.turns
-        posted, fee, credit = (sum(one.amounts[at] for one in credited) for at in (3, 4, 5))
-        rest = sum(one.amounts[3] for one in left)
-        moves = (("credit", position(payee, own), credit), ("fee", fees(payee, own), fee))
+        paid, rest = total_of(credited), total_of(left).destination_minor
+        moves = (
+            ("credit", position(payee, own), paid.credit_minor),
+            ("fee", fees(payee, own), paid.destination_fee_minor),
+        )
         return (
-            *part_of_hold(case_id, "fx", turn, leg, posted, rest, bulk.message_id),
+            *part_of_hold(case_id, "fx", turn, leg, paid.destination_minor, rest, bulk.message_id),
             *(
                 Move(f"{case_id}/{kind}.{turn}", leg[1], to, amount, bulk.message_id)
                 for kind, to, amount in moves

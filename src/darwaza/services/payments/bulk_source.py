@@ -25,18 +25,16 @@ from darwaza.services.payments.entry import (
     SOURCE_OPEN,
     End,
     Ends,
-    Rule,
     amounts_of,
-    both,
     earned_minor,
     end,
     end_notices,
+    entry_of,
     next_wake,
     part_of_hold,
-    unfold,
-    unfold_due,
-    unfold_told,
+    total_of,
 )
+from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.market import Place
 from darwaza.services.payments.message import (
@@ -182,18 +180,18 @@ class BulkSourceRules:
         return Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN), offer
 
     def _send(self, bulk: Bulk, document: bytes, context: Context) -> Decision[Any]:
-        destination = sum(entry.amounts[3] for entry in bulk.entries)
+        total = total_of(bulk.entries)
         terms = BulkTerms(
             answer_by=instant.to_text(bulk.answer_by),
             decide_by=instant.to_text(bulk.decide_by),
-            destination=str(destination),
+            destination=str(total.destination_minor),
             provider=bulk.provider,
             rate=bulk.rate,
         )
         draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
-        debit, there = sum(entry.amounts[0] for entry in bulk.entries), member_of(bulk.payee_bank)
-        low = position_notices(self._directory, context.ledger, bulk.payer_bank, debit)
-        low += abroad_notices(self._directory, context.ledger, bulk.provider, there, destination)
+        low = position_notices(self._directory, context.ledger, bulk.payer_bank, total.debit_minor)
+        there = member_of(bulk.payee_bank)
+        low += abroad_notices(self._directory, context.ledger, bulk.provider, there, total.destination_minor)
         return Decision(
             OPEN,
             bulk,
@@ -206,10 +204,10 @@ class BulkSourceRules:
         )
 
     def _holds(self, bulk: Bulk, context: Context) -> tuple[TransferOrder, ...]:
-        debit, destination = (sum(entry.amounts[at] for entry in bulk.entries) for at in (0, 3))
+        total, case_id, name = total_of(bulk.entries), context.case_id, bulk.message_id
         return (
-            Hold(f"{context.case_id}/fx.0", *self._provider_leg(bulk), destination, reference=bulk.message_id),
-            Hold(f"{context.case_id}/debit.0", *self._payer_leg(bulk), debit, reference=bulk.message_id),
+            Hold(f"{case_id}/fx.0", *self._provider_leg(bulk), total.destination_minor, reference=name),
+            Hold(f"{case_id}/debit.0", *self._payer_leg(bulk), total.debit_minor, reference=name),
         )
 
     def _provider_leg(self, bulk: Bulk) -> tuple[str, str]:
@@ -303,19 +301,19 @@ class BulkSourceRules:
     def _postings(self, case: BulkCase, settled: list[Entry], left: list[Entry]) -> tuple[TransferOrder, ...]:
         bulk, turn, name = case.data, case.data.turns, case.data.message_id
         own = self._directory.currencies[member_of(bulk.payer_bank)]
-        debit, fee, source, destination = (sum(one.amounts[at] for one in settled) for at in range(4))
+        paid, rest = total_of(settled), total_of(left)
         earned = sum(map(earned_minor, settled))
         way = transit(member_of(bulk.payee_bank), own)
         moves = (
-            ("exchange", liquidity(bulk.provider, own), source - earned),
+            ("exchange", liquidity(bulk.provider, own), paid.source_minor - earned),
             ("spread", spread(bulk.provider, own), earned),
-            ("fee", fees(bulk.payer_bank, own), fee),
+            ("fee", fees(bulk.payer_bank, own), paid.source_fee_minor),
         )
-        rest_debit, rest_destination = (sum(one.amounts[at] for one in left) for at in (0, 3))
+        debits, payouts = (paid.debit_minor, rest.debit_minor), (paid.destination_minor, rest.destination_minor)
         return (
-            *part_of_hold(case.id, "debit", turn, self._payer_leg(bulk), debit, rest_debit, name),
+            *part_of_hold(case.id, "debit", turn, self._payer_leg(bulk), *debits, name),
             *(Move(f"{case.id}/{kind}.{turn}", way, to, amount, name) for kind, to, amount in moves if amount),
-            *part_of_hold(case.id, "fx", turn, self._provider_leg(bulk), destination, rest_destination, name),
+            *part_of_hold(case.id, "fx", turn, self._provider_leg(bulk), *payouts, name),
         )
 
     def keep(self, case: BulkCase, message: Received, context: Context) -> Outcome:
@@ -338,8 +336,8 @@ class BulkSourceRules:
     def recall(self, case: BulkCase, command: Command, context: Context) -> Outcome:
         """The payers' bank asks for one of them back."""
         asked: OfBulk = command.body
-        entry = case.data.entries[asked.number - 1] if 0 < asked.number <= len(case.data.entries) else None
-        if entry is None or entry.state != "settled":
+        entry = entry_of(case.data, asked.number)
+        if isinstance(entry, Refusal) or entry.state != "settled":
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it has no settled payment of this number", "/number")
         given = replace(command, body=asked.body)
         return self._rested(unfold(case, asked.number, self._reversal.recall, given, context), context)

@@ -1,24 +1,23 @@
-"""One payment of a bulk seen as a payment of its own, so that the same rules decide both.
+"""One payment of a bulk seen as a payment of its own, so that the same rules decide both (``fold``), and its end.
 
 Its id is the case's, a full stop and its number: both gateways derive it, and no message needs it.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from darwaza.errors import MalformedError
-from darwaza.kernel.machine import Case, Context, Decision, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.machine import Notice, Refusal
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import OfBulk
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 
-Outcome = Decision[Any] | Refusal
 replace = msgspec.structs.replace
 SOURCE_OPEN: Final = "sent"
 """At the payers' gateway an entry waits in this state until it ends."""
@@ -59,7 +58,17 @@ def command_on(number: int, kind: str, body: Any) -> tuple[str, Any]:
 
 def exchange_of(entry: Entry) -> Exchange:
     """The amounts of a payment of a bulk."""
-    debit, source_fee, source, destination, destination_fee, credit = entry.amounts
+    return _exchange(entry.amounts)
+
+
+def total_of(entries: Iterable[Entry]) -> Exchange:
+    """What payments of a bulk come to, all together; nothing of none."""
+    amounts = [entry.amounts for entry in entries]
+    return _exchange([sum(column) for column in zip(*amounts, strict=True)] if amounts else (0,) * 6)
+
+
+def _exchange(amounts: Sequence[int]) -> Exchange:
+    debit, source_fee, source, destination, destination_fee, credit = amounts
     return Exchange(
         debit_minor=debit,
         source_fee_minor=source_fee,
@@ -84,7 +93,7 @@ def amounts_of(exchange: Exchange) -> tuple[int, int, int, int, int, int]:
 
 def earned_minor(entry: Entry) -> int:
     """What the FX provider earns over the mid rate, of what it gets; in the source currency."""
-    return min(entry.spread_minor, entry.amounts[2])
+    return min(entry.spread_minor, exchange_of(entry).source_minor)
 
 
 def payment_of(bulk: Bulk, entry: Entry) -> Payment:
@@ -168,97 +177,6 @@ def number_of(bulk: Bulk, uetr: str) -> int:
 def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
     """The bulk with other entries in the places of these numbers."""
     return replace(bulk, entries=tuple(changed.get(number, one) for number, one in enumerate(bulk.entries, 1)))
-
-
-Rule = Callable[[Case[Payment], Any, Context], Outcome]
-"""Of single payments."""
-
-
-def unfold(case: Case[Bulk], number: int, rule: Rule, given: Any, context: Context) -> Outcome:
-    """Let a rule of single payments decide about one of a bulk, and fold what it decides back into the bulk.
-
-    Args:
-        case: the bulk's.
-        number: of the payment.
-        rule: that decides.
-        given: the rule's input.
-        context: of the decision.
-
-    Returns:
-        The rule's decision with the bulk as its data, in the state it was in; its reminder is the caller's to set.
-    """
-    entry = entry_of(case.data, number)
-    if isinstance(entry, Refusal):
-        return entry
-    one = Case(
-        entry_id(case.id, number), entry.state, payment_of(case.data, entry), case.ucr, case.opened_at, case.changed_at
-    )
-    outcome = rule(one, given, context)
-    if isinstance(outcome, Refusal):
-        return outcome
-    after: Payment = outcome.data
-    folded = replace(
-        entry,
-        state=outcome.state,
-        ended_at=after.ended_at,
-        reason=after.reason,
-        detail=after.detail,
-        recall_reason=after.recall_reason,
-        recall_answer=after.recall_answer,
-        refund_minor=after.refund_minor,
-        returned_at=after.returned_at,
-        wake_at=outcome.remind_at,
-        hits=after.hits,
-        checks=after.checks,
-    )
-    return replace(outcome, state=case.state, data=with_entries(case.data, {number: folded}), remind_at=None)
-
-
-def unfold_told(case: Case[Bulk], message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
-    """Let the payment that a message is about take it, by the rule for its state; see ``unfold``."""
-    number = number_in(case.data, message.body)
-    rule = rules.get(case.data.entries[number - 1].state) if number else None
-    if rule is None:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
-    return unfold(case, number, rule, message, context)
-
-
-def unfold_due(case: Case[Bulk], state: str, rule: Rule, context: Context) -> Decision[Any]:
-    """Let a rule look at the payments in a state that asked to be looked at by now; see ``unfold``.
-
-    One that moves money is the last of this look: what is left for the next is only seen when its money has moved.
-    """
-    decided: Decision[Any] = Decision(case.state, case.data)
-    for number, entry in enumerate(case.data.entries, 1):
-        if entry.state != state or entry.wake_at is None or entry.wake_at > context.now:
-            continue
-        one = unfold(replace(case, data=decided.data), number, rule, Elapsed(entry.wake_at), context)
-        if not isinstance(one, Refusal):
-            decided = both(decided, one)
-            if one.transfers:
-                break
-    return decided
-
-
-def both(first: Decision[Any], then: Decision[Any]) -> Decision[Any]:
-    """Two decisions on one bulk, the second made with what the first left."""
-    return replace(
-        then,
-        transfers=(*first.transfers, *then.transfers),
-        messages=(*first.messages, *then.messages),
-        notices=(*first.notices, *then.notices),
-    )
-
-
-def overall(bulk: Bulk) -> str:
-    """ISO 20022 status of the whole: all settled or credited, none, some, or still open."""
-    states = {entry.state for entry in bulk.entries}
-    if states & (DESTINATION_OPEN | {SOURCE_OPEN}):
-        return "PDNG"
-    failed = states & {"rejected", "refused"}
-    if not failed:
-        return "ACSC" if bulk.sent_at is not None else "ACCC"
-    return "PART" if states - failed else "RJCT"
 
 
 class End(NamedTuple):
