@@ -9,7 +9,7 @@ When a message of a thread ends without having been delivered, whatever follows 
 out that follows what stands before the one that ended, or nothing (``Tracking``).
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import proxy
 
 import msgspec
@@ -37,7 +37,7 @@ Thread = tuple[str, str]
 """A case and the member it sends to."""
 
 
-class Tail(NamedTuple):
+class Tail(msgspec.Struct, frozen=True, gc=False):
     """The newest message of a thread.
 
     Attributes:

@@ -42,6 +42,8 @@ SIGNED_KEPT = 256
 """Own notes remembered; those in flight on all lanes are fewer."""
 OPENED_AHEAD_MAX = timedelta(seconds=1)
 """How far the openings of cases may run ahead of the clock; more means that the clock was set back."""
+_AT_ONCE = timedelta(0)
+_TICK = timedelta(microseconds=1)
 BLIND_CONTEXT = b"darwaza command blinds v1"
 """What the log key signs to make the secret of ``engine.repeat``; Ed25519 always gives the same (RFC 8032 5.1.6)."""
 
@@ -163,8 +165,8 @@ class Site:
         A clock that was set back counts from the time it was set to.
         """
         ahead = self._opened_at - now
-        if timedelta(0) <= ahead < OPENED_AHEAD_MAX:
-            now = self._opened_at + timedelta(microseconds=1)
+        if _AT_ONCE <= ahead < OPENED_AHEAD_MAX:
+            now = self._opened_at + _TICK
         self._opened_at = now
         return now
 

@@ -6,7 +6,7 @@ Nothing here touches the store but to read. ``finish`` gives the changes to comm
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -52,7 +52,7 @@ _LEAF = b"\x00"
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
-class Pending(NamedTuple):
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """A message that waits for its place in an own log."""
 
     hash: bytes
@@ -406,10 +406,10 @@ class Unit:
         """
         longer, tiles = log.append([entry.hash for entry in entries])
         log_id, start = log.row.id, log.row.size
-        for index, (_, key, case_id, header, body) in enumerate(entries, start):
-            self.changes.leaves.append(LeafRow(log_id, index, key or f"{log_id}:{index}", case_id, header, body))
-            if self._placed and key in self._placed:
-                self._placed[key].index = index
+        for index, entry in enumerate(entries, start):
+            self.changes.leaves.append(_leaf_row(log_id, index, entry))
+            if self._placed and entry.message_key in self._placed:
+                self._placed[entry.message_key].index = index
         for tile in tiles:
             self.changes.tiles[tile[:3]] = tile
         if note is not None:
@@ -458,8 +458,8 @@ class Unit:
     def _wait(self, log: Log, entries: list[Pending]) -> None:
         """Let messages queue behind those that wait for a place (``engine.waiting``)."""
         log_id, (start, end) = log.row.id, log.waiting
-        for index, (_, key, case_id, header, body) in enumerate(entries, end):
-            self.changes.leaves.append(LeafRow(log_id, index, key or f"{log_id}:{index}", case_id, header, body))
+        for index, entry in enumerate(entries, end):
+            self.changes.leaves.append(_leaf_row(log_id, index, entry))
         self.install(msgspec.structs.replace(log, waiting=(start, end + len(entries))))
 
     def place(self, log_id: int, entries: list[Pending]) -> None:
@@ -479,6 +479,12 @@ class Unit:
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
         return self.changes == Changes()
+
+
+def _leaf_row(log_id: int, index: int, entry: Pending) -> LeafRow:
+    """A message at its place; one without a key of its own is stored under the place."""
+    key = entry.message_key or f"{log_id}:{index}"
+    return LeafRow(log_id, index, key, entry.case_id, entry.header, entry.body)
 
 
 def _check(case: Case[Any] | None, decision: Decision[Any]) -> None:

@@ -20,8 +20,9 @@ from darwaza.kernel.message import GATEWAY_PARTY
 from darwaza.ports.screening import Screening
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import check
-from darwaza.services.payments.bulk_destination import OPEN as BULK_WAITING
-from darwaza.services.payments.message import OfBulk, Vetted
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
+from darwaza.services.payments.entry import command_on
+from darwaza.services.payments.message import Vetted
 from darwaza.services.payments.record import Bulk
 from darwaza.services.payments.screening import SCREENING, names_of
 
@@ -68,7 +69,7 @@ class Examiner:
         """Work until cancelled."""
         try:
             wanted = CaseFilter(
-                party=self._party, service="payments", states=(*WAITING, BULK_WAITING), items_max=FOUND_MAX
+                party=self._party, service="payments", states=(*WAITING, BULK_ASKED), items_max=FOUND_MAX
             )
             self._begin(row.id for row in self._engine.store.find_cases(wanted))
             while True:
@@ -96,7 +97,7 @@ class Examiner:
             while self._waits(case_id, number):
                 try:
                     vetted = Vetted(await self._screening.screen(names))
-                    kind, body = ("vetted-one", OfBulk(number, vetted)) if number else ("vetted", vetted)
+                    kind, body = command_on(number, "vetted", vetted)
                     given = Submit(self._party, frozenset(), "payments", kind, "", b"", body, case_id)
                     outcome = await self._submit(given)
                 except PeerError as fault:

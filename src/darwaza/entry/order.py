@@ -7,7 +7,7 @@ from darwaza.engine.routed import read_at
 from darwaza.errors import MalformedError
 from darwaza.kernel.message import Header, decode_header
 from darwaza.kernel.trail import RELAY_KIND
-from darwaza.services.payments.bulk import split
+from darwaza.services.payments.bulk import Part, split
 from darwaza.services.payments.message import BULK, ORDER, read_bulk, read_order
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
@@ -39,8 +39,16 @@ def order_document(engine: Engine, case_id: str, number: int = 0) -> bytes:
     Raises:
         MalformedError: as ``find_order``.
     """
-    body = find_order(engine, case_id).body
-    return split(read_bulk(body)[1])[number - 1].document if number else read_order(body)[1]
+    return parts_of(engine, case_id)[number - 1].document if number else read_order(find_order(engine, case_id).body)[1]
+
+
+def parts_of(engine: Engine, case_id: str) -> list[Part]:
+    """The payments of a bulk as its pacs.008 has them, in order.
+
+    Raises:
+        MalformedError: as ``find_order``.
+    """
+    return split(read_bulk(find_order(engine, case_id).body)[1])
 
 
 def transactions_of(engine: Engine, case_id: str) -> list[CreditTransferTransaction]:
@@ -49,4 +57,4 @@ def transactions_of(engine: Engine, case_id: str) -> list[CreditTransferTransact
     Raises:
         MalformedError: as ``find_order``.
     """
-    return [part.transfer.transactions[0] for part in split(read_bulk(find_order(engine, case_id).body)[1])]
+    return [part.transfer.transactions[0] for part in parts_of(engine, case_id)]

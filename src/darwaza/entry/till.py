@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from darwaza.engine.bell import within
 from darwaza.kernel import instant
 from darwaza.ports.store import CaseFilter, Changes, Store
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
 from darwaza.services.payments.planfile import TIME_S_MAX
 
 CREDITS_FOUND_MAX = 100_000
@@ -84,7 +85,7 @@ class Till:
         wanted = CaseFilter(
             party=bank,
             service="payments",
-            states=("asked", "bulk-asked"),
+            states=("asked", BULK_ASKED),
             opened_from=since,
             items_max=CREDITS_FOUND_MAX,
         )

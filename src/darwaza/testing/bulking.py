@@ -8,15 +8,11 @@ To see what one seed does: ``python -m darwaza.testing.bulking 42``.
 """
 
 import random
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID
-
-import msgspec
 
 from darwaza.engine.forwarding import own_message
 from darwaza.engine.intake import Accepted
@@ -32,13 +28,13 @@ from darwaza.services.payments.machine import NAME
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
-from darwaza.standards.iso20022.party import Coded, Party
+from darwaza.standards.iso20022.party import Coded
 from darwaza.standards.iso20022.payment import AgreedRate
 from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bulkkeeper import BulkAuditor
 from darwaza.testing.party import Parties
 from darwaza.testing.paying import FLOORS, SHORT, Banks, PaymentSimulation, screen
-from darwaza.testing.trade import HALYK, HBL, KASPI, SWIFT_FX, UBL, pacs008
+from darwaza.testing.trade import HALYK, HBL, KASPI, SWIFT_FX, UBL, joined, pacs008, payee_of, uetr_of
 
 RATE = "1.75"
 FEES = {HALYK: 100_00, KASPI: 0}
@@ -96,10 +92,7 @@ class BulkBanks(Banks):
         uetrs = {one.transactions[0].id.uetr for one in made}
         if len(uetrs) < len(made):
             return  # no bank pays one payment twice in a document; the gateway refuses the whole of it
-        header = msgspec.structs.replace(made[0].header, transaction_count=len(made))
-        together = tuple(one.transactions[0] for one in made)
-        whole = write(msgspec.structs.replace(made[0], header=header, transactions=together))
-        asked = message.RemitBulk(self.market, whole)
+        asked = message.RemitBulk(self.market, write(joined(made)))
         self._ask(bank, "remit-bulk", asked, None, f"b{self.ordered}")
 
     def _salary(self, bank: str, payee: str) -> CreditTransfer:
@@ -112,20 +105,17 @@ class BulkBanks(Banks):
         changes = agreed("1.76" if wrong < 0.03 else RATE)  # noqa: PLR2004
         changes["purpose"] = Coded(code="XXXX" if 0.03 <= wrong < 0.06 else "SUPP")  # noqa: PLR2004
         priority = "HIGH" if 0.06 <= wrong < 0.09 else "NORM"  # noqa: PLR2004
-        document = pacs008(f"{0:032}", payment, now, priority, self._uetr(), changes)
-        name = rng.choice(NAMES)
-        self._names[document.transactions[0].id.uetr or ""].add(name)
-        creditor = Party(name=name, address=document.transactions[0].creditor.address)
-        one = msgspec.structs.replace(document.transactions[0], creditor=creditor)
-        return msgspec.structs.replace(document, transactions=(one,))
+        uetr, name = self._uetr(), rng.choice(NAMES)
+        self._names[uetr].add(name)
+        return pacs008(f"{0:032}", payment, now, priority, uetr, changes | {"creditor": payee_of(name)})
 
     def _uetr(self) -> str:
         """A new one, or one that a payment had before, alone or in a bulk."""
         if self._used and self._rng.random() < 0.05:  # noqa: PLR2004
             return self._rng.choice(self._used)
         if self.ordered > 1 and self._rng.random() < 0.05:  # noqa: PLR2004
-            return _uetr_of(self._rng.randrange(1, self.ordered))
-        self._used.append(_uetr_of(1_000_000 + len(self._used)))
+            return uetr_of(self._rng.randrange(1, self.ordered))
+        self._used.append(uetr_of(1_000_000 + len(self._used)))
         return self._used[-1]
 
     # --- being paid ---
@@ -253,10 +243,6 @@ class BulkBanks(Banks):
             self._said = {one: said for one, said in self._said.items() if all(of in kept for of in said[1])}
 
 
-def _uetr_of(number: int) -> str:
-    return str(UUID(int=(number << 80) | (0x4 << 76) | (0x8 << 60) | 7, version=4))
-
-
 class BulkSimulation(PaymentSimulation):
     """See the module."""
 
@@ -287,6 +273,4 @@ class BulkSimulation(PaymentSimulation):
 
 
 if __name__ == "__main__":
-    life = BulkSimulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    BulkSimulation.show()

@@ -159,10 +159,7 @@ class BulkAuditor(MoneyAuditor):
     def _moved(self, member: str, case_id: str) -> int:
         """What a case has brought its bank at one side, but for what was given back since."""
         book = self.books[member]
-        gained = sum(
-            amount for (case, one), amount in book.gains.items() if case == case_id and one.startswith("position:")
-        )
-        return gained + self._given_back(book, case_id)
+        return book.brought(case_id) + self._given_back(book, case_id)
 
     def _given_back(self, book: Book, case_id: str) -> int:
         """Returns took it from the payee's bank and refunds gave it to the payer's; as much the other way round."""

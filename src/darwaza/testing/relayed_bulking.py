@@ -3,8 +3,6 @@
 To see what one seed does: ``python -m darwaza.testing.relayed_bulking 42``.
 """
 
-import sys
-
 from darwaza.services import payments
 from darwaza.testing.bulking import BulkSimulation, near
 from darwaza.testing.relaying import PATIENT, RelayedSimulation
@@ -17,6 +15,4 @@ class RelayedBulkSimulation(BulkSimulation, RelayedSimulation):
 
 
 if __name__ == "__main__":
-    life = RelayedBulkSimulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    RelayedBulkSimulation.show()

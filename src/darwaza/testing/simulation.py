@@ -153,6 +153,13 @@ class Simulation:
         """Write down something that was sent or stored, and when."""
         self._history.update(b"%r %d " % (self.now_s, len(what)) + what)
 
+    @classmethod
+    def show(cls) -> None:
+        """Live the life of the seed on the command line, and tell its history."""
+        life = cls(int(sys.argv[1]))
+        life.run()
+        sys.stdout.write(life.history + "\n")
+
     @property
     def history(self) -> str:
         """Digest of everything that was sent and stored: the same seed gives the same."""
@@ -369,6 +376,4 @@ class Simulation:
 
 
 if __name__ == "__main__":
-    life = Simulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    Simulation.show()

@@ -5,12 +5,12 @@ import asyncio
 import msgspec
 import pytest
 
-from darwaza.entry.examiner import Examiner
 from darwaza.entry.sample import remittance
 from darwaza.errors import PeerError
 
 from .payment_corridor import ALATAU, INDUS, NBK, PaymentCorridor, furnish
 from .test_payment_bulk import bulk
+from .test_payment_screening import examine_while, with_screener
 
 LISTED = "Zafar Iqbal Chaudhry"
 OF_LISTED = {"debtor": msgspec.structs.replace(remittance.PAYER, name=LISTED)}
@@ -21,13 +21,6 @@ def with_lists(folder):
     (folder / "lists").mkdir()
     name = LISTED if folder.name == "kz" else "Somebody Else"
     (folder / "lists" / "own.csv").write_text(f"name,entry\n{name},No 7\n")
-
-
-def with_screener(folder):
-    furnish(folder)
-    if folder.name == "kz":
-        file = folder / "darwaza.toml"
-        file.write_text(file.read_text().replace('screener_url = ""', 'screener_url = "http://127.0.0.1:9/"'))
 
 
 @pytest.fixture
@@ -102,8 +95,7 @@ class Slow:
 
 def test_a_slow_screener_looks_at_each_payment_of_a_bulk(made, monkeypatch):
     """Each goes on, or is stopped, when its own answer is there; the names are those of its own transaction."""
-    monkeypatch.setattr("darwaza.entry.examiner.RETRY_S", 0)
-    corridor, ids = made(with_screener, 2)
+    corridor, ids = made(with_screener("kz"), 2)
     assert states(corridor, ALATAU, ids) == ["checking"] * 3
     engine, slow = corridor.gateways["KZ"].engine, Slow()
 
@@ -111,21 +103,9 @@ def test_a_slow_screener_looks_at_each_payment_of_a_bulk(made, monkeypatch):
         case_id = ids[0].partition(".")[0]
         return engine.site.decode_case(engine.store.cases([case_id])[case_id]).data.entries
 
-    async def submit(given):
-        return engine.run([given])[0]
-
-    async def changed(_):
-        await asyncio.sleep(0)
-        return True
-
-    async def run():
-        task = asyncio.create_task(Examiner(engine, slow, submit, changed).run())
-        while any(one.state == "checking" for one in entries()):  # noqa: ASYNC110 - no event says
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    asyncio.run(asyncio.wait_for(run(), 60))
+    examine_while(
+        lambda: any(one.state == "checking" for one in entries()), corridor, "KZ", slow, monkeypatch, within_s=60
+    )
     assert states(corridor, ALATAU, ids) == ["asked", "screened", "asked"]
     assert (len(slow.asked), {names[0] for names in slow.asked}) == (5, {"Muhammad Aslam", LISTED})
     assert [one["id"] for one in corridor.get(NBK, "/v1/payments/held")] == [ids[1]]

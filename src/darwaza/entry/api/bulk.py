@@ -77,8 +77,13 @@ def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[i
     for number, part in enumerate(parts, 1):
         read_part = read_transfer(part.document, part.transfer)
         rate = part.transfer.transactions[0].agreed_rate
-        by_itself = isinstance(read_part, Refusal) or query.quote is not None or rate is None or rate.quote_id
-        if by_itself or isinstance(read_part, Refusal) or rate is None or unsuitable(read_part) is not None:
+        if (
+            query.quote is not None
+            or isinstance(read_part, Refusal)
+            or unsuitable(read_part) is not None
+            or rate is None
+            or rate.quote_id
+        ):
             alone.append(number)
         else:
             key = part.transfer.transactions[0].creditor_agent.bic, rate.rate

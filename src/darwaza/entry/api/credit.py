@@ -16,21 +16,20 @@ from darwaza import config
 from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_case, own_payment, submit
-from darwaza.entry.order import find_order, order_document
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_payment, own_record, submit
+from darwaza.entry.order import order_document, parts_of
 from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, commands
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.bulk import split
-from darwaza.services.payments.entry import entry_id, entry_of, split_id
-from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
+from darwaza.services.payments.entry import entry_id, entry_of, exchange_of, split_id
+from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Entry, Payment
 
 ASKED: Final = "asked"
-BULK_ASKED: Final = "bulk-asked"
 TAKEN: Final = frozenset({"accepted", "credited"})
 """States after the bank has accepted."""
 
@@ -135,7 +134,7 @@ def _told(call: Call, words: list[Word], outcome: Any) -> list[Ordered]:
         refused = {split_id(word.id)[1]: NOT_IN_TABLE for word in words}
     else:
         return [Ordered(id=word.id, code=outcome.code, detail=outcome.detail) for word in words]
-    bulk = _bulk(call, case_id) if refused else None
+    bulk = own_record(call, case_id, Bulk)[1] if refused else None
     return [_told_one(word, refused.get(split_id(word.id)[1]), bulk) for word in words]
 
 
@@ -147,11 +146,6 @@ def _told_one(word: Word, code: str | None, bulk: Bulk | None) -> Ordered:
     if isinstance(entry, Entry) and entry.state == state and entry.reason == (word.reason or ""):
         return Ordered(word.id, state, entry.uetr, repeated=True)
     return Ordered(id=word.id, code=code, detail="the payment does not wait for this")
-
-
-def _bulk(call: Call, case_id: str) -> Bulk | None:
-    data = call.server.gateway.engine.site.decode_case(own_case(call, case_id, Bulk)).data
-    return data if isinstance(data, Bulk) else None
 
 
 async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
@@ -191,7 +185,7 @@ def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Cr
     gateway, bulk = call.server.gateway, case.data
     asset = gateway.directory.currencies[gateway.config.member]
     until = instant.to_text(bulk.answer_by)
-    parts = split(read_bulk(find_order(gateway.engine, case.id).body)[1]) if documents else []
+    parts = parts_of(gateway.engine, case.id) if documents else []
     for number, entry in enumerate(bulk.entries, 1):
         if entry.state == ASKED:
             yield Credit(
@@ -199,7 +193,7 @@ def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Cr
                 uetr=entry.uetr,
                 end_to_end=entry.end_to_end,
                 payer_bank=bulk.payer_bank,
-                credit=money(entry.amounts[5], asset),
+                credit=money(exchange_of(entry).credit_minor, asset),
                 urgent=False,
                 answer_by=until,
                 document=parts[number - 1].document.decode() if documents else "",
@@ -224,7 +218,7 @@ def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
 
 async def document(call: Call) -> Response:
     """The pacs.008, byte for byte."""
-    row, number = own_payment(call, call.request.path_params["id"])
+    row, number, _ = own_payment(call, call.request.path_params["id"])
     return Response(order_document(call.server.gateway.engine, row.id, number), media_type=XML_MEDIA_TYPE)
 
 
@@ -257,8 +251,7 @@ def _repeated(
     """A bank that did not hear whether its word was taken says it again: the same word is answered as before."""
     if not isinstance(answer, Refusal) or answer.code != NOT_IN_TABLE:
         return answer
-    row = own_case(call, case_id)
-    payment: Payment = call.server.gateway.engine.site.decode_case(row).data
+    row, payment = own_record(call, case_id, Payment)
     same = row.state in TAKEN if reason is None else row.state == "refused" and payment.reason == reason
     return Ordered(row.id, row.state, payment.uetr, repeated=True) if same else answer
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from darwaza import config
 from darwaza.entry.api import paging
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import SERVICE, TAG, by_uetr, own_case, own_payment, view
+from darwaza.entry.api.payment import SERVICE, TAG, by_uetr, own_case, show_payment, view
 from darwaza.entry.view.payment import PaymentView
 from darwaza.kernel.message import UuidText
 from darwaza.ports.store import CaseFilter, CaseRow
@@ -49,7 +49,7 @@ async def find(call: Call) -> PaymentPage:
     """Quotes and payments of the caller."""
     query: ListQuery = call.query
     if query.uetr is not None:
-        return PaymentPage([view(call, *own_payment(call, by_uetr(call, query.uetr)))])
+        return PaymentPage([show_payment(call, by_uetr(call, query.uetr))])
     states = () if query.state is None else (query.state,)
     after, begun = _place(call, query.page)
     wanted = CaseFilter(

@@ -29,7 +29,6 @@ from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_doc
 from darwaza.entry.api.bulk import order_all
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_of_many, status_report, unreadable
-from darwaza.entry.api.named import Named, named
 from darwaza.entry.api.payment import (
     SERVICE,
     TAG,
@@ -37,9 +36,10 @@ from darwaza.entry.api.payment import (
     OrderQuery,
     held_payment,
     order_one,
-    own_case,
+    own_record,
     submit,
 )
+from darwaza.entry.api.reference import Reference, find_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import GATEWAY_PARTY
@@ -79,15 +79,15 @@ async def take(call: Call) -> Response:
 async def _order(call: Call, document: bytes, value: CreditTransfer) -> Response:
     call.query = OrderQuery()
     if len(value.transactions) == 1:
-        return answer_order(call, document, await order_one(call, document))
-    return answer_bulk(call, document, await order_all(call, document))
+        return answer_order(call, document, await order_one(call, document), value)
+    return answer_bulk(call, document, await order_all(call, document), value)
 
 
 async def _inquire(call: Call, _: bytes, value: StatusRequest) -> Response:
     if not 0 < len(value.transactions) <= ANSWERS_MAX:
         detail = f"it asks about 1 to {ANSWERS_MAX} payments"
         raise MalformedError(detail, code="message_unsuitable", pointer="/Document/FIToFIPmtStsReq")
-    found = [named(call, one, value.originals) for one in value.transactions]
+    found = [find_payment(call, one, value.originals) for one in value.transactions]
     if len(found) == 1:
         return _status(call, found[0])
     body = status_of_many(call, [held_payment(call, payment_id) for payment_id in found])
@@ -96,7 +96,7 @@ async def _inquire(call: Call, _: bytes, value: StatusRequest) -> Response:
 
 async def _recall(call: Call, document: bytes, value: CancellationRequest) -> Response:
     one = _only([one for item in value.underlying for one in item.transactions])
-    payment_id = named(call, one, [item.group for item in value.underlying])
+    payment_id = find_payment(call, one, [item.group for item in value.underlying])
     asked = payments.AskBack(investigation.read_recall(document, one.uetr))
     done = await submit(call, "recall", asked, payment_id)
     if not isinstance(done, Ordered):
@@ -109,7 +109,7 @@ async def _recall(call: Call, document: bytes, value: CancellationRequest) -> Re
 
 async def _keep(call: Call, document: bytes, value: Resolution) -> Response:
     one = _only([one for item in value.outcomes for one in item.transactions])
-    payment_id = named(call, one, [item.group for item in value.outcomes])
+    payment_id = find_payment(call, one, [item.group for item in value.outcomes])
     reason = investigation.read_resolution(document, one.uetr)
     done = await submit(call, "refuse-recall", payments.KeepIt(reason), payment_id)
     return _status(call, payment_id) if isinstance(done, Ordered) else refused(call, document, done)
@@ -117,7 +117,7 @@ async def _keep(call: Call, document: bytes, value: Resolution) -> Response:
 
 async def _give_back(call: Call, document: bytes, value: PaymentReturn) -> Response:
     one = _only(value.transactions)
-    payment_id = named(call, one, [value.original])
+    payment_id = find_payment(call, one, [value.original])
     reason, amount_minor, _ = investigation.read_return(document, one.uetr)
     chosen = held_payment(call, payment_id)[1].chosen
     if chosen is not None and amount_minor != chosen.exchange.destination_minor:
@@ -158,10 +158,9 @@ async def _decide(call: Call, document: bytes, value: RequestToPayStatus) -> Res
 
 
 def _decision(call: Call, case_id: str, given: str, reason: str) -> Response:
-    row = own_case(call, case_id, Request)
-    gateway = call.server.gateway
-    held: Request = gateway.engine.site.decode_case(row).data
-    return Response(write_decision(held, case_id, given, reason, gateway.clock.now()), media_type=XML_MEDIA_TYPE)
+    _, held = own_record(call, case_id, Request)
+    now = call.server.gateway.clock.now()
+    return Response(write_decision(held, case_id, given, reason, now), media_type=XML_MEDIA_TYPE)
 
 
 def _request_id(call: Call, message_id: str) -> str:
@@ -181,7 +180,7 @@ def _status(call: Call, payment_id: str) -> Response:
     return Response(status_report(call, payment_id, state, payment), media_type=XML_MEDIA_TYPE)
 
 
-def _only(transactions: Sequence[Named]) -> Named:
+def _only(transactions: Sequence[Reference]) -> Reference:
     if len(transactions) != 1:
         raise MalformedError("it is about one payment", code="message_unsuitable", pointer="/Document")
     return transactions[0]

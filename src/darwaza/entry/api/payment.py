@@ -7,7 +7,7 @@ pacs.002 with the status or the reason, admi.002 for what cannot be read. The st
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -25,7 +25,7 @@ from darwaza.kernel.message import MemberText, UuidText
 from darwaza.ports.store import CaseRow, PartyRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import concerns, entry_id, number_of, one_of, split_id
+from darwaza.services.payments.entry import command_on, concerns, entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Fixed, Payment
@@ -37,6 +37,7 @@ from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
 SERVICE: Final = "payments"
 TAG: Final = "payments"
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
 NOTICE: Final = "payment."
@@ -111,8 +112,7 @@ def command(
     key = idempotency_key(call) if key is None else key
     if case_id is not None:
         case_id, number = split_id(case_id)
-        if number:
-            kind, body = f"{kind}-one", payments.OfBulk(number, body)
+        kind, body = command_on(number, kind, body)
     digest = asked_digest(SERVICE, kind, case_id or "", body) if key else b""
     return Submit(call.party.address, call.party.roles, SERVICE, kind, key, digest, body, case_id, opens)
 
@@ -136,8 +136,8 @@ async def submit(
     return answer
 
 
-def own_case(call: Call, case_id: str, kind: type[msgspec.Struct] = Payment) -> CaseRow:
-    """A case that the caller may see and that holds a ``kind``.
+def own_record(call: Call, case_id: str, kind: type[Kind]) -> tuple[CaseRow, Kind]:
+    """A case that the caller may see, and the ``kind`` it holds.
 
     Raises:
         MalformedError: ``not_found``, whether it does not exist or is somebody else's.
@@ -147,24 +147,31 @@ def own_case(call: Call, case_id: str, kind: type[msgspec.Struct] = Payment) -> 
     seen = row is not None and server.store.concerns(PartyRow(call.party.address, row.service, row.opened_at, row.id))
     if row is None or row.service != SERVICE or not seen:
         raise MalformedError("there is no such case of payments", code="not_found")
-    if not isinstance(server.gateway.engine.site.decode_case(row).data, kind):
+    data = server.gateway.engine.site.decode_case(row).data
+    if not isinstance(data, kind):
         raise MalformedError("there is no such case of payments", code="not_found")
-    return row
+    return row, data
 
 
-def own_payment(call: Call, payment_id: str) -> tuple[CaseRow, int]:
-    """The case of a payment that the caller may see, and its number in a bulk, or 0.
+def own_case(call: Call, case_id: str, kind: type[msgspec.Struct] = Payment) -> CaseRow:
+    """A case that the caller may see and that holds a ``kind``; see ``own_record``."""
+    return own_record(call, case_id, kind)[0]
+
+
+def own_payment(call: Call, payment_id: str) -> tuple[CaseRow, int, Payment | Bulk]:
+    """The case of a payment that the caller may see, its number in a bulk, or 0, and what the case holds.
 
     Raises:
         MalformedError: ``not_found``, whether it does not exist or is somebody else's.
     """
     case_id, number = split_id(payment_id)
-    row = own_case(call, case_id, Bulk if number else Payment)
-    if number:
-        bulk: Bulk = call.server.gateway.engine.site.decode_case(row).data
-        if number > len(bulk.entries) or not concerns(bulk, bulk.entries[number - 1], call.party.address):
-            raise MalformedError("there is no such case of payments", code="not_found")
-    return row, number
+    if not number:
+        row, payment = own_record(call, case_id, Payment)
+        return row, 0, payment
+    row, bulk = own_record(call, case_id, Bulk)
+    if number > len(bulk.entries) or not concerns(bulk, bulk.entries[number - 1], call.party.address):
+        raise MalformedError("there is no such case of payments", code="not_found")
+    return row, number, bulk
 
 
 def held_payment(call: Call, payment_id: str) -> tuple[str, Payment]:
@@ -173,8 +180,8 @@ def held_payment(call: Call, payment_id: str) -> tuple[str, Payment]:
     Raises:
         MalformedError: as ``own_payment``.
     """
-    row, number = own_payment(call, payment_id)
-    return one_of(row.state, call.server.gateway.engine.site.decode_case(row).data, number)
+    row, number, data = own_payment(call, payment_id)
+    return one_of(row.state, data, number)
 
 
 def by_uetr(call: Call, uetr: str) -> str:
@@ -198,6 +205,16 @@ def view(call: Call, row: CaseRow, number: int = 0, *, full: bool = True, data: 
     gateway = call.server.gateway
     compliance = COMPLIANCE_ROLE in call.party.roles
     return view_payment(gateway.engine, row, gateway.directory, number, full=full, compliance=compliance, data=data)
+
+
+def show_payment(call: Call, payment_id: str) -> PaymentView:
+    """Describe in full a payment that the caller may see.
+
+    Raises:
+        MalformedError: as ``own_payment``.
+    """
+    row, number, data = own_payment(call, payment_id)
+    return view(call, row, number, data=data)
 
 
 # --- quotes ---
@@ -341,7 +358,7 @@ def _case_of(quote_id: str) -> str:
 
 async def show(call: Call) -> PaymentView:
     """A quote or payment as this gateway has it."""
-    return view(call, *own_payment(call, call.request.path_params["id"]))
+    return show_payment(call, call.request.path_params["id"])
 
 
 ENDPOINTS: Sequence[Endpoint] = (

@@ -15,6 +15,7 @@ from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import message_key
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.record import Bulk
 from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 
@@ -24,8 +25,8 @@ async def evidence(call: Call) -> Response:
     Of a payment of a bulk: the bulk's order, and what was said of this payment.
     """
     engine = call.server.gateway.engine
-    row, number = own_payment(call, call.request.path_params["id"])
-    about = engine.site.decode_case(row).data.entries[number - 1].uetr if number else ""
+    row, number, data = own_payment(call, call.request.path_params["id"])
+    about = data.entries[number - 1].uetr if isinstance(data, Bulk) else ""
     raw = collect(engine, message_key(find_order(engine, row.id).header), about=about)
     return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 

@@ -17,7 +17,7 @@ from darwaza.entry.console.word import N_
 from darwaza.entry.view.payment import Money, money
 from darwaza.kernel.message import member_of
 from darwaza.ports.store import CaseRow
-from darwaza.services.payments.entry import entry_id, payment_of
+from darwaza.services.payments.entry import entry_id, payment_of, total_of
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Bulk, Payment
 
@@ -119,15 +119,15 @@ def list_bulk(visit: Visit, row: CaseRow, bulk: Bulk) -> Listing[PaymentLine]:
 def bulk_line(directory: Directory, row: CaseRow, bulk: Bulk, own: str) -> PaymentLine:
     """A bulk as one line: what all its payments come to."""
     source, destination = (directory.currencies.get(member_of(one)) for one in (bulk.payer_bank, bulk.payee_bank))
-    debit, credit = (sum(entry.amounts[at] for entry in bulk.entries) for at in (0, 5))
+    total = total_of(bulk.entries)
     out = bulk.payer_bank == own
     return PaymentLine(
         id=row.id,
         direction="out" if out else "in",
         other=bulk.payee_bank if out else bulk.payer_bank,
         state=row.state,
-        debit=None if source is None else money(debit, source),
-        credit=None if destination is None else money(credit, destination),
+        debit=None if source is None else money(total.debit_minor, source),
+        credit=None if destination is None else money(total.credit_minor, destination),
         reference=bulk.message_id,
         opened_at=row.opened_at,
         count=len(bulk.entries),

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from darwaza.errors import MalformedError
-from darwaza.services.payments.status import BLANKS, STATUS_MESSAGE, TRANSFER_MESSAGE, is_time, reasons_of
+from darwaza.services.payments.status import BLANKS, STATUS_MESSAGE, TRANSFER_MESSAGE, is_time, reasons_of, said_of
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.pacs002 import GroupStatus, StatusHeader, StatusReport, TransactionStatus
 from darwaza.standards.iso20022.text import escape, write_instant
@@ -95,13 +95,7 @@ def read_answers(body: bytes) -> list[Answer]:
     report = read(body)
     if not isinstance(report, StatusReport) or not 0 < len(report.transactions) <= ANSWERS_MAX:
         raise MalformedError(f"an answer is a pacs.002 of at most {ANSWERS_MAX} payments", code="payment_malformed")
-    found = []
-    for one in report.transactions:
-        first = one.reasons[0] if one.reasons else None
-        reason = "" if first is None or first.reason is None else first.reason.code or ""
-        detail = "" if first is None or not first.texts else first.texts[0]
-        found.append(Answer(one.uetr or "", one.end_to_end or "", one.status or "", reason, detail))
-    return found
+    return [Answer(one.uetr or "", one.end_to_end or "", *said_of(one)) for one in report.transactions]
 
 
 def _plain(body: bytes) -> list[Answer] | None:

@@ -1,7 +1,7 @@
-"""Bulk: one pacs.008 with many payments, salaries for instance, becomes as many payments of one.
+"""The document of a bulk: one pacs.008 with many payments, salaries for instance, taken apart and put together again.
 
-Each is accepted, paid and answered by itself; one that is wrong stops no other. Whoever takes the bulk in submits the
-parts one by one, each under its UETR as idempotency key, so a bulk that is sent again is not paid again.
+Each payment is checked, paid and answered by itself; one that is wrong stops no other. What is left of them when those
+are taken out that are wrong, or go by themselves, travels as one document again.
 
 A part is cut from the bytes as they came: the payment byte for byte, between what the group says of all. So each is
 read once and never written anew. Where bytes alone are not certain to be what they look like (a comment, a prefix, a

@@ -5,7 +5,7 @@ accept the rest until ``answer_by``, one by one or many in a request, and each a
 in one request is told in one message, or as many as its size asks for.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,20 +22,24 @@ from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers,
 from darwaza.services.payments.bulk import Part, pointer_in, split
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.code import NO_ANSWER_CREDITOR_AGENT, REGULATORY, PaymentRefusal, reason_of
-from darwaza.services.payments.destination import DECISION_WITHIN
+from darwaza.services.payments.destination import DECISION_WITHIN, STATUS_OF
 from darwaza.services.payments.entry import (
-    DESTINATION_OPEN,
+    End,
+    Ends,
     amounts_of,
     cut,
+    end,
+    end_notices,
+    entry_id,
     entry_of,
     is_open,
     kept_hits,
     next_wake,
-    number_in,
     part_of_hold,
-    unfold,
+    total_of,
     with_entries,
 )
+from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.message import (
     ANSWERS,
     XML_MEDIA_TYPE,
@@ -57,9 +61,6 @@ Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
 replace = msgspec.structs.replace
 OPEN, ENDED = "bulk-asked", "bulk-answered"
-_STATUS_OF = {"credited": status.CREDITED, "recalled": status.CREDITED, "given-back": status.CREDITED}
-Ends = dict[int, tuple[str, str]]
-"""Reason and detail of payments refused, by number; "" for one that is credited."""
 
 
 class BulkDestinationRules:
@@ -101,8 +102,8 @@ class BulkDestinationRules:
                 return replace(entry, pointer=pointer_in(entry.pointer, number))
             entries.append(entry)
             if problem is not None:
-                refused[number] = (reason_of(problem.code), problem.detail)
-        held = sum(entry.amounts[3] for entry in entries)
+                refused[number] = End("refused", reason_of(problem.code), problem.detail)
+        held = total_of(entries).destination_minor
         if held != int(terms.destination):
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the terms are not the document's", "/destination")
         bulk = Bulk(
@@ -160,8 +161,9 @@ class BulkDestinationRules:
 
     def _asked(self, bulk: Bulk, numbers: list[int], context: Context) -> Notice:
         """The payees' bank is told which payments wait for its word: their numbers, as it names them by."""
-        credit = self._directory.money(context.member, sum(bulk.entries[number - 1].amounts[5] for number in numbers))
-        return Notice(bulk.payee_bank, "payment.bulk-asked", {"numbers": numbers, "credit": credit})
+        credit = total_of(bulk.entries[number - 1] for number in numbers).credit_minor
+        told = {"numbers": numbers, "credit": self._directory.money(context.member, credit)}
+        return Notice(bulk.payee_bank, "payment.bulk-asked", told)
 
     def _entry(
         self, part: Part, rate: Rate, payer: Participant, payee: Participant, known: dict[str, str], context: Context
@@ -179,8 +181,9 @@ class BulkDestinationRules:
     def _problem(
         self, part: Part, payer: Participant, payee: Participant, known: dict[str, str], context: Context
     ) -> Refusal | None:
-        if part.uetr in known or context.ledger.transfer(part.uetr) is not None:
-            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before")
+        problem = check.duplicate(part.uetr, known, context)
+        if problem is not None:
+            return problem
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered
@@ -231,7 +234,9 @@ class BulkDestinationRules:
             return entry
         word = Check(cut(f"{command.party}:{given.officer}"), context.now)
         bulk = with_entries(case.data, {asked.number: replace(entry, checks=(*entry.checks, word))})
-        return self._ended(case.id, case.state, bulk, {asked.number: (REGULATORY, "regulatory reason")}, context)
+        return self._ended(
+            case.id, case.state, bulk, {asked.number: End("refused", REGULATORY, "regulatory reason")}, context
+        )
 
     def _looked_at(self, case: BulkCase, command: Command, number: int) -> Entry | Refusal:
         if COMPLIANCE_ROLE not in command.roles:
@@ -260,18 +265,18 @@ class BulkDestinationRules:
             elif over and not word.reason:
                 told.append((word.number, PaymentRefusal.TOO_LATE.code))
             else:
-                ends[word.number] = (word.reason, word.detail)
+                ends[word.number] = End("refused" if word.reason else "credited", word.reason, word.detail)
         return replace(self._ended(case.id, case.state, case.data, ends, context), answer={"refused": told})
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """The payees' bank was silent: on payments, or on recalls."""
-        case, messages = self._recalls_over(case, context)
+        looked = unfold_due(case, "recalled", self._reversal.recall_over, context)
+        bulk: Bulk = looked.data
         ends: Ends = {}
-        if context.now > case.data.answer_by:
-            said = (NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
-            ends = {n: said for n, entry in enumerate(case.data.entries, 1) if is_open(entry)}
-        decided = self._ended(case.id, case.state, case.data, ends, context)
-        return replace(decided, messages=(*messages, *decided.messages))
+        if context.now > bulk.answer_by:
+            silent = End("refused", NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
+            ends = {n: silent for n, entry in enumerate(bulk.entries, 1) if is_open(entry)}
+        return both(looked, self._ended(case.id, case.state, bulk, ends, context))
 
     # --- ends ---
 
@@ -281,34 +286,29 @@ class BulkDestinationRules:
         """Credit and refuse payments, and tell it; what has not ended keeps its part of what is held."""
         if not ends:
             return self._resting(Decision(state, bulk))
-        changed = {}
-        for number, (reason, detail) in ends.items():
-            entry = bulk.entries[number - 1]
-            ended = "refused" if reason else "credited"
-            end = {"ended_at": context.now, "turn": bulk.turns + 1}
-            changed[number] = replace(entry, state=ended, reason=reason, detail=cut(detail), **end)
-        transfers = self._postings(case_id, bulk, changed)
-        after = with_entries(replace(bulk, turns=bulk.turns + 1), changed)
+        after, changed = end(bulk, ends, context.now)
         answers = [_answer(entry) for entry in changed.values()]
-        notices = tuple(
-            Notice(bulk.payee_bank, f"payment.bulk-{word}", {"uetrs": [one.uetr for one in of]})
-            for word in ("credited", "refused")
-            if (of := [one for one in changed.values() if one.state == word])
+        decided = Decision(
+            OPEN if any(map(is_open, after.entries)) else ENDED,
+            after,
+            transfers=self._postings(case_id, bulk, changed),
+            messages=self._told(case_id, after, answers, f"A{after.turns}", context) if tell else (),
+            notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused")),
         )
-        messages = self._told(case_id, after, answers, f"A{after.turns}", context) if tell else ()
-        decided = Decision(OPEN, after, transfers=transfers, messages=messages, notices=notices)
-        return self._resting(replace(decided, state=OPEN if any(map(is_open, after.entries)) else ENDED))
+        return self._resting(decided)
 
     def _postings(self, case_id: str, bulk: Bulk, changed: dict[int, Entry]) -> tuple[TransferOrder, ...]:
         credited = [one for one in changed.values() if one.state == "credited"]
         left = [one for n, one in enumerate(bulk.entries, 1) if is_open(one) and n not in changed]
         own, payee = self._directory.currencies[member_of(bulk.payee_bank)], bulk.payee_bank
         leg, turn = self._leg(bulk), bulk.turns
-        posted, fee, credit = (sum(one.amounts[at] for one in credited) for at in (3, 4, 5))
-        rest = sum(one.amounts[3] for one in left)
-        moves = (("credit", position(payee, own), credit), ("fee", fees(payee, own), fee))
+        paid, rest = total_of(credited), total_of(left).destination_minor
+        moves = (
+            ("credit", position(payee, own), paid.credit_minor),
+            ("fee", fees(payee, own), paid.destination_fee_minor),
+        )
         return (
-            *part_of_hold(case_id, "fx", turn, leg, posted, rest, bulk.message_id),
+            *part_of_hold(case_id, "fx", turn, leg, paid.destination_minor, rest, bulk.message_id),
             *(
                 Move(f"{case_id}/{kind}.{turn}", leg[1], to, amount, bulk.message_id)
                 for kind, to, amount in moves
@@ -321,7 +321,7 @@ class BulkDestinationRules:
     ) -> tuple[Draft, ...]:
         drafts = []
         for part, first in enumerate(range(0, len(answers), ANSWERS_MAX)):
-            name = f"{case_id.replace('-', '')[:24]}.{part}.{suffix}"[:35]
+            name = status.message_id(entry_id(case_id, part), suffix)
             body = write_answers(name, bulk.message_id, answers[first : first + ANSWERS_MAX], context.now)
             drafts.append(Draft(ANSWERS, bulk.payee_bank, bulk.payer_bank, body, XML_MEDIA_TYPE))
         return tuple(drafts)
@@ -360,34 +360,19 @@ class BulkDestinationRules:
         return self._of_command(case, command, context, ("recalled",), self._reversal.keep_it)
 
     def _of_command(
-        self, case: BulkCase, command: Command, context: Context, states: tuple[str, ...], rule: Callable[..., Outcome]
+        self, case: BulkCase, command: Command, context: Context, states: tuple[str, ...], rule: Rule
     ) -> Outcome:
         asked: OfBulk = command.body
         entry = _in_state(case.data, asked.number, *states)
         if isinstance(entry, Refusal):
             return entry
-        given = replace(command, body=asked.body)
-        return self._folded(case, unfold(case, asked.number, lambda one: rule(one, given, context)))
+        return self._rested(unfold(case, asked.number, rule, replace(command, body=asked.body), context))
 
-    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: dict[str, Any]) -> Outcome:
-        number = number_in(case.data, message.body)
-        rule = rules.get(case.data.entries[number - 1].state) if number else None
-        if rule is None:
-            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
-        return self._folded(case, unfold(case, number, lambda one: rule(one, message, context)))
+    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
+        return self._rested(unfold_told(case, message, context, rules))
 
-    def _recalls_over(self, case: BulkCase, context: Context) -> tuple[BulkCase, tuple[Draft, ...]]:
-        messages: tuple[Draft, ...] = ()
-        for number, entry in enumerate(case.data.entries, 1):
-            if entry.state == "recalled" and entry.wake_at is not None and entry.wake_at <= context.now:
-                given = Elapsed(entry.wake_at)
-                one = unfold(case, number, lambda of, given=given: self._reversal.recall_over(of, given, context))  # type: ignore[misc]
-                if not isinstance(one, Refusal):
-                    case, messages = replace(case, data=one.data), (*messages, *one.messages)
-        return case, messages
-
-    def _folded(self, case: BulkCase, outcome: Outcome) -> Outcome:
-        return outcome if isinstance(outcome, Refusal) else self._resting(replace(outcome, state=case.state))
+    def _rested(self, outcome: Outcome) -> Outcome:
+        return outcome if isinstance(outcome, Refusal) else self._resting(outcome)
 
     # --- after a loss ---
 
@@ -400,8 +385,12 @@ class BulkDestinationRules:
         ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = answers.get(entry.uetr)
-            if one is not None and is_open(entry) and one.status in (status.CREDITED, status.REJECTED):
-                ends[number] = (one.reason if one.status == status.REJECTED else "", one.detail)
+            if one is None or not is_open(entry):
+                continue
+            if one.status == status.CREDITED:
+                ends[number] = End("credited", detail=one.detail)
+            elif one.status == status.REJECTED:
+                ends[number] = End("refused", one.reason, one.detail)
         return self._ended(case.id, case.state, case.data, ends, context, tell=False)
 
     def restore_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:
@@ -424,5 +413,4 @@ def _in_state(bulk: Bulk, number: int, *states: str) -> Entry | Refusal:
 def _answer(entry: Entry) -> Answer:
     if entry.state == "refused":
         return Answer(entry.uetr, entry.end_to_end, status.REJECTED, entry.reason, entry.detail)
-    given = status.PENDING if entry.state in DESTINATION_OPEN else _STATUS_OF[entry.state]
-    return Answer(entry.uetr, entry.end_to_end, given)
+    return Answer(entry.uetr, entry.end_to_end, STATUS_OF[entry.state])

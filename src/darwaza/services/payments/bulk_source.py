@@ -5,8 +5,9 @@ is decided at the payees' gateway, which tells many in a message. Silence become
 payment: when that gateway's log has gone past the deadline without an answer in it.
 """
 
-from datetime import timedelta
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -15,21 +16,25 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Hold, Move, TransferOrder
+from darwaza.ledger.rate import Rate
 from darwaza.services.payments import charge, check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers
+from darwaza.services.payments.answers import ANSWERS_MAX, read_answers
 from darwaza.services.payments.bulk import Part, gather, split
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
+    End,
+    Ends,
     amounts_of,
-    cut,
-    is_open,
+    earned_minor,
+    end,
+    end_notices,
+    entry_of,
     next_wake,
-    number_in,
     part_of_hold,
-    unfold,
-    with_entries,
+    total_of,
 )
+from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.market import Place
 from darwaza.services.payments.message import (
@@ -56,23 +61,16 @@ from darwaza.services.payments.plan import (
     transit,
 )
 from darwaza.services.payments.quote import QuoteRules, offers_at
-from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
+from darwaza.services.payments.record import Bulk, Entry, Offer
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, names_of
-from darwaza.services.payments.source import INQUIRY_FIRST, INQUIRY_LAST
-from darwaza.services.payments.terms import Rate, exchange_at, rate_of
+from darwaza.services.payments.source import INQUIRY_LAST, inquiry_wait
+from darwaza.services.payments.terms import exchange_at, rate_of
 
 Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
 replace = msgspec.structs.replace
 OPEN, ASKED, ENDED = "bulk-sent", "bulk-unknown", "bulk-ended"
-
-
-class _Ends(NamedTuple):
-    """Payments of a bulk that end now, by number: those settled, and those rejected with reason and detail."""
-
-    settled: dict[int, Entry]
-    rejected: dict[int, tuple[Entry, str, str]]
 
 
 class BulkSourceRules:
@@ -99,15 +97,12 @@ class BulkSourceRules:
         if payer is None or payee is None or corridor is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan does not serve these payments")
         taken = context.named(part.uetr for part in parts)
-        agreed = check.Agreed(
-            Payment(payer_bank=payer.address, payee_bank=payee.address), _NONE, corridor, payer, payee
-        )
         found: list[tuple[int, Entry, Offer]] = []
         refused: list[tuple[str, str, str, str]] = []
         provider = ""
         place = self._quotes.place(asked.market, payer.address, payee.address, context)
         for number, part in enumerate(parts, 1):
-            one = self._checked(part, place, agreed, provider, taken, context)
+            one = self._checked(part, place, payer, provider, taken, context)
             if isinstance(one, Refusal):
                 refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
@@ -148,15 +143,15 @@ class BulkSourceRules:
         self,
         part: Part,
         place: Place | Refusal,
-        agreed: check.Agreed,
+        payer: Participant,
         provider: str,
         taken: dict[str, str],
         context: Context,
     ) -> tuple[Entry, Offer] | Refusal:
         """One payment with the offer it goes by, or why it does not go."""
-        if part.uetr in taken or context.ledger.transfer(part.uetr) is not None:
-            where = check.TRANSACTION + "/PmtId/UETR"
-            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", where)
+        problem = check.duplicate(part.uetr, taken, context)
+        if problem is not None:
+            return problem
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered
@@ -168,15 +163,14 @@ class BulkSourceRules:
         if given is None or rate is None or not transaction.charges:
             detail = "it names its rate, its amounts and the payee's bank"
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
-        made: tuple[Offer, ...] | Refusal = (
-            place
-            if isinstance(place, Refusal)
-            else offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
-        )
+        if isinstance(place, Refusal):
+            return replace(place, pointer=check.TRANSACTION)
+        made = offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
         if isinstance(made, Refusal):
             return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
-        problem = check.defect(ordered, agreed._replace(offer=offer), self._directory, context)
+        agreed = check.Agreed(None, offer, place.corridor, payer, place.payee)
+        problem = check.defect(ordered, agreed, self._directory, context)
         if problem is not None:
             return problem
         if self._screen(names_of(transaction)) != ():
@@ -186,18 +180,18 @@ class BulkSourceRules:
         return Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN), offer
 
     def _send(self, bulk: Bulk, document: bytes, context: Context) -> Decision[Any]:
-        destination = sum(entry.amounts[3] for entry in bulk.entries)
+        total = total_of(bulk.entries)
         terms = BulkTerms(
             answer_by=instant.to_text(bulk.answer_by),
             decide_by=instant.to_text(bulk.decide_by),
-            destination=str(destination),
+            destination=str(total.destination_minor),
             provider=bulk.provider,
             rate=bulk.rate,
         )
         draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
-        debit, there = sum(entry.amounts[0] for entry in bulk.entries), member_of(bulk.payee_bank)
-        low = position_notices(self._directory, context.ledger, bulk.payer_bank, debit)
-        low += abroad_notices(self._directory, context.ledger, bulk.provider, there, destination)
+        low = position_notices(self._directory, context.ledger, bulk.payer_bank, total.debit_minor)
+        there = member_of(bulk.payee_bank)
+        low += abroad_notices(self._directory, context.ledger, bulk.provider, there, total.destination_minor)
         return Decision(
             OPEN,
             bulk,
@@ -210,10 +204,10 @@ class BulkSourceRules:
         )
 
     def _holds(self, bulk: Bulk, context: Context) -> tuple[TransferOrder, ...]:
-        debit, destination = (sum(entry.amounts[at] for entry in bulk.entries) for at in (0, 3))
+        total, case_id, name = total_of(bulk.entries), context.case_id, bulk.message_id
         return (
-            Hold(f"{context.case_id}/fx.0", *self._provider_leg(bulk), destination, reference=bulk.message_id),
-            Hold(f"{context.case_id}/debit.0", *self._payer_leg(bulk), debit, reference=bulk.message_id),
+            Hold(f"{case_id}/fx.0", *self._provider_leg(bulk), total.destination_minor, reference=name),
+            Hold(f"{case_id}/debit.0", *self._payer_leg(bulk), total.debit_minor, reference=name),
         )
 
     def _provider_leg(self, bulk: Bulk) -> tuple[str, str]:
@@ -236,15 +230,15 @@ class BulkSourceRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         said = {one.uetr: one for one in answers}
-        ends = _Ends({}, {})
+        ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
             if one is None or entry.state != SOURCE_OPEN:
                 continue
             if one.status == status.CREDITED:
-                ends.settled[number] = entry
+                ends[number] = End("settled")
             elif one.status == status.REJECTED:
-                ends.rejected[number] = (entry, one.reason, one.detail)
+                ends[number] = End("rejected", one.reason, one.detail)
         if said:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
         return self._end(case, ends, context)
@@ -263,15 +257,16 @@ class BulkSourceRules:
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it."""
-        case, waited = self._tried(case, context)
+        tried = unfold_due(case, "returning", self._reversal.try_again, context)
+        case = replace(case, data=tried.data)
         bulk = case.data
         unanswered = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
         if not unanswered or context.now <= bulk.decide_by:
-            return waited or self._as_it_is(case, context)
+            return self._resting(tried, context)
         heard = context.heard_until(member_of(bulk.payee_bank))
         if heard is not None and heard > bulk.answer_by:
             detail = "the payee's gateway has signed later messages and no acceptance"
-            return _joined(waited, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
+            return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
         asked = replace(bulk, asked=bulk.asked + 1)
         body = status.write_inquiries(
             status.message_id(case.id, f"Q{asked.asked}"),
@@ -280,51 +275,45 @@ class BulkSourceRules:
             context.now,
         )
         draft = Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, XML_MEDIA_TYPE)
-        wait = min(INQUIRY_FIRST * 2 ** min(bulk.asked, 10), INQUIRY_LAST)
         notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
-        wake = next_wake(asked, context.now + wait)
-        return _joined(waited, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
+        wake = next_wake(asked, context.now + inquiry_wait(bulk.asked))
+        return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
 
-    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Outcome:
-        unanswered = {number: one for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN}
-        return self._end(case, _Ends({}, {n: (one, reason, detail) for n, one in unanswered.items()}), context)
+    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Decision[Any]:
+        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN]
+        return self._end(case, dict.fromkeys(unanswered, End("rejected", reason, detail)), context)
 
-    def _end(self, case: BulkCase, ends: _Ends, context: Context) -> Outcome:
+    def _end(self, case: BulkCase, ends: Ends, context: Context) -> Decision[Any]:
         """Post what is settled, free what is rejected, and hold on to the rest."""
-        if not ends.settled and not ends.rejected:
+        if not ends:
             return self._as_it_is(case, context)
-        end = {"ended_at": context.now, "turn": case.data.turns + 1}
-        changed = {n: replace(one, state="settled", **end) for n, one in ends.settled.items()}
-        for number, (one, reason, detail) in ends.rejected.items():
-            changed[number] = replace(one, state="rejected", reason=reason, detail=cut(detail), **end)
-        bulk = with_entries(replace(case.data, turns=case.data.turns + 1), changed)
+        bulk, changed = end(case.data, ends, context.now)
+        settled = [one for one in changed.values() if one.state == "settled"]
         left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
-        notices = tuple(
-            Notice(bulk.payer_bank, f"payment.bulk-{state}", {"uetrs": [one.uetr for one in of]})
-            for state in ("settled", "rejected")
-            if (of := [one for one in changed.values() if one.state == state])
-        )
         decided = Decision(
-            OPEN, bulk, transfers=self._postings(case, list(ends.settled.values()), left), notices=notices
+            case.state if left else ENDED,
+            bulk,
+            transfers=self._postings(case, settled, left),
+            notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
         )
-        return self._resting(replace(decided, state=case.state if left else ENDED), context)
+        return self._resting(decided, context)
 
     def _postings(self, case: BulkCase, settled: list[Entry], left: list[Entry]) -> tuple[TransferOrder, ...]:
         bulk, turn, name = case.data, case.data.turns, case.data.message_id
         own = self._directory.currencies[member_of(bulk.payer_bank)]
-        debit, fee, source, destination = (sum(one.amounts[at] for one in settled) for at in range(4))
-        earned = sum(min(one.spread_minor, one.amounts[2]) for one in settled)
+        paid, rest = total_of(settled), total_of(left)
+        earned = sum(map(earned_minor, settled))
         way = transit(member_of(bulk.payee_bank), own)
         moves = (
-            ("exchange", liquidity(bulk.provider, own), source - earned),
+            ("exchange", liquidity(bulk.provider, own), paid.source_minor - earned),
             ("spread", spread(bulk.provider, own), earned),
-            ("fee", fees(bulk.payer_bank, own), fee),
+            ("fee", fees(bulk.payer_bank, own), paid.source_fee_minor),
         )
-        rest_debit, rest_destination = (sum(one.amounts[at] for one in left) for at in (0, 3))
+        debits, payouts = (paid.debit_minor, rest.debit_minor), (paid.destination_minor, rest.destination_minor)
         return (
-            *part_of_hold(case.id, "debit", turn, self._payer_leg(bulk), debit, rest_debit, name),
+            *part_of_hold(case.id, "debit", turn, self._payer_leg(bulk), *debits, name),
             *(Move(f"{case.id}/{kind}.{turn}", way, to, amount, name) for kind, to, amount in moves if amount),
-            *part_of_hold(case.id, "fx", turn, self._provider_leg(bulk), destination, rest_destination, name),
+            *part_of_hold(case.id, "fx", turn, self._provider_leg(bulk), *payouts, name),
         )
 
     def keep(self, case: BulkCase, message: Received, context: Context) -> Outcome:
@@ -338,7 +327,7 @@ class BulkSourceRules:
 
     def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
         """The decision with the next look at the bulk."""
-        past = decided.data.decide_by + timedelta(milliseconds=1)
+        past = _past(decided.data)
         again = past if past > context.now else context.now + INQUIRY_LAST
         return replace(decided, remind_at=next_wake(decided.data, again))
 
@@ -347,13 +336,11 @@ class BulkSourceRules:
     def recall(self, case: BulkCase, command: Command, context: Context) -> Outcome:
         """The payers' bank asks for one of them back."""
         asked: OfBulk = command.body
-        entry = case.data.entries[asked.number - 1] if 0 < asked.number <= len(case.data.entries) else None
-        if entry is None or entry.state != "settled":
+        entry = entry_of(case.data, asked.number)
+        if isinstance(entry, Refusal) or entry.state != "settled":
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it has no settled payment of this number", "/number")
         given = replace(command, body=asked.body)
-        return self._folded(
-            case, unfold(case, asked.number, lambda one: self._reversal.recall(one, given, context)), context
-        )
+        return self._rested(unfold(case, asked.number, self._reversal.recall, given, context), context)
 
     def take_resolved(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """The payees' bank keeps one that was recalled."""
@@ -368,32 +355,11 @@ class BulkSourceRules:
         """Rebuild a recall from its own message, given back after a loss."""
         return self._of_message(case, message, context, {"settled": self._reversal.restore_recall})
 
-    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: dict[str, Any]) -> Outcome:
-        number = number_in(case.data, message.body)
-        rule = rules.get(case.data.entries[number - 1].state) if number else None
-        if rule is None:
-            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it is about no payment of this bulk in such a state")
-        return self._folded(case, unfold(case, number, lambda one: rule(one, message, context)), context)
+    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
+        return self._rested(unfold_told(case, message, context, rules), context)
 
-    def _tried(self, case: BulkCase, context: Context) -> tuple[BulkCase, Decision[Any] | None]:
-        """Try returns again for which the provider had no money.
-
-        One that goes is the last of this look: what is left for the next is only seen when its money has moved.
-        """
-        decided: Decision[Any] | None = None
-        for number, entry in enumerate(case.data.entries, 1):
-            if entry.state == "returning" and entry.wake_at is not None and entry.wake_at <= context.now:
-                given = Elapsed(entry.wake_at)
-                one = unfold(case, number, lambda of, given=given: self._reversal.try_again(of, given, context))  # type: ignore[misc]
-                if not isinstance(one, Refusal):
-                    case = replace(case, data=one.data)
-                    decided = _both(decided, self._resting(replace(one, state=case.state), context))
-                    if one.transfers:
-                        break
-        return case, decided
-
-    def _folded(self, case: BulkCase, outcome: Outcome, context: Context) -> Outcome:
-        return outcome if isinstance(outcome, Refusal) else self._resting(replace(outcome, state=case.state), context)
+    def _rested(self, outcome: Outcome, context: Context) -> Outcome:
+        return outcome if isinstance(outcome, Refusal) else self._resting(outcome, context)
 
     # --- after a loss ---
 
@@ -457,27 +423,6 @@ def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, 
     return Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, SOURCE_OPEN)
 
 
-def _joined(first: Decision[Any] | None, then: Outcome) -> Outcome:
-    """Two decisions on one bulk, the second made with what the first left."""
-    return then if first is None or isinstance(then, Refusal) else _both(first, then)
-
-
-def _both(first: Decision[Any] | None, then: Decision[Any]) -> Decision[Any]:
-    if first is None:
-        return then
-    return replace(
-        then,
-        transfers=(*first.transfers, *then.transfers),
-        messages=(*first.messages, *then.messages),
-        notices=(*first.notices, *then.notices),
-    )
-
-
-def _past(bulk: Bulk) -> Any:
+def _past(bulk: Bulk) -> datetime:
     """The first instant at which an answer is late."""
     return bulk.decide_by + timedelta(milliseconds=1)
-
-
-_NONE: Any = None
-"""Stands for the offer until each payment has its own."""
-__all__ = ["ASKED", "ENDED", "OPEN", "Answer", "BulkSourceRules", "is_open", "unsuitable"]

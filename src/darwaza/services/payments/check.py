@@ -4,8 +4,8 @@ The schema has passed already. Identifiers' check digits, the agreed quote, limi
 Recommendation 16 asks for are checked here; names against lists in ``screening``; funds by the ledger, last.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Container, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from darwaza.ledger.asset import Asset
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory, Participant
-from darwaza.services.payments.record import Offer, Payment
+from darwaza.services.payments.record import Offer
 from darwaza.services.payments.status import TRANSFER_MESSAGE
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.identifier import check_iban
@@ -42,14 +42,14 @@ class Agreed(NamedTuple):
     """What a payment is held against.
 
     Attributes:
-        payment: with its accepted offer; without ``quote_until`` where there is no quote but a rate of the moment.
-        offer: that offer.
+        quote_until: when the accepted quote lapses; None where there is no quote but a rate of the moment.
+        offer: that was accepted.
         corridor: the terms.
         payer_bank: the payer's PSP.
         payee_bank: the payee's PSP.
     """
 
-    payment: Payment
+    quote_until: datetime | None
     offer: Offer
     corridor: Corridor
     payer_bank: Participant
@@ -81,11 +81,16 @@ def read_transfer(document: bytes, known: CreditTransfer | None = None) -> Order
 def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
     """The first thing that is wrong with a payment, or None."""
     uetr = ordered.transaction.id.uetr or ""
-    if context.ledger.transfer(uetr) is not None or context.named((uetr,)):
-        return Refusal.of(
-            PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", TRANSACTION + "/PmtId/UETR"
-        )
-    return defect(ordered, agreed, directory, context)
+    return duplicate(uetr, context.named((uetr,)), context) or defect(ordered, agreed, directory, context)
+
+
+def duplicate(uetr: str, named: Container[str], context: Context) -> Refusal | None:
+    """Why a UETR cannot be taken again, or None; ``named`` has those that name a case (``Context.named``)."""
+    if uetr not in named and context.ledger.transfer(uetr) is None:
+        return None
+    return Refusal.of(
+        PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", TRANSACTION + "/PmtId/UETR"
+    )
 
 
 def defect(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
@@ -104,7 +109,7 @@ def defect(ordered: Ordered, agreed: Agreed, directory: Directory, context: Cont
 
 def _quote_problem(transaction: CreditTransferTransaction, agreed: Agreed, context: Context) -> Refusal | None:
     rate = transaction.agreed_rate
-    until = agreed.payment.quote_until
+    until = agreed.quote_until
     named = None if until is None else quote_id(context.case_id)
     if rate is None or rate.quote_id != named or rate.rate != Decimal(agreed.offer.rate):
         return Refusal.of(

@@ -49,7 +49,7 @@ DECISION_WITHIN = timedelta(days=1)
 LISTEN_AGAIN = timedelta(seconds=5)
 """How often it is looked whether the payer's gateway has gone past the deadline."""
 
-_STATUS_OF = {
+STATUS_OF = {
     "checking": status.PENDING,
     "screened": status.PENDING,
     "asked": status.PENDING,
@@ -59,6 +59,7 @@ _STATUS_OF = {
     "given-back": status.CREDITED,
     "refused": status.REJECTED,
 }
+"""What the payees' gateway says of a payment, by its state; also of one of a bulk."""
 
 
 class DestinationRules:
@@ -248,7 +249,7 @@ class DestinationRules:
         problem = status.read_problem(message.body, payment.uetr)
         if problem:
             return Refusal.of(PaymentRefusal.MALFORMED, problem)
-        told = self._status(payment, case.id, _STATUS_OF[case.state], context)
+        told = self._status(payment, case.id, STATUS_OF[case.state], context)
         woken, awaits = self._wake(case, context), _awaited(case.state, payment)
         return Decision(case.state, payment, messages=(told,), remind_at=woken, awaits=awaits)
 

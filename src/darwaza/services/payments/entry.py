@@ -1,23 +1,23 @@
-"""One payment of a bulk seen as a payment of its own, so that the same rules decide both.
+"""One payment of a bulk seen as a payment of its own, so that the same rules decide both (``fold``), and its end.
 
 Its id is the case's, a full stop and its number: both gateways derive it, and no message needs it.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from darwaza.errors import MalformedError
-from darwaza.kernel.machine import Case, Decision, Refusal
+from darwaza.kernel.machine import Notice, Refusal
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.message import OfBulk
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 
-Outcome = Decision[Any] | Refusal
 replace = msgspec.structs.replace
 SOURCE_OPEN: Final = "sent"
 """At the payers' gateway an entry waits in this state until it ends."""
@@ -51,9 +51,24 @@ def split_id(text: str) -> tuple[str, int]:
     return case_id, int(number)
 
 
+def command_on(number: int, kind: str, body: Any) -> tuple[str, Any]:
+    """Kind and body of a command on a payment: as they are on one of its own (number 0), else on one of a bulk."""
+    return (f"{kind}-one", OfBulk(number, body)) if number else (kind, body)
+
+
 def exchange_of(entry: Entry) -> Exchange:
     """The amounts of a payment of a bulk."""
-    debit, source_fee, source, destination, destination_fee, credit = entry.amounts
+    return _exchange(entry.amounts)
+
+
+def total_of(entries: Iterable[Entry]) -> Exchange:
+    """What payments of a bulk come to, all together; nothing of none."""
+    amounts = [entry.amounts for entry in entries]
+    return _exchange([sum(column) for column in zip(*amounts, strict=True)] if amounts else (0,) * 6)
+
+
+def _exchange(amounts: Sequence[int]) -> Exchange:
+    debit, source_fee, source, destination, destination_fee, credit = amounts
     return Exchange(
         debit_minor=debit,
         source_fee_minor=source_fee,
@@ -74,6 +89,11 @@ def amounts_of(exchange: Exchange) -> tuple[int, int, int, int, int, int]:
         exchange.destination_fee_minor,
         exchange.credit_minor,
     )
+
+
+def earned_minor(entry: Entry) -> int:
+    """What the FX provider earns over the mid rate, of what it gets; in the source currency."""
+    return min(entry.spread_minor, exchange_of(entry).source_minor)
 
 
 def payment_of(bulk: Bulk, entry: Entry) -> Payment:
@@ -159,56 +179,48 @@ def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
     return replace(bulk, entries=tuple(changed.get(number, one) for number, one in enumerate(bulk.entries, 1)))
 
 
-Rule = Callable[[Case[Payment], Any, Any], Outcome]
+class End(NamedTuple):
+    """How a payment of a bulk ends.
 
-
-def unfold(case: Case[Bulk], number: int, decide: Callable[[Case[Payment]], Outcome]) -> Outcome:
-    """Let a rule of single payments decide about one of a bulk, and fold what it decides back into the bulk.
-
-    Args:
-        case: the bulk's.
-        number: of the payment.
-        decide: the rule with its input.
-
-    Returns:
-        The rule's decision with the bulk as its data; its state and reminder are still the caller's to set.
+    Attributes:
+        state: its last.
+        reason: ISO 20022 status reason, or "".
+        detail: one sentence for it, or "".
     """
-    entry = entry_of(case.data, number)
-    if isinstance(entry, Refusal):
-        return entry
-    one = Case(
-        entry_id(case.id, number), entry.state, payment_of(case.data, entry), case.ucr, case.opened_at, case.changed_at
-    )
-    outcome = decide(one)
-    if isinstance(outcome, Refusal):
-        return outcome
-    after: Payment = outcome.data
-    folded = replace(
-        entry,
-        state=outcome.state,
-        ended_at=after.ended_at,
-        reason=after.reason,
-        detail=after.detail,
-        recall_reason=after.recall_reason,
-        recall_answer=after.recall_answer,
-        refund_minor=after.refund_minor,
-        returned_at=after.returned_at,
-        wake_at=outcome.remind_at,
-        hits=after.hits,
-        checks=after.checks,
-    )
-    return replace(outcome, data=with_entries(case.data, {number: folded}), remind_at=None)
+
+    state: str
+    reason: str = ""
+    detail: str = ""
 
 
-def overall(bulk: Bulk) -> str:
-    """ISO 20022 status of the whole: all settled or credited, none, some, or still open."""
-    states = {entry.state for entry in bulk.entries}
-    if states & (DESTINATION_OPEN | {SOURCE_OPEN}):
-        return "PDNG"
-    failed = states & {"rejected", "refused"}
-    if not failed:
-        return "ACSC" if bulk.sent_at is not None else "ACCC"
-    return "PART" if states - failed else "RJCT"
+Ends = dict[int, End]
+"""Of payments of a bulk that end in one decision, by number."""
+
+
+def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
+    """The bulk after these ends, and its payments that have ended."""
+    turn = bulk.turns + 1
+    changed = {
+        number: replace(
+            bulk.entries[number - 1],
+            state=one.state,
+            reason=one.reason,
+            detail=cut(one.detail),
+            ended_at=now,
+            turn=turn,
+        )
+        for number, one in ends.items()
+    }
+    return with_entries(replace(bulk, turns=turn), changed), changed
+
+
+def end_notices(bank: str, ended: Collection[Entry], states: tuple[str, ...]) -> tuple[Notice, ...]:
+    """What a bank is told of its payments that have ended: one notice for each state."""
+    return tuple(
+        Notice(bank, f"payment.bulk-{state}", {"uetrs": [one.uetr for one in of]})
+        for state in states
+        if (of := [one for one in ended if one.state == state])
+    )
 
 
 def part_of_hold(

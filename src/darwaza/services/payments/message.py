@@ -38,6 +38,10 @@ TERMS_BYTES_MAX = 4_096
 Kind = TypeVar("Kind")
 
 AmountText = Annotated[str, Meta(max_length=40)]
+MinorText = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+"""An amount in minor units, as decimal digits."""
+RateText = Annotated[str, Meta(pattern=r"^[0-9]{1,11}(?:\.[0-9]{1,10})?$(?!\n)")]
+"""An agreed rate, as a decimal."""
 ReasonText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -357,7 +361,7 @@ class RefuseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Funds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``payments.allocated`` and ``payments.released``: an amount in minor units, as decimal digits."""
 
-    amount_minor: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    amount_minor: MinorText
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -376,14 +380,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     answer_by: InstantText
-    credit: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
-    debit: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    credit: MinorText
+    debit: MinorText
     decide_by: InstantText
-    destination: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    destination: MinorText
     priority: Literal["HIGH", "NORM"]
     provider: AddressText
-    rate: Annotated[str, Meta(pattern=r"^[0-9]{1,11}(?:\.[0-9]{1,10})?$(?!\n)")]
-    source: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    rate: RateText
+    source: MinorText
 
 
 class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -399,9 +403,9 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     answer_by: InstantText
     decide_by: InstantText
-    destination: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    destination: MinorText
     provider: AddressText
-    rate: Annotated[str, Meta(pattern=r"^[0-9]{1,11}(?:\.[0-9]{1,10})?$(?!\n)")]
+    rate: RateText
 
 
 _encode = msgspec.json.Encoder().encode
@@ -411,7 +415,7 @@ _decode_funds = msgspec.json.Decoder(Funds).decode
 _decode_refused = msgspec.json.Decoder(Refused).decode
 
 
-def write_order(terms: "Terms | BulkTerms", document: bytes) -> bytes:
+def write_order(terms: Terms | BulkTerms, document: bytes) -> bytes:
     """Write an order's body."""
     return _encode(terms) + b"\n" + document
 

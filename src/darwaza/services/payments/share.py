@@ -6,6 +6,7 @@ A bulk posts one sum for all payments that end in one decision. Whoever shows th
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from darwaza.services.payments.entry import earned_minor, exchange_of
 from darwaza.services.payments.record import Bulk, Entry
 
 
@@ -23,21 +24,17 @@ class Share(NamedTuple):
     amount_minor: int
 
 
-def _spread(entry: Entry) -> int:
-    return min(entry.spread_minor, entry.amounts[2])
-
-
 _AT_SOURCE: Final[dict[str, Callable[[Entry], int]]] = {
-    "debit-posted": lambda entry: entry.amounts[0],
-    "fee": lambda entry: entry.amounts[1],
-    "exchange": lambda entry: entry.amounts[2] - _spread(entry),
-    "spread": _spread,
-    "fx-posted": lambda entry: entry.amounts[3],
+    "debit-posted": lambda entry: exchange_of(entry).debit_minor,
+    "fee": lambda entry: exchange_of(entry).source_fee_minor,
+    "exchange": lambda entry: exchange_of(entry).source_minor - earned_minor(entry),
+    "spread": earned_minor,
+    "fx-posted": lambda entry: exchange_of(entry).destination_minor,
 }
 _AT_DESTINATION: Final[dict[str, Callable[[Entry], int]]] = {
-    "fx-posted": lambda entry: entry.amounts[3],
-    "fee": lambda entry: entry.amounts[4],
-    "credit": lambda entry: entry.amounts[5],
+    "fx-posted": lambda entry: exchange_of(entry).destination_minor,
+    "fee": lambda entry: exchange_of(entry).destination_fee_minor,
+    "credit": lambda entry: exchange_of(entry).credit_minor,
 }
 _FAILED: Final = frozenset({"rejected", "refused"})
 

@@ -102,7 +102,11 @@ def read_status(body: bytes, uetr: str) -> tuple[str, str, str]:
     report = read(body)
     if not isinstance(report, StatusReport) or len(report.transactions) != 1 or report.transactions[0].uetr != uetr:
         raise MalformedError("a status is a pacs.002 about the one transaction", code="payment_malformed")
-    one = report.transactions[0]
+    return said_of(report.transactions[0])
+
+
+def said_of(one: TransactionStatus) -> tuple[str, str, str]:
+    """Status, first reason and its first sentence; each may be ""."""
     first = one.reasons[0] if one.reasons else None
     reason = "" if first is None or first.reason is None else first.reason.code or ""
     detail = "" if first is None or not first.texts else first.texts[0]

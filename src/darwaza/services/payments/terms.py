@@ -9,8 +9,6 @@ from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.plan import Directory, Participant
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
-__all__ = ["Rate", "exchange_at", "rate_of"]
-
 
 def rate_of(text: str) -> Rate | Refusal:
     """An agreed rate, as terms say it."""

@@ -4,7 +4,6 @@ Messages move when ``carry`` says so, one gateway's whole log at a time; ``cut``
 """
 
 from datetime import timedelta
-from uuid import UUID
 
 import msgspec
 
@@ -39,6 +38,7 @@ from darwaza.testing.trade import (  # noqa: F401 - the tests take them from her
     SWIFT_FX,
     UBL,
     pacs008,
+    uetr_of,
 )
 from darwaza.testing.world import World
 
@@ -197,7 +197,7 @@ class Desk:
 
     def uetr(self):
         self.payments += 1
-        return str(UUID(int=(self.payments << 80) | (0x4 << 76) | (0x8 << 60) | 7, version=4))
+        return uetr_of(self.payments)
 
     def order(self, bank=HBL, **fields):
         """Quote, accept and pay; returns the case's id."""

@@ -1,4 +1,4 @@
-"""Finds the payment that an ISO 20022 message of a bank is about.
+"""How an ISO 20022 message of a bank refers to the payment it is about, and which one that is.
 
 By its UETR, which leads straight to it; or, as banks do that keep none, by the message it came in and its references in
 that: then the newest of the caller's payments are looked through.
@@ -22,8 +22,8 @@ CASES_LOOKED_AT_MAX: Final = 1_000
 """Newest cases of a bank among which a message is looked for by its references."""
 
 
-class Named(Protocol):
-    """How a message names the payment it is about: the identifiers of the original."""
+class Reference(Protocol):
+    """The identifiers of the original payment in a message about it."""
 
     @property
     def uetr(self) -> str | None:
@@ -42,12 +42,12 @@ class Named(Protocol):
         """See there."""
 
 
-def named(call: Call, one: Named, groups: Sequence[OriginalMessage | None] = ()) -> str:
+def find_payment(call: Call, one: Reference, groups: Sequence[OriginalMessage | None] = ()) -> str:
     """Id of the payment that a message is about; whether the caller may see it is still to be asked.
 
     Args:
         call: the request.
-        one: how it is named.
+        one: how the message refers to it.
         groups: what the message says of all its payments.
 
     Raises:
