@@ -99,8 +99,8 @@ class Delivery:
             refusal = Refusal("case_conflict", "the case is of another service", "/case_id")
             return self._refuse(header, refusal, sent_before)
         case = None if found is None else found[1]
-        # What opens a case needs nothing that was said before. But a refusal, as too late perhaps, would contradict what
-        # was answered to it before a loss: it waits until the neighbours that may hold that were met.
+        # What opens a case needs nothing that was said before. But a refusal, as too late perhaps, would contradict
+        # what was answered to it before a loss: it waits until the neighbours that may hold that were met.
         opens = (NEW, header.kind) in service.table
         if may_wait and not opens and recovery.is_unmet(self._engine, self._unit, service, case, received):
             return UNMET
