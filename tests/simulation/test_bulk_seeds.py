@@ -60,7 +60,7 @@ def test_answers_that_overtook_others_on_their_way():
 
 
 def test_an_order_that_came_again_before_what_was_answered_to_it():
-    """KZ had lost its disk, and would have refused as too late what it had credited: the neighbour it had not met knew."""
+    """KZ had lost its disk, and would have refused as too late what it had credited: a neighbour not yet met knew."""
     live_through(RelayedBulkSimulation, [51])
 
 
