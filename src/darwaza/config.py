@@ -67,6 +67,8 @@ RETRY_LAST_S = 5.0
 """Longest wait between two attempts."""
 ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+TOLD_ANEW_S = 300.0
+"""So often a neighbour is told all link statements again, for it may have refused one when it was told first."""
 PEER_CONNECT_S_MAX = 5.0
 """So long a connection may take to stand, TLS included; a satellite link needs about 2 s."""
 PEER_PREFER_S = 300.0

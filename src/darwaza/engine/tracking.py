@@ -296,7 +296,7 @@ class Tracking:
             return
         row = self._first(message_id)
         if row is None or is_withheld(decode_header(row.header), row.body):
-            self._write(message_id, voyage, UNDER_WAY)  # there is nothing left to send
+            self._keep(message_id, voyage)  # there is nothing left to send
             return
         header = decode_header(row.header)
         routing, member, name = self._site.routing, member_of(voyage.destination), voyage.message_class
@@ -310,12 +310,12 @@ class Tracking:
             if routing.is_settled or self._is_over(voyage):
                 self._end(message_id, voyage, found.code)
             else:  # a gateway that has just started may not have heard of the path that is left
-                self._write(message_id, voyage, UNDER_WAY)
+                self._keep(message_id, voyage)
             return
         # One for a neighbour waits in its log; after a lost disk there may be only a copy that went round.
         waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004
         if waits_there or (found == voyage.path and not always and not freed) or found[1] not in self._site.lanes:
-            self._write(message_id, voyage, UNDER_WAY)
+            self._keep(message_id, voyage)
             return
         tried = decode_header(voyage.tries[-1])
         follows = self.precedence.before(row, header) if tried.path is None else tried.follows
@@ -333,7 +333,7 @@ class Tracking:
         header = None if row is None else decode_header(row.header)
         unknown = voyage.refusals < len(voyage.tries) or header is None or header.path is None
         if message_id in self.precedence.named or (unknown and not self._is_over(voyage)):
-            self._write(message_id, voyage, UNDER_WAY)
+            self._keep(message_id, voyage)
         elif unknown or header is None:
             self._write(message_id, msgspec.structs.replace(voyage, code=EXPIRED), EXPIRED)
             self._free(message_id, voyage.case_id)
@@ -364,11 +364,9 @@ class Tracking:
         Returns:
             How many messages moved.
         """
-        routing = self._site.routing
-        moved = 0
+        routing, moved = self._site.routing, 0
         for message_id, voyage in self._in_order(only):
-            ahead = voyage.links_ahead
-            if all(routing.is_open(ends) for ends in ahead):
+            if all(routing.is_open(ends) for ends in voyage.links_ahead):
                 continue
             tries = len(voyage.tries)
             self._try_again(message_id, voyage)
@@ -469,6 +467,11 @@ class Tracking:
         return True
 
     # --- keeping ---
+
+    def _keep(self, message_id: str, voyage: Voyage) -> None:
+        """Go on with what was not sent now; a changing map must not put off for ever when it is tried again."""
+        if voyage is not self._voyage(message_id):
+            self._write(message_id, voyage, UNDER_WAY)
 
     def _write(self, message_id: str, voyage: Voyage, state: str) -> None:
         under_way = state == UNDER_WAY
