@@ -91,12 +91,12 @@ def test_a_map_that_keeps_changing_puts_no_attempt_off():
     chain.settle()
     _, message_id = chain.offer("KZ/trader", "PK/agency", path_policy="avoid CN")
     chain.dark.add("AF")
-    chain.carry()
+    chain.carry(reports=False)
     routing = chain.engines["KZ"].site.routing
-    for condition in (Condition.DOWN, Condition.UP) * 2:
+    for condition in (Condition.DOWN, Condition.UP) * 5:
         routing.measured("UZ", Measure(condition, 0, 0))
         chain.one("KZ", Reroute())
-        chain.wait(4)
+        chain.wait(1)  # never as long without a change of the map as a letter may stay silent
     assert tries(chain, message_id) == 2
     chain.dark.clear()
     chain.carry()
