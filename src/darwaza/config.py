@@ -59,6 +59,8 @@ EARLY_MESSAGES_MAX = 10_000
 """Messages of one member that overtook the one they follow and wait for it; past it the oldest waits no longer."""
 EARLY_DAYS_MAX = 7
 """So long such a message waits."""
+PASSED_KEPT_MAX = 10_000
+"""Cases that have gone on without a message, kept in memory; what older ones have passed is read from the store."""
 MEET_S = 60.0
 """So long after its start a gateway waits for all neighbours before it decides cases with members further away."""
 RETRY_FIRST_S = 0.2

@@ -216,7 +216,7 @@ class Site:
         self.tails.merge(tracking.precedence, unit.log, self.fleet.of_case)
         if unit.ordering.changed or unit.ordering.passed:
             self.order.merge(unit.ordering.changed)
-            self.order.passed.update(unit.ordering.passed)
+            self.order.passes(unit.ordering.passed)
         self.fleet.count(tracking.tally, tracking.reasons)
         self.detoured.update(tracking.detoured)
         if reported:
