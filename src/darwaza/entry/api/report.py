@@ -32,6 +32,7 @@ from darwaza.services.payments.indicator import Indicators, Tallies
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.netting import CYCLE_S, DONE, Leg
 from darwaza.services.payments.record import Bulk, Payment
+from darwaza.services.payments.reversal import RETURN_WITHIN
 from darwaza.services.payments.share import bulk_of
 from darwaza.services.payments.statement import shares_of, write_notice, write_statement
 
@@ -39,8 +40,6 @@ LINES_MAX: Final = 5_000
 """Transfers one statement shows, or payments of bulks behind them; an older one is asked for by the number it begins
 after."""
 PAGE_CASES: Final = 500
-RETURNED_WITHIN: Final = timedelta(days=60)
-"""A return is looked for among payments of so many days before its cycle."""
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""
 WINDOW_MAX: Final = timedelta(days=31)
@@ -317,8 +316,9 @@ async def _legs(call: Call, cycle: int) -> tuple[list[Leg], int]:
     until, banks = since + timedelta(seconds=CYCLE_S), _banks(call)
     sums: Counter[tuple[str, str, str]] = Counter()
     count = 0
-    recent, older = (since - ORDERED_WITHIN, until), (since - RETURNED_WITHIN, since - ORDERED_WITHIN)
-    for times, states in ((recent, tuple(DONE)), (older, ("returned", "given-back"))):
+    recent = since - ORDERED_WITHIN, until
+    older = recent[0] - RETURN_WITHIN, recent[0]
+    for times, states in ((recent, tuple(DONE)), (older, ("returning", "returned", "given-back"))):
         async for state, payment in _payments(call, banks, *times, states):
             for leg in netting.legs(directory, [(state, payment)]):
                 if leg.cycle == cycle:
