@@ -94,6 +94,28 @@ def test_both_countries_compute_the_same_net_positions(corridor):
     }
 
 
+@pytest.mark.parametrize(("priority", "waits"), [("NORM", SBP), ("HIGH", NBK)])
+def test_a_cycle_is_settled_when_its_payments_have_ended(corridor, priority, waits):
+    """Credited in Almaty and unknown in Karachi, or the other way round: whoever waits would instruct another sum."""
+    case_id = corridor.ordered(priority=priority)
+    cycle = {"cycle": str(_cycle(corridor))}
+
+    def settlements(who):
+        return corridor.call(who, "GET", "/v1/payments/settlements", params=cycle)
+
+    assert corridor.call(ALATAU, "POST", f"/v1/payments/{case_id}/confirm").is_success
+    if waits == NBK:
+        corridor.carry("KZ", "PK")
+    corridor.clock.advance(3_700)
+    knows = NBK if waits == SBP else SBP
+    early = settlements(knows)
+    assert [debt["net"]["amount"] for debt in early.json()["bilateral"]] == ["175000.00"]
+    refused = settlements(waits)
+    assert (refused.status_code, refused.json()["code"]) == (400, "cycle_open")
+    corridor.run()
+    assert settlements(SBP).json() == settlements(NBK).json() == early.json()
+
+
 def test_a_late_return_stands_in_both_countries_positions_while_its_refund_waits(corridor):
     """The provider has spent what it got, so the payer's gateway waits with the refund; the debt between them does not.
 

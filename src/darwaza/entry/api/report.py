@@ -40,6 +40,8 @@ LINES_MAX: Final = 5_000
 """Transfers one statement shows, or payments of bulks behind them; an older one is asked for by the number it begins
 after."""
 PAGE_CASES: Final = 500
+UNDECIDED: Final = ("sent", "unknown", "checking", "screened", "asked", "accepted")
+"""States of a payment, at either gateway, that may still be credited in the cycle its answer was due in."""
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""
 WINDOW_MAX: Final = timedelta(days=31)
@@ -342,14 +344,26 @@ async def settlements(call: Call) -> CycleView:
 
     Raises:
         ForbiddenError: ``not_allowed``.
-        MalformedError: ``cycle_open``.
+        MalformedError: ``cycle_open``: it has not ended, or a payment that may stand in it has not.
     """
     gateway, cycle = call.server.gateway, _asked_cycle(call)
     if gateway.directory.participant(call.party.address, "operator") is None:
         raise ForbiddenError("only a settlement operator settles", code="not_allowed")
     if cycle >= netting.cycle_of(gateway.clock.now()):
         raise MalformedError("the cycle has not ended yet", code="cycle_open", pointer="/cycle")
+    if await _undecided(call, cycle):
+        raise MalformedError("payments of the cycle have not ended yet", code="cycle_open", pointer="/cycle")
     return await _cycle(call, cycle, instruct=True)
+
+
+async def _undecided(call: Call, cycle: int) -> bool:
+    """Whether a payment may still come to stand in a cycle: then its instructions would be others under the same id."""
+    since = datetime.fromtimestamp(cycle * CYCLE_S, UTC)
+    times = since - ORDERED_WITHIN, since + timedelta(seconds=CYCLE_S)
+    async for _, payment in _payments(call, _banks(call), *times, UNDECIDED):
+        if payment.answer_by is not None and netting.cycle_of(payment.answer_by) == cycle:
+            return True
+    return False
 
 
 async def _cycle(call: Call, cycle: int, *, instruct: bool) -> CycleView:
