@@ -1,15 +1,18 @@
 """What is under way to a member that is away: no more than a named limit, and trade goes on beside it."""
 
+import tracemalloc
 from datetime import timedelta
 
+import msgspec
 import pytest
 from tests.unit.engine.chain import Chain
 
 from darwaza.engine import detour, tracking
 from darwaza.engine.intake import Reroute, Submit
-from darwaza.engine.voyage import DELIVERED
+from darwaza.engine.voyage import DELIVERED, Fleet, Voyage
 from darwaza.errors import PushbackError
 from darwaza.kernel.health import Condition, Measure
+from darwaza.kernel.message import decode_header, encode_header
 from darwaza.services.documents.message import Accept
 
 NEIGHBOURS = (("KZ", "UZ"), ("KZ", "CN"), ("CN", "UZ"))
@@ -108,6 +111,25 @@ def test_what_the_clock_says_is_sent_although_many_messages_are_under_way():
     chain.carry()
     assert chain.state("PK", case_id) == "expired"
     chain.check()
+
+
+def test_a_message_under_way_costs_what_the_limit_says():
+    """Some 1.6 kB of memory: so many to one member are 80 MB, and not 500."""
+    chain = Chain()
+    chain.settle()
+    _, message_id = chain.offer("KZ/trader", "PK/agency")
+    voyage = fleet(chain).voyages[message_id]
+    (raw,) = voyage.tries
+    made, many = Fleet(), 2_000
+    tracemalloc.start()
+    for number in range(many):
+        ids = {"id": f"{number:08}{message_id[8:]}", "case_id": f"{number:08}{voyage.case_id[8:]}"}
+        header = encode_header(msgspec.structs.replace(decode_header(raw), **ids))
+        one = msgspec.structs.replace(voyage, case_id=ids["case_id"], tries=(header,))
+        made.merge({ids["id"]: msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=Voyage)})
+    each = tracemalloc.get_traced_memory()[0] / many
+    tracemalloc.stop()
+    assert 1_000 < each < 2_000
 
 
 @pytest.fixture
