@@ -22,7 +22,7 @@ from darwaza.standards.iso20022.codes import STATUS_REASONS, STATUSES
 from reference import GENERATORS as REFERENCE
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED = re.compile(r"(<!-- generated: ([a-z-]+)(?: ([a-z]+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+GENERATED = re.compile(r"(<!-- generated: ([a-z-]+)(?: ([a-z-]+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"(?:^|[ `/])darwaza((?: [a-z][a-z-]+)+)", re.MULTILINE)
 
@@ -34,7 +34,7 @@ def state_diagram(name: str) -> str:
 
 def payment_diagram(part: str) -> str:
     """A diagram of a part of the payments table."""
-    return _diagram(tables(NO_PLAN)[part])
+    return _diagram(tables(NO_PLAN)[part.replace("-", " ")])
 
 
 def _diagram(table: Mapping[tuple[str, str], Transition]) -> str:

@@ -89,6 +89,8 @@ MOVED_MESSAGES_MAX = 2_048
 """Own messages that make room, or come back, in one transaction while a reader gives leaves back."""
 MOVED_BYTES_MAX = 8 * 1_048_576
 """Headers and bodies of those."""
+CASE_BYTES_MAX = 8 * 1_048_576
+"""Of a case's data as stored: it is written anew with every change; what would grow it further is refused."""
 DOCUMENT_BYTES_MAX = 100 * 1_000_000
 """Of a whole document."""
 CHUNK_BYTES = 786_432

@@ -99,7 +99,7 @@ def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path
         "--json",
     ]
     proven = json.loads(CliRunner().invoke(main, words).output)
-    assert (proven["result"], proven["payment"]["end"]) == ("valid", "settled")
+    assert (proven["result"], [one["end"] for one in proven["payments"]]) == ("valid", ["settled"])
 
 
 def test_people_are_told_in_words(corridor):

@@ -2,10 +2,9 @@
 
 import hashlib
 
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -17,10 +16,8 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
     Store,
     TileRow,
-    TransferRow,
     WitnessRow,
 )
 
@@ -130,6 +127,7 @@ def everything(size: int = 12) -> Changes:
     one = case("case", 1, ucr="UCR1", remind_at=instant(50))
     changes.cases = {"case": one}
     changes.parties = [party("PK/bank", one), party("UZ/bank", one)]
+    changes.names = [("UETR-1", "case"), ("UETR-2", "case")]
     changes.answers = [AnswerRow("PK/bank", "key", b"d" * 32, b"answer", instant(2))]
     changes.facts = {("UCR1", "duty paid"): FactRow("UCR1", "duty paid", b"\xc3", None, "case", instant(3))}
     changes.awaits = {"case": (("UCR1", "guarantee accepted"),)}
@@ -163,6 +161,7 @@ def dump(store: Store) -> dict[str, object]:
         "lists": {address: store.find_cases(CaseFilter(party=address)) for address in parties},
         "due": store.due(instant(3000), 100),
         "answers": store.answers([(address, key) for address in parties if address for key in ("key", "a", "b")]),
+        "named": store.named(["UETR-1", "UETR-2", "UETR-3"]),
         "facts": {ucr: store.facts(ucr) for ucr in ("UCR1", "UCR2")},
         "awaiting": {
             (ucr, name): store.awaiting(ucr, name)

@@ -34,6 +34,8 @@ class TestCommit:
         assert store.cases(["case"]) == given.cases
         assert all(store.concerns(row) for row in given.parties)
         assert list(store.answers([("PK/bank", "key")]).values()) == given.answers
+        assert store.named(["UETR-1", "nobody", "UETR-2"]) == dict(given.names)
+        assert list(store.scan_names()) == given.names
         assert store.facts("UCR1") == {"duty paid": given.facts["UCR1", "duty paid"]}
         assert store.awaiting("UCR1", "guarantee accepted") == ["case"]
         assert store.quarantined(10) == given.quarantine
@@ -367,6 +369,14 @@ class TestTheRest:
             assert store.witnessed(origin).size == expected
         assert store.witnessed(origin).note == b"d"
         assert store.witnessed("example.org/1") is None
+
+    def test_a_name_is_given_once(self, store):
+        """Neither to another case nor to the same again; nothing of that commit is there."""
+        one, other = case("case", 1), case("other", 2)
+        store.commit(Changes(cases={"case": one, "other": other}, names=[("A", "case")]))
+        with pytest.raises(InvariantError):
+            store.commit(Changes(names=[("B", "other"), ("A", "other")]))
+        assert store.named(["A", "B"]) == {"A": "case"}
 
     def test_messages_given_back_wait_until_they_are_used(self, store):
         store.commit(Changes(given_back=[("cause", "PK b"), ("cause", "PK a"), ("other", "PK c")]))

@@ -4,7 +4,8 @@ import pytest
 from tests.contract.rows import account, dump, instant, ledger, transfer
 
 from darwaza.errors import InvariantError
-from darwaza.ports.store import BalanceRow, Changes, RefusedOrderRow
+from darwaza.ports.ledger import BalanceRow, RefusedOrderRow
+from darwaza.ports.store import Changes
 
 MANY = [f"none {number}" for number in range(20)]
 

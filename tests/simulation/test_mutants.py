@@ -4,17 +4,17 @@ import functools
 
 import msgspec
 import pytest
+from tests.simulation.mutant import first_broken
 
 from darwaza.engine import arrival, courier, delivery, recovery, waiting
 from darwaza.engine import unit as unit_module
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Settle
-from darwaza.errors import DarwazaError, FatalError, SignatureError
+from darwaza.errors import FatalError, SignatureError
 from darwaza.kernel.link import Fresh, Repeat, judge, read_checkpoint
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.ports.store import WAITING_FROM, WAITING_NONE
-from darwaza.testing.auditor import BrokenError
 from darwaza.testing.simulation import Simulation
 
 SEEDS = range(200)
@@ -138,11 +138,5 @@ def test_mutant_is_caught(mutant, monkeypatch):
     """A seed that the engine lives through, the mutant does not."""
     with monkeypatch.context() as context:
         mutant(context.setattr)
-        for seed in SEEDS:
-            try:
-                Simulation(seed).run()
-            except (BrokenError, DarwazaError, ArithmeticError, LookupError, ValueError):
-                break
-        else:
-            pytest.fail(f"{mutant.__name__} lived through {len(SEEDS)} seeds")
+        seed = first_broken(mutant, Simulation, SEEDS)
     assert unbroken(seed)

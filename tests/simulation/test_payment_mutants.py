@@ -1,12 +1,9 @@
 """Whoever breaks the rules of payments in one of these ways is caught by the simulation within a few seeds."""
 
-from datetime import UTC, datetime
-
 import pytest
+from tests.simulation.mutant import Credulous, first_broken, see, stay
 
 from darwaza.engine import repeat
-from darwaza.errors import DarwazaError
-from darwaza.kernel.machine import Decision
 from darwaza.ledger import judgement
 from darwaza.ledger.order import Hold, Void
 from darwaza.services import payments
@@ -16,7 +13,6 @@ from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.source import SourceRules
 from darwaza.testing import paying
-from darwaza.testing.auditor import BrokenError
 from darwaza.testing.paying import PaymentSimulation
 
 SEEDS = range(150)
@@ -97,11 +93,6 @@ def void_nothing_abroad(patch):
     )
 
 
-def stay(self, case, given, context):
-    """Decide nothing, and ask for no reminder."""
-    return Decision(case.state, case.data)
-
-
 def swallow_the_timeout(patch):
     patch(SourceRules, "wait_over", stay)
 
@@ -110,23 +101,9 @@ def swallow_the_banks_silence(patch):
     patch(DestinationRules, "answer_over", stay)
 
 
-class Credulous:
-    """A rule's view that takes every neighbour for heard until the end of time."""
-
-    def __init__(self, context):
-        self._context = context
-
-    def __getattr__(self, name):
-        return getattr(self._context, name)
-
-    def heard_until(self, _):
-        return datetime.max.replace(tzinfo=UTC)
-
-
 def believe_silence_at_once(patch):
     for rules, name in ((SourceRules, "wait_over"), (DestinationRules, "listen")):
-        rule = getattr(rules, name)
-        patch(rules, name, lambda self, case, given, context, rule=rule: rule(self, case, given, Credulous(context)))
+        see(patch, rules, name, Credulous)
 
 
 def hold_without_looking(patch):
@@ -177,11 +154,5 @@ def test_mutant_is_caught(mutant, monkeypatch):
     with monkeypatch.context() as context:
         mutant(context.setattr)
         context.setattr(PaymentSimulation, "service", payments.service(paying.SHORT, paying.screen))
-        for seed in SEEDS:
-            try:
-                PaymentSimulation(seed).run()
-            except (BrokenError, DarwazaError, ArithmeticError, LookupError, ValueError):
-                break
-        else:
-            pytest.fail(f"{mutant.__name__} lived through {len(SEEDS)} seeds")
+        seed = first_broken(mutant, PaymentSimulation, SEEDS)
     PaymentSimulation(seed).run()

@@ -23,7 +23,7 @@ from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import DarwazaError, InvariantError, MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge, read_cosigned
+from darwaza.kernel.link import Fork, Fresh, Gap, Repeat, judge
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import Header, check_body, decode_header, is_withheld, member_of, message_key
 from darwaza.kernel.relay import Passage
@@ -177,11 +177,8 @@ def _read(raw: bytes, body: bytes, seen: Callable[[], bool]) -> Header | Message
 
 def _acknowledged(engine: "Engine", batch: Batch) -> bool:
     """Whether this gateway has co-signed the very checkpoint a batch leads to, before it lost its disk."""
-    trust = engine.site.trust
-    authors = trust.author_verifiers(batch.origin, past=True)
-    own = trust.cosigners(engine.site.member, past=True)
     try:
-        read_cosigned(batch.checkpoint, origin=batch.origin, authors=authors, cosigners=own)
+        engine.site.trust.read_cosigned(batch.checkpoint, batch.origin, engine.site.member)
     except MessageError:
         return False
     return True
@@ -300,8 +297,8 @@ class Arriving:
         ordering = self._unit.ordering
         while ordering.waits:
             moved = False
-            for early in sorted(ordering.ahead(), key=lambda one: one.created_at):
-                if case_id in {None, early.case_id} and ordering.early(early.key) is not None:
+            for early in ordering.ahead(case_id):
+                if ordering.early(early.key) is not None:
                     moved = self._deliver(early) or moved
             if not moved:
                 return
@@ -325,7 +322,7 @@ class Arriving:
         held = self._unit.ordering.early(early.key)
         if held is None:
             return
-        if held.follows or held.is_over(self._unit.now):
+        if held.follows or held.until <= self._unit.now:
             self.give_up(held)
         elif not self._deliver(held):
             self._unit.ordering.wait_ahead(held)

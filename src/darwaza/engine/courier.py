@@ -102,6 +102,10 @@ class Recollection(msgspec.Struct):
     asking: bool = False
     due_at_s: float = 0.0
 
+    def rest(self, now_s: float) -> None:
+        """Ask again only after a while, if that is needed."""
+        self.asking, self.due_at_s = False, now_s + config.RETRY_LAST_S
+
 
 class Courier:
     """See the module.
@@ -239,8 +243,9 @@ class Courier:
         """Take a reply; returns what the engine must be given, whose outcome then goes to ``decided``."""
         if isinstance(errand, AskWitness):
             return self._witness_replied(errand, reply)
-        if errand.origin not in self.lanes:
-            return self._author_replied(errand, reply, now_s)
+        recollection = self._recollections.get(errand.origin)
+        if recollection is not None:
+            return self._author_replied(recollection, errand, reply, now_s)
         lane = self.lanes[errand.origin]
         if not isinstance(reply, DarwazaError):
             lane.heard_at_s, lane.fault = now_s, ""
@@ -268,8 +273,9 @@ class Courier:
             if isinstance(outcome, Delivered):
                 lane_of.held = lane_of.witnessed = errand.size
             return
-        if errand.origin not in self.lanes:
-            self._recollected(errand, now_s)
+        recollection = self._recollections.get(errand.origin)
+        if recollection is not None:
+            recollection.rest(now_s)
             return
         lane = self.lanes[errand.origin]
         if isinstance(outcome, Settled):
@@ -292,15 +298,11 @@ class Courier:
         self._go_on_from(lane, errand, reply.index, now_s)
         return None
 
-    def _author_replied(self, errand: Errand, reply: Reply, now_s: float) -> Given | None:
+    def _author_replied(self, recollection: Recollection, errand: Errand, reply: Reply, now_s: float) -> Given | None:
         if isinstance(reply, Held):
             return Recollect(errand.origin, reply.note)
-        self._recollected(errand, now_s)
+        recollection.rest(now_s)
         return None
-
-    def _recollected(self, errand: Errand, now_s: float) -> None:
-        asked = self._recollections[errand.origin]
-        asked.asking, asked.due_at_s = False, now_s + config.RETRY_LAST_S
 
     def _settled(self, lane: Lane, errand: Ask | Fetch | Send, outcome: Settled) -> None:
         lane.asking = False

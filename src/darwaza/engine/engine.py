@@ -235,14 +235,18 @@ class Engine:
     def _write_genesis(self, unit: Unit, log: Log) -> None:
         document = self.site.trust.current
         body = Genesis(document.name, document.digest, log.row.origin, document.version)
+        self.say_of_link(unit, log.row, GENESIS, body, unit.new_id())
+
+    def say_of_link(self, unit: Unit, row: LogRow, kind: str, body: Any, case_id: str) -> None:
+        """Put into an own log what this gateway says of the link to the gateway that reads it."""
         draft = Draft(
-            kind=GENESIS,
-            origin=f"{log.row.author}/{GATEWAY_PARTY}",
-            destination=f"{log.row.reader}/{GATEWAY_PARTY}",
+            kind=kind,
+            origin=f"{row.author}/{GATEWAY_PARTY}",
+            destination=f"{row.reader}/{GATEWAY_PARTY}",
             body=self.site.to_json(body),
             media_type=JSON_MEDIA_TYPE,
         )
-        unit.send(draft, unit.new_id(), None, None, log_id=log.row.id)
+        unit.send(draft, case_id, None, None, log_id=row.id)
 
     def _route(self) -> None:
         """Work out which own logs lead where; a halted one stops its whole link."""

@@ -49,7 +49,7 @@ class Signed(msgspec.Struct, frozen=True):
     witnesses: int
 
 
-def collect(engine: Engine, message_id: str, *, with_body: bool = True) -> bytes:
+def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: str = "") -> bytes:
     """Make the evidence file of a message in an own log or a neighbour's.
 
     Messages of its case between the same two parties are added when they have their receipt and their body is small:
@@ -60,6 +60,8 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True) -> bytes
         engine: the gateway.
         message_id: UUID, or with its origin's member before it when two used the same one: ``PK 01890a5d-…``.
         with_body: whether bodies may be shown.
+        about: a text; of the messages of the case only those whose body has it are added. A case of many payments has
+            more messages than a file, and most of them are not about the one that is asked for.
 
     Raises:
         MalformedError: ``not_found``; there is no such message here.
@@ -76,6 +78,8 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True) -> bytes
         )
     room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, tuple(items))))
     for other in _related(engine, leaf):
+        if about and about.encode() not in routed.read_at(engine, (other.log_id, other.leaf_index, other.header))[1]:
+            continue
         signed = _best(engine, other)
         if signed is None or not signed.received:
             continue

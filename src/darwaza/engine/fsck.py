@@ -104,6 +104,7 @@ class _Examination:
         self._quarantine_is_whole = len(rows) < QUARANTINE_ROWS_MAX
         self._waiting = store.given_back_count()
         self._withdrawn: dict[tuple[str, str], Frontier] = {}
+        self._borne = 0
 
     def findings(self) -> Iterator[Finding]:
         """Everything, log by log, then the rest."""
@@ -112,6 +113,7 @@ class _Examination:
             yield from _LogExamination(self, row).findings()
         for case in self._store.scan_cases():
             yield from self._case(case)
+        yield from self._names()
         yield from self._forks()
         yield from self._witnessed()
         yield from self._ledger()
@@ -208,12 +210,14 @@ class _Examination:
         if row.state not in {state for cell in service.table.values() for state in cell.next}:
             yield Finding("state_unknown", row.id, f"{row.service} has no state {row.state!r}")
         try:
-            msgspec.msgpack.decode(row.data, type=service.data_type)
+            names = tuple(service.names(msgspec.msgpack.decode(row.data, type=service.data_type)))
             instant.from_fine_text(row.opened_at)
             for text in (row.changed_at, *((row.remind_at,) if row.remind_at else ())):
                 instant.from_text(text)
         except (msgspec.MsgspecError, DarwazaError) as fault:
             yield Finding("case_unreadable", row.id, str(fault))
+        else:
+            yield from self._case_names(row.id, names)
         leaves = self._store.case_leaves(row.id)
         headers = [header for leaf in leaves if (header := self._spoken(*leaf)) is not None]
         addresses = {address for header in headers for address in (header.origin, header.destination)}
@@ -221,6 +225,28 @@ class _Examination:
             self._store.concerns(PartyRow(one, row.service, row.opened_at, row.id)) for one in addresses
         ):
             yield Finding("case_unfindable", row.id, "it concerns none of those its messages are from and to")
+
+    def _case_names(self, case_id: str, names: tuple[str, ...]) -> Iterator[Finding]:
+        """What a case is found by leads to it, or to another that had it before."""
+        given = self._store.named(names) if names else {}
+        self._borne += sum(found == case_id for found in given.values())
+        for name in names:
+            if name not in given:
+                yield Finding("case_unnamed", case_id, f"it is not found by {name}")
+
+    def _names(self) -> Iterator[Finding]:
+        """No name leads to what does not bear it; they are gone through one by one only when their number is wrong."""
+        if sum(1 for _ in self._store.scan_names()) == self._borne:
+            return
+        for name, case_id in self._store.scan_names():
+            row = self._store.cases([case_id]).get(case_id)
+            service = None if row is None else self._services.get(row.service)
+            try:
+                borne = row and service and service.names(msgspec.msgpack.decode(row.data, type=service.data_type))
+            except msgspec.MsgspecError:
+                continue  # the case has a finding of its own
+            if name not in (borne or ()):
+                yield Finding("name_dangling", case_id, f"{name} leads to it and is not its name")
 
     def _spoken(self, log_id: int, index: int, raw: bytes) -> Header | None:
         """The header of the message a leaf carries, out of its envelope where it stands in one."""

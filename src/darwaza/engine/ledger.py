@@ -21,7 +21,8 @@ from darwaza.ledger.order import Group
 from darwaza.ledger.posting import apply_group, expire
 from darwaza.ledger.statement import Statement, statement
 from darwaza.ledger.transfer import Phase, RefusedOrder, Transfer
-from darwaza.ports.store import AccountRow, BalanceRow, Changes, RefusedOrderRow, Store, TransferRow
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
+from darwaza.ports.store import Changes, Store
 
 if TYPE_CHECKING:
     from darwaza.engine.unit import Unit

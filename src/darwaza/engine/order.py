@@ -22,7 +22,7 @@ An early message, and the place up to which a case has passed, are cases of the 
 are stored, woken and examined as cases are. ``Order`` holds in memory what waits; ``Ordering`` what one batch changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
@@ -79,9 +79,15 @@ class Early(msgspec.Struct, frozen=True, array_like=True):
         """The member it comes from."""
         return self.key.partition(" ")[0]
 
-    def is_over(self, now: datetime) -> bool:
-        """Whether it has waited for as long as we wait."""
-        return instant.from_fine_text(self.opened_at) + EARLY_TIME <= now
+    @property
+    def until(self) -> datetime:
+        """When it has waited for as long as we wait."""
+        return instant.from_fine_text(self.opened_at) + EARLY_TIME
+
+    @property
+    def waits_under(self) -> tuple[str, ...]:
+        """What it is looked for by: the keys of the messages it follows, or its case when it is ahead."""
+        return self.follows or (self.case_id,)
 
     @property
     def thread(self) -> tuple[str, str]:
@@ -140,21 +146,21 @@ class Order:
         for key, after in changed.items():
             before = self.early.pop(key, None)
             self.ahead += _is_ahead(after) - _is_ahead(before)
-            for one in () if before is None else before.follows:
+            for one in () if before is None else before.waits_under:
                 beside = self._behind[one]
                 del beside[key]
                 if not beside:
                     del self._behind[one]
             if after is not None:
                 self.early[key] = after
-                for one in after.follows:
+                for one in after.waits_under:
                     self._behind.setdefault(one, {})[key] = None
             if (before is None) != (after is None):
                 origin = key.partition(" ")[0]
                 self._counts[origin] = self._counts.get(origin, 0) + (1 if before is None else -1)
 
     def behind(self, key: str) -> list[str]:
-        """Keys of what waits for a message."""
+        """Keys of what waits for a message, or is ahead in a case (``Early.waits_under``)."""
         return list(self._behind.get(key, ()))
 
     def count(self, member: str) -> int:
@@ -204,11 +210,14 @@ class Ordering:
         return self.changed[key] if key in self.changed else self._site.order.early.get(key)
 
     def behind(self, key: str) -> list[Early]:
-        """What waits for a message, in the order it was sent."""
+        """What waits for a message, or in a case (``Early.waits_under``), in the order it was sent."""
         if not self.waits:
             return []
-        keys = dict.fromkeys((*self._site.order.behind(key), *self._behind.get(key, ())))
-        return sorted((one for own in keys if (one := self.early(own)) is not None), key=lambda one: one.created_at)
+        return self._in_turn((*self._site.order.behind(key), *self._behind.get(key, ())))
+
+    def _in_turn(self, keys: Iterable[str]) -> list[Early]:
+        found = (one for key in dict.fromkeys(keys) if (one := self.early(key)) is not None)
+        return sorted(found, key=lambda one: one.created_at)
 
     def oldest_over(self, member: str) -> Early | None:
         """The message of a member that has waited longest, when no more of its messages may wait; else None."""
@@ -221,15 +230,14 @@ class Ordering:
 
     def is_behind_one_ahead(self, header: Header) -> bool:
         """Whether something waits that is ahead, and that its sender sent before this on the same case."""
-        if not self.waits:
-            return False
-        thread = member_of(header.origin), header.case_id
-        return any(one.thread == thread and one.created_at < header.created_at for one in self.ahead())
+        member = member_of(header.origin)
+        before = (one for one in self.ahead(header.case_id) if one.origin == member)
+        return any(one.created_at < header.created_at for one in before)
 
-    def ahead(self) -> list[Early]:
-        """What waits for what may still come back, in the order it came."""
-        keys = dict.fromkeys((*self._site.order.early, *self.changed))
-        return [one for own in keys if (one := self.early(own)) is not None and not one.follows]
+    def ahead(self, case_id: str | None) -> list[Early]:
+        """What waits for what may still come back, in a case or in all, in the order it was sent."""
+        found = self._in_turn((*self._site.order.early, *self.changed)) if case_id is None else self.behind(case_id)
+        return [one for one in found if not one.follows]
 
     def hold(self, header: Header, body: bytes, before: str | None, place: tuple[int, int]) -> None:
         """Let a message wait for the one it follows.
@@ -258,11 +266,8 @@ class Ordering:
 
     def _wait(self, early: Early) -> None:
         self.changed[early.key] = early
-        for before in early.follows[-1:]:
-            self._behind.setdefault(before, []).append(early.key)
-        until = instant.from_fine_text(early.opened_at) + EARLY_TIME
-        if not early.follows:
-            until = min(until, self._unit.now + LOOK_AGAIN)
+        self._behind.setdefault(early.waits_under[-1], []).append(early.key)
+        until = early.until if early.follows else min(early.until, self._unit.now + LOOK_AGAIN)
         self._write(row_id(EARLY, early.key), early, EARLY, instant.to_text(until))
 
     def release(self, early: Early) -> None:

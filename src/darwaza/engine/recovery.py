@@ -25,7 +25,7 @@ from darwaza.engine.unit import Pending, Unit
 from darwaza.errors import ConflictError, MalformedError, PushbackError, ServiceError, SignatureError
 from darwaza.kernel import instant, letter
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.link import Fork, Fresh, judge, read_cosigned
+from darwaza.kernel.link import Fork, Fresh, judge
 from darwaza.kernel.machine import Case, Received, Refusal, Service, restored
 from darwaza.kernel.message import (
     LINK_KINDS,
@@ -73,18 +73,22 @@ def may_lack(engine: "Engine", unit: Unit) -> bool:
 
     A neighbour may hold own messages that were forgotten here, or may have to send again what was signed for.
     """
+    if not _have_all_said(engine, unit):
+        return True
     for log_id in engine.logs:
         row = unit.log(log_id).row
-        if row.halted:
-            continue
-        if row.author == engine.site.member:
-            if not unit.is_heard(log_id):
-                return True
+        if row.halted or row.author == engine.site.member:
             continue
         signed_for = unit.recollected.get(log_id, engine.site.signed_for.get(log_id))
         if signed_for is None or row.size < signed_for:
             return True
     return False
+
+
+def _have_all_said(engine: "Engine", unit: Unit) -> bool:
+    """Whether the reader of every running own log has said how much it holds."""
+    rows = (unit.log(log_id).row for log_id in engine.logs)
+    return all(row.author != engine.site.member or row.halted or unit.is_heard(row.id) for row in rows)
 
 
 def recollect(engine: "Engine", unit: Unit, given: Recollect) -> int:
@@ -96,14 +100,9 @@ def recollect(engine: "Engine", unit: Unit, given: Recollect) -> int:
     Raises:
         SignatureError, MalformedError: see ``link.read_cosigned`` and ``engine.log_of``.
     """
-    log, trust, size = engine.log_of(unit, given.origin, reader=engine.site.member), engine.site.trust, 0
+    log, size = engine.log_of(unit, given.origin, reader=engine.site.member), 0
     if given.note:
-        checkpoint, _ = read_cosigned(
-            given.note,
-            origin=given.origin,
-            authors=trust.author_verifiers(given.origin, past=True),
-            cosigners=trust.cosigners(engine.site.member, past=True),
-        )
+        checkpoint, _ = engine.site.trust.read_cosigned(given.note, given.origin, log.row.reader)
         size = checkpoint.size
     unit.recollected[log.row.id] = size
     return size
@@ -114,8 +113,13 @@ def is_unmet(engine: "Engine", unit: Unit, service: Service, case: Case[Any] | N
 
     A neighbour that has not been met sends nothing (``check_caught_up``); a letter comes by any of them.
     """
-    peer = None if service.shared is None else service.shared(engine.site.member, case, given.kind, given.body)
+    peer = _decided_with(engine, service, case, given.kind, given.body)
     return peer is not None and not _is_neighbour(engine, peer) and not _have_met_all(engine, unit)
+
+
+def _decided_with(engine: "Engine", service: Service, case: Case[Any] | None, kind: str, body: Any) -> str | None:
+    """The member with whom a case is decided, or None; see ``Service.shared``."""
+    return None if service.shared is None else service.shared(engine.site.member, case, kind, body)
 
 
 def _is_neighbour(engine: "Engine", member: str) -> bool:
@@ -124,10 +128,7 @@ def _is_neighbour(engine: "Engine", member: str) -> bool:
 
 def _have_met_all(engine: "Engine", unit: Unit) -> bool:
     """Whether all neighbours that can be reached have said what they hold; who is silent for long is away."""
-    if engine.site.clock.monotonic_s() >= engine.meet_until_s:
-        return True
-    rows = (unit.log(log_id).row for log_id in engine.logs)
-    return all(row.author != engine.site.member or row.halted or unit.is_heard(row.id) for row in rows)
+    return engine.site.clock.monotonic_s() >= engine.meet_until_s or _have_all_said(engine, unit)
 
 
 def check_met(
@@ -148,7 +149,7 @@ def check_met(
     Raises:
         PushbackError: ``catching_up``.
     """
-    peer = None if service.shared is None else service.shared(engine.site.member, case, *given)
+    peer = _decided_with(engine, service, case, *given)
     if peer is None:
         return
     if _is_neighbour(engine, peer):
@@ -182,13 +183,7 @@ def settle(engine: "Engine", unit: Unit, given: Settle) -> Settled:
     log = engine.own_log(unit, given.origin)
     if not given.note:
         return _heard(engine, unit, log, 0)
-    trust = engine.site.trust
-    checkpoint, note = read_cosigned(
-        given.note,
-        origin=given.origin,
-        authors=trust.author_verifiers(given.origin, past=True),
-        cosigners=trust.cosigners(log.row.reader, past=True),
-    )
+    checkpoint, note = engine.site.trust.read_cosigned(given.note, given.origin, log.row.reader)
     if checkpoint.size > log.row.size:
         return _forgotten(engine, unit, log)
     if root_at(checkpoint.size, engine.tile_reader(unit, log)) == checkpoint.root:
@@ -242,20 +237,14 @@ def take_back(engine: "Engine", rules: Rules, unit: Unit, batch: Batch) -> Settl
         detail = f"leaves are taken back from {log.row.cosigned_size} on, not {batch.start}"
         raise ConflictError(detail, code="take_back_misplaced")
     trust = engine.site.trust
-    authors = trust.author_verifiers(batch.origin, past=True)
-    checkpoint, note = read_cosigned(
-        batch.checkpoint,
-        origin=batch.origin,
-        authors=authors,
-        cosigners=trust.cosigners(log.row.reader, past=True),
-    )
+    checkpoint, note = trust.read_cosigned(batch.checkpoint, batch.origin, log.row.reader)
     shorter, _ = log.cut(log.row.exposed_size, engine.store)
     verdict = judge(
         batch,
         held=shorter.frontier,
         held_note=log.row.checkpoint,
         read_tile=engine.tile_reader(unit, log),
-        verifiers=authors,
+        verifiers=trust.author_verifiers(batch.origin, past=True),
         required=frozenset(),
     )
     unit.unheard.add(log.row.id)

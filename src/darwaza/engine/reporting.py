@@ -5,16 +5,17 @@ lost with a crash is not missed: an origin that hears nothing sends its message 
 """
 
 from collections.abc import Container
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from darwaza.kernel import report
-from darwaza.kernel.message import decode_header, message_key
+from darwaza.kernel import instant, report
+from darwaza.kernel.message import GATEWAY_PARTY, VERSION, Header, body_digest, decode_header, message_key
 from darwaza.kernel.note import format_note, parse
 from darwaza.kernel.relay import Passage
-from darwaza.kernel.report import ITEMS_MAX, Item, Outcome
+from darwaza.kernel.report import ITEMS_MAX, REPORT_KIND, REPORT_MEDIA_TYPE, Item, Outcome
 from darwaza.kernel.tile import Prover
 from darwaza.kernel.trail import Hop
 from darwaza.ports.store import WAITING_NONE
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
     from darwaza.engine.unit import Unit
 
+REPORT_LIFE: Final = timedelta(hours=1)
+"""After this time nobody carries a report any further: its message has long been sent again."""
 REPORT_BYTES: Final = 400_000
 """Bytes of hops one report aims not to exceed; sealed and in an envelope it still is a body."""
 
@@ -68,6 +71,24 @@ class Owed(msgspec.Struct):
         hops = (*passage.hops, last)[1:]
         way_back = passage.path[passage.stage :: -1]
         return cls(passage.leaf, way_back, outcome, code[:64], detail[:500], hops)
+
+
+def header_of_report(unit: "Unit", member: str, destination: str) -> Header:
+    """The header of a message in which a gateway speaks of routing; its body and path are still to come."""
+    return Header(
+        blind=unit.random_hex(),
+        body_bytes=0,
+        body_digest=body_digest(b""),
+        case_id=unit.new_id(),
+        created_at=unit.now_text,
+        destination=f"{destination}/{GATEWAY_PARTY}",
+        expires_at=instant.to_text(unit.now + REPORT_LIFE),
+        id=unit.new_id(),
+        kind=REPORT_KIND,
+        media_type=REPORT_MEDIA_TYPE,
+        origin=f"{member}/{GATEWAY_PARTY}",
+        version=VERSION,
+    )
 
 
 def author_lines(note: bytes, origin: str) -> bytes:

@@ -1,10 +1,12 @@
 """Runs rules: gives them their context, contains their faults, and wakes the cases that await a stated fact."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from darwaza.config import BODY_BYTES_MAX
 from darwaza.engine.site import Site
 from darwaza.engine.tracking import Returned
 from darwaza.engine.unit import Unit
@@ -87,6 +89,10 @@ class RuleContext:
         """Another case of the same service as the batch has it, or None."""
         found = self._unit.case(case_id)
         return None if found is None or found[0] != self._service else found[1]
+
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given to one."""
+        return self._unit.named(names)
 
     def heard_until(self, member: str) -> datetime | None:
         """The newest instant a neighbour's log of ordinary messages is known to have reached, or None."""
@@ -199,7 +205,8 @@ class Rules:
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         """Take a decision into the batch: its money first, because only the ledger can still say no."""
         if not decision.transfers:
-            return decision, unit.apply(service.name, case_id, case, decision, cause)
+            sent = unit.apply(service.name, case_id, case, decision, cause)
+            return sent if isinstance(sent, Refusal) else (decision, sent)
         book = unit.ledger.book
         savepoint = book.savepoint()
         new = service.orders_new or case_id in unit.made
@@ -207,15 +214,22 @@ class Rules:
         if refusal is not None:
             return refusal
         try:
-            return decision, unit.apply(service.name, case_id, case, decision, cause)
+            sent = unit.apply(service.name, case_id, case, decision, cause)
         except BaseException:
             book.rollback(savepoint)
             raise
+        if isinstance(sent, Refusal):
+            book.rollback(savepoint)
+            return sent
+        return decision, sent
 
     def _may_send(self, unit: Unit, drafts: tuple[Draft, ...]) -> Refusal | None:
         if not drafts:
             return None
         for draft in drafts:
+            if len(draft.body) > BODY_BYTES_MAX:
+                detail = f"a message body of {len(draft.body)} bytes is over the limit of {BODY_BYTES_MAX}"
+                return Refusal("body_too_large", detail, "/body")
             refusal = unit.tracking.refusal(draft)
             if refusal is not None:
                 return refusal

@@ -21,9 +21,7 @@ from darwaza.engine.log import Log
 from darwaza.engine.unit import Unit
 from darwaza.errors import ConflictError, MalformedError, SignatureError
 from darwaza.kernel import fork
-from darwaza.kernel.machine import Draft
 from darwaza.kernel.merkle import HASH_BYTES
-from darwaza.kernel.message import GATEWAY_PARTY, JSON_MEDIA_TYPE
 from darwaza.kernel.settlement import KEPT, SETTLEMENT, WITHDRAWN, Settlement, case_of
 from darwaza.kernel.tile import TILE_HASHES
 from darwaza.ports.store import ForkRow
@@ -94,31 +92,30 @@ def resume(engine: "Engine", unit: Unit, given: Resume) -> Delivered:
         raise MalformedError(f"there is no log {given.origin!r} here", code="log_unknown")
     ends = {named.row.author, named.row.reader}
     link = [unit.log(log.row.id) for log in engine.logs.values() if {log.row.author, log.row.reader} == ends]
-    own = [log.row for log in link if log.row.author == engine.site.member]
-    speaker = min(own, key=lambda row: row.lane).id
+    speaker = min((log.row for log in link if _is_own(engine, log)), key=lambda row: row.lane)
     proofs: dict[int, list[str]] = {}
-    for row in (*engine.store.forks(), *unit.changes.forks):
-        proofs.setdefault(row.log_id, []).append(sha256(row.proof).hexdigest())
+    for fork_row in (*engine.store.forks(), *unit.changes.forks):
+        proofs.setdefault(fork_row.log_id, []).append(sha256(fork_row.proof).hexdigest())
     for log in link:
-        records: Iterator[Settlement] = iter(())
-        running = log.with_row(halted="")
-        is_own = log.row in own
+        row, running, is_own = log.row, log.with_row(halted=""), _is_own(engine, log)
         # The second: a carrier file, written before they met, has exposed again what was withdrawn.
-        if log.row.id in proofs and (log.row.halted or (is_own and log.row.exposed_size > log.row.cosigned_size)):
-            records = _records(engine, unit, log, given, tuple(proofs[log.row.id]))
+        if row.id in proofs and (row.halted or (is_own and row.exposed_size > row.cosigned_size)):
+            for record in _records(engine, unit, log, given, tuple(proofs[row.id])):
+                engine.say_of_link(unit, row if is_own else speaker, SETTLEMENT, record, case_of(row.origin))
             if is_own:
-                running = running.with_row(exposed_size=log.row.cosigned_size)
-                unit.unheard.add(log.row.id)
-        for record in records:
-            _put_on_record(engine, unit, log, record, log.row.id if is_own else speaker)
+                running = running.with_row(exposed_size=row.cosigned_size)
+                unit.unheard.add(row.id)
         unit.install(running)
     return Delivered(named.row.cosigned_size)
 
 
+def _is_own(engine: "Engine", log: Log) -> bool:
+    return log.row.author == engine.site.member
+
+
 def _records(engine: "Engine", unit: Unit, log: Log, given: Resume, proofs: tuple[str, ...]) -> Iterator[Settlement]:
     """What the operator of this gateway settles about one log, in as many pieces as it takes."""
-    row = log.row
-    is_own = row.author == engine.site.member
+    row, is_own = log.row, _is_own(engine, log)
     end = row.size if is_own else row.cosigned_size
     start = row.cosigned_size
     read_tile = engine.tile_reader(unit, log)
@@ -141,15 +138,3 @@ def _records(engine: "Engine", unit: Unit, log: Log, given: Resume, proofs: tupl
         start += stretch
         if start >= end:
             return
-
-
-def _put_on_record(engine: "Engine", unit: Unit, log: Log, record: Settlement, log_id: int) -> None:
-    me = engine.site.member
-    draft = Draft(
-        kind=SETTLEMENT,
-        origin=f"{me}/{GATEWAY_PARTY}",
-        destination=f"{log.row.reader if log.row.author == me else log.row.author}/{GATEWAY_PARTY}",
-        body=engine.site.to_json(record),
-        media_type=JSON_MEDIA_TYPE,
-    )
-    unit.send(draft, case_of(log.row.origin), None, None, log_id=log_id)

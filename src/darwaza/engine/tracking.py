@@ -18,13 +18,13 @@ import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine.precedence import GATEWAY_KINDS, Precedence
+from darwaza.engine.reporting import header_of_report
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
-    GATEWAY_PARTY,
     Header,
     body_digest,
     decode_header,
@@ -202,7 +202,7 @@ class Tracking:
             way_back = way_back if isinstance(found, Refusal) else found
         if way_back[1] not in self._site.lanes:
             return  # the origin will ask again by sending again
-        header = unit.header_of_report(f"{way_back[-1]}/{GATEWAY_PARTY}")
+        header = header_of_report(unit, self._site.member, way_back[-1])
         raw, sealed = self._sealed(header, body, way_back)
         self._queue(way_back, raw, sealed, message_key(header), header.case_id, bulk=False)
 

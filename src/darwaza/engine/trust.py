@@ -3,10 +3,16 @@
 from datetime import datetime
 
 from darwaza.errors import SignatureError
-from darwaza.kernel.checkpoint import TYPE_COSIGNATURE_MLDSA44, CosignatureVerifier, MLDSA44CosignatureVerifier
+from darwaza.kernel.checkpoint import (
+    TYPE_COSIGNATURE_MLDSA44,
+    Checkpoint,
+    CosignatureVerifier,
+    MLDSA44CosignatureVerifier,
+)
 from darwaza.kernel.corridor import Corridor, State
 from darwaza.kernel.history import History
 from darwaza.kernel.key import Ed25519PublicKey, MLDSA44PublicKey
+from darwaza.kernel.link import read_cosigned
 from darwaza.kernel.member import Card
 from darwaza.kernel.naming import Lane, SignerName
 from darwaza.kernel.note import TYPE_ED25519, Verifier
@@ -97,6 +103,15 @@ class Trust:
             if found:
                 self._cosigners[member, past] = found
         return found
+
+    def read_cosigned(self, note: bytes, origin: str, reader: str) -> tuple[Checkpoint, bytes]:
+        """Verify a checkpoint that a log's author and its reader have signed at any time.
+
+        Raises:
+            MalformedError, SignatureError: see ``link.read_cosigned``, which tells what is returned, too.
+        """
+        authors, cosigners = self.author_verifiers(origin, past=True), self.cosigners(reader, past=True)
+        return read_cosigned(note, origin=origin, authors=authors, cosigners=cosigners)
 
     def witnesses(self, origin: str) -> tuple[str, ...]:
         """Codes of the members that witness a log of this corridor."""

@@ -4,13 +4,13 @@ Nothing here touches the store but to read. ``finish`` gives the changes to comm
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
-from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
+from darwaza.config import CASE_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.engine.ledger import Entries
 from darwaza.engine.log import Log
 from darwaza.engine.order import Ordering
@@ -22,9 +22,8 @@ from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
 from darwaza.kernel.address import Address
 from darwaza.kernel.link import joined
-from darwaza.kernel.machine import Case, Decision, Draft, Fact
+from darwaza.kernel.machine import Case, Decision, Draft, Fact, Refusal
 from darwaza.kernel.message import (
-    GATEWAY_PARTY,
     VERSION,
     Header,
     body_digest,
@@ -32,7 +31,6 @@ from darwaza.kernel.message import (
     encode_header,
     is_ucr,
 )
-from darwaza.kernel.report import REPORT_KIND, REPORT_MEDIA_TYPE
 from darwaza.ports.store import (
     WAITING_NONE,
     AnswerRow,
@@ -50,8 +48,6 @@ from darwaza.ports.store import (
 FIELD_HEX = 32
 """Hex digits of 16 random bytes."""
 RANDOM_BYTES = 2_048
-REPORT_LIFE = timedelta(hours=1)
-"""After this time nobody carries a report any further: its message has long been sent again."""
 _LEAF = b"\x00"
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -103,6 +99,7 @@ class Unit:
         self._held = logs
         self._pending: dict[int, list[Pending]] = {}
         self._cases: dict[str, tuple[str, Case[Any]] | None] = {}
+        self._names: dict[str, str | None] = {}
         self._facts: dict[tuple[str, str], Fact] = {}
         self._answers: dict[tuple[str, str], AnswerRow] = {}
         self._witnessed: dict[str, WitnessRow] = {}
@@ -157,6 +154,15 @@ class Unit:
         self._cases[case_id] = None
         self.made.add(case_id)
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given, as this batch has it."""
+        wanted, known = dict.fromkeys(names), self._names
+        unread = [name for name in wanted if name not in known]
+        if unread:
+            known.update(dict.fromkeys(unread))
+            known.update(self._store.named(unread))
+        return {name: found for name in wanted if (found := known[name]) is not None}
+
     def fact(self, ucr: str | None, name: str, now: datetime) -> Fact | None:
         """The valid fact of this name, or None."""
         if ucr is None:
@@ -172,8 +178,8 @@ class Unit:
 
     def apply(
         self, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause_id: str | None
-    ) -> tuple[str, ...]:
-        """Take a decision into the batch; returns the ids of the messages it sends.
+    ) -> tuple[str, ...] | Refusal:
+        """Take a decision into the batch; returns the ids of the messages it sends, or why nothing was changed.
 
         Raises:
             ValueError: the service's fault, found before anything was changed.
@@ -181,6 +187,8 @@ class Unit:
         _check(case, decision)
         site, changes = self._site, self.changes
         data = site.encode(decision.data)
+        if len(data) > CASE_BYTES_MAX:
+            return Refusal("case_too_large", f"a case of {len(data)} bytes is over the limit of {CASE_BYTES_MAX}")
         ucr = decision.ucr or (None if case is None else case.ucr)
         opened = site.open_at(self.now) if case is None else case.opened_at
         opened_text = instant.to_fine_text(opened)
@@ -199,6 +207,9 @@ class Unit:
             concerned = PartyRow(party, service, opened_text, case_id)
             changes.parties.append(concerned)
             self._concerned.add(concerned)
+        for name in decision.names:
+            self._names[name] = case_id
+            changes.names.append((name, case_id))
         if decision.awaits or case is not None:
             changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
         for fact, row in facts:
@@ -234,20 +245,25 @@ class Unit:
     # --- the ledger ---
 
     def foresee(self, named: Iterable[tuple[str, str, str, Any]]) -> None:
-        """Read ahead what inputs will name of the ledger, by what their services foresee.
+        """Read ahead what inputs will ask for, by what their services foresee.
 
         Args:
             named: service, case id ("" for one that is not made yet), kind and body of each input; the cases of the
                 ids are loaded.
         """
         ids: set[str] = set()
+        names: set[str] = set()
         for name, case_id, kind, body in named:
             service = self._site.services.get(name)
             if service is not None and service.foresee is not None:
                 found = self._cases.get(case_id)
-                ids.update(service.foresee(case_id, None if found is None else found[1], kind, body))
+                foreseen = service.foresee(case_id, None if found is None else found[1], kind, body)
+                ids.update(foreseen.transfers)
+                names.update(foreseen.names)
         if ids:
             self.ledger.book.foresee(ids)
+        if names:
+            self.named(names)
 
     @property
     def ledger(self) -> Entries:
@@ -302,23 +318,6 @@ class Unit:
         else:
             self.queue(log_id, encode_header(header), body, f"{self._site.member} {message_id}", case_id)
         return message_id
-
-    def header_of_report(self, destination: str) -> Header:
-        """The header of a message in which this gateway speaks of routing; its body and path are still to come."""
-        return Header(
-            blind=self.random_hex(),
-            body_bytes=0,
-            body_digest=body_digest(b""),
-            case_id=self.new_id(),
-            created_at=self.now_text,
-            destination=destination,
-            expires_at=instant.to_text(self.now + REPORT_LIFE),
-            id=self.new_id(),
-            kind=REPORT_KIND,
-            media_type=REPORT_MEDIA_TYPE,
-            origin=f"{self._site.member}/{GATEWAY_PARTY}",
-            version=VERSION,
-        )
 
     def leaf(self, message_key: str) -> LeafRow | None:
         """A message as stored, or None."""
@@ -498,5 +497,3 @@ def _check(case: Case[Any] | None, decision: Decision[Any]) -> None:
     for draft in decision.messages:
         Address.parse(draft.origin)
         Address.parse(draft.destination)
-        if len(draft.body) > BODY_BYTES_MAX:
-            raise ValueError(f"a message body of {len(draft.body)} bytes is over the limit of {BODY_BYTES_MAX}")

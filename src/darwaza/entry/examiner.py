@@ -13,19 +13,23 @@ import structlog
 
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Submit
-from darwaza.errors import PeerError, PushbackError
-from darwaza.kernel.machine import Refusal
+from darwaza.entry.order import transactions_of
+from darwaza.errors import MessageError, PeerError, PushbackError
+from darwaza.kernel.machine import Case, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY
 from darwaza.ports.screening import Screening
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import check
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
+from darwaza.services.payments.entry import command_on
 from darwaza.services.payments.message import Vetted
-from darwaza.services.payments.record import Payment
+from darwaza.services.payments.record import Bulk
 from darwaza.services.payments.screening import SCREENING, names_of
 
 log = structlog.get_logger("darwaza.examiner")
 
-WAITING: Final = ("screening", "checking")
+CHECKING: Final = "checking"
+WAITING: Final = ("screening", CHECKING)
 """States of a payment that waits for the screener, at the payer's and at the payee's gateway."""
 ASKED_AT_ONCE_MAX: Final = 16
 NOTICES_READ: Final = 500
@@ -64,7 +68,9 @@ class Examiner:
     async def run(self) -> None:
         """Work until cancelled."""
         try:
-            wanted = CaseFilter(party=self._party, service="payments", states=WAITING, items_max=FOUND_MAX)
+            wanted = CaseFilter(
+                party=self._party, service="payments", states=(*WAITING, BULK_ASKED), items_max=FOUND_MAX
+            )
             self._begin(row.id for row in self._engine.store.find_cases(wanted))
             while True:
                 notices = self._engine.store.notices(self._party, self._seen, NOTICES_READ)
@@ -81,16 +87,18 @@ class Examiner:
 
     def _begin(self, case_ids: Iterable[str]) -> None:
         for case_id in case_ids:
-            task = asyncio.create_task(self._examine(case_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            for number, names in self._named(case_id):
+                task = asyncio.create_task(self._examine(case_id, number, names))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
-    async def _examine(self, case_id: str) -> None:
+    async def _examine(self, case_id: str, number: int, names: tuple[str, ...]) -> None:
         async with self._places:
-            while (names := self._names(case_id)) is not None:
+            while self._waits(case_id, number):
                 try:
-                    hits = await self._screening.screen(names)
-                    given = Submit(self._party, frozenset(), "payments", "vetted", "", b"", Vetted(hits), case_id)
+                    vetted = Vetted(await self._screening.screen(names))
+                    kind, body = command_on(number, "vetted", vetted)
+                    given = Submit(self._party, frozenset(), "payments", kind, "", b"", body, case_id)
                     outcome = await self._submit(given)
                 except PeerError as fault:
                     log.warning("screener", code=fault.code, detail=fault.detail)
@@ -102,11 +110,36 @@ class Examiner:
                         log.warning("refused", case_id=case_id, code=outcome.code)
                     return
 
-    def _names(self, case_id: str) -> tuple[str, ...] | None:
-        """The names of a payment that still waits, or None."""
-        row = self._engine.store.cases([case_id]).get(case_id)
-        if row is None or row.state not in WAITING:
-            return None
-        payment: Payment = self._engine.site.decode_case(row).data
-        ordered = check.read_transfer(payment.document)
-        return None if isinstance(ordered, Refusal) else names_of(ordered.transaction)
+    def _named(self, case_id: str) -> list[tuple[int, tuple[str, ...]]]:
+        """The payments of a case that wait: the number in a bulk, or 0, and the names of each."""
+        case = self._case(case_id)
+        if case is None:
+            return []
+        if isinstance(case.data, Bulk):
+            return self._named_in(case_id, case.data)
+        if case.state not in WAITING:
+            return []
+        ordered = check.read_transfer(case.data.document)
+        return [] if isinstance(ordered, Refusal) else [(0, names_of(ordered.transaction))]
+
+    def _named_in(self, case_id: str, bulk: Bulk) -> list[tuple[int, tuple[str, ...]]]:
+        waiting = [number for number, one in enumerate(bulk.entries, 1) if one.state == CHECKING]
+        try:
+            said = transactions_of(self._engine, case_id) if waiting else []
+        except MessageError as fault:  # of a body that is not kept, for instance: it ends as its own time says
+            log.warning("order", case_id=case_id, code=fault.code, detail=fault.detail)
+            return []
+        return [(number, names_of(said[number - 1])) for number in waiting]
+
+    def _waits(self, case_id: str, number: int) -> bool:
+        """Whether a payment still waits."""
+        case = self._case(case_id)
+        if case is None:
+            return False
+        return case.data.entries[number - 1].state == CHECKING if number else case.state in WAITING
+
+    def _case(self, case_id: str) -> Case[Any] | None:
+        """A case as committed."""
+        site = self._engine.site
+        found = site.recent.find([case_id], self._engine.store, site.decode_case).get(case_id)
+        return None if found is None else found[1]

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from darwaza.engine.bell import within
 from darwaza.kernel import instant
 from darwaza.ports.store import CaseFilter, Changes, Store
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
 from darwaza.services.payments.planfile import TIME_S_MAX
 
 CREDITS_FOUND_MAX = 100_000
 LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 """Credits asked for longer ago are past every time to answer."""
 
-ASKED = "payment.asked"
+ASKED = frozenset({"payment.asked", "payment.bulk-asked"})
 _ANSWERED = frozenset({"payment.credited", "payment.refused"})
 _ENDED = frozenset({"payment.settled", "payment.rejected", "verification.ended"})
 
@@ -73,7 +74,7 @@ class Till:
                         future.set_result(notice.kind)
                 continue
             asked = self._asked.get(notice.party)
-            if asked is not None and notice.kind == ASKED:
+            if asked is not None and notice.kind in ASKED:
                 asked[notice.case_id] = None
             elif asked is not None and notice.kind in _ANSWERED:
                 asked.pop(notice.case_id, None)
@@ -82,7 +83,11 @@ class Till:
         self._asked[bank] = {}
         since = instant.to_fine_text(self._now() - LOOK_BACK)
         wanted = CaseFilter(
-            party=bank, service="payments", states=("asked",), opened_from=since, items_max=CREDITS_FOUND_MAX
+            party=bank,
+            service="payments",
+            states=("asked", BULK_ASKED),
+            opened_from=since,
+            items_max=CREDITS_FOUND_MAX,
         )
         for row in reversed(self._store.find_cases(wanted)):
             self._asked[bank][row.id] = None

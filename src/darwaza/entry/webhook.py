@@ -30,7 +30,7 @@ from darwaza import config
 from darwaza.adapters.keyfile.party import Party
 from darwaza.bootstrap import Gateway
 from darwaza.engine.intake import Submit
-from darwaza.entry.word import Word, said
+from darwaza.entry.word import Given, Word, commands
 from darwaza.errors import PeerError, PushbackError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
@@ -152,8 +152,8 @@ class Caller:
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, RETRY_LAST_S)
                 continue
-            for word in reply.words:
-                await self._give(party, address, word)
+            for given in commands(reply.words):
+                await self._give(party, address, given)
             seen, wait_s = rows[-1].sequence, RETRY_FIRST_S
             self._cursors.keep(party.name, seen)
 
@@ -179,16 +179,15 @@ class Caller:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
             raise PeerError(f"the webhook answered what cannot be read: {fault}", code="webhook_refused") from fault
 
-    async def _give(self, party: Party, address: str, word: Word) -> None:
-        kind, body = said(word)
-        given = Submit(address, party.roles, "payments", kind, "", b"", body, word.id)
+    async def _give(self, party: Party, address: str, given: Given) -> None:
+        command = Submit(address, party.roles, "payments", given.kind, "", b"", given.body, given.case_id)
         while True:
             try:
-                outcome = await self._submit(given)
+                outcome = await self._submit(command)
             except PushbackError as full:
                 await asyncio.sleep(full.retry_after_s)
                 continue
             if isinstance(outcome, Refusal):
                 # A call that comes twice is answered twice: the second word finds the payment answered.
-                log.info("refused", party=party.name, case_id=word.id, code=outcome.code)
+                log.info("refused", party=party.name, case_id=given.case_id, code=outcome.code)
             return

@@ -23,7 +23,7 @@ Example::
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, final
 
 import msgspec
 
@@ -239,6 +239,8 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
         parties: full addresses of those the case concerns, here and abroad; added to the former ones. The case can be
             found by each of them, and those of this gateway may see it.
         ucr: the consignment, set once; None leaves it as it was.
+        names: what the case is found by besides its id, added to the former ones; each may name one case for ever, so
+            the rule has asked (``Context.named``) whether they are free.
         answer: JSON-compatible; what a command's caller gets besides the case.
     """
 
@@ -252,6 +254,7 @@ class Decision(msgspec.Struct, Generic[Data], frozen=True):
     notices: tuple[Notice, ...] = ()
     parties: tuple[str, ...] = ()
     ucr: str | None = None
+    names: tuple[str, ...] = ()
     answer: Any = None
 
 
@@ -305,6 +308,9 @@ class Context(Protocol):
     def look(self, case_id: str) -> "Case[Any] | None":
         """Another case of the same service as the batch has it, or None."""
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given to one (``Decision.names``)."""
+
     def heard_until(self, member: str) -> datetime | None:
         """The newest instant a neighbour's log of ordinary messages is known to have reached, or None.
 
@@ -315,6 +321,18 @@ class Context(Protocol):
 
 Rule = Callable[[Any, Any, Any], "Decision[Any] | Refusal"]
 """``rule(case, input, context)``; the case is None in state ``NEW``."""
+
+
+class Foreseen(NamedTuple):
+    """What an input will ask for.
+
+    Attributes:
+        transfers: ids of transfers and holds.
+        names: of which its rule will ask whether they name a case (``Context.named``).
+    """
+
+    transfers: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -329,6 +347,10 @@ class Transition(msgspec.Struct, frozen=True):
     next: tuple[str, ...]
 
 
+def _nameless(_data: Any) -> Iterable[str]:
+    return ()
+
+
 class Service(msgspec.Struct, frozen=True):
     """A kind of case.
 
@@ -338,9 +360,9 @@ class Service(msgspec.Struct, frozen=True):
         table: all there is; a pair not in it is refused.
         ended: states in which nobody needs the bodies of the case's messages any more, so that they may be forgotten
             after the time an operator sets (``darwaza.engine.retention``); none unless the service says so.
-        foresee: ids of the transfers and holds that an input will name, so that they are read for a whole batch at
-            once: ``foresee(case_id, case, kind, body)``, the case None when there is none, the id then "" unless it is
-            known. It may leave out any or name too many; that costs time and nothing else.
+        foresee: what an input will ask for, so that it is read for a whole batch at once:
+            ``foresee(case_id, case, kind, body)``, the case None when there is none, the id then "" unless it is known.
+            It may leave out any or name too many; that costs time and nothing else.
         orders_new: whether a decision never places an order a second time under an id that begins with its case's: each
             such order ends the state it is placed in. Then nobody looks in the store for one; a service that breaks its
             word is stopped by the store, which takes no id twice.
@@ -350,16 +372,19 @@ class Service(msgspec.Struct, frozen=True):
             ``shared(member, case, kind, body)``, ``member`` that of this gateway, the case None when a command opens
             it. After a start no command and no reminder is acted on before that neighbour has said what it holds of
             our logs: after a loss it knows what had been decided here, and it has acted on it.
+        names: what a case is found by besides its id, of its data (``Decision.names``); each is the case's, or that of
+            another which had it before.
     """
 
     name: str
     data_type: Any
     table: Mapping[tuple[str, str], Transition]
     ended: frozenset[str] = frozenset()
-    foresee: Callable[[str, Any, str, Any], Iterable[str]] | None = None
+    foresee: Callable[[str, Any, str, Any], Foreseen] | None = None
     orders_new: bool = False
     goes_on: bool = True
     shared: Callable[[str, Any, str, Any], str | None] | None = None
+    names: Callable[[Any], Iterable[str]] = _nameless
 
 
 NOT_IN_TABLE = "not_in_state"

@@ -216,6 +216,8 @@ class Book:
                 answer_ids.add(order.id)
                 account_ids.add(order.debit_account)
                 account_ids.add(order.credit_account)
+                if isinstance(order, Hold) and order.rest_of is not None:
+                    hold_ids.add(order.rest_of)
             elif isinstance(order, (Post, Void)):
                 answer_ids.add(order.id)
                 hold_ids.add(order.hold_id)
@@ -226,6 +228,8 @@ class Book:
     def _is_loaded(self, order: Order) -> bool:
         if type(order) is Move or type(order) is Hold:
             rows = self.rows
+            if type(order) is Hold and order.rest_of is not None and order.rest_of not in self._ends:
+                return False
             return order.id in self._answers and order.debit_account in rows and order.credit_account in rows
         if type(order) is Post or type(order) is Void:
             return order.id in self._answers and order.hold_id in self._ends
@@ -313,21 +317,22 @@ class Book:
         self._load_accounts(account_ids.union(*((hold.debit_account, hold.credit_account) for hold in holds)))
 
     def _load_accounts(self, ids: set[str]) -> None:
-        missing = ids - self.rows.keys()
+        missing = ids.difference(self.rows)
         if missing:
             self.rows.update(dict.fromkeys(missing))
             for account in self._reader.accounts(missing):
                 self.rows[account.id] = Row(account)
 
     def _load_answers(self, ids: set[str]) -> None:
-        missing = ids - self._answers.keys()
+        # Not a difference of views, which would walk all that the book holds.
+        missing = ids.difference(self._answers)
         if missing:
             self._answers.update(dict.fromkeys(missing))
             for found in self._reader.answers(missing):
                 self._answers[found.id if isinstance(found, Transfer) else found.order.id] = found
 
     def _load_ends(self, hold_ids: set[str]) -> None:
-        missing = hold_ids - self._ends.keys()
+        missing = hold_ids.difference(self._ends)
         if missing:
             self._ends.update(dict.fromkeys(missing))
             for end in self._reader.ends(missing):

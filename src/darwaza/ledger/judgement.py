@@ -29,7 +29,7 @@ from darwaza.ledger.transfer import EXPIRY_ID_PREFIX, Phase, RefusedOrder, Trans
 
 _id_well_formed = re.compile(rf"[!-~]{{1,{TRANSFER_ID_CHARS_MAX}}}").fullmatch
 _PHASES: dict[type, Phase] = {Move: Phase.MOVE, Hold: Phase.HOLD, Post: Phase.POST, Void: Phase.VOID}
-_NOT_COMPARED = ("id", "refusal_final")
+_NOT_COMPARED = ("id", "refusal_final", "rest_of")
 
 
 def judge_transfer(order: Move | Hold, case_id: str | None, book: Book) -> Transfer | Refusal:
@@ -48,7 +48,8 @@ def judge_transfer(order: Move | Hold, case_id: str | None, book: Book) -> Trans
         return Refusal.of(Reason.DEBIT_ACCOUNT_UNKNOWN, f"no account {order.debit_account!r}", "/debit_account")
     if credit is None:  # 10
         return Refusal.of(Reason.CREDIT_ACCOUNT_UNKNOWN, f"no account {order.credit_account!r}", "/credit_account")
-    found = _terms(debit, credit) or _limits(order.amount_minor, debit, credit)  # 11, 18-25
+    if not _is_rest(order, book):
+        found = _terms(debit, credit) or _limits(order.amount_minor, debit, credit)  # 11, 18-25
     if found is not None:
         return found
     return book.record(
@@ -222,6 +223,19 @@ def _standing_hold(hold_id: str, book: Book) -> Transfer | Refusal:
     if end.phase is Phase.VOID:  # 15
         return Refusal.of(Reason.HOLD_VOIDED, f"the hold {hold_id!r} was voided by {end.id!r}", "/hold_id")
     return Refusal.of(Reason.HOLD_EXPIRED, f"the hold {hold_id!r} has expired", "/hold_id")  # 16
+
+
+def _is_rest(order: Move | Hold, book: Book) -> bool:
+    """Whether a hold only goes on with what the order right before it released."""
+    if not isinstance(order, Hold) or order.rest_of is None:
+        return False
+    end = book.end(order.rest_of)
+    return (
+        end is not None
+        and end.sequence == book.next_sequence - 1
+        and (end.debit_account, end.credit_account) == (order.debit_account, order.credit_account)
+        and order.amount_minor <= end.released_minor
+    )
 
 
 def _terms(debit: Row, credit: Row) -> Refusal | None:

@@ -63,6 +63,8 @@ class Hold(msgspec.Struct, frozen=True, tag="hold", gc=False):
             of its own: then the case that placed it must end it.
         reference: see ``Move``.
         refusal_final: see ``Move``.
+        rest_of: id of the hold that the order right before this one has ended, when this holds on to what was released.
+            No block or limit stops it: it was committed, and counted, when that hold was placed.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Hold(msgspec.Struct, frozen=True, tag="hold", gc=False):
     expires_at: datetime | None = None
     reference: str | None = None
     refusal_final: bool = False
+    rest_of: str | None = None
 
 
 class Post(msgspec.Struct, frozen=True, tag="post", gc=False):

@@ -19,6 +19,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
+
 WAITING_FROM = 1 << 39
 """Indices from here on are no places in a log: own messages stand there in order until they get one.
 
@@ -188,73 +190,6 @@ class WitnessRow(NamedTuple):
     note: bytes
 
 
-class AccountRow(NamedTuple):
-    """What an account of the ledger is and how far it may go; ``darwaza.ledger.account`` tells each field.
-
-    Blocks are 0 or 1, instants RFC 3339 text, the asset its text (``KZT/2``).
-    """
-
-    id: str
-    owner: str
-    asset: str
-    kind: str
-    floor_minor: int | None
-    ceiling_minor: int | None
-    debits_blocked: int
-    credits_blocked: int
-    opened_at: str
-    closed_at: str | None
-
-
-class BalanceRow(NamedTuple):
-    """An account's totals; apart from its terms, so that a transfer writes little.
-
-    Attributes:
-        account_id: whose.
-        debits_posted, debits_pending, credits_posted, credits_pending: see ``darwaza.ledger.account.Balance``.
-        last_sequence: of the newest transfer on the account, 0 for none; an account's history starts here.
-    """
-
-    account_id: str
-    debits_posted: int
-    debits_pending: int
-    credits_posted: int
-    credits_pending: int
-    last_sequence: int
-
-
-class TransferRow(NamedTuple):
-    """An entry of the ledger; ``darwaza.ledger.transfer`` tells the fields up to ``applied_at``.
-
-    Attributes:
-        debit_before, credit_before: sequence of the former transfer on that account, 0 for none. So an account's
-            history is a chain that needs no index.
-    """
-
-    sequence: int
-    id: str
-    phase: str
-    debit_account: str
-    credit_account: str
-    asset: str
-    amount_minor: int
-    released_minor: int
-    hold_id: str | None
-    expires_at: str | None
-    case_id: str | None
-    reference: str | None
-    applied_at: str
-    debit_before: int
-    credit_before: int
-
-
-class RefusedOrderRow(NamedTuple):
-    """An order that stays refused; ``refused`` is ``darwaza.ledger.transfer.RefusedOrder`` in MessagePack."""
-
-    order_id: str
-    refused: bytes
-
-
 class Changes(msgspec.Struct):
     """Everything one batch changes.
 
@@ -268,6 +203,7 @@ class Changes(msgspec.Struct):
             write. Leaves append to their log, or to what waits; leaves, answers, notices and forks are new; parties
             ignore a row that is there; the others replace one of the same key, but a witnessed size never shrinks. What
             a case is (service, opened_at) never changes.
+        names: (name, case_id): what a case is found by besides its id; new: a name is given once, for ever.
         awaits: per case the complete set of (ucr, fact name) it waits for, replacing the former.
         given_back: (cause_id, message_key) of own messages a peer gave back before their cause was replayed; one that
             is there stays as it is.
@@ -291,6 +227,7 @@ class Changes(msgspec.Struct):
     checkpoints: list[CheckpointRow] = []
     cases: dict[str, CaseRow] = {}
     parties: list[PartyRow] = []
+    names: list[tuple[str, str]] = []
     answers: list[AnswerRow] = []
     facts: dict[tuple[str, str], FactRow] = {}
     awaits: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -390,6 +327,9 @@ class Store(Protocol):
     def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
         """Cases with a greater id, by id; "" for the first."""
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given."""
+
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
 
@@ -485,6 +425,9 @@ class Store(Protocol):
 
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases by id, for fsck."""
+
+    def scan_names(self) -> Iterator[tuple[str, str]]:
+        """All names of cases with the ids of these, by name, for fsck."""
 
     def maintain(self) -> None:
         """Housekeeping that may take long; may run in another thread beside everything else but ``close``.

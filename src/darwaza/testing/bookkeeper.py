@@ -7,7 +7,8 @@ must be true of money at that moment, and at the end what must be true of each p
 from collections import defaultdict
 from collections.abc import Callable
 
-from darwaza.ports.store import Changes, Store, TransferRow
+from darwaza.ports.ledger import TransferRow
+from darwaza.ports.store import Changes, Store
 from darwaza.testing.auditor import Auditor, BrokenError, Memory
 
 BOTTOMLESS = ("external:", "mirror:")
@@ -21,7 +22,7 @@ class Book:
         held: promised debits, by account.
         holds: open ones, by id.
         done: every transfer, by id.
-        gains: what each case brought each account, by (case, account).
+        gains: what each case brought each account, by case and account.
     """
 
     def __init__(self, floors: dict[str, int]) -> None:
@@ -29,7 +30,7 @@ class Book:
         self.held: dict[str, int] = defaultdict(int)
         self.holds: dict[str, TransferRow] = {}
         self.done: dict[str, TransferRow] = {}
-        self.gains: dict[tuple[str | None, str], int] = defaultdict(int)
+        self.gains: dict[str | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._floors = floors
         self._last = 0
 
@@ -50,8 +51,8 @@ class Book:
                 self._end(row)
             self.posted[debit] -= amount
             self.posted[credit] += amount
-            self.gains[row.case_id, debit] -= amount
-            self.gains[row.case_id, credit] += amount
+            self.gains[row.case_id][debit] -= amount
+            self.gains[row.case_id][credit] += amount
         if row.phase in ("hold", "move") and not debit.startswith(BOTTOMLESS):
             available = self.posted[debit] - self.held[debit]
             if available < self._floors.get(debit, 0):
@@ -64,6 +65,11 @@ class Book:
         if row.amount_minor + row.released_minor != hold.amount_minor:
             raise BrokenError(f"I4: {row.id} ends {hold.amount_minor} with another sum")
         self.held[hold.debit_account] -= hold.amount_minor
+
+    def brought(self, case_id: str) -> int:
+        """What a case has brought the banks of this side in all."""
+        gains = self.gains[case_id]
+        return sum(amount for account, amount in gains.items() if account.startswith("position:"))
 
     def check(self, store: Store) -> None:
         """At the end: no hold is open, currencies add up, and the stored balances are the sums."""
@@ -169,8 +175,7 @@ class MoneyAuditor(Auditor):
             raise BrokenError(f"I9: {case_id}: debited {debited}, credited {credited}")
         if (f"{case_id}/return" in there.done) != (f"{case_id}/refund" in here.done):
             raise BrokenError(f"I9: {case_id} was returned on one side only")
-        taken = sum(amount for (case, one), amount in here.gains.items() if case == case_id and _is_position(one))
-        given = sum(amount for (case, one), amount in there.gains.items() if case == case_id and _is_position(one))
+        taken, given = here.brought(case_id), there.brought(case_id)
         paid = here.done[f"{case_id}/debit"].amount_minor if debited else 0
         got = there.done[f"{case_id}/credit"].amount_minor if credited else 0
         if f"{case_id}/return" in there.done:
@@ -178,7 +183,3 @@ class MoneyAuditor(Auditor):
             got -= there.done[f"{case_id}/return"].amount_minor
         if (-taken, given) != (paid, got):
             raise BrokenError(f"I7: {case_id}: {taken} and {given} moved, not {paid} and {got}")
-
-
-def _is_position(account: str) -> bool:
-    return account.startswith("position:")

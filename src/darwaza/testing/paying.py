@@ -10,14 +10,12 @@ To see what one seed does: ``python -m darwaza.testing.paying 42``.
 """
 
 import random
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -34,14 +32,13 @@ from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Payment, Record
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
-from darwaza.standards.iso20022.party import Party
 from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bookkeeper import MoneyAuditor
 from darwaza.testing.network import Weather
 from darwaza.testing.node import Node
 from darwaza.testing.party import Parties
 from darwaza.testing.simulation import Simulation
-from darwaza.testing.trade import HALYK, HBL, KASPI, OPERATOR, PLAN, SWIFT_FX, UBL, pacs008
+from darwaza.testing.trade import HALYK, HBL, KASPI, OPERATOR, PLAN, SWIFT_FX, UBL, joined, pacs008, payee_of, uetr_of
 from darwaza.testing.world import START
 
 AGAIN_S = 0.7
@@ -179,10 +176,7 @@ class Banks(Parties):
         ready = [(number, case_id, document) for number, case_id, document in made if document is not None]
         if not ready:
             return
-        first = ready[0][2]
-        header = msgspec.structs.replace(first.header, transaction_count=len(ready))
-        transactions = tuple(document.transactions[0] for _, _, document in ready)
-        whole = write(msgspec.structs.replace(first, header=header, transactions=transactions))
+        whole = write(joined([document for _, _, document in ready]))
         parts = [whole] if len(ready) == 1 else [part.document for part in split(whole)]
         for (number, case_id, _), part in zip(ready, parts, strict=True):
             self._ask(bank, "pay", message.Pay(part), case_id, f"p{number}", partial(self._paid, case_id))
@@ -197,12 +191,8 @@ class Banks(Parties):
         urgent = self._rng.random() < 0.6  # noqa: PLR2004
         self._payments.auditor.urgent[case_id] = urgent
         name = self._rng.choice(("TOO Alatau", "TOO Alatau", "TOO Alatau", "TOO slow", "TOO listed"))
-        uetr = str(UUID(int=(number << 80) | (0x4 << 76) | (0x8 << 60) | 7, version=4))
-        now = self._payments.nodes["PK"].clock.now()
-        document = pacs008(case_id, payment, now, "HIGH" if urgent else "NORM", uetr, {})
-        payee = Party(name=name, address=document.transactions[0].creditor.address)
-        one = msgspec.structs.replace(document.transactions[0], creditor=payee)
-        return msgspec.structs.replace(document, transactions=(one,))
+        now, priority = self._payments.nodes["PK"].clock.now(), "HIGH" if urgent else "NORM"
+        return pacs008(case_id, payment, now, priority, uetr_of(number), {"creditor": payee_of(name)})
 
     def _paid(self, case_id: str, outcome: Any) -> None:
         """An order is answered as what it was, however often it had to be said."""
@@ -218,11 +208,18 @@ class Banks(Parties):
         record: Record = msgspec.msgpack.decode(row.data, type=Record)
         return record
 
+    def states(self) -> tuple[str, ...]:
+        """Those in which somebody may have something to say."""
+        return ("sent", "asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
+
+    def times(self) -> dict[str, str]:
+        """When what is in a state has to be in another, by state: the field of the record that says it."""
+        return {"sent": "decide_by", "asked": "answer_by", "checking": "answer_by", "screened": "answer_by"}
+
     def _look(self, code: str) -> None:
         node, rng = self._payments.nodes[code], self._rng
         if node.is_up:
-            states = ("sent", "asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
-            for row in node.store.find_cases(CaseFilter(party=None, states=states)):
+            for row in node.store.find_cases(CaseFilter(party=None, states=self.states())):
                 if row.service != "payments":
                     continue
                 self._check_time(code, row.id, row.state)
@@ -237,7 +234,7 @@ class Banks(Parties):
         than what it has signed.
         """
         payment, node = self.record(code, case_id), self._payments.nodes[code]
-        until = {"sent": "decide_by", "asked": "answer_by", "checking": "answer_by", "screened": "answer_by"}.get(state)
+        until = self.times().get(state)
         over = None if until is None else getattr(payment, until)
         place = (code, node.life, case_id + state)
         stands_still = node.engine._newest > node.clock.now()  # noqa: SLF001 - nothing outside tests needs this
@@ -400,6 +397,4 @@ class PaymentSimulation(Simulation):
 
 
 if __name__ == "__main__":
-    life = PaymentSimulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    PaymentSimulation.show()

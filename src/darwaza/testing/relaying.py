@@ -8,7 +8,6 @@ To see what one seed does: ``python -m darwaza.testing.relaying 42``.
 """
 
 import random
-import sys
 from typing import Final
 
 import msgspec
@@ -56,6 +55,4 @@ class RelayedSimulation(PaymentSimulation, ProbingSimulation):
 
 
 if __name__ == "__main__":
-    life = RelayedSimulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    RelayedSimulation.show()

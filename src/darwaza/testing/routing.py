@@ -14,7 +14,6 @@ To see what one seed does: ``python -m darwaza.testing.routing 42``.
 
 import json
 import random
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -343,6 +342,4 @@ class RoutedSimulation(ProbingSimulation):
 
 
 if __name__ == "__main__":
-    life = RoutedSimulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    RoutedSimulation.show()

@@ -135,6 +135,10 @@ class Simulation:
         """Who sends and receives."""
         return Parties(self, self.rng)
 
+    def service_of(self, code: str) -> Service:  # noqa: ARG002 - one is served everywhere
+        """What a member's gateway serves."""
+        return self.service
+
     def peers_of(self, code: str) -> list[str]:
         """Whom a member's parties send to."""
         return [one if two == code else two for one, two in self.links if code in {one, two}]
@@ -148,6 +152,13 @@ class Simulation:
     def happened(self, what: bytes) -> None:
         """Write down something that was sent or stored, and when."""
         self._history.update(b"%r %d " % (self.now_s, len(what)) + what)
+
+    @classmethod
+    def show(cls) -> None:
+        """Live the life of the seed on the command line, and tell its history."""
+        life = cls(int(sys.argv[1]))
+        life.run()
+        sys.stdout.write(life.history + "\n")
 
     @property
     def history(self) -> str:
@@ -218,7 +229,7 @@ class Simulation:
         stores: dict[str, Store] = {code: node.store for code, node in self.nodes.items()}
         self.auditor.check_logs(stores)
         for node in self.nodes.values():
-            found = examine(node.store, member=node.code, trust=self.trust, services=[self.service])
+            found = examine(node.store, member=node.code, trust=self.trust, services=[self.service_of(node.code)])
             if found:
                 raise BrokenError(f"fsck of {node.code}: {found[:5]}")
             if self.auditor.forked:
@@ -365,6 +376,4 @@ class Simulation:
 
 
 if __name__ == "__main__":
-    life = Simulation(int(sys.argv[1]))
-    life.run()
-    sys.stdout.write(life.history + "\n")
+    Simulation.show()

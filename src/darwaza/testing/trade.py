@@ -1,8 +1,12 @@
 """Who pays whom in simulations and tests: a plan between two members, and a bank's payment under it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.exchange import Fee
@@ -47,6 +51,23 @@ PLAN = Plan(
 )
 
 
+def uetr_of(number: int) -> str:
+    """A UETR for the payment of this number."""
+    return str(UUID(int=(number << 80) | (0x4 << 76) | (0x8 << 60) | 7, version=4))
+
+
+def payee_of(name: str) -> Party:
+    """Somebody of this name in Almaty."""
+    return Party(name=name, address=Address(town="Алматы", country="KZ"))
+
+
+def joined(parts: Sequence[CreditTransfer]) -> CreditTransfer:
+    """The payments of many documents in one, under the header of the first."""
+    header = msgspec.structs.replace(parts[0].header, transaction_count=len(parts))
+    transactions = tuple(part.transactions[0] for part in parts)
+    return msgspec.structs.replace(parts[0], header=header, transactions=transactions)
+
+
 def pacs008(
     case_id: str, payment: Payment, now: datetime, priority: Any, uetr: str, changes: dict[str, Any]
 ) -> CreditTransfer:
@@ -82,7 +103,7 @@ def pacs008(
         "debtor_account": Account(iban="PK36SCBL0000001123456702"),
         "debtor_agent": Agent(bic=payer),
         "creditor_agent": Agent(bic=payee),
-        "creditor": Party(name="ТОО «Алатау»", address=Address(town="Алматы", country="KZ")),
+        "creditor": payee_of("ТОО «Алатау»"),
         "creditor_account": Account(iban="KZ86125KZT5004100100"),
         "purpose": Coded(code="SUPP"),
         "remittance": ("Invoice 42",),

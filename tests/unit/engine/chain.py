@@ -26,6 +26,8 @@ SLOW = {("CN", "KZ"): 900_000, ("CN", "PK"): 900_000}
 class Chain:
     """Gateways by member code."""
 
+    services = (SERVICE, diary.SERVICE)
+
     def __init__(self, links=LINKS, latencies=SLOW, **world):
         self.world = World(sorted({code for link in links for code in link}), links, **world)
         self.stores = {code: MemoryStore() for code in self.world.keys}
@@ -37,7 +39,7 @@ class Chain:
 
     def start(self, code, seed=0):
         """Start a gateway on what its store holds."""
-        engine = self.engines[code] = self.world.engine(code, [SERVICE, diary.SERVICE], self.stores[code], seed=seed)
+        engine = self.engines[code] = self.world.engine(code, self.services, self.stores[code], seed=seed)
         for state in self.states:
             engine.site.routing.learn(state)
 
@@ -172,5 +174,5 @@ class Chain:
         """Examine every store."""
         for code, store in self.stores.items():
             trust = self.engines[code].site.trust
-            found = examine(store, member=code, trust=trust, services=[SERVICE, diary.SERVICE])
+            found = examine(store, member=code, trust=trust, services=self.services)
             assert not found, (code, found)

@@ -8,14 +8,14 @@ from tests.unit.engine.corridor import Corridor
 from tests.unit.engine.peer import OURS, THEIRS, Gateway, offer, uuid
 
 from darwaza.adapters.memory.store import MemoryStore
-from darwaza.config import ASK_AGAIN_S
+from darwaza.config import ASK_AGAIN_S, BODY_BYTES_MAX
 from darwaza.engine.courier import Courier
 from darwaza.engine.engine import REMIND_AGAIN
 from darwaza.engine.intake import Accepted, Acknowledge, Arrive, Attest, Settle, Settled, Submit, TakeBack, Wake
 from darwaza.engine.unit import Unit
 from darwaza.errors import FatalError, ServiceError
 from darwaza.kernel import batch, instant
-from darwaza.kernel.machine import ELAPSED, NEW, Decision, Draft, Fact, Notice, Service, Transition
+from darwaza.kernel.machine import ELAPSED, NEW, Decision, Draft, Fact, Notice, Refusal, Service, Transition
 from darwaza.kernel.note import parse
 from darwaza.ports.store import LeafRow
 from darwaza.ports.transport import Ask, Held
@@ -41,7 +41,6 @@ DATA = Document("UZ/a", "PK/b", None)
 UNSENDABLE = [
     Draft("gold.x", "UZ/a", "PK/Not An Address", b"", "a/b"),
     Draft("gold.x", "not an address", "PK/b", b"", "a/b"),
-    Draft("gold.x", "UZ/a", "PK/b", bytes(2_000_000), "a/b"),
 ]
 FAULTS = [
     *(Decision("made", DATA, messages=(draft,)) for draft in UNSENDABLE),
@@ -85,6 +84,18 @@ def test_faulty_service_changes_nothing(decision):
     assert uz.state() == before
     outcomes = uz.engine.run([make, Submit("UZ/a", frozenset(), "gold", "make", "k", b"", None)])
     assert all(isinstance(outcome, ServiceError) for outcome in outcomes)
+    assert uz.state() == before
+
+
+def test_body_too_large_is_refused():
+    """What depends on what a party gave, as the size of a body does, is refused with a code, and changes nothing."""
+    draft = Draft("gold.x", "UZ/a", "PK/b", bytes(BODY_BYTES_MAX + 1), "a/b")
+    uz = Gateway()
+    uz.engine = uz.world.engine("UZ", [SERVICE, faulty(Decision("made", DATA, messages=(draft,)))], uz.store, seed=1)
+    before = uz.state()
+    outcome = uz.take(Submit("UZ/a", frozenset(), "gold", "make", "", b"", None))
+    assert isinstance(outcome, Refusal)
+    assert (outcome.code, outcome.pointer) == ("body_too_large", "/body")
     assert uz.state() == before
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import Gateway, read_history
-from darwaza.entry.cli.proof import proof_of
+from darwaza.entry.cli.proof import proofs_of
 from darwaza.entry.sample import remittance
 from darwaza.errors import MalformedError
 from darwaza.kernel import evidence
@@ -121,7 +121,7 @@ def test_the_evidence_of_a_payment_verifies_offline(corridor):
         verdict = verify(raw, history, now)
         assert verdict.result is Result.VALID, verdict
         assert len(verdict.findings) == 3
-        proven = proof_of(raw)
+        (proven,) = proofs_of(raw)
         assert (proven.payer_bank, proven.payee_bank, proven.end) == (INDUS, ALATAU, "settled")
         assert (proven.debit, proven.credit, proven.rate) == ("100100.00 PKR", "174900.00 KZT", "1.75")
         assert [step.what for step in proven.steps] == ["ordered", "said ACTC", "said ACSC"]
@@ -133,12 +133,13 @@ def test_evidence_proves_refusals_and_what_is_still_open_and_nothing_without_its
     still, lost = corridor.ordered(), corridor.ordered()
     corridor.do(ALATAU, f"/v1/payments/{lost}/reject", {"reason": "AC04"})
     open_raw, lost_raw = (corridor.call(INDUS, "GET", f"/v1/payments/{one}/evidence").content for one in (still, lost))
-    assert proof_of(open_raw).end == "open"
-    assert (proof_of(lost_raw).end, proof_of(lost_raw).reason) == ("rejected", "AC04")
+    (is_open,), (is_lost,) = proofs_of(open_raw), proofs_of(lost_raw)
+    assert is_open.end == "open"
+    assert (is_lost.end, is_lost.reason) == ("rejected", "AC04")
     held = evidence.decode(lost_raw)
     bare = evidence.Evidence(held.format, (msgspec.structs.replace(held.items[0], body=None), *held.items[1:]))
     with pytest.raises(MalformedError):
-        proof_of(evidence.encode(bare))
+        proofs_of(evidence.encode(bare))
 
 
 def test_a_gateway_follows_a_changed_plan(tmp_path):

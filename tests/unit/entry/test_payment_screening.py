@@ -68,8 +68,32 @@ class Slow:
         self.closed = True
 
 
+def with_screener(name):
+    """Furnishes gateways, of which the one in the folder of this name has a screener elsewhere."""
+
+    def furnished(folder):
+        furnish(folder)
+        if folder.name == name:
+            file = folder / "darwaza.toml"
+            file.write_text(file.read_text().replace('screener_url = ""', 'screener_url = "http://127.0.0.1:9/"'))
+
+    return furnished
+
+
 def examine(corridor, code, screening, case_id, monkeypatch):
     """Let an examiner work until the payment waits no more."""
+    store = corridor.gateways[code].engine.store
+    examine_while(
+        lambda: store.cases([case_id])[case_id].state in ("screening", "checking"),
+        corridor,
+        code,
+        screening,
+        monkeypatch,
+    )
+
+
+def examine_while(waits, corridor, code, screening, monkeypatch, *, within_s=30):
+    """Let an examiner work as long as something waits."""
     monkeypatch.setattr("darwaza.entry.examiner.RETRY_S", 0)
     engine = corridor.gateways[code].engine
 
@@ -82,24 +106,17 @@ def examine(corridor, code, screening, case_id, monkeypatch):
 
     async def run():
         task = asyncio.create_task(Examiner(engine, screening, submit, changed).run())
-        while engine.store.cases([case_id])[case_id].state in ("screening", "checking"):  # noqa: ASYNC110 - no event says
+        while waits():  # noqa: ASYNC110 - no event says
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(asyncio.wait_for(run(), within_s))
 
 
 def test_a_slow_screener_stops_only_its_own_payment(tmp_path, monkeypatch):
     """The payment waits with nothing held, others go on, and the examiner asks until it is answered."""
-
-    def elsewhere(folder):
-        furnish(folder)
-        if folder.name == "pk":
-            file = folder / "darwaza.toml"
-            file.write_text(file.read_text().replace('screener_url = ""', 'screener_url = "http://127.0.0.1:9/"'))
-
-    corridor = PaymentCorridor(tmp_path, furnish=elsewhere)
+    corridor = PaymentCorridor(tmp_path, furnish=with_screener("pk"))
     try:
         case_id = corridor.pay(corridor.quote()).json()["id"]
         assert corridor.show(INDUS, case_id)["state"] == "screening"

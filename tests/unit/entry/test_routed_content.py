@@ -8,7 +8,7 @@ from tests.unit.engine.chain import Chain
 from tests.unit.engine.test_path_policy import PIECES, add, announce
 
 from darwaza.engine.routed import read_at
-from darwaza.entry.api.document import content
+from darwaza.entry.api.content import content
 from darwaza.errors import MalformedError
 
 
@@ -17,7 +17,7 @@ def downloaded(chain, party, case_id):
     engine = chain.engines[party[:2]]
     server = SimpleNamespace(gateway=SimpleNamespace(engine=engine), store=engine.store)
     request = SimpleNamespace(path_params={"id": case_id})
-    call = SimpleNamespace(server=server, request=request, party=SimpleNamespace(address=party))
+    call = SimpleNamespace(server=server, request=request, party=SimpleNamespace(address=party), header=lambda _: "")
 
     async def run():
         answer = await content(call)

@@ -14,6 +14,7 @@ from darwaza.errors import PeerError
 from darwaza.kernel.key import Ed25519PublicKey
 
 from .payment_corridor import ALATAU, INDUS, PaymentCorridor
+from .test_payment_bulk import bulk
 
 URL = "https://bank.example/darwaza"
 
@@ -107,6 +108,38 @@ def test_a_bank_refuses_in_its_answer_and_a_wrong_word_moves_nothing(corridor):
     words = [{"id": strange}, {"id": case_id, "reason": "AC04", "detail": "closed"}]
     bank = Bank(lambda _: msgspec.json.encode({"words": words}))
     serve(corridor, bank, lambda: state(corridor, case_id) == "refused")
+
+
+def test_a_bank_answers_the_payments_of_a_bulk_in_its_answer_to_a_call(corridor):
+    """It is told their numbers, and says its word on each; the payers' bank is told how each ended."""
+    serve(corridor, Bank(lambda _: b""), lambda: cursor(corridor) is not None)
+    case_id = (
+        corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor)).json()[0]["id"].partition(".")[0]
+    )
+    corridor.run()
+
+    def answer(notices):
+        ids = [
+            f"{one['case_id']}.{n}"
+            for one in notices
+            if one["kind"] == "payment.bulk-asked"
+            for n in one["detail"]["numbers"]
+        ]
+        words = [{"id": ids[0]}, {"id": ids[1], "reason": "AC04"}, {"id": ids[2]}, {"id": ids[2]}] if ids else []
+        return msgspec.json.encode({"words": [*words, {"id": case_id + ".9999"}]})
+
+    serve(corridor, Bank(answer), lambda: state(corridor, case_id) == "bulk-answered")
+    corridor.run()
+    shown = [corridor.show(INDUS, f"{case_id}.{n}") for n in (1, 2, 3)]
+    assert [one["state"] for one in shown] == ["settled", "rejected", "settled"]
+    store = corridor.gateways["PK"].engine.store
+    told = {
+        row.kind: msgspec.msgpack.decode(row.detail) for row in store.notices(INDUS, 0, 100) if row.case_id == case_id
+    }
+    assert told == {
+        "payment.bulk-settled": {"uetrs": [shown[0]["uetr"], shown[2]["uetr"]]},
+        "payment.bulk-rejected": {"uetrs": [shown[1]["uetr"]]},
+    }
 
 
 @pytest.mark.parametrize("answer", [b"[]", b"\xff", b'{"words": [{"id": "x"}]}'])

@@ -11,11 +11,10 @@ from typing import Any, get_type_hints
 
 from darwaza.adapters.memory.table import HASH_BYTES, TILE_HASHES, Tables
 from darwaza.errors import InvariantError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseRow,
     Changes,
     CheckpointRow,
@@ -26,9 +25,7 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
     TileRow,
-    TransferRow,
     WitnessRow,
 )
 
@@ -57,6 +54,7 @@ _SHAPES = {
     )
 }
 _PAIRS = {
+    "names": (str, str),
     "given_back": (str, str),
     "documents": (int, bytes),
     "truncate": (int, int),
@@ -91,6 +89,7 @@ def check(tables: Tables, changes: Changes) -> None:
     _check_logs(tables, changes, held)
     _check_trees(tables, changes, held)
     _check_cases(tables, changes)
+    _check_names(tables, changes)
     _check_new(tables, changes)
     _check_ledger(tables, changes)
 
@@ -224,6 +223,15 @@ def _check_new(tables: Tables, changes: Changes) -> None:
     for sequence, notice in enumerate(changes.notices, tables.sequence + 1):
         if notice.sequence != sequence:
             _refuse(f"notice {notice.sequence} does not follow {sequence - 1}")
+
+
+def _check_names(tables: Tables, changes: Changes) -> None:
+    """A name is given once, to a case there is."""
+    taken: set[str] = set()
+    for name, case_id in changes.names:
+        if name in tables.names or name in taken or not (case_id in changes.cases or case_id in tables.cases):
+            _refuse(f"the name {name} is given already, or names no case")
+        taken.add(name)
 
 
 def _check_ledger(tables: Tables, changes: Changes) -> None:

@@ -21,11 +21,10 @@ from operator import attrgetter
 from darwaza.adapters.memory.police import check
 from darwaza.adapters.memory.table import Tables
 from darwaza.errors import DarwazaError, FatalError, InvariantError, PushbackError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_NONE,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -37,8 +36,6 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
-    TransferRow,
     WitnessRow,
 )
 
@@ -175,6 +172,11 @@ class MemoryStore:
         """A page of all cases by id."""
         cases = self._usable().cases
         return [cases[one] for one in sorted(one for one in cases if one > case_id)[:items_max]]
+
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given."""
+        given = self._usable().names
+        return {name: given[name] for name in names if name in given}
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
@@ -338,6 +340,10 @@ class MemoryStore:
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases."""
         return iter(sorted(self._usable().cases.values()))
+
+    def scan_names(self) -> Iterator[tuple[str, str]]:
+        """All names of cases."""
+        return iter(sorted(self._usable().names.items()))
 
     # --- housekeeping ---
 

@@ -7,11 +7,10 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseRow,
     Changes,
     FactRow,
@@ -21,9 +20,7 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
     TileRow,
-    TransferRow,
     WitnessRow,
 )
 
@@ -82,6 +79,7 @@ class Tables:
     parties: set[PartyRow] = field(default_factory=set)
     reminders: list[tuple[str, str]] = field(default_factory=list)
     answers: dict[tuple[str, str], AnswerRow] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     facts: dict[str, dict[str, FactRow]] = field(default_factory=dict)
     awaits: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
@@ -118,6 +116,7 @@ class Tables:
             self._put_case(case)
         for party in changes.parties:
             self._put_party(party)
+        self.names.update(changes.names)
         self.answers.update(((row.party, row.key), row) for row in changes.answers)
         for fact in changes.facts.values():
             self.facts.setdefault(fact.ucr, {})[fact.name] = fact

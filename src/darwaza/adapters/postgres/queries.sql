@@ -113,6 +113,10 @@ SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "cas
 -- All cases.
 SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "case" ORDER BY id;
 
+-- name: scan_names
+-- All names of cases.
+SELECT name, case_id FROM case_name ORDER BY name;
+
 -- name: read_due
 -- Cases whose reminder has come.
 SELECT id FROM "case" WHERE remind_at <= %s ORDER BY remind_at, id LIMIT %s;
@@ -139,6 +143,14 @@ WITH RECURSIVE found (service) AS (
     WHERE found.service IS NOT NULL
 )
 SELECT service FROM found WHERE service IS NOT NULL;
+
+-- name: write_name
+-- Give a case a name.
+INSERT INTO case_name (name, case_id) VALUES (%s, %s);
+
+-- name: read_named
+-- Cases by their names.
+SELECT name, case_id FROM case_name WHERE name = ANY(%s);
 
 -- name: write_answer
 -- Keep what a command was answered.

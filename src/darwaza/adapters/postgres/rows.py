@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from darwaza.ports.store import WAITING_FROM, AccountRow, BalanceRow, Changes, LogRow
+from darwaza.ports.ledger import AccountRow, BalanceRow
+from darwaza.ports.store import WAITING_FROM, Changes, LogRow
 
 TILE_HASHES = 256
 HASH_BYTES = 32
@@ -54,6 +55,7 @@ WRITERS: tuple[tuple[str, Callable[[Changes], Rows]], ...] = (
     ("write_checkpoint", lambda c: list(c.checkpoints)),
     ("write_case", lambda c: list(c.cases.values())),
     ("write_party", lambda c: list(c.parties)),
+    ("write_name", lambda c: c.names),
     ("write_answer", lambda c: list(c.answers)),
     ("write_fact", lambda c: list(c.facts.values())),
     ("clear_awaits", lambda c: [(case_id,) for case_id in c.awaits]),

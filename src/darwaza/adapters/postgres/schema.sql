@@ -79,6 +79,12 @@ CREATE TABLE case_party (
     PRIMARY KEY (party, service, opened_at, case_id)
 );
 
+-- What a case is found by besides its id, such as the UETRs of a bulk of payments; each is given once.
+CREATE TABLE case_name (
+    name text COLLATE "C" PRIMARY KEY,
+    case_id text COLLATE "C" NOT NULL
+);
+
 CREATE TABLE answer (
     party text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
@@ -208,4 +214,4 @@ CREATE TABLE refused_order (
     refused bytea NOT NULL
 );
 
-INSERT INTO schema_version (version) VALUES (2);
+INSERT INTO schema_version (version) VALUES (3);

@@ -17,12 +17,11 @@ from darwaza.adapters.postgres.listing import case_list
 from darwaza.adapters.postgres.query import migrations, queries, schema
 from darwaza.adapters.postgres.rows import WRITERS, account_row, truncation
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
     WAITING_NONE,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -34,8 +33,6 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
-    TransferRow,
     WitnessRow,
     newest_cases,
 )
@@ -251,6 +248,10 @@ class PostgresStore:
         """A page of all cases by id."""
         return [CaseRow(*row) for row in self._all("read_cases_after", case_id, items_max)]
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given."""
+        return dict(self._all("read_named", list(names)))
+
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
         return self._one("read_party", *row) is not None
@@ -386,6 +387,10 @@ class PostgresStore:
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases."""
         return (CaseRow(*row) for row in self._each("scan_cases"))
+
+    def scan_names(self) -> Iterator[tuple[str, str]]:
+        """All names of cases."""
+        return ((name, case_id) for name, case_id in self._each("scan_names"))
 
     # --- housekeeping ---
 

@@ -103,6 +103,10 @@ SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "cas
 -- All cases.
 SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "case" ORDER BY id;
 
+-- name: scan_names
+-- All names of cases.
+SELECT name, case_id FROM case_name ORDER BY name;
+
 -- name: read_due
 -- Cases whose reminder has come.
 SELECT id FROM "case" WHERE remind_at <= ? ORDER BY remind_at, id LIMIT ?;
@@ -129,6 +133,14 @@ WITH RECURSIVE found (service) AS (
     WHERE found.service IS NOT NULL
 )
 SELECT service FROM found WHERE service IS NOT NULL;
+
+-- name: write_name
+-- Give a case a name.
+INSERT INTO case_name (name, case_id) VALUES (?, ?);
+
+-- name: read_named
+-- Cases by their names.
+SELECT name, case_id FROM case_name WHERE name IN (SELECT value FROM json_each(?));
 
 -- name: write_answer
 -- Keep what a command was answered.

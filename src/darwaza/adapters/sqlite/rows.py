@@ -12,7 +12,8 @@ for the rows of one message as they come, 14 like this).
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from darwaza.ports.store import WAITING_FROM, AccountRow, BalanceRow, Changes, LeafRow, LogRow, QuarantineRow
+from darwaza.ports.ledger import AccountRow, BalanceRow
+from darwaza.ports.store import WAITING_FROM, Changes, LeafRow, LogRow, QuarantineRow
 
 PLACE_BITS = 40
 SIZE_MAX = 1 << PLACE_BITS
@@ -105,6 +106,7 @@ WRITERS: tuple[tuple[str, Callable[[Changes], Rows]], ...] = (
     ("write_checkpoint", lambda c: [(place(row[0], row[1]), _blob(row[2])) for row in c.checkpoints]),
     ("write_case", lambda c: [(*row[:3], _blob(row[3]), *row[4:]) for row in c.cases.values()]),
     ("write_party", lambda c: [tuple(row) for row in c.parties]),
+    ("write_name", lambda c: c.names),
     ("write_answer", lambda c: [(party, key, _blob(d), _blob(a), at) for party, key, d, a, at in c.answers]),
     ("write_fact", lambda c: [(*row[:2], _blob(row[2]), *row[3:]) for row in c.facts.values()]),
     ("clear_awaits", lambda c: [(case_id,) for case_id in c.awaits]),

@@ -67,6 +67,12 @@ CREATE TABLE case_party (
     PRIMARY KEY (party, service, opened_at, case_id)
 ) STRICT, WITHOUT ROWID;
 
+-- What a case is found by besides its id, such as the UETRs of a bulk of payments; each is given once.
+CREATE TABLE case_name (
+    name    TEXT PRIMARY KEY,
+    case_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE answer (
     party       TEXT NOT NULL,
     key         TEXT NOT NULL,

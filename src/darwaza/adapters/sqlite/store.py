@@ -31,12 +31,11 @@ from darwaza.adapters.sqlite.rows import (
     truncation,
 )
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
 from darwaza.ports.store import (
     WAITING_FROM,
     WAITING_NONE,
-    AccountRow,
     AnswerRow,
-    BalanceRow,
     CaseFilter,
     CaseRow,
     Changes,
@@ -48,8 +47,6 @@ from darwaza.ports.store import (
     NoticeRow,
     PartyRow,
     QuarantineRow,
-    RefusedOrderRow,
-    TransferRow,
     WitnessRow,
     newest_cases,
 )
@@ -276,6 +273,10 @@ class SqliteStore:
         """A page of all cases by id."""
         return [CaseRow(*row) for row in self._all("read_cases_after", case_id, items_max)]
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Ids of cases by those of the names that are given."""
+        return dict(self._all("read_named", _json(list(names)).decode()))
+
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
         return self._one("read_party", *row) is not None
@@ -429,6 +430,10 @@ class SqliteStore:
     def scan_cases(self) -> Iterator[CaseRow]:
         """All cases."""
         return (CaseRow(*row) for row in self._each(self._sql["scan_cases"], ()))
+
+    def scan_names(self) -> Iterator[tuple[str, str]]:
+        """All names of cases."""
+        return ((name, case_id) for name, case_id in self._each(self._sql["scan_names"], ()))
 
     # --- housekeeping ---
 

@@ -89,6 +89,7 @@ class Ordered(TypedDict):
     uetr: NotRequired[str]
     code: NotRequired[str]
     detail: NotRequired[str]
+    pointer: NotRequired[str]
     message_ids: NotRequired[list[str]]
     repeated: NotRequired[bool]
 
@@ -216,6 +217,15 @@ class RequestView(TypedDict):
     reason: NotRequired[str]
 
 
+class ShareView(TypedDict):
+    """One payment of a bulk behind a line."""
+
+    id: str
+    uetr: str
+    reference: str
+    amount: str
+
+
 class LineView(TypedDict):
     """One transfer on an account."""
 
@@ -227,6 +237,7 @@ class LineView(TypedDict):
     available: str
     reference: NotRequired[str]
     payment: NotRequired[str]
+    payments: NotRequired[list[ShareView]]
 
 
 class StatementView(TypedDict):

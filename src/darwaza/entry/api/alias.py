@@ -12,7 +12,7 @@ from darwaza import config
 from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import SERVICE, TAG, Ordered, command, ordered, own_case, submit
+from darwaza.entry.api.payment import SERVICE, TAG, Ordered, command, ordered, own_case, own_record, submit
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
@@ -267,8 +267,7 @@ async def request(call: Call) -> RequestView:
 
 async def request_document(call: Call) -> Response:
     """The request's pain.013, byte for byte."""
-    row = own_case(call, call.request.path_params["id"], Request)
-    held: Request = call.server.gateway.engine.site.decode_case(row).data
+    _, held = own_record(call, call.request.path_params["id"], Request)
     return Response(held.document, media_type=XML_MEDIA_TYPE)
 
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from darwaza.entry import console
 from darwaza.entry.api import (
     alias,
+    bulk,
     content,
     credit,
     crossing,
@@ -21,6 +22,7 @@ from darwaza.entry.api import (
     gateway,
     indicator,
     link,
+    listing,
     market,
     message,
     paper,
@@ -52,6 +54,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *indicator.ENDPOINTS,
     *enquiry.ENDPOINTS,
     *payment.ENDPOINTS,
+    *listing.ENDPOINTS,
+    *bulk.ENDPOINTS,
     *credit.ENDPOINTS,
     *market.ENDPOINTS,
     *alias.ENDPOINTS,

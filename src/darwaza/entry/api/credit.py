@@ -4,25 +4,30 @@ A bank hears of a credit in three ways, whichever it likes: it asks (here), it l
 (a webhook). Whatever it misses it finds here for as long as the answer may come.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Final
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
 from darwaza import config
+from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG, Ordered, command, find_order, ordered, own_case, submit
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_payment, own_record, submit
+from darwaza.entry.order import order_document, parts_of
 from darwaza.entry.view.payment import Money, money
-from darwaza.entry.word import Word, said
+from darwaza.entry.word import Word, commands
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.message import XML_MEDIA_TYPE, read_order
-from darwaza.services.payments.record import Payment
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
+from darwaza.services.payments.entry import entry_id, entry_of, exchange_of, split_id
+from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.record import Bulk, Entry, Payment
 
 ASKED: Final = "asked"
 TAKEN: Final = frozenset({"accepted", "credited"})
@@ -95,17 +100,52 @@ async def pull(call: Call) -> list[Credit]:
 async def answer_many(call: Call) -> Counter:
     """Answer many credits and get the next ones, in one request."""
     body: Words = call.body
-    server, answers = call.server, []
-    waiting = [server.loop.submit(command(call, *said(word), word.id, key="")) for word in body.words]
-    for word, future in zip(body.words, waiting, strict=True):
-        answer = _repeated(call, word.id, word.reason, ordered(await future))
-        if isinstance(answer, Ordered):
+    server = call.server
+    waiting = [
+        (one, server.loop.submit(command(call, one.kind, one.body, one.case_id, key="")))
+        for one in commands(body.words)
+    ]
+    answers = [Ordered(id=word.id, code="not_in_state", detail="it is said twice") for word in body.words]
+    for given, future in waiting:
+        outcome = await future
+        if given.kind == "answer-bulk":
+            told = _told(call, [body.words[at] for at in given.places], outcome)
+            for at, answer in zip(given.places, told, strict=True):
+                answers[at] = answer
+            continue
+        (at,) = given.places
+        word = body.words[at]
+        said_so = _repeated(call, word.id, word.reason, ordered(outcome))
+        if isinstance(said_so, Ordered):
             server.till.answered(call.party.address, word.id)
-            answers.append(answer)
+            answers[at] = said_so
         else:
-            answers.append(Ordered(id=word.id, code=answer.code, detail=answer.detail))
+            answers[at] = Ordered(id=word.id, code=said_so.code, detail=said_so.detail)
     found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
     return Counter(answers, found)
+
+
+def _told(call: Call, words: list[Word], outcome: Any) -> list[Ordered]:
+    """What became of each word on a payment of one bulk."""
+    case_id = split_id(words[0].id)[0]
+    if isinstance(outcome, Accepted):
+        refused = dict(outcome.answer["refused"])
+    elif isinstance(outcome, Refusal) and outcome.code == NOT_IN_TABLE:
+        refused = {split_id(word.id)[1]: NOT_IN_TABLE for word in words}
+    else:
+        return [Ordered(id=word.id, code=outcome.code, detail=outcome.detail) for word in words]
+    bulk = own_record(call, case_id, Bulk)[1] if refused else None
+    return [_told_one(word, refused.get(split_id(word.id)[1]), bulk) for word in words]
+
+
+def _told_one(word: Word, code: str | None, bulk: Bulk | None) -> Ordered:
+    state = "refused" if word.reason else "credited"
+    if code is None:
+        return Ordered(word.id, state)
+    entry = None if bulk is None else entry_of(bulk, split_id(word.id)[1])
+    if isinstance(entry, Entry) and entry.state == state and entry.reason == (word.reason or ""):
+        return Ordered(word.id, state, entry.uetr, repeated=True)
+    return Ordered(id=word.id, code=code, detail="the payment does not wait for this")
 
 
 async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
@@ -120,19 +160,44 @@ async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
 
 
 def _credits(call: Call, ids: list[str], limit: int, *, documents: bool) -> list[Credit]:
-    server, site, found = call.server, call.server.gateway.engine.site, []
+    server, site = call.server, call.server.gateway.engine.site
+    found: list[Credit] = []
     for start in range(0, len(ids), config.BULK_ITEMS_MAX):
         part = ids[start : start + config.BULK_ITEMS_MAX]
         cases = site.recent.find(part, server.store, site.decode_case)
         for case_id in part:
             held = cases.get(case_id)
-            if held is None or held[1].state != ASKED:
+            if held is not None and held[1].state == BULK_ASKED:
+                found.extend(islice(_credits_of(call, held[1], documents=documents), limit - len(found)))
+                if len(found) == limit:
+                    return found
+            elif held is None or held[1].state != ASKED:
                 server.till.answered(call.party.address, case_id)
             else:
                 found.append(_credit(call, held[1], documents=documents))
                 if len(found) == limit:
                     return found
     return found
+
+
+def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Credit]:
+    """The payments of a bulk that wait for the bank's word."""
+    gateway, bulk = call.server.gateway, case.data
+    asset = gateway.directory.currencies[gateway.config.member]
+    until = instant.to_text(bulk.answer_by)
+    parts = parts_of(gateway.engine, case.id) if documents else []
+    for number, entry in enumerate(bulk.entries, 1):
+        if entry.state == ASKED:
+            yield Credit(
+                id=entry_id(case.id, number),
+                uetr=entry.uetr,
+                end_to_end=entry.end_to_end,
+                payer_bank=bulk.payer_bank,
+                credit=money(exchange_of(entry).credit_minor, asset),
+                urgent=False,
+                answer_by=until,
+                document=parts[number - 1].document.decode() if documents else "",
+            )
 
 
 def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
@@ -147,31 +212,37 @@ def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
         credit=money(minor, asset),
         urgent=payment.urgent,
         answer_by="" if payment.answer_by is None else instant.to_text(payment.answer_by),
-        document=order_document(call, case.id).decode() if documents else "",
+        document=order_document(gateway.engine, case.id).decode() if documents else "",
     )
-
-
-def order_document(call: Call, case_id: str) -> bytes:
-    """The pacs.008 of a payment, as its payer's bank gave it; see ``find_order``."""
-    return read_order(find_order(call, case_id)[1])[1]
 
 
 async def document(call: Call) -> Response:
     """The pacs.008, byte for byte."""
-    row = own_case(call, call.request.path_params["id"])
-    return Response(order_document(call, row.id), media_type=XML_MEDIA_TYPE)
+    row, number, _ = own_payment(call, call.request.path_params["id"])
+    return Response(order_document(call.server.gateway.engine, row.id, number), media_type=XML_MEDIA_TYPE)
 
 
 async def confirm(call: Call) -> Ordered | DarwazaError | Refusal:
     """Accept a credit."""
     case_id = call.request.path_params["id"]
+    if split_id(case_id)[1]:
+        return await _say_of_bulk(call, Word(case_id))
     return _repeated(call, case_id, None, await submit(call, "confirm", payments.Confirm(), case_id))
 
 
 async def reject(call: Call) -> Ordered | DarwazaError | Refusal:
     """Refuse a credit."""
     case_id, body = call.request.path_params["id"], call.body
+    if split_id(case_id)[1]:
+        return await _say_of_bulk(call, Word(case_id, body.reason, body.detail))
     return _repeated(call, case_id, body.reason, await submit(call, "reject", body, case_id))
+
+
+async def _say_of_bulk(call: Call, word: Word) -> Ordered | Refusal:
+    (given,) = commands([word])
+    outcome = await call.server.submit(command(call, given.kind, given.body, given.case_id, key=""))
+    (answer,) = _told(call, [word], outcome)
+    return Refusal(answer.code, answer.detail) if answer.code else answer
 
 
 def _repeated(
@@ -180,8 +251,7 @@ def _repeated(
     """A bank that did not hear whether its word was taken says it again: the same word is answered as before."""
     if not isinstance(answer, Refusal) or answer.code != NOT_IN_TABLE:
         return answer
-    row = own_case(call, case_id)
-    payment: Payment = call.server.gateway.engine.site.decode_case(row).data
+    row, payment = own_record(call, case_id, Payment)
     same = row.state in TAKEN if reason is None else row.state == "refused" and payment.reason == reason
     return Ordered(row.id, row.state, payment.uetr, repeated=True) if same else answer
 

@@ -3,7 +3,7 @@
 | in | what it does | out |
 |---|---|---|
 | pacs.008 | orders one payment or many | pacs.002 |
-| pacs.028 | asks what has become of a payment | pacs.002 |
+| pacs.028 | asks what has become of a payment, or of many | pacs.002 |
 | camt.056 | recalls a payment | camt.029, pending |
 | camt.029 | keeps a payment that was recalled | pacs.002 |
 | pacs.004 | gives a payment back | pacs.002 |
@@ -11,11 +11,13 @@
 | pain.013 | asks to be paid | pain.014, pending |
 | pain.014 | answers a request to be paid | pain.014 |
 
+A payment, also one of a bulk, is named by its UETR, or by the message it came in and its own id in that.
+
 What cannot be read, or is none of these, is answered with admi.002, a payment that is refused with pacs.002, anything
 else that is refused with admi.002 and its code.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,27 +26,29 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_document, ask
+from darwaza.entry.api.bulk import order_all
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_report, unreadable
+from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_of_many, status_report, unreadable
 from darwaza.entry.api.payment import (
     SERVICE,
     TAG,
     Ordered,
     OrderQuery,
-    by_uetr,
-    order_all,
+    held_payment,
     order_one,
-    own_case,
+    own_record,
     submit,
 )
+from darwaza.entry.api.reference import Reference, find_payment
 from darwaza.errors import DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import GATEWAY_PARTY
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import investigation
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.answers import ANSWERS_MAX
 from darwaza.services.payments.message import XML_MEDIA_TYPE
-from darwaza.services.payments.record import Payment, Request
+from darwaza.services.payments.record import Request
 from darwaza.services.payments.request import ACCEPTED, REJECTED, write_decision
 from darwaza.standards.iso20022.acmt023 import VerificationRequest
 from darwaza.standards.iso20022.camt029 import Resolution
@@ -75,44 +79,51 @@ async def take(call: Call) -> Response:
 async def _order(call: Call, document: bytes, value: CreditTransfer) -> Response:
     call.query = OrderQuery()
     if len(value.transactions) == 1:
-        return answer_order(call, document, await order_one(call, document))
-    return answer_bulk(call, document, await order_all(call, document))
+        return answer_order(call, document, await order_one(call, document), value)
+    return answer_bulk(call, document, await order_all(call, document), value)
 
 
 async def _inquire(call: Call, _: bytes, value: StatusRequest) -> Response:
-    return _status(call, _only([one.uetr for one in value.transactions]))
+    if not 0 < len(value.transactions) <= ANSWERS_MAX:
+        detail = f"it asks about 1 to {ANSWERS_MAX} payments"
+        raise MalformedError(detail, code="message_unsuitable", pointer="/Document/FIToFIPmtStsReq")
+    found = [find_payment(call, one, value.originals) for one in value.transactions]
+    if len(found) == 1:
+        return _status(call, found[0])
+    body = status_of_many(call, [held_payment(call, payment_id) for payment_id in found])
+    return Response(body, media_type=XML_MEDIA_TYPE)
 
 
 async def _recall(call: Call, document: bytes, value: CancellationRequest) -> Response:
-    transactions = [one for item in value.underlying for one in item.transactions]
-    uetr = _only([one.uetr for one in transactions])
-    asked = payments.AskBack(investigation.read_recall(document, uetr))
-    case_id = by_uetr(call, uetr)
-    done = await submit(call, "recall", asked, case_id)
+    one = _only([one for item in value.underlying for one in item.transactions])
+    payment_id = find_payment(call, one, [item.group for item in value.underlying])
+    asked = payments.AskBack(investigation.read_recall(document, one.uetr))
+    done = await submit(call, "recall", asked, payment_id)
     if not isinstance(done, Ordered):
         return refused(call, document, done)
     now = call.server.gateway.clock.now()
     gateway = f"{call.server.gateway.config.member}/{GATEWAY_PARTY}"
-    body = investigation.write_pending(_payment(call, case_id), case_id, gateway, now)
+    body = investigation.write_pending(held_payment(call, payment_id)[1], payment_id, gateway, now)
     return Response(body, media_type=XML_MEDIA_TYPE)
 
 
 async def _keep(call: Call, document: bytes, value: Resolution) -> Response:
-    uetr = _only([one.uetr for item in value.outcomes for one in item.transactions])
-    reason = investigation.read_resolution(document, uetr)
-    done = await submit(call, "refuse-recall", payments.KeepIt(reason), by_uetr(call, uetr))
-    return _status(call, uetr) if isinstance(done, Ordered) else refused(call, document, done)
+    one = _only([one for item in value.outcomes for one in item.transactions])
+    payment_id = find_payment(call, one, [item.group for item in value.outcomes])
+    reason = investigation.read_resolution(document, one.uetr)
+    done = await submit(call, "refuse-recall", payments.KeepIt(reason), payment_id)
+    return _status(call, payment_id) if isinstance(done, Ordered) else refused(call, document, done)
 
 
 async def _give_back(call: Call, document: bytes, value: PaymentReturn) -> Response:
-    uetr = _only([one.uetr for one in value.transactions])
-    reason, amount_minor, _ = investigation.read_return(document, uetr)
-    case_id = by_uetr(call, uetr)
-    chosen = _payment(call, case_id).chosen
+    one = _only(value.transactions)
+    payment_id = find_payment(call, one, [value.original])
+    reason, amount_minor, _ = investigation.read_return(document, one.uetr)
+    chosen = held_payment(call, payment_id)[1].chosen
     if chosen is not None and amount_minor != chosen.exchange.destination_minor:
         raise MalformedError("a return is of the whole payment", code="amount_other", pointer="/Document/PmtRtr")
-    done = await submit(call, "return", payments.GiveBack(reason), case_id)
-    return _status(call, uetr) if isinstance(done, Ordered) else refused(call, document, done)
+    done = await submit(call, "return", payments.GiveBack(reason), payment_id)
+    return _status(call, payment_id) if isinstance(done, Ordered) else refused(call, document, done)
 
 
 async def _verify(call: Call, document: bytes, _: VerificationRequest) -> Response:
@@ -147,10 +158,9 @@ async def _decide(call: Call, document: bytes, value: RequestToPayStatus) -> Res
 
 
 def _decision(call: Call, case_id: str, given: str, reason: str) -> Response:
-    row = own_case(call, case_id, Request)
-    gateway = call.server.gateway
-    held: Request = gateway.engine.site.decode_case(row).data
-    return Response(write_decision(held, case_id, given, reason, gateway.clock.now()), media_type=XML_MEDIA_TYPE)
+    _, held = own_record(call, case_id, Request)
+    now = call.server.gateway.clock.now()
+    return Response(write_decision(held, case_id, given, reason, now), media_type=XML_MEDIA_TYPE)
 
 
 def _request_id(call: Call, message_id: str) -> str:
@@ -165,23 +175,15 @@ def _request_id(call: Call, message_id: str) -> str:
     raise MalformedError("there is no such request to be paid", code="not_found")
 
 
-def _payment(call: Call, case_id: str) -> Payment:
-    held: Payment = call.server.gateway.engine.site.decode_case(own_case(call, case_id)).data
-    return held
+def _status(call: Call, payment_id: str) -> Response:
+    state, payment = held_payment(call, payment_id)
+    return Response(status_report(call, payment_id, state, payment), media_type=XML_MEDIA_TYPE)
 
 
-def _status(call: Call, uetr: str) -> Response:
-    row = own_case(call, by_uetr(call, uetr))
-    payment: Payment = call.server.gateway.engine.site.decode_case(row).data
-    return Response(status_report(call, row.id, row.state, payment), media_type=XML_MEDIA_TYPE)
-
-
-def _only(uetrs: list[str | None]) -> str:
-    if len(uetrs) != 1 or not uetrs[0]:
-        raise MalformedError(
-            "it is about one payment, named by its UETR", code="message_unsuitable", pointer="/Document"
-        )
-    return uetrs[0]
+def _only(transactions: Sequence[Reference]) -> Reference:
+    if len(transactions) != 1:
+        raise MalformedError("it is about one payment", code="message_unsuitable", pointer="/Document")
+    return transactions[0]
 
 
 _HANDLERS: Final[dict[type, Callable[[Call, bytes, Any], Awaitable[Response]]]] = {

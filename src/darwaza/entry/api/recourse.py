@@ -1,39 +1,34 @@
 """What follows a payment, and what stops one: recalls, returns, screening, evidence."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
-from darwaza import config
 from darwaza.engine.export import collect
 from darwaza.entry.api.endpoint import Call, Endpoint, Handler
-from darwaza.entry.api.payment import SERVICE, TAG, Ordered, find_order, own_case, submit, view
-from darwaza.entry.view.payment import PaymentView
+from darwaza.entry.api.payment import TAG, Ordered, own_payment, submit
+from darwaza.entry.order import find_order
 from darwaza.errors import DarwazaError
 from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import message_key
-from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.record import Bulk
 from darwaza.services.payments.source import COMPLIANCE_ROLE
-
-STOPPED: Final = ("parked", "screened")
-"""States of a payment that waits for compliance, at the payer's and at the payee's gateway."""
-
-
-async def held(call: Call) -> list[PaymentView]:
-    """Payments that screening has stopped, newest first."""
-    wanted = CaseFilter(party=call.party.address, service=SERVICE, states=STOPPED, items_max=config.PAGE_ITEMS_MAX)
-    return [view(call, row, full=False) for row in call.server.store.find_cases(wanted)]
 
 
 async def evidence(call: Call) -> Response:
-    """The order, every answer to it and both countries' signatures, in one file that anyone can check offline."""
-    row = own_case(call, call.request.path_params["id"])
-    header, _ = find_order(call, row.id)
-    return Response(collect(call.server.gateway.engine, message_key(header)), media_type=EVIDENCE_MEDIA_TYPE)
+    """The order, every answer to it and both countries' signatures, in one file that anyone can check offline.
+
+    Of a payment of a bulk: the bulk's order, and what was said of this payment.
+    """
+    engine = call.server.gateway.engine
+    row, number, data = own_payment(call, call.request.path_params["id"])
+    about = data.entries[number - 1].uetr if isinstance(data, Bulk) else ""
+    raw = collect(engine, message_key(find_order(engine, row.id).header), about=about)
+    return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 
 
 def _command(kind: str, body: Any, summary: str, *, role: str = "party") -> Endpoint:
@@ -60,15 +55,6 @@ def _handler(kind: str) -> Handler:
 
 
 ENDPOINTS: Sequence[Endpoint] = (
-    Endpoint(
-        method="GET",
-        path="/v1/payments/held",
-        handler=held,
-        summary="Payments that screening has stopped, with what it found",
-        tag=TAG,
-        role=COMPLIANCE_ROLE,
-        answer=list[PaymentView],
-    ),
     Endpoint(
         method="GET",
         path="/v1/payments/{id}/evidence",

@@ -24,17 +24,20 @@ from darwaza.errors import ForbiddenError, MalformedError
 from darwaza.kernel import instant
 from darwaza.ledger.account import Account
 from darwaza.ledger.money import to_text
-from darwaza.ledger.statement import Statement
+from darwaza.ledger.statement import Statement, StatementLine
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import netting
+from darwaza.services.payments.entry import BULK_STATES, entry_id, payments_of
 from darwaza.services.payments.indicator import Indicators, Tallies
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.netting import CYCLE_S, DONE, Leg
-from darwaza.services.payments.record import Payment
-from darwaza.services.payments.statement import write_notice, write_statement
+from darwaza.services.payments.record import Bulk, Payment
+from darwaza.services.payments.share import bulk_of
+from darwaza.services.payments.statement import shares_of, write_notice, write_statement
 
 LINES_MAX: Final = 5_000
-"""Transfers one statement shows; an older one is asked for by the number it begins after."""
+"""Transfers one statement shows, or payments of bulks behind them; an older one is asked for by the number it begins
+after."""
 PAGE_CASES: Final = 500
 RETURNED_WITHIN: Final = timedelta(days=60)
 """A return is looked for among payments of so many days before its cycle."""
@@ -59,6 +62,22 @@ class StatementQuery(msgspec.Struct, forbid_unknown_fields=True):
     number: Annotated[int, Meta(ge=1, le=10**9)] = 1
 
 
+class ShareView(msgspec.Struct):
+    """One payment of a bulk behind a line.
+
+    Attributes:
+        id: of the payment.
+        uetr: of the payment.
+        reference: the payer's.
+        amount: what of the line's is its own, with a sign.
+    """
+
+    id: str
+    uetr: str
+    reference: str
+    amount: str
+
+
 class LineView(msgspec.Struct, omit_defaults=True):
     """One transfer on an account.
 
@@ -70,7 +89,8 @@ class LineView(msgspec.Struct, omit_defaults=True):
         booked: balance after it.
         available: balance after it, less what is held.
         reference: the payer's.
-        payment: id of its case.
+        payment: its id, or that of a bulk.
+        payments: of a bulk that moved it.
     """
 
     sequence: int
@@ -81,6 +101,7 @@ class LineView(msgspec.Struct, omit_defaults=True):
     available: str
     reference: str = ""
     payment: str = ""
+    payments: list[ShareView] = []
 
 
 class StatementView(msgspec.Struct):
@@ -162,24 +183,25 @@ class IndicatorView(msgspec.Struct):
 
 async def statement(call: Call) -> StatementView | Response:
     """A statement of one of the caller's accounts, as JSON or camt.053."""
-    account, said = _statement(call, call.query)
+    account, said, bulks = _statement(call, call.query)
     if not wants_xml(call):
-        return _statement_view(account, said)
+        return _statement_view(account, said, bulks)
     first = said.lines[0].transfer.applied_at if said.lines else account.opened_at
     now = call.server.gateway.clock.now()
-    body = write_statement(account, said, number=call.query.number, since=first, now=now)
+    body = write_statement(account, said, number=call.query.number, since=first, now=now, bulks=bulks)
     return Response(body, media_type=XML_MEDIA_TYPE)
 
 
 async def notice(call: Call) -> Response:
     """Entries of one of the caller's accounts since a sequence, as camt.054; no content when there are none."""
-    account, said = _statement(call, call.query)
+    account, said, bulks = _statement(call, call.query)
     if not any(line.posted_minor for line in said.lines):
         return Response(status_code=HTTPStatus.NO_CONTENT.value)
-    return Response(write_notice(account, said, now=call.server.gateway.clock.now()), media_type=XML_MEDIA_TYPE)
+    body = write_notice(account, said, now=call.server.gateway.clock.now(), bulks=bulks)
+    return Response(body, media_type=XML_MEDIA_TYPE)
 
 
-def _statement(call: Call, query: StatementQuery) -> tuple[Account, Statement]:
+def _statement(call: Call, query: StatementQuery) -> tuple[Account, Statement, dict[str, Bulk]]:
     store = call.server.store
     rows = store.accounts([query.account])
     if not rows or rows[0][0].owner != call.party.address:
@@ -187,11 +209,43 @@ def _statement(call: Call, query: StatementQuery) -> tuple[Account, Statement]:
     said = read_statement(store, query.account, query.after, lines_max=LINES_MAX)
     if said is None:
         raise MalformedError("you have no such account", code="not_found", pointer="/account")
-    return account_from(*rows[0]), said
+    bulks = _bulks(call, said)
+    return account_from(*rows[0]), _newest(said, bulks), bulks
 
 
-def _statement_view(account: Account, said: Statement) -> StatementView:
+def _bulks(call: Call, said: Statement) -> dict[str, Bulk]:
+    """The bulks that moved money in a statement, by the id of their case."""
+    wanted = {bulk_of(line.transfer.id) for line in said.lines if line.posted_minor} - {""}
+    found = call.server.store.cases(sorted(wanted)).items()
+    cases = {case_id: call.server.gateway.engine.site.decode_case(row).data for case_id, row in found}
+    return {case_id: data for case_id, data in cases.items() if isinstance(data, Bulk)}
+
+
+def _newest(said: Statement, bulks: dict[str, Bulk]) -> Statement:
+    """A statement with so many of its newest lines that what stands behind them has its limit too."""
+    shown = 0
+    for at in range(len(said.lines) - 1, -1, -1):
+        shown += len(shares_of(said.lines[at], bulks)) or 1
+        if shown > LINES_MAX and at + 1 < len(said.lines):
+            return msgspec.structs.replace(said, opening=said.lines[at].balance, lines=said.lines[at + 1 :])
+    return said
+
+
+def _statement_view(account: Account, said: Statement, bulks: dict[str, Bulk]) -> StatementView:
     asset = account.asset
+
+    def behind(line: StatementLine) -> list[ShareView]:
+        case_id, sign = line.transfer.case_id or "", 1 if line.posted_minor > 0 else -1
+        return [
+            ShareView(
+                entry_id(case_id, one.number),
+                one.entry.uetr,
+                one.entry.end_to_end,
+                to_text(sign * one.amount_minor, asset),
+            )
+            for one in shares_of(line, bulks)
+        ]
+
     lines = [
         LineView(
             sequence=line.transfer.sequence,
@@ -202,6 +256,7 @@ def _statement_view(account: Account, said: Statement) -> StatementView:
             available=to_text(line.balance.available, asset),
             reference=line.transfer.reference or "",
             payment=line.transfer.case_id or "",
+            payments=behind(line),
         )
         for line in said.lines
     ]
@@ -237,7 +292,7 @@ async def _payments(
             wanted = CaseFilter(
                 party=bank,
                 service=SERVICE,
-                states=states,
+                states=(*states, *BULK_STATES) if states else (),
                 opened_from=instant.to_fine_text(since),
                 opened_before=instant.to_fine_text(before),
                 after=after,
@@ -246,8 +301,9 @@ async def _payments(
             rows = call.server.store.find_cases(wanted)
             for row in rows:
                 case = decode(row)
-                if isinstance(case.data, Payment):
-                    yield case.state, case.data
+                for one in payments_of(case.state, case.data):
+                    if not states or one[0] in states:
+                        yield one
             if len(rows) < PAGE_CASES:
                 break
             after = (rows[-1].opened_at, rows[-1].id)

@@ -168,7 +168,10 @@ def pay(file: Path, wait_s: int, *, as_json: bool, **options: Any) -> None:
 @_document
 @as_party
 def pay_many(file: Path, *, as_json: bool, **options: Any) -> None:
-    """Order the payments of FILE, a pacs.008 of many; each is answered for itself."""
+    """Order the payments of FILE, a pacs.008 of many; each is answered for itself.
+
+    Ordinary ones to one bank at one rate travel as a bulk; their ids end with their number in it: 0199….17.
+    """
     with Desk(options) as desk:
         done = desk.pay_many(file.read_bytes())
     show(done, as_json=as_json, human=lambda: each(print_done, done))
@@ -184,12 +187,12 @@ def list_command(state: str | None, *, as_json: bool, **options: Any) -> None:
     show(found, as_json=as_json, human=lambda: each(print_payment, found))
 
 
-@payments.command(name="show", epilog="Example: darwaza payments show 0190… --gateway pk --as indus-bank")
+@payments.command(name="show", epilog="Example: darwaza payments show 0199….17 --gateway pk --as indus-bank")
 @click.argument("payment")
 @click.option("--uetr", is_flag=True, help="PAYMENT is a UETR, not an id.")
 @as_party
 def show_command(payment: str, *, uetr: bool, as_json: bool, **options: Any) -> None:
-    """Show PAYMENT: amounts, cost, status, messages."""
+    """Show PAYMENT: amounts, cost, status, messages. One of a bulk has the bulk's id, a full stop and its number."""
     with Desk(options) as desk:
         found = desk.by_uetr(payment) if uetr else desk.payment(payment)
     show(found, as_json=as_json, human=lambda: print_payment(found))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import click
+
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.entry.cli.evidence import COLOURS, EXITS, reference_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
@@ -19,10 +21,15 @@ from darwaza.services.payments.proof import Proof, prove
     name="verify-evidence",
 )
 @reference_options
+@click.option("--payment", default="", help="Id or UETR of the one payment of a bulk to tell of; else of each.")
 @json_option
 @reports_errors
-def verify_evidence(file: Path, documents: tuple[Path, ...], anchor: str | None, *, as_json: bool) -> None:
+def verify_evidence(
+    file: Path, documents: tuple[Path, ...], anchor: str | None, payment: str, *, as_json: bool
+) -> None:
     """Check the evidence of a payment with no network, and say what it proves: who paid whom what, and how it ended.
+
+    The evidence of one payment of a bulk holds the order of the whole bulk, but only the answers about the one.
 
     \b
     Exit codes: 0 valid, 1 invalid, 2 cannot tell.
@@ -31,33 +38,38 @@ def verify_evidence(file: Path, documents: tuple[Path, ...], anchor: str | None,
     reference = Reference.read([path.read_bytes() for path in documents], anchor, now)
     raw = file.read_bytes()
     verdict = examine(raw, reference, now)
-    proven = proof_of(raw) if verdict.result is Result.VALID else None
-    found = {"result": verdict.result.value, "code": verdict.code, "payment": proven}
+    proven = proofs_of(raw, payment) if verdict.result is Result.VALID else []
+    found = {"result": verdict.result.value, "code": verdict.code, "payments": proven}
     show(found, as_json=as_json, human=lambda: print_proof(verdict, proven))
     raise SystemExit(EXITS[verdict.result])
 
 
-def proof_of(raw: bytes) -> Proof:
-    """What a verified evidence file says about a payment.
+def proofs_of(raw: bytes, payment: str = "") -> list[Proof]:
+    """What a verified evidence file says about a payment, or about each of a bulk.
+
+    Args:
+        raw: the file.
+        payment: id or UETR of the one to tell of; "" for all.
 
     Raises:
         MalformedError: ``payment_unproven``.
     """
     items = evidence.decode(raw).items
-    return prove((decode_header(item.header.encode()), item.body) for item in items)
+    return prove(((decode_header(item.header.encode()), item.body) for item in items), payment)
 
 
-def print_proof(verdict: Verdict, proven: Proof | None) -> None:
+def print_proof(verdict: Verdict, proven: list[Proof]) -> None:
     """Print the answer for people."""
     code = f" ({verdict.code})" if verdict.code else ""
     console.print(f"[bold {COLOURS[verdict.result]}]{verdict.result.value.replace('_', ' ')}[/]{code}")
-    if proven is None:
+    for one in proven:
+        reason = f" {one.reason}" if one.reason else ""
+        console.print(f"   {one.payer_bank} paid {one.payee_bank}: {one.end}{reason}")
+        console.print(f"   {one.debit} → {one.credit} at {one.rate} by {one.provider}")
+        console.print(f"   {one.end_to_end}, UETR {one.uetr}, {one.id}")
+        for step in one.steps:
+            console.print(f"   {step.at}  {step.who:20} {step.what}")
+    if not proven:
         return
-    reason = f" {proven.reason}" if proven.reason else ""
-    console.print(f"   {proven.payer_bank} paid {proven.payee_bank}: {proven.end}{reason}")
-    console.print(f"   {proven.debit} → {proven.credit} at {proven.rate} by {proven.provider}")
-    console.print(f"   UETR {proven.uetr}")
-    for step in proven.steps:
-        console.print(f"   {step.at}  {step.who:20} {step.what}")
     for finding in verdict.findings:
         console.print(f"   {finding.kind:20} signed by {finding.author} and {finding.reader}, {finding.grade}")

@@ -241,6 +241,9 @@ MESSAGE: Mapping[str, str] = {
     "transit.i18": N_("Refusal received"),
     "transit.event": N_("Event told"),
     "payments.order": N_("Payment ordered"),
+    "payments.bulk": N_("Bulk ordered"),
+    "payments.answers": N_("Answers of the payees' bank"),
+    "payments.bulk-inquiry": N_("Answers asked for"),
     "payments.status": N_("Answer of the payee's bank"),
     "payments.decided": N_("Payment confirmed"),
     "payments.inquiry": N_("Answer asked for"),
@@ -271,6 +274,11 @@ PAYMENT_STATE: Mapping[str, str] = {
     "returned": N_("came back"),
     "given-back": N_("given back"),
     "cancelled": N_("cancelled"),
+    "bulk-sent": N_("bulk sent"),
+    "bulk-asked": N_("bulk waits for the payees' bank"),
+    "bulk-unknown": N_("answers to a bulk not known yet"),
+    "bulk-ended": N_("bulk ended"),
+    "bulk-answered": N_("bulk answered"),
 }
 
 DIRECTION: Mapping[str, str] = {"out": N_("out"), "in": N_("in")}

@@ -7,7 +7,7 @@ import msgspec
 
 from darwaza.engine.engine import Engine
 from darwaza.engine.forwarding import own_message
-from darwaza.engine.routed import is_delivered
+from darwaza.engine.routed import is_delivered, read_at
 from darwaza.kernel import instant
 from darwaza.kernel.machine import NEW
 from darwaza.kernel.message import decode_header
@@ -105,10 +105,15 @@ def view_document(engine: Engine, row: CaseRow) -> DocumentView:
     )
 
 
-def view_messages(engine: Engine, case_id: str) -> list[MessageView]:
+def view_messages(engine: Engine, case_id: str, about: str = "") -> list[MessageView]:
     """Describe the messages of a case, oldest first and none before what it follows.
 
     One that went over several paths or came in an envelope stands there once.
+
+    Args:
+        engine: the gateway's.
+        case_id: of the case.
+        about: a text; only messages whose body has it, and refusals, which are about all. "" for every message.
     """
     views: dict[str, MessageView] = {}
     behind: dict[str, tuple[bool, str | None]] = {}
@@ -117,6 +122,10 @@ def view_messages(engine: Engine, case_id: str) -> list[MessageView]:
         delivered = index < log.cosigned_size
         if header.kind == RELAY_KIND and log.reader != engine.site.member:
             continue  # handed on for others
+        if about:
+            told, body = read_at(engine, (log_id, index, raw))
+            if about.encode() not in body and not told.kind.endswith(".refused"):
+                continue
         if header.kind == RELAY_KIND:
             body = engine.store.body(log_id, index) or b""
             header, _ = own_message(LeafRow(log_id, index, "", case_id, raw, body))

@@ -13,10 +13,11 @@ from darwaza.ledger.asset import Asset
 from darwaza.ledger.money import to_text
 from darwaza.ledger.rate import PPM, effective_rate, offered, rate_to_text
 from darwaza.ports.store import CaseRow
+from darwaza.services.payments.entry import entry_id, one_of
 from darwaza.services.payments.indicator import cost_minor
 from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory
-from darwaza.services.payments.record import Offer, Payment
+from darwaza.services.payments.record import Bulk, Offer, Payment
 from darwaza.standards.iso20022 import codes
 
 STATUS = {
@@ -178,7 +179,14 @@ def money(minor: int, asset: Asset) -> Money:
 
 
 def view_payment(
-    engine: Engine, row: CaseRow, directory: Directory, *, full: bool = True, compliance: bool = False
+    engine: Engine,
+    row: CaseRow,
+    directory: Directory,
+    number: int = 0,
+    *,
+    full: bool = True,
+    compliance: bool = False,
+    data: Payment | Bulk | None = None,
 ) -> PaymentView:
     """Describe a payment's case as committed.
 
@@ -186,10 +194,12 @@ def view_payment(
         engine: the gateway's.
         row: of a case that holds a payment.
         directory: who takes part, and on what terms.
+        number: of a payment of a bulk; 0 for a case of its own.
         full: with messages and all offers.
         compliance: with what screening found.
+        data: of the case, where it has been read.
     """
-    payment: Payment = engine.site.decode_case(row).data
+    state, payment = one_of(row.state, engine.site.decode_case(row).data if data is None else data, number)
     members = member_of(payment.payer_bank), member_of(payment.payee_bank)
     source, destination = (directory.currencies.get(member, _UNKNOWN) for member in members)
     # Only the payer's gateway knows the margin, and so the cost.
@@ -197,9 +207,9 @@ def view_payment(
     chosen = payment.chosen
     refunded = payment.returned_at is not None and payment.refund_minor
     return PaymentView(
-        id=row.id,
-        state=row.state,
-        status=STATUS.get(row.state, ""),
+        id=entry_id(row.id, number) if number else row.id,
+        state=state,
+        status=STATUS.get(state, ""),
         quote_id="" if payment.quote_until is None else quote_id(row.id),
         payer_bank=payment.payer_bank,
         payee_bank=payment.payee_bank,
@@ -223,7 +233,7 @@ def view_payment(
         recall_reason=payment.recall_reason,
         recall_answer=payment.recall_answer,
         refund=money(payment.refund_minor, source) if refunded else None,
-        messages=view_messages(engine, row.id) if full else [],
+        messages=view_messages(engine, row.id, payment.uetr if number else "") if full else [],
     )
 
 

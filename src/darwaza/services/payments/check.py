@@ -4,17 +4,18 @@ The schema has passed already. Identifiers' check digits, the agreed quote, limi
 Recommendation 16 asks for are checked here; names against lists in ``screening``; funds by the ledger, last.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Container, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.machine import Context, Refusal
+from darwaza.ledger.asset import Asset
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory, Participant
-from darwaza.services.payments.record import Offer, Payment
+from darwaza.services.payments.record import Offer
 from darwaza.services.payments.status import TRANSFER_MESSAGE
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.identifier import check_iban
@@ -25,7 +26,8 @@ from darwaza.standards.iso20022.party import Account, Party
 ACCEPTANCE_AGE_MAX = timedelta(minutes=10)
 """A payment its bank took on longer ago is not sent out any more."""
 CLOCK_AHEAD_MAX = timedelta(seconds=60)
-_TRANSACTION = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf[1]"
+TRANSACTION = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf[1]"
+"""Where what is wrong with a payment is pointed at."""
 
 
 class Ordered(NamedTuple):
@@ -40,14 +42,14 @@ class Agreed(NamedTuple):
     """What a payment is held against.
 
     Attributes:
-        payment: with its accepted offer; without ``quote_until`` where there is no quote but a rate of the moment.
-        offer: that offer.
+        quote_until: when the accepted quote lapses; None where there is no quote but a rate of the moment.
+        offer: that was accepted.
         corridor: the terms.
         payer_bank: the payer's PSP.
         payee_bank: the payee's PSP.
     """
 
-    payment: Payment
+    quote_until: datetime | None
     offer: Offer
     corridor: Corridor
     payer_bank: Participant
@@ -68,21 +70,32 @@ def read_transfer(document: bytes, known: CreditTransfer | None = None) -> Order
     if not isinstance(transfer, CreditTransfer) or transfer.message != TRANSFER_MESSAGE:
         return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"between countries {TRANSFER_MESSAGE} travels", "/")
     if len(transfer.transactions) != 1:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "one payment has one transaction", _TRANSACTION)
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "one payment has one transaction", TRANSACTION)
     transaction = transfer.transactions[0]
     if transaction.id.uetr is None:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "a payment has a UETR", _TRANSACTION + "/PmtId/UETR")
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "a payment has a UETR", TRANSACTION + "/PmtId/UETR")
     kind = transaction.payment_type or transfer.header.payment_type
     return Ordered(transfer, transaction, urgent=kind is None or kind.priority != "NORM")
 
 
 def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
     """The first thing that is wrong with a payment, or None."""
+    uetr = ordered.transaction.id.uetr or ""
+    return duplicate(uetr, context.named((uetr,)), context) or defect(ordered, agreed, directory, context)
+
+
+def duplicate(uetr: str, named: Container[str], context: Context) -> Refusal | None:
+    """Why a UETR cannot be taken again, or None; ``named`` has those that name a case (``Context.named``)."""
+    if uetr not in named and context.ledger.transfer(uetr) is None:
+        return None
+    return Refusal.of(
+        PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", TRANSACTION + "/PmtId/UETR"
+    )
+
+
+def defect(ordered: Ordered, agreed: Agreed, directory: Directory, context: Context) -> Refusal | None:
+    """The first thing that is wrong with a payment whose UETR is known to be new, or None."""
     transaction = ordered.transaction
-    if context.ledger.transfer(transaction.id.uetr or "") is not None:
-        return Refusal.of(
-            PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before", _TRANSACTION + "/PmtId/UETR"
-        )
     return (
         _quote_problem(transaction, agreed, context)
         or _agent_problem(transaction, agreed)
@@ -96,14 +109,14 @@ def problem(ordered: Ordered, agreed: Agreed, directory: Directory, context: Con
 
 def _quote_problem(transaction: CreditTransferTransaction, agreed: Agreed, context: Context) -> Refusal | None:
     rate = transaction.agreed_rate
-    until = agreed.payment.quote_until
+    until = agreed.quote_until
     named = None if until is None else quote_id(context.case_id)
     if rate is None or rate.quote_id != named or rate.rate != Decimal(agreed.offer.rate):
         return Refusal.of(
-            PaymentRefusal.QUOTE_OTHER, "the agreed rate is not the accepted quote's", _TRANSACTION + "/AgrdRate"
+            PaymentRefusal.QUOTE_OTHER, "the agreed rate is not the accepted quote's", TRANSACTION + "/AgrdRate"
         )
     if until is not None and until <= context.now:
-        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired", _TRANSACTION + "/AgrdRate/QtId")
+        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired", TRANSACTION + "/AgrdRate/QtId")
     return None
 
 
@@ -114,7 +127,7 @@ def _agent_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Re
     ):
         if agent.bic != bank.bic:
             return Refusal.of(
-                PaymentRefusal.AGENT_UNKNOWN, f"the agent is not {bank.bic}", f"{_TRANSACTION}/{name}/FinInstnId/BICFI"
+                PaymentRefusal.AGENT_UNKNOWN, f"the agent is not {bank.bic}", f"{TRANSACTION}/{name}/FinInstnId/BICFI"
             )
     return None
 
@@ -122,29 +135,30 @@ def _agent_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Re
 def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, directory: Directory) -> Refusal | None:
     source = directory.currencies[agreed.corridor.source]
     destination = directory.currencies[agreed.corridor.destination]
-    exchange = agreed.offer.exchange
-
-    def amount(minor: int, *, abroad: bool = False) -> Amount:
-        asset = destination if abroad else source
-        return Amount(minor, asset.scale, asset.code)
-
+    exchange, charges = agreed.offer.exchange, transaction.charges
     if transaction.amount.currency != source.code:
         return Refusal.of(
-            PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", _TRANSACTION + "/IntrBkSttlmAmt"
+            PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", TRANSACTION + "/IntrBkSttlmAmt"
         )
-    charges = tuple((charge.amount, charge.agent.bic) for charge in transaction.charges)
-    due = (
-        (amount(exchange.source_fee_minor), agreed.payer_bank.bic),
-        (amount(exchange.destination_fee_minor, abroad=True), agreed.payee_bank.bic),
-    )
-    for name, given, wanted in (
-        ("IntrBkSttlmAmt", transaction.amount, amount(exchange.source_minor)),
-        ("InstdAmt", transaction.instructed_amount, amount(exchange.debit_minor)),
-        ("ChrgsInf", charges, due),
+    if not _comes_to(transaction.amount, exchange.source_minor, source):
+        wrong = "IntrBkSttlmAmt"
+    elif not _comes_to(transaction.instructed_amount, exchange.debit_minor, source):
+        wrong = "InstdAmt"
+    elif (
+        len(charges) != 2  # noqa: PLR2004 - of either bank
+        or not _comes_to(charges[0].amount, exchange.source_fee_minor, source)
+        or not _comes_to(charges[1].amount, exchange.destination_fee_minor, destination)
+        or charges[0].agent.bic != agreed.payer_bank.bic
+        or charges[1].agent.bic != agreed.payee_bank.bic
     ):
-        if given != wanted:
-            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{name} is not the quote's", f"{_TRANSACTION}/{name}")
-    return None
+        wrong = "ChrgsInf"
+    else:
+        return None
+    return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{wrong} is not the quote's", f"{TRANSACTION}/{wrong}")
+
+
+def _comes_to(amount: Amount | None, minor: int, asset: Asset) -> bool:
+    return amount is not None and (amount.minor, amount.scale, amount.currency) == (minor, asset.scale, asset.code)
 
 
 def _time_problem(ordered: Ordered, context: Context) -> Refusal | None:
@@ -152,16 +166,16 @@ def _time_problem(ordered: Ordered, context: Context) -> Refusal | None:
     expires = ordered.transaction.expires_at or ordered.transfer.header.expires_at
     if not context.now - ACCEPTANCE_AGE_MAX <= accepted <= context.now + CLOCK_AHEAD_MAX:
         return Refusal.of(
-            PaymentRefusal.TIME_WRONG, "it was taken on too long ago, or in the future", _TRANSACTION + "/AddtlDtTm"
+            PaymentRefusal.TIME_WRONG, "it was taken on too long ago, or in the future", TRANSACTION + "/AddtlDtTm"
         )
     if expires is not None and expires <= context.now:
-        return Refusal.of(PaymentRefusal.TIME_WRONG, "it has expired", _TRANSACTION + "/AddtlDtTm/XpryDtTm")
+        return Refusal.of(PaymentRefusal.TIME_WRONG, "it has expired", TRANSACTION + "/AddtlDtTm/XpryDtTm")
     return None
 
 
 def _limit_problem(agreed: Agreed) -> Refusal | None:
     amount, own = agreed.offer.exchange.source_minor, agreed.payer_bank.limit_minor
-    pointer = _TRANSACTION + "/IntrBkSttlmAmt"
+    pointer = TRANSACTION + "/IntrBkSttlmAmt"
     if amount > agreed.corridor.limit_minor:
         return Refusal.of(PaymentRefusal.OVER_CORRIDOR_LIMIT, "it is over the corridor's limit", pointer)
     if own is not None and amount > own:
@@ -173,7 +187,7 @@ def _purpose_problem(transaction: CreditTransferTransaction, corridor: Corridor)
     code = None if transaction.purpose is None else transaction.purpose.code
     if corridor.purposes and code not in corridor.purposes:
         allowed = ", ".join(sorted(corridor.purposes))
-        return Refusal.of(PaymentRefusal.PURPOSE_WRONG, f"the purpose is one of {allowed}", _TRANSACTION + "/Purp/Cd")
+        return Refusal.of(PaymentRefusal.PURPOSE_WRONG, f"the purpose is one of {allowed}", TRANSACTION + "/Purp/Cd")
     return None
 
 
@@ -181,13 +195,13 @@ def _data_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Ref
     large = agreed.offer.exchange.source_minor >= agreed.corridor.identify_from_minor
     missing = list(_missing(transaction, large=large))
     if missing:
-        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(missing), f"{_TRANSACTION}/{missing[0]}")
+        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(missing), f"{TRANSACTION}/{missing[0]}")
     for account, name in ((transaction.debtor_account, "DbtrAcct"), (transaction.creditor_account, "CdtrAcct")):
         if account is not None and account.iban is not None:
             try:
                 check_iban(account.iban)
             except MalformedError as fault:
-                return Refusal.of(PaymentRefusal.DATA_MISSING, fault.detail, f"{_TRANSACTION}/{name}/Id/IBAN")
+                return Refusal.of(PaymentRefusal.DATA_MISSING, fault.detail, f"{TRANSACTION}/{name}/Id/IBAN")
     return None
 
 

@@ -49,7 +49,7 @@ DECISION_WITHIN = timedelta(days=1)
 LISTEN_AGAIN = timedelta(seconds=5)
 """How often it is looked whether the payer's gateway has gone past the deadline."""
 
-_STATUS_OF = {
+STATUS_OF = {
     "checking": status.PENDING,
     "screened": status.PENDING,
     "asked": status.PENDING,
@@ -59,6 +59,7 @@ _STATUS_OF = {
     "given-back": status.CREDITED,
     "refused": status.REJECTED,
 }
+"""What the payees' gateway says of a payment, by its state; also of one of a bulk."""
 
 
 class DestinationRules:
@@ -84,6 +85,8 @@ class DestinationRules:
         payer = self._directory.participant(message.origin, "psp")
         if payee is None or payer is None or not context.party_known(message.destination):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, f"{message.destination} is not served here", "/CdtrAgt")
+        if context.named((ordered.transaction.id.uetr or "",)):
+            return Refusal.of(PaymentRefusal.DUPLICATE, "a payment with this UETR was taken before")
         problem = self._differs(terms, ordered, payer, payee)
         if problem is not None:
             return problem
@@ -246,7 +249,7 @@ class DestinationRules:
         problem = status.read_problem(message.body, payment.uetr)
         if problem:
             return Refusal.of(PaymentRefusal.MALFORMED, problem)
-        told = self._status(payment, case.id, _STATUS_OF[case.state], context)
+        told = self._status(payment, case.id, STATUS_OF[case.state], context)
         woken, awaits = self._wake(case, context), _awaited(case.state, payment)
         return Decision(case.state, payment, messages=(told,), remind_at=woken, awaits=awaits)
 

@@ -53,7 +53,7 @@ def write_recall(payment: Payment, case_id: str, reason: str, now: datetime) -> 
     return write(request)
 
 
-def read_recall(body: bytes, uetr: str) -> str:
+def read_recall(body: bytes, uetr: str | None) -> str:
     """Read a camt.056 about that transaction: its reason.
 
     Raises:
@@ -93,7 +93,7 @@ def _resolution(payment: Payment, assignment: Assignment, status: str, reasons: 
     )
 
 
-def read_resolution(body: bytes, uetr: str) -> str:
+def read_resolution(body: bytes, uetr: str | None) -> str:
     """Read a camt.029 that refuses a recall of that transaction: its reason.
 
     Raises:
@@ -132,7 +132,7 @@ def write_return(payment: Payment, case_id: str, reason: str, amount_minor: int,
     return write(returned)
 
 
-def read_return(body: bytes, uetr: str) -> tuple[str, int, datetime]:
+def read_return(body: bytes, uetr: str | None) -> tuple[str, int, datetime]:
     """Read a pacs.004 about that transaction: its reason, its amount in minor units, and when it was made.
 
     Raises:
@@ -164,7 +164,7 @@ def _read(body: bytes, kind: type[Kind]) -> Kind:
     return found
 
 
-def _only(transactions: Any, uetr: str) -> None:
+def _only(transactions: Any, uetr: str | None) -> None:
     if [one.uetr for one in transactions] != [uetr]:
         raise MalformedError("it is not about the one transaction", code="payment_malformed")
 

@@ -7,13 +7,20 @@ side.
 
 from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.kernel.message import REFUSED
+from darwaza.services.payments import bulk_destination, bulk_source
 from darwaza.services.payments.alias import FREE, REGISTERED, AliasRules
+from darwaza.services.payments.bulk_destination import BulkDestinationRules
+from darwaza.services.payments.bulk_source import BulkSourceRules
 from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.entry import names_of
 from darwaza.services.payments.foresight import foresee
 from darwaza.services.payments.funding import MOVED, FundingRules
 from darwaza.services.payments.market import OPEN, MarketRules
 from darwaza.services.payments.message import (
     ALLOCATED,
+    ANSWERS,
+    BULK,
+    BULK_INQUIRY,
     DECIDED,
     INQUIRY,
     ORDER,
@@ -68,6 +75,7 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
         foresee=foresee,
         orders_new=True,
         shared=shared_by(Directory(plan)),
+        names=names_of,
     )
 
 
@@ -80,6 +88,8 @@ def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
         "quote": _quote(QuoteRules(directory)),
         "source": _source(SourceRules(directory, screen)),
         "destination": _destination(DestinationRules(directory, screen)),
+        "bulk source": _bulk_source(BulkSourceRules(directory, screen)),
+        "bulk destination": _bulk_destination(BulkDestinationRules(directory, screen)),
         "reversal": _reversal(ReversalRules(directory)),
         "alias": _alias(AliasRules(directory)),
         "verification": _verification(VerificationRules(directory)),
@@ -165,6 +175,49 @@ def _destination(rule: DestinationRules) -> Table:
         table[state, DECIDED] = Transition(rule.keep, (state,))
     for state in ("checking", "screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
         table[state, INQUIRY] = Transition(rule.take_inquiry, (state,))
+    return table
+
+
+def _bulk_source(rule: BulkSourceRules) -> Table:
+    sent, unknown, ended = bulk_source.OPEN, bulk_source.ASKED, bulk_source.ENDED
+    either, own = (sent, unknown), (ended,)
+    table = {
+        (NEW, "remit-bulk"): Transition(rule.remit, (sent, ended)),
+        (NEW, restored(BULK)): Transition(rule.restore_order, (sent,)),
+    }
+    for state in either:
+        table[state, ANSWERS] = Transition(rule.take_answers, (state, ended))
+        table[state, REFUSED_KIND] = Transition(rule.take_refused, (state, ended))
+        table[state, ELAPSED] = Transition(rule.wait_over, (state, unknown, ended))
+        table[state, restored(BULK_INQUIRY)] = Transition(rule.restore_inquiry, (unknown,))
+    table[ended, ANSWERS] = table[ended, REFUSED_KIND] = Transition(rule.keep, own)
+    table[ended, ELAPSED] = Transition(rule.wait_over, own)
+    for state in (*either, ended):
+        table[state, "recall-one"] = Transition(rule.recall, (state,))
+        table[state, RESOLVED] = Transition(rule.take_resolved, (state,))
+        table[state, RETURNED] = Transition(rule.take_returned, (state,))
+        table[state, restored(RECALL)] = Transition(rule.restore_recall, (state,))
+    return table
+
+
+def _bulk_destination(rule: BulkDestinationRules) -> Table:
+    asked, ended = bulk_destination.OPEN, bulk_destination.ENDED
+    table = {
+        (NEW, BULK): Transition(rule.take_order, (asked, ended)),
+        (asked, "answer-bulk"): Transition(rule.answer, (asked, ended)),
+        (asked, "vetted-one"): Transition(rule.take_vetted, (asked,)),
+        (asked, "release-one"): Transition(rule.release, (asked,)),
+        (asked, "block-one"): Transition(rule.block, (asked, ended)),
+        (asked, restored(ANSWERS)): Transition(rule.restore_answers, (asked, ended)),
+    }
+    for state in (asked, ended):
+        table[state, ELAPSED] = Transition(rule.wait_over, (state, ended))
+        table[state, BULK_INQUIRY] = Transition(rule.take_inquiry, (state,))
+        table[state, RECALL] = Transition(rule.take_recall, (state,))
+        table[state, "return-one"] = Transition(rule.give_back, (state,))
+        table[state, "refuse-recall-one"] = Transition(rule.keep_it, (state,))
+        table[state, restored(RETURNED)] = Transition(rule.restore_returned, (state,))
+        table[state, restored(RESOLVED)] = Transition(rule.restore_resolved, (state,))
     return table
 
 

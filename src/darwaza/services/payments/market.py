@@ -11,12 +11,11 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Refusal
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.exchange import Terms as ExchangeTerms
-from darwaza.ledger.money import to_minor
 from darwaza.ledger.rate import Rate, margin_ppm, offered, rate_from_text, rate_to_text, to_source
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.message import Ask, OpenMarket, PostRate, SetMid
+from darwaza.services.payments.message import OpenMarket, PostRate, SetMid
 from darwaza.services.payments.plan import Corridor, Directory, Participant, abroad
-from darwaza.services.payments.record import Board, Market, Offer
+from darwaza.services.payments.record import Board, Fixed, Market, Offer
 
 Outcome = Decision[Any] | Refusal
 replace = msgspec.structs.replace
@@ -84,66 +83,78 @@ def market_id(source: str, destination: str) -> str:
     return str(uuid5(_NAMES, f"{source} {destination}"))
 
 
+class Place(NamedTuple):
+    """Who asks for offers, and in which market: the same for all payments of a bulk.
+
+    Attributes:
+        market: as it stands.
+        bank: address of the PSP that asks.
+        payee: the payee's PSP, whose fee counts.
+        corridor: the market's.
+        source: what is debited.
+        destination: what is credited.
+        available: what of each provider's money may be spent, found when it is first asked for; a decision moves none.
+    """
+
+    market: Market
+    bank: str
+    payee: Participant
+    corridor: Corridor
+    source: Asset
+    destination: Asset
+    available: dict[str, int]
+
+
 class Wanted(NamedTuple):
     """What offers are made for.
 
     Attributes:
-        ask: the amount and who bears what.
-        bank: address of the PSP that asks.
-        payee: the payee's PSP, whose fee counts.
-        corridor: the market's.
+        fixed: which side's amount is given.
+        amount_minor: of that side.
+        fee_minor: what the asking PSP takes, in the source currency.
         rate: only offers at this rate count; None for all.
+        provider: only this one's offer counts; "" for all.
     """
 
-    ask: Ask
-    bank: str
-    payee: Participant
-    corridor: Corridor
-    rate: Decimal | None
+    fixed: Fixed
+    amount_minor: int
+    fee_minor: int
+    rate: Decimal | None = None
+    provider: str = ""
 
 
-def offers(directory: Directory, market: Market, wanted: Wanted, context: Context) -> tuple[Offer, ...] | Refusal:
+def offers(place: Place, wanted: Wanted, context: Context) -> tuple[Offer, ...] | Refusal:
     """Every FXP's offer for what is wanted, best for the payer first; at least one."""
-    ask = wanted.ask
-    source, destination = directory.currencies[market.source], directory.currencies[market.destination]
-    fixed, pointer = (source, "/amount") if ask.fixed == "source" else (destination, "/amount")
-    amount, fee = to_minor(ask.amount, fixed, pointer), to_minor(ask.fee, source, "/fee")
-    if isinstance(amount, Refusal):
-        return amount
-    if isinstance(fee, Refusal):
-        return fee
     problem: Refusal | None = None
     found = []
-    for provider, board in sorted(market.boards.items()):
-        if board.valid_until <= context.now:
+    for provider, board in sorted(place.market.boards.items()):
+        if board.valid_until <= context.now or (wanted.provider and provider != wanted.provider):
             continue
-        offer = _offer(provider, board, (amount, fee), market, wanted, (source, destination))
+        offer = _offer(provider, board, place, wanted)
         if isinstance(offer, Refusal):
             problem = offer
-        elif _available(provider, market.destination, destination, context) >= offer.exchange.destination_minor:
+        elif _available(provider, place, context) >= offer.exchange.destination_minor:
             found.append(offer)
     if not found:
         return problem or Refusal.of(PaymentRefusal.NO_OFFER, "no FX provider offers this now", "/market")
     return tuple(sorted(found, key=lambda one: (one.exchange.debit_minor, -one.exchange.credit_minor, one.provider)))
 
 
-def _offer(
-    provider: str, board: Board, given: tuple[int, int], market: Market, wanted: Wanted, assets: tuple[Asset, Asset]
-) -> Offer | Refusal:
+def _offer(provider: str, board: Board, place: Place, wanted: Wanted) -> Offer | Refusal:
     """One FXP's offer for an amount and a fee."""
-    ask, (amount, fee), (source, destination) = wanted.ask, given, assets
-    rate = _offered(board, ask, amount, wanted.bank, source, destination)
+    source, destination = place.source, place.destination
+    rate = _offered(board, place, wanted)
     if isinstance(rate, Refusal):
         return rate
     text = rate_to_text(rate)
     if wanted.rate is not None and Decimal(text) != wanted.rate:
         return Refusal.of(PaymentRefusal.QUOTE_OTHER, "nobody offers this rate now", "/document")
-    exchange = _exchange(ask, amount, fee, rate, wanted.payee, source, destination)
+    exchange = _exchange(place, wanted, rate)
     if isinstance(exchange, Refusal):
         return replace(exchange, pointer="/amount")
-    if exchange.source_minor > wanted.corridor.limit_minor:
+    if exchange.source_minor > place.corridor.limit_minor:
         return Refusal.of(PaymentRefusal.OVER_CORRIDOR_LIMIT, "it is over the corridor's limit", "/amount")
-    spread, margin, mid = 0, None, _rate(market.mid)
+    spread, margin, mid = 0, None, _rate(place.market.mid)
     if isinstance(mid, Rate):
         spread = max(0, exchange.source_minor - to_source(exchange.destination_minor, mid, source, destination))
         margin = margin_ppm(rate, mid)
@@ -151,28 +162,35 @@ def _offer(
     return Offer(provider, text, exchange, spread, margin, effective)
 
 
-def _offered(board: Board, ask: Ask, amount: int, bank: str, source: Asset, destination: Asset) -> Rate | Refusal:
+def _offered(board: Board, place: Place, wanted: Wanted) -> Rate | Refusal:
     base = rate_from_text(board.rate)
     if isinstance(base, Refusal):
         return base
     # Where the payee's amount is fixed, the tier is found with the base rate: tiers never make it circular.
-    size = amount if ask.fixed == "source" else to_source(amount, base, source, destination)
+    size = wanted.amount_minor
+    if wanted.fixed != "source":
+        size = to_source(size, base, place.source, place.destination)
     reached = [tier.improvement_ppm for tier in board.tiers if size >= tier.from_minor]
-    return offered(base, (reached[-1] if reached else 0) + board.improvements.get(bank, 0))
+    return offered(base, (reached[-1] if reached else 0) + board.improvements.get(place.bank, 0))
 
 
-def _exchange(
-    ask: Ask, amount: int, fee: int, rate: Rate, payee: Participant, source: Asset, destination: Asset
-) -> Exchange | Refusal:
+def _exchange(place: Place, wanted: Wanted, rate: Rate) -> Exchange | Refusal:
     terms = ExchangeTerms(
-        source=source, destination=destination, rate=rate, source_fee_minor=fee, destination_fee=payee.fee
+        source=place.source,
+        destination=place.destination,
+        rate=rate,
+        source_fee_minor=wanted.fee_minor,
+        destination_fee=place.payee.fee,
     )
-    return terms.from_debit(amount) if ask.fixed == "source" else terms.from_credit(amount)
+    return (terms.from_debit if wanted.fixed == "source" else terms.from_credit)(wanted.amount_minor)
 
 
-def _available(provider: str, member: str, asset: Asset, context: Context) -> int:
-    account = context.ledger.account(abroad(provider, member, asset))
-    return 0 if account is None else int(account.balance.available)
+def _available(provider: str, place: Place, context: Context) -> int:
+    known = place.available.get(provider)
+    if known is None:
+        account = context.ledger.account(abroad(provider, place.market.destination, place.destination))
+        known = place.available[provider] = 0 if account is None else int(account.balance.available)
+    return known
 
 
 def _rate(text: str | None) -> Rate | Refusal | None:

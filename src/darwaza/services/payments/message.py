@@ -4,7 +4,8 @@ An order's body is its terms, one line of RFC 8785 JSON, then LF, then the payer
 that the evidence of a payment holds the very document its payer's bank gave. Statuses are pacs.002, inquiries pacs.028.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +18,9 @@ from darwaza.standards.iso20022.pacs008 import CreditTransfer
 ALLOCATED = "payments.allocated"
 RELEASED = "payments.released"
 ORDER = "payments.order"
+BULK = "payments.bulk"
+ANSWERS = "payments.answers"
+BULK_INQUIRY = "payments.bulk-inquiry"
 STATUS = "payments.status"
 DECIDED = "payments.decided"
 INQUIRY = "payments.inquiry"
@@ -31,8 +35,13 @@ REQUEST_DECIDED = "payments.request-decided"
 ORDER_MEDIA_TYPE = "application/vnd.darwaza.payment"
 XML_MEDIA_TYPE = "application/xml"
 TERMS_BYTES_MAX = 4_096
+Kind = TypeVar("Kind")
 
 AmountText = Annotated[str, Meta(max_length=40)]
+MinorText = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+"""An amount in minor units, as decimal digits."""
+RateText = Annotated[str, Meta(pattern=r"^[0-9]{1,11}(?:\.[0-9]{1,10})?$(?!\n)")]
+"""An agreed rate, as a decimal."""
 ReasonText = Annotated[str, Meta(pattern=r"^[A-Z0-9]{4}$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -144,6 +153,56 @@ class Remit(msgspec.Struct, frozen=True, omit_defaults=True):
     market: str
     document: bytes
     transfer: CreditTransfer | None = None
+
+
+class RemitBulk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Command ``remit-bulk``: many ordinary payments to one bank at the rate they name, as ``Remit``.
+
+    Attributes:
+        market: id of the market's case.
+        document: pacs.008.001.13.
+        parts: of ``bulk.split``, where it has been taken apart already.
+    """
+
+    market: str
+    document: bytes
+    parts: Any = None
+
+
+class Said(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The payees' bank's word on one payment of a bulk.
+
+    Attributes:
+        number: of the payment.
+        reason: ExternalStatusReason1Code when it is refused; "" when it is accepted.
+        detail: one sentence.
+    """
+
+    number: int
+    reason: Annotated[str, Meta(pattern=r"^(?:[A-Z0-9]{4})?$(?!\n)")] = ""
+    detail: Annotated[str, Meta(max_length=105)] = ""
+
+
+class AnswerBulk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``answer-bulk`` of the payees' PSP: on payments of a bulk, answered one by one in the same order.
+
+    Attributes:
+        words: on different payments.
+    """
+
+    words: Annotated[tuple[Said, ...], Meta(min_length=1, max_length=1_000)]
+
+
+class OfBulk(msgspec.Struct, frozen=True):
+    """A command on one payment of a bulk; its kind is the single payment's and ``-one``.
+
+    Attributes:
+        number: of the payment.
+        body: the single payment's.
+    """
+
+    number: int
+    body: Any
 
 
 class Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -302,7 +361,7 @@ class RefuseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Funds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``payments.allocated`` and ``payments.released``: an amount in minor units, as decimal digits."""
 
-    amount_minor: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    amount_minor: MinorText
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -321,23 +380,42 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     answer_by: InstantText
-    credit: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
-    debit: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    credit: MinorText
+    debit: MinorText
     decide_by: InstantText
-    destination: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    destination: MinorText
     priority: Literal["HIGH", "NORM"]
     provider: AddressText
-    rate: Annotated[str, Meta(pattern=r"^[0-9]{1,11}(?:\.[0-9]{1,10})?$(?!\n)")]
-    source: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+    rate: RateText
+    source: MinorText
+
+
+class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first line of a bulk's order; see ``Terms``. The amounts of each payment follow from document and rate.
+
+    Attributes:
+        answer_by: see ``record.Payment``.
+        decide_by: see ``record.Payment``.
+        destination: what leaves the FXP's funds at the payees' gateway, in all.
+        provider: the FXP's address at the payers' gateway.
+        rate: agreed.
+    """
+
+    answer_by: InstantText
+    decide_by: InstantText
+    destination: MinorText
+    provider: AddressText
+    rate: RateText
 
 
 _encode = msgspec.json.Encoder().encode
+_decode_bulk = msgspec.json.Decoder(BulkTerms).decode
 _decode_terms = msgspec.json.Decoder(Terms).decode
 _decode_funds = msgspec.json.Decoder(Funds).decode
 _decode_refused = msgspec.json.Decoder(Refused).decode
 
 
-def write_order(terms: Terms, document: bytes) -> bytes:
+def write_order(terms: Terms | BulkTerms, document: bytes) -> bytes:
     """Write an order's body."""
     return _encode(terms) + b"\n" + document
 
@@ -348,11 +426,24 @@ def read_order(body: bytes) -> tuple[Terms, bytes]:
     Raises:
         MalformedError: ``payment_malformed``.
     """
+    return _read_order(body, _decode_terms)
+
+
+def read_bulk(body: bytes) -> tuple[BulkTerms, bytes]:
+    """Read the body of a bulk's order.
+
+    Raises:
+        MalformedError: ``payment_malformed``.
+    """
+    return _read_order(body, _decode_bulk)
+
+
+def _read_order(body: bytes, decode: Callable[[bytes], Kind]) -> tuple[Kind, bytes]:
     line, newline, document = body.partition(b"\n")
     if not newline or len(line) > TERMS_BYTES_MAX:
         raise MalformedError("an order begins with one line of JSON", code="payment_malformed")
     try:
-        terms = _decode_terms(line)
+        terms = decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise MalformedError(f"the terms cannot be read: {fault}", code="payment_malformed") from fault
     if _encode(terms) != line:

@@ -2,6 +2,9 @@
 
 Only what stands in the messages themselves counts: the order with the payer's bank's own pacs.008, the payee's bank's
 pacs.002, and the decision. Whoever holds the evidence file concludes the same, with no gateway and no network.
+
+The order of a bulk proves many payments. The amounts of each follow from its document and the rate the terms name, and
+have to come to the sum the terms name, or nothing is proven.
 """
 
 from collections.abc import Iterable
@@ -13,25 +16,51 @@ from darwaza.errors import MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import Header
 from darwaza.ledger.asset import Asset
+from darwaza.ledger.exchange import Fee
+from darwaza.ledger.exchange import Terms as ExchangeTerms
 from darwaza.ledger.money import to_text
 from darwaza.services.payments import check, status
-from darwaza.services.payments.message import DECIDED, INQUIRY, ORDER, RECALL, RESOLVED, RETURNED, STATUS, read_order
+from darwaza.services.payments.answers import read_answers
+from darwaza.services.payments.bulk import split
+from darwaza.services.payments.entry import entry_id
+from darwaza.services.payments.message import (
+    ANSWERS,
+    BULK,
+    BULK_INQUIRY,
+    DECIDED,
+    INQUIRY,
+    ORDER,
+    RECALL,
+    RESOLVED,
+    RETURNED,
+    STATUS,
+    BulkTerms,
+    read_bulk,
+    read_order,
+)
 from darwaza.services.payments.source import offer_of
+from darwaza.services.payments.terms import rate_of
 from darwaza.standards.iso20022.amount import scale_of
+from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
+UNPROVEN: Final = "payment_unproven"
 SETTLED: Final = "settled"
 REJECTED: Final = "rejected"
 RETURNED_BACK: Final = "returned"
 OPEN: Final = "open"
 _STEPS: Final = {
     ORDER: "ordered",
+    BULK: "ordered",
     INQUIRY: "asked what had become of it",
+    BULK_INQUIRY: "asked what had become of it",
     RECALL: "recalled it",
     RESOLVED: "kept it",
     RETURNED: "gave it back",
 }
 
-_RANK: Final = {ORDER: 0, STATUS: 1, DECIDED: 2}
+Found = list[tuple[Header, bytes | None]]
+
+_RANK: Final = {ORDER: 0, BULK: 0, STATUS: 1, ANSWERS: 1, DECIDED: 2}
 """Of messages made in the same millisecond, that which the next one answers comes first."""
 
 
@@ -53,7 +82,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What is proven about a payment.
 
     Attributes:
+        id: of its case, and of a payment of a bulk with a full stop and its number behind.
         uetr: of the payment.
+        end_to_end: the payer's reference.
         payer_bank: address.
         payee_bank: address.
         provider: address of the FX provider.
@@ -65,7 +96,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         steps: in order.
     """
 
+    id: str
     uetr: str
+    end_to_end: str
     payer_bank: str
     payee_bank: str
     provider: str
@@ -77,55 +110,137 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
 
 
-def prove(messages: Iterable[tuple[Header, bytes | None]]) -> Proof:
-    """Put together what messages of one payment say.
+def prove(messages: Iterable[tuple[Header, bytes | None]], wanted: str = "") -> list[Proof]:
+    """Put together what messages of one case say: of one payment, or of each of a bulk.
 
     Args:
         messages: whose signatures hold, in any order; a body that was withheld is None.
+        wanted: id or UETR of the payment to tell of alone; "" for all.
 
     Raises:
-        MalformedError: ``payment_unproven``: there is no order with its body among them, or it cannot be read.
+        MalformedError: ``payment_unproven``: there is no order with its body among them, it cannot be read, or it is
+            none of the payment that is wanted.
     """
     found = sorted(messages, key=lambda one: (one[0].created_at, _RANK.get(one[0].kind, len(_RANK))))
-    order = next(((header, body) for header, body in found if header.kind == ORDER and body is not None), None)
-    if order is None:
+    orders = ((header, body) for header, body in found if header.kind in {ORDER, BULK} and body is not None)
+    header, body = next(orders, (None, b""))
+    if header is None:
         raise _unproven("there is no order of a payment, with its body, in the file")
-    header, body = order
+    about = [one for one in found if one[0].case_id == header.case_id]
     try:
-        terms, document = read_order(body or b"")
+        proven = (_of_one if header.kind == ORDER else _of_bulk)(header, body or b"", about, wanted)
     except MessageError as fault:
-        raise _unproven(fault.detail) from fault
+        raise fault if fault.code == UNPROVEN else _unproven(fault.detail) from fault
+    if not proven:
+        raise _unproven(f"it orders no payment {wanted}")
+    return proven
+
+
+def _of_one(header: Header, body: bytes, found: Found, wanted: str) -> list[Proof]:
+    terms, document = read_order(body)
     ordered = check.read_transfer(document)
     if isinstance(ordered, Refusal):
         raise _unproven(ordered.detail)
     transaction, exchange = ordered.transaction, offer_of(terms).exchange
-    source = transaction.amount.currency
-    rate = transaction.agreed_rate
+    if wanted not in {"", header.case_id, transaction.id.uetr}:
+        return []
+    ends = _steps(found, transaction.id.uetr or "", deciding=DECIDED if ordered.urgent else STATUS)
+    amounts = exchange.debit_minor, exchange.credit_minor
+    return [_proof(header, header.case_id, transaction, (terms.provider, terms.rate), amounts, ends)]
+
+
+def _of_bulk(header: Header, body: bytes, found: Found, wanted: str) -> list[Proof]:
+    terms, document = read_bulk(body)
+    proven, total = [], 0
+    said = _said(found)
+    for number, part in enumerate(split(document), 1):
+        transaction, name = part.transfer.transactions[0], entry_id(header.case_id, number)
+        debit, destination, credit = _amounts(transaction, terms)
+        total += destination
+        if wanted in {"", name, part.uetr}:
+            ends = _steps(said, part.uetr, deciding=ANSWERS)
+            proven.append(_proof(header, name, transaction, (terms.provider, terms.rate), (debit, credit), ends))
+    if total != int(terms.destination):
+        raise _unproven("the amounts of its payments do not come to the sum it names")
+    return proven
+
+
+def _amounts(transaction: CreditTransferTransaction, terms: BulkTerms) -> tuple[int, int, int]:
+    """What the payer gives, what the provider gives for it, and what the payee gets, as the document and rate say."""
+    given, charges, rate = transaction.instructed_amount, transaction.charges, rate_of(terms.rate)
+    if given is None or len(charges) != 2 or isinstance(rate, Refusal):  # noqa: PLR2004 - of either bank
+        raise _unproven("a payment of it does not name what the payer gives, and both fees")
+    there = charges[1].amount
+    exchange = ExchangeTerms(
+        source=Asset(given.currency, given.scale),
+        destination=Asset(there.currency, there.scale),
+        rate=rate,
+        source_fee_minor=charges[0].amount.minor,
+        destination_fee=Fee(fixed_minor=there.minor),
+    ).from_debit(given.minor)
+    if isinstance(exchange, Refusal):
+        raise _unproven(exchange.detail)
+    if exchange.source_minor != transaction.amount.minor:
+        raise _unproven("the amounts of a payment of it are not those of the rate")
+    return exchange.debit_minor, exchange.destination_minor, exchange.credit_minor
+
+
+def _proof(
+    header: Header,
+    name: str,
+    transaction: CreditTransferTransaction,
+    terms: tuple[str, str],
+    amounts: tuple[int, int],
+    ends: tuple[tuple[Step, ...], str, str],
+) -> Proof:
+    source, rate = transaction.amount.currency, transaction.agreed_rate
     destination = "XXX" if rate is None or rate.quoted_currency is None else rate.quoted_currency
-    uetr = transaction.id.uetr or ""
-    steps, end, reason = _steps(found, uetr, urgent=ordered.urgent)
+    steps, end, reason = ends
     return Proof(
-        uetr=uetr,
+        id=name,
+        uetr=transaction.id.uetr or "",
+        end_to_end=transaction.id.end_to_end,
         payer_bank=header.origin,
         payee_bank=header.destination,
-        provider=terms.provider,
-        debit=f"{to_text(exchange.debit_minor, Asset(source, scale_of(source)))} {source}",
-        credit=f"{to_text(exchange.credit_minor, Asset(destination, _scale(destination)))} {destination}",
-        rate=terms.rate,
+        provider=terms[0],
+        debit=f"{to_text(amounts[0], Asset(source, scale_of(source)))} {source}",
+        credit=f"{to_text(amounts[1], Asset(destination, _scale(destination)))} {destination}",
+        rate=terms[1],
         end=end,
         reason=reason,
         steps=steps,
     )
 
 
-def _steps(found: list[tuple[Header, bytes | None]], uetr: str, *, urgent: bool) -> tuple[tuple[Step, ...], str, str]:
-    """Every message in words, and the end they show: of an urgent payment the payer's gateway decides it."""
+Said = tuple[Header, dict[str, tuple[str, str]] | bytes | None]
+"""A message of a bulk, with what it answers: status and reason by UETR; or its body, or None where that is withheld."""
+
+
+def _said(found: Found) -> list[Said]:
+    """The messages of a bulk, its answers read once."""
+    return [
+        (header, {one.uetr: (one.status, one.reason) for one in read_answers(body)})
+        if header.kind == ANSWERS and body is not None
+        else (header, body)
+        for header, body in found
+    ]
+
+
+def _steps(found: Iterable[Said], uetr: str, *, deciding: str) -> tuple[tuple[Step, ...], str, str]:
+    """Every message about a payment in words, and the end they show.
+
+    Args:
+        found: oldest first.
+        uetr: of the payment.
+        deciding: kind of the message by which it ends well: of an urgent one the payer's gateway decides.
+    """
     steps, end, reason = [], OPEN, ""
-    deciding = DECIDED if urgent else STATUS
     for header, body in found:
+        if deciding == ANSWERS and header.kind != BULK and not _names(body, uetr):
+            continue
         what = _STEPS.get(header.kind, "")
-        if header.kind in (STATUS, DECIDED) and body is not None:
-            given, why, _ = status.read_status(body, uetr)
+        if header.kind in (STATUS, DECIDED, ANSWERS) and body is not None:
+            given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
             what = f"said {given}" + (f" ({why})" if why else "")
             if given == status.REJECTED:
                 end, reason = REJECTED, why
@@ -137,9 +252,14 @@ def _steps(found: list[tuple[Header, bytes | None]], uetr: str, *, urgent: bool)
     return tuple(steps), end, reason
 
 
+def _names(body: dict[str, tuple[str, str]] | bytes | None, uetr: str) -> bool:
+    """Whether a message of a bulk is about a payment; one whose body was withheld is shown to be about none."""
+    return body is not None and (uetr if isinstance(body, dict) else uetr.encode("ascii")) in body
+
+
 def _scale(currency: str) -> int:
     return 0 if currency == "XXX" else scale_of(currency)
 
 
 def _unproven(detail: str) -> MalformedError:
-    return MalformedError(f"it proves no payment: {detail}", code="payment_unproven")
+    return MalformedError(f"it proves no payment: {detail}", code=UNPROVEN)

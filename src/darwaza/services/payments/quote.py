@@ -8,13 +8,16 @@ import msgspec
 
 from darwaza.kernel.machine import Case, Command, Context, Decision, Elapsed, Refusal
 from darwaza.kernel.message import member_of
+from darwaza.ledger.asset import Asset
+from darwaza.ledger.money import to_minor
 from darwaza.ledger.order import Hold, Void
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.liquidity import abroad_notices
-from darwaza.services.payments.market import Wanted, offers
+from darwaza.services.payments.market import Place, Wanted, offers
 from darwaza.services.payments.message import Ask, Choose, quote_id
 from darwaza.services.payments.plan import Directory, abroad, mirror
 from darwaza.services.payments.record import Market, Offer, Payment
+from darwaza.standards.iso20022.amount import Amount
 
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
@@ -30,11 +33,13 @@ class QuoteRules:
     def quote(self, _: None, command: Command, context: Context) -> Outcome:
         """Gather the offers of all FX providers."""
         asked: Ask = command.body
-        made = self.offers(asked, command.party, context)
+        place = self.place(asked.market, command.party, asked.payee_bank, context)
+        if isinstance(place, Refusal):
+            return place
+        made = _offers_of(asked, place, context)
         if isinstance(made, Refusal):
             return made
-        corridor = self._directory.corridor(context.member, member_of(asked.payee_bank))
-        until = context.now + timedelta(seconds=0 if corridor is None else corridor.quote_s)
+        until = context.now + timedelta(seconds=place.corridor.quote_s)
         payment = Payment(
             payer_bank=command.party,
             payee_bank=asked.payee_bank,
@@ -48,22 +53,20 @@ class QuoteRules:
             return replace(self._reserve(payment, made[0], context), parties=(command.party,), answer=answer)
         return Decision("quoted", payment, remind_at=until, parties=(command.party,), answer=answer)
 
-    def offers(
-        self, asked: Ask, bank: str, context: Context, *, rate: Decimal | None = None
-    ) -> tuple[Offer, ...] | Refusal:
-        """What all FX providers offer for what a PSP asks, best first; only those at ``rate``, if it is given."""
+    def place(self, market_id: str, bank: str, payee_bank: str, context: Context) -> Place | Refusal:
+        """Where a PSP asks for offers."""
         if self._directory.participant(bank, "psp") is None:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only a payment service provider asks for quotes")
-        found = context.look(asked.market)
+        found = context.look(market_id)
         market = None if found is None else found.data
         if not isinstance(market, Market) or market.source != context.member:
             return Refusal.of(PaymentRefusal.MARKET_UNKNOWN, "there is no such market here", "/market")
         corridor = self._directory.corridor(market.source, market.destination)
-        payee = self._directory.participant(asked.payee_bank, "psp")
+        payee = self._directory.participant(payee_bank, "psp")
         if corridor is None or payee is None or payee.member != market.destination:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the payee's bank is not in that market", "/payee_bank")
-        wanted = Wanted(asked, bank, payee, corridor, rate)
-        return offers(self._directory, market, wanted, context)
+        currencies = self._directory.currencies
+        return Place(market, bank, payee, corridor, currencies[market.source], currencies[market.destination], {})
 
     def accept(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """Take one offer: the provider's funds are reserved, so the quote cannot fail for lack of them."""
@@ -107,6 +110,41 @@ class QuoteRules:
     def lapse(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
         """The quote's time is over; what was reserved has expired in the ledger."""
         return Decision("expired", replace(case.data, document=b"", ended_at=context.now))
+
+
+def offers_at(
+    place: Place, given: tuple[Amount, Amount], rate: Decimal, context: Context, provider: str = ""
+) -> tuple[Offer, ...] | Refusal:
+    """What FX providers offer at a rate for what a document says, best first; only ``provider``, where one is named.
+
+    Args:
+        place: where.
+        given: what the payer gives, and the payer's bank's fee.
+        rate: as agreed.
+        context: of the decision.
+        provider: address, or "".
+    """
+    amount, fee = (_minor(one, place.source) for one in given)
+    if isinstance(amount, Refusal):
+        return amount
+    if isinstance(fee, Refusal):
+        return fee
+    return offers(place, Wanted("source", amount, fee, rate, provider), context)
+
+
+def _minor(amount: Amount, asset: Asset) -> int | Refusal:
+    # Of another currency it is refused later, in the order of checks; here only a number counts.
+    return amount.minor if amount.scale == asset.scale else to_minor(amount.text(), asset, "/amount")
+
+
+def _offers_of(asked: Ask, place: Place, context: Context) -> tuple[Offer, ...] | Refusal:
+    fixed = place.source if asked.fixed == "source" else place.destination
+    amount, fee = to_minor(asked.amount, fixed, "/amount"), to_minor(asked.fee, place.source, "/fee")
+    if isinstance(amount, Refusal):
+        return amount
+    if isinstance(fee, Refusal):
+        return fee
+    return offers(place, Wanted(asked.fixed, amount, fee), context)
 
 
 def provider_leg(directory: Directory, payment: Payment, chosen: Offer) -> tuple[str, str]:

@@ -158,6 +158,73 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_def
     ended_at: datetime | None = None
 
 
+class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """One payment of a bulk. Its number is its place in the bulk's document, from 1 on.
+
+    Attributes:
+        uetr: see ``Payment``.
+        end_to_end: see ``Payment``.
+        amounts: those of its exchange, in the order of ``Exchange``.
+        spread_minor: see ``Offer``; 0 at the payee's gateway.
+        state: as of a payment of its own at that gateway (docs/reference/payments.md).
+        ended_at, reason, detail, recall_reason, recall_answer, refund_minor, returned_at: see ``Payment``.
+        hits, checks: see ``Payment``.
+        wake_at: when a recall or a return that waits is looked at again.
+        turn: ``Bulk.turns`` after it ended: which transfers of the bulk were made for it among others; 0 until then.
+    """
+
+    uetr: str
+    end_to_end: str
+    amounts: tuple[int, int, int, int, int, int]
+    spread_minor: int
+    state: str
+    ended_at: datetime | None = None
+    reason: str = ""
+    detail: str = ""
+    recall_reason: str = ""
+    recall_answer: str = ""
+    refund_minor: int = 0
+    returned_at: datetime | None = None
+    wake_at: datetime | None = None
+    hits: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    turn: int = 0
+
+
+class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=True):
+    """Ordinary payments of one document from one bank to another, at either gateway.
+
+    Attributes:
+        payer_bank: address of the payers' PSP.
+        payee_bank: address of the payees' PSP.
+        provider: the FXP's address at the payers' gateway.
+        rate: agreed, the same for all.
+        margin_ppm: of the mid rate; None without one, and at the payees' gateway.
+        message_id: of the pacs.008.
+        sent_at: when the order left; None at the payees' gateway.
+        answer_by: until then the payees' bank may accept.
+        decide_by: from then on its gateway is asked.
+        asked: how often it was.
+        turns: how often a part of what was held has been posted or freed; numbers the holds.
+        market: see ``Payment``.
+        entries: the payments.
+    """
+
+    payer_bank: str
+    payee_bank: str
+    provider: str
+    rate: str
+    margin_ppm: int | None = None
+    message_id: str
+    sent_at: datetime | None = None
+    answer_by: datetime
+    decide_by: datetime
+    asked: int = 0
+    turns: int = 0
+    market: str = ""
+    entries: tuple[Entry, ...]
+
+
 class Alias(msgspec.Struct, frozen=True, tag="alias"):
     """What stands for an account: a phone number, an e-mail address, a merchant number, or the account's own number.
 
@@ -236,6 +303,6 @@ class Request(msgspec.Struct, frozen=True, tag="request", kw_only=True):
     reason: str = ""
 
 
-Record = Market | Funding | Payment | Alias | Verification | Request
+Record = Market | Funding | Payment | Bulk | Alias | Verification | Request
 
 Fixed = Literal["source", "destination"]

@@ -13,9 +13,9 @@ from typing import Any
 from darwaza.kernel.machine import Case
 from darwaza.kernel.message import member_of
 from darwaza.services.payments.market import market_id
-from darwaza.services.payments.message import Ask, Remit
+from darwaza.services.payments.message import Ask, Remit, RemitBulk
 from darwaza.services.payments.plan import Directory
-from darwaza.services.payments.record import Payment, Request, Verification
+from darwaza.services.payments.record import Bulk, Payment, Request, Verification
 
 Shared = Callable[[str, Any, str, Any], str | None]
 
@@ -33,7 +33,7 @@ def shared_by(directory: Directory) -> Shared:
         if isinstance(body, Ask):
             there = member_of(body.payee_bank)
             return None if there == member else there
-        if isinstance(body, Remit):
+        if isinstance(body, Remit | RemitBulk):
             return markets(member).get(body.market)
         return None
 
@@ -43,7 +43,7 @@ def shared_by(directory: Directory) -> Shared:
 def _other(member: str, data: Any) -> str | None:
     """The member at the other end of what a case holds."""
     ends: tuple[str, ...] = ()
-    if isinstance(data, Payment | Request):
+    if isinstance(data, Payment | Bulk | Request):
         ends = (data.payer_bank, data.payee_bank)
     elif isinstance(data, Verification):
         ends = (data.asker, data.asked)

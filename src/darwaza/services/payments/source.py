@@ -26,7 +26,6 @@ from darwaza.services.payments.message import (
     ORDER,
     ORDER_MEDIA_TYPE,
     XML_MEDIA_TYPE,
-    Ask,
     Block,
     Clear,
     Pay,
@@ -38,7 +37,7 @@ from darwaza.services.payments.message import (
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
-from darwaza.services.payments.quote import QuoteRules, lapsed, provider_leg
+from darwaza.services.payments.quote import QuoteRules, lapsed, offers_at, provider_leg
 from darwaza.services.payments.record import Check, Offer, Payment
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
@@ -49,7 +48,7 @@ replace = msgspec.structs.replace
 COMPLIANCE_ROLE = "compliance"
 INQUIRY_FIRST = timedelta(seconds=5)
 INQUIRY_LAST = timedelta(seconds=60)
-"""Waits between inquiries double from the first to the last."""
+"""Waits between inquiries double from the first to the last; see ``inquiry_wait``."""
 
 
 class SourceRules:
@@ -138,9 +137,10 @@ class SourceRules:
         given, rate = transaction.instructed_amount, transaction.agreed_rate
         if payee is None or given is None or rate is None or not transaction.charges:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it names its rate, its amounts and the payee's bank")
-        fee = transaction.charges[0].amount.text()
-        ask = Ask(asked.market, payee.address, given.text(), fee=fee)
-        made = self._quotes.offers(ask, bank, context, rate=rate.rate)
+        place = self._quotes.place(asked.market, bank, payee.address, context)
+        if isinstance(place, Refusal):
+            return place
+        made = offers_at(place, (given, transaction.charges[0].amount), rate.rate, context)
         if isinstance(made, Refusal):
             return made
         return Payment(
@@ -152,7 +152,7 @@ class SourceRules:
         corridor = self._directory.corridor(member_of(payment.payer_bank), member_of(payment.payee_bank))
         if payer is None or payee is None or corridor is None or payment.chosen is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this payment no more")
-        agreed = check.Agreed(payment, payment.chosen, corridor, payer, payee)
+        agreed = check.Agreed(payment.quote_until, payment.chosen, corridor, payer, payee)
         return check.problem(ordered, agreed, self._directory, context)
 
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
@@ -279,9 +279,10 @@ class SourceRules:
             status.write_inquiry(asked, case.id, context.now),
             XML_MEDIA_TYPE,
         )
-        wait = min(INQUIRY_FIRST * 2 ** min(payment.asked, 10), INQUIRY_LAST)
         notices = () if payment.asked else (Notice(payment.payer_bank, "payment.unknown"),)
-        return Decision("unknown", asked, messages=(draft,), remind_at=context.now + wait, notices=notices)
+        return Decision(
+            "unknown", asked, messages=(draft,), remind_at=context.now + inquiry_wait(payment.asked), notices=notices
+        )
 
     def keep(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """A late answer to what is decided changes nothing."""
@@ -393,6 +394,12 @@ class SourceRules:
         else:
             outcome = self._reject(case.id, case.data, context, reason=reason, detail=detail, tell=False)
         return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=())
+
+
+def inquiry_wait(asked: int) -> timedelta:
+    """How long to wait for the answer to an inquiry that so many came before."""
+    wait: timedelta = INQUIRY_FIRST * 2 ** min(asked, 10)
+    return min(wait, INQUIRY_LAST)
 
 
 def offer_of(terms: Terms) -> Offer:

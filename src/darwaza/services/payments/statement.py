@@ -4,8 +4,11 @@ A statement has opening and closing booked balances and every entry between them
 
 Holds and their release move nothing and are no entries. Entries carry the ledger's own sequence number, so a reader
 sees that none is missing from the accounts it is shown.
+
+What a bulk moved is one entry, as in the ledger, with the batch and each payment in it behind.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -15,6 +18,8 @@ from darwaza.ledger.account import Account
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.statement import Statement as LedgerStatement
 from darwaza.ledger.statement import StatementLine
+from darwaza.services.payments.record import Bulk
+from darwaza.services.payments.share import Share, bulk_of, shares
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.camt053 import (
     AccountNotification,
@@ -38,9 +43,18 @@ NOTICE_MESSAGE: Final = "camt.054.001.12"
 ACCOUNT_CHARS_MAX: Final = 34
 _REFERENCE_CHARS_MAX: Final = 35
 _OPENING, _CLOSING = "OPBD", "CLBD"
+NO_BULKS: Final[Mapping[str, Bulk]] = {}
 
 
-def write_statement(account: Account, said: LedgerStatement, *, number: int, since: datetime, now: datetime) -> bytes:
+def write_statement(
+    account: Account,
+    said: LedgerStatement,
+    *,
+    number: int,
+    since: datetime,
+    now: datetime,
+    bulks: Mapping[str, Bulk] = NO_BULKS,
+) -> bytes:
     """Write an account's statement.
 
     Args:
@@ -49,6 +63,7 @@ def write_statement(account: Account, said: LedgerStatement, *, number: int, sin
         number: of the statement, 1 and up, without a gap for the account.
         since: where it begins.
         now: where it ends.
+        bulks: those that moved money in it, by the id of their case.
     """
     asset = account.asset
     name = f"{account_number(account.id)[:20]}.{number}"
@@ -64,19 +79,22 @@ def write_statement(account: Account, said: LedgerStatement, *, number: int, sin
             _balance(_OPENING, said.opening.posted, asset, since),
             _balance(_CLOSING, said.closing.posted, asset, now),
         ),
-        entries=tuple(_entry(line, asset) for line in moved),
+        entries=tuple(_entry(line, asset, bulks) for line in moved),
     )
     header = ReportHeader(message_id=name, created_at=_second(now))
     return write(Statement(message=STATEMENT_MESSAGE, header=header, statements=(report,)))
 
 
-def write_notice(account: Account, said: LedgerStatement, *, now: datetime) -> bytes:
+def write_notice(
+    account: Account, said: LedgerStatement, *, now: datetime, bulks: Mapping[str, Bulk] = NO_BULKS
+) -> bytes:
     """Write a notice of an account's entries; its number is that of the last entry in the ledger.
 
     Args:
         account: whose.
         said: the lines; at least one of them moves money.
         now: when it is written.
+        bulks: those that moved money in it, by the id of their case.
     """
     moved = [line for line in said.lines if line.posted_minor]
     last = moved[-1].transfer.sequence
@@ -86,7 +104,7 @@ def write_notice(account: Account, said: LedgerStatement, *, now: datetime) -> b
         sequence=Decimal(last),
         created_at=_second(now),
         account=ReportedAccount(other_id=account_number(account.id), currency=account.asset.code, name=account.id[:70]),
-        entries=tuple(_entry(line, account.asset) for line in moved),
+        entries=tuple(_entry(line, account.asset, bulks) for line in moved),
     )
     header = ReportHeader(message_id=name, created_at=_second(now))
     return write(Notification(message=NOTICE_MESSAGE, header=header, notifications=(report,)))
@@ -99,12 +117,19 @@ def account_number(account_id: str) -> str:
     return sha256(account_id.encode()).hexdigest()[:ACCOUNT_CHARS_MAX]
 
 
-def _entry(line: StatementLine, asset: Asset) -> Entry:
+def shares_of(line: StatementLine, bulks: Mapping[str, Bulk]) -> list[Share]:
+    """The payments of a bulk behind a line; none where it is another's."""
+    bulk = bulks.get(bulk_of(line.transfer.id))
+    return [] if bulk is None else shares(bulk, line.transfer.id, abs(line.posted_minor))
+
+
+def _entry(line: StatementLine, asset: Asset, bulks: Mapping[str, Bulk]) -> Entry:
     transfer = line.transfer
     when = When(at=_second(transfer.applied_at))
     case = None if transfer.case_id is None else transfer.case_id.replace("-", "")[:_REFERENCE_CHARS_MAX]
     end_to_end = None if transfer.reference is None else transfer.reference[:_REFERENCE_CHARS_MAX]
     amount, direction = _signed(line.posted_minor, asset)
+    behind = shares_of(line, bulks)
     return Entry(
         reference=str(transfer.sequence),
         amount=amount,
@@ -114,7 +139,31 @@ def _entry(line: StatementLine, asset: Asset) -> Entry:
         value=when,
         servicer_reference=str(transfer.sequence),
         code=BankTransactionCode(proprietary=transfer.phase.value),
-        details=(EntryDetails(transactions=(EntryTransaction(end_to_end=end_to_end, transaction=case),)),),
+        details=(
+            EntryDetails(transactions=(EntryTransaction(end_to_end=end_to_end, transaction=case),))
+            if not behind
+            else _batch(bulks[bulk_of(transfer.id)].message_id, behind, line.posted_minor, asset),
+        ),
+    )
+
+
+def _batch(message_id: str, behind: Sequence[Share], posted_minor: int, asset: Asset) -> EntryDetails:
+    """What an entry says of a bulk's payments: each by its UETR, as any reader of their messages knows it."""
+    total, direction = _signed(posted_minor, asset)
+    return EntryDetails(
+        message_id=message_id,
+        transaction_count=len(behind),
+        total=total,
+        direction=direction,
+        transactions=tuple(
+            EntryTransaction(
+                end_to_end=share.entry.end_to_end,
+                uetr=share.entry.uetr,
+                amount=Amount(share.amount_minor, asset.scale, asset.code),
+                direction=direction,
+            )
+            for share in behind
+        ),
     )
 
 

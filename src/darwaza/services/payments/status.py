@@ -6,6 +6,7 @@ schema lets through too. Anything else takes the long way.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -40,18 +41,17 @@ _PLAIN: Final = (
     "</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.13</OrgnlMsgNmId></OrgnlGrpInf><OrgnlEndToEndId>%s</OrgnlEndToEndId>"
     "<OrgnlUETR>%s</OrgnlUETR><TxSts>%s</TxSts></TxInfAndSts></FIToFIPmtStsRpt></Document>"
 )
-"""A status without a reason, as ``write`` writes it; its blanks are those of ``_BLANKS``."""
+"""A status without a reason, as ``write`` writes it; its blanks are those of ``BLANKS``."""
 _SIGN: Final = "[!#-%'-;=?-~]"
-_BLANKS: Final = (
+BLANKS: Final = (
     f"{_SIGN}{{1,35}}",
     r"(2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z)",
-    f"{_SIGN}{{1,35}}",
-    f"{_SIGN}{{1,35}}",
     "([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})",
     "([A-Z]{4})",
 )
 """What the schema allows there and more than enough; what is outside is read the long way."""
-_plain: Final = re.compile((re.escape(_PLAIN) % _BLANKS).encode("ascii")).fullmatch
+_TEXT, _TIME, _UETR, _CODE = BLANKS
+_plain: Final = re.compile((re.escape(_PLAIN) % (_TEXT, _TIME, _TEXT, _TEXT, _UETR, _CODE)).encode("ascii")).fullmatch
 
 
 def write_status(
@@ -68,10 +68,6 @@ def write_status(
             status,
         )
         return filled.encode()
-    given: tuple[Reason, ...] = ()
-    if reason:
-        text = "".join(sign for sign in detail if sign.isprintable())[:_TEXT_CHARS_MAX]
-        given = (Reason(reason=Coded(code=reason), texts=(text,) if text else ()),)
     report = StatusReport(
         message=STATUS_MESSAGE,
         header=StatusHeader(message_id=message_id(case_id, status), created_at=now.replace(microsecond=0)),
@@ -81,7 +77,7 @@ def write_status(
                 end_to_end=payment.end_to_end,
                 uetr=payment.uetr,
                 status=status,
-                reasons=given,
+                reasons=reasons_of(reason, detail),
             ),
         ),
     )
@@ -99,21 +95,34 @@ def read_status(body: bytes, uetr: str) -> tuple[str, str, str]:
         MalformedError, TooLargeError: it cannot be read; ``payment_malformed`` when it is not about that transaction.
     """
     plain = _plain(body)
-    if plain is not None and _is_time(plain[1]):
+    if plain is not None and is_time(plain[1]):
         if plain[2].decode("ascii") != uetr:
             raise MalformedError("a status is a pacs.002 about the one transaction", code="payment_malformed")
         return plain[3].decode("ascii"), "", ""
     report = read(body)
     if not isinstance(report, StatusReport) or len(report.transactions) != 1 or report.transactions[0].uetr != uetr:
         raise MalformedError("a status is a pacs.002 about the one transaction", code="payment_malformed")
-    one = report.transactions[0]
+    return said_of(report.transactions[0])
+
+
+def said_of(one: TransactionStatus) -> tuple[str, str, str]:
+    """Status, first reason and its first sentence; each may be ""."""
     first = one.reasons[0] if one.reasons else None
     reason = "" if first is None or first.reason is None else first.reason.code or ""
     detail = "" if first is None or not first.texts else first.texts[0]
     return one.status or "", reason, detail
 
 
-def _is_time(text: bytes) -> bool:
+def reasons_of(reason: str, detail: str) -> tuple[Reason, ...]:
+    """A code and a sentence as a status carries them; nothing without a code."""
+    if not reason:
+        return ()
+    text = "".join(sign for sign in detail if sign.isprintable())[:_TEXT_CHARS_MAX]
+    return (Reason(reason=Coded(code=reason), texts=(text,) if text else ()),)
+
+
+def is_time(text: bytes) -> bool:
+    """Whether there is such an instant."""
     try:
         datetime.fromisoformat(text.decode("ascii"))
     except ValueError:
@@ -129,6 +138,36 @@ def write_inquiry(payment: Payment, case_id: str, now: datetime) -> bytes:
         transactions=(StatusQuery(original=original_of(payment), end_to_end=payment.end_to_end, uetr=payment.uetr),),
     )
     return write(request, verify=False)
+
+
+def write_inquiries(message_id: str, original: str, about: Sequence[tuple[str, str]], now: datetime) -> bytes:
+    """Write a pacs.028 about payments of one pacs.008.
+
+    Args:
+        message_id: its own.
+        original: message id of the pacs.008.
+        about: end-to-end reference and UETR of each.
+        now: when it is made.
+    """
+    named = OriginalMessage(message_id=original, message_name=TRANSFER_MESSAGE)
+    request = StatusRequest(
+        message=INQUIRY_MESSAGE,
+        header=StatusHeader(message_id=message_id, created_at=now.replace(microsecond=0)),
+        transactions=tuple(StatusQuery(original=named, end_to_end=one, uetr=uetr) for one, uetr in about),
+    )
+    return write(request, verify=False)
+
+
+def read_inquiries(body: bytes) -> tuple[str, ...]:
+    """Read a pacs.028: the UETRs it is about.
+
+    Raises:
+        MalformedError, TooLargeError: it cannot be read, or is another message.
+    """
+    request = read(body)
+    if not isinstance(request, StatusRequest):
+        raise MalformedError("an inquiry is a pacs.028", code="payment_malformed")
+    return tuple(one.uetr or "" for one in request.transactions)
 
 
 def read_problem(body: bytes, uetr: str) -> str:
@@ -149,4 +188,6 @@ def original_of(payment: Payment) -> OriginalMessage:
 
 def message_id(case_id: str, suffix: str) -> str:
     """At most 35 characters that no other message of this gateway about this case has."""
-    return case_id.replace("-", "")[:29] + "." + suffix[:5]
+    case, _, number = case_id.partition(".")
+    digits = case.replace("-", "")
+    return (f"{digits[:24]}.{number}" if number else digits[:29]) + "." + suffix[:5]

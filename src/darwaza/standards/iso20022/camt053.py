@@ -125,12 +125,20 @@ class EntryTransaction(Part, frozen=True, kw_only=True):
 
 
 class EntryDetails(Part, frozen=True, kw_only=True):
-    """The payments behind an entry.
+    """The payments behind an entry; where they were booked as a batch, with what the batch comes to.
 
     Attributes:
+        message_id: of the message that the batch came in, 1-35 characters.
+        transaction_count: payments in the batch.
+        total: of the batch, in the account's currency.
+        direction: of the batch.
         transactions: in any number.
     """
 
+    message_id: Annotated[str | None, At("Btch/MsgId")] = None
+    transaction_count: Annotated[int | None, At("Btch/NbOfTxs")] = None
+    total: Annotated[Amount | None, At("Btch/TtlAmt")] = None
+    direction: Annotated[Direction | None, At("Btch/CdtDbtInd")] = None
     transactions: Annotated[tuple[EntryTransaction, ...], At("TxDtls")] = ()
 
 

@@ -248,7 +248,9 @@ def _string(text: Text) -> Check | None:
         return Check(sized)
     if _SAME_PATTERN.fullmatch(text.pattern) is None:
         return None
-    return Check(f"(?={sized}<){text.pattern.replace('(', '(?:')}")
+    # No such pattern lets a sign through that is none: only a length is left to be looked at.
+    length = f"(?={sized}<)" if least or text.length_max is not None else ""
+    return Check(length + text.pattern.replace("(", "(?:"))
 
 
 def _decimal(text: Text) -> Check | None:
@@ -257,5 +259,6 @@ def _decimal(text: Text) -> Check | None:
     digits = min(_DIGITS_MAX, text.digits_max or _DIGITS_MAX)
     fraction = min(digits - 1, digits if text.fraction_digits_max is None else text.fraction_digits_max)
     places = f"(?:\\.[0-9]{{1,{fraction}}})?" if fraction else ""
-    # Whole and fraction share the digits that are allowed in all.
-    return Check(f"(?!(?:[0-9]\\.?){{{digits + 1}}})[0-9]{{1,{digits}}}{places}")
+    # Whole and fraction share the digits that are allowed in all; the point is one sign more.
+    shared = f"(?=[0-9.]{{1,{digits + 1}}}<)" if places else ""
+    return Check(f"{shared}[0-9]{{1,{digits}}}{places}")

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.unit.entry.console.people import Browser, add_account
 from tests.unit.entry.payment_corridor import INDUS, PaymentCorridor, furnish
+from tests.unit.entry.test_payment_bulk import bulk
 
 from darwaza.bootstrap import LIST_FOLDER
 from darwaza.entry.console.language import Reader
@@ -72,6 +73,37 @@ def test_a_credit_is_refused_with_a_reason_and_a_second_yes(bank):
     here = Browser(bank.gateways["PK"], "bilal")
     here.get(f"/console/payments/{payment}")
     assert "AC04" in here.text()
+
+
+def test_a_bulk_is_one_line_that_leads_to_each_of_its_payments(bank):
+    """At either bank; one is refused on its own page, and the bulk says so; nobody else finds it."""
+    answers = bank.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(bank)).json()
+    bank.run()
+    case_id, ids = answers[0]["id"].partition(".")[0], [one["id"] for one in answers]
+    for land, login in (("PK", "bilal"), ("KZ", "aigul")):
+        clerk = Browser(bank.gateways[land], login)
+        clerk.get("/console/bank")
+        (line,) = clerk.page.xpath(f"//section[@id='payments']//tr[.//a[@href='/console/payments/{case_id}']]")
+        assert "Payments: 3" in line.text_content()
+        assert "3,003.00" in line.text_content()
+        clerk.get(f"/console/payments/{case_id}")
+        assert clerk.answer.headers["location"] == f"/console/bulks/{case_id}"
+        clerk.get(f"/console/bulks/{case_id}")
+        links = clerk.page.xpath("//section[@id='payments']//tbody//a/@href")
+        assert links == [f"/console/payments/{one}" for one in ids]
+    clerk.get(f"/console/payments/{ids[1]}")
+    clerk.submit("/reject", reason="AC04", detail="closed")
+    clerk.submit("/reject")
+    bank.run()
+    payer = Browser(bank.gateways["PK"], "bilal")
+    payer.get(f"/console/bulks/{case_id}?state=rejected")
+    assert payer.page.xpath("//section[@id='payments']//tbody//a/@href") == [f"/console/payments/{ids[1]}"]
+    assert "AC04" in payer.text()
+    payer.get(f"/console/payments/{ids[1]}")
+    assert f"/console/bulks/{case_id}" in payer.page.xpath("//a/@href")
+    assert Browser(bank.gateways["PK"], "other").get(f"/console/bulks/{case_id}").status_code == 404
+    assert payer.get("/console/bulks/nothing").status_code == 404
+    assert payer.get(f"/console/bulks/{bank.settled()}").status_code == 404
 
 
 def test_a_payment_of_another_bank_is_not_found(bank):

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from tests.unit.entry.console.people import Browser, add_account
 from tests.unit.entry.console.test_console_office import World
-from tests.unit.entry.payment_corridor import PaymentCorridor
+from tests.unit.entry.payment_corridor import INDUS, PaymentCorridor
+from tests.unit.entry.test_payment_bulk import bulk
 
 from darwaza import config
 from darwaza.entry.console import listing
@@ -23,6 +24,7 @@ LISTS = (
     ("PK/audit", "/console/auditor", "act"),
     ("bank", "/console/bank", "reference"),
     ("bank", "statement", "reference"),
+    ("bank", "bulk", "id"),
 )
 
 
@@ -54,6 +56,7 @@ def bank(tmp_path_factory):
     add_account(made.gateways["PK"], "bilal", "indus-bank")
     for _ in range(3):
         made.settled()
+    made.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(made))
     yield made
     made.close()
 
@@ -70,6 +73,10 @@ def visitor(request):
         if path == "statement":
             browser.get("/console/bank")
             path = next(one for one in browser.page.xpath("//a/@href") if "statement" in one and "position" in one)
+        if path == "bulk":
+            (case_id,) = (row["id"] for row in rows_of(browser, "/console/bank?") if row["payments"])
+            browser.get(f"/console/payments/{case_id}")
+            path = browser.answer.headers["location"]
         return browser, path + ("&" if "?" in path else "?")
 
     return go

@@ -4,7 +4,6 @@ Messages move when ``carry`` says so, one gateway's whole log at a time; ``cut``
 """
 
 from datetime import timedelta
-from uuid import UUID
 
 import msgspec
 
@@ -20,9 +19,10 @@ from darwaza.ledger.audit import audit
 from darwaza.ledger.order import Move
 from darwaza.services import payments
 from darwaza.services.payments import message
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.plan import external, liquidity, position
-from darwaza.services.payments.record import Board, Payment, Record, Tier
+from darwaza.services.payments.record import Board, Bulk, Payment, Record, Tier
 from darwaza.services.payments.screening import nobody_listed
 from darwaza.standards.iso20022.message import write
 from darwaza.testing.trade import (  # noqa: F401 - the tests take them from here
@@ -38,6 +38,7 @@ from darwaza.testing.trade import (  # noqa: F401 - the tests take them from her
     SWIFT_FX,
     UBL,
     pacs008,
+    uetr_of,
 )
 from darwaza.testing.world import World
 
@@ -106,13 +107,10 @@ class Desk:
     """Both gateways, funded, with a market from PK to KZ."""
 
     def __init__(self, screen=nobody_listed):
-        self.world = World(["KZ", "PK"])
-        self.pk, self.kz = Land(self.world, "PK", screen), Land(self.world, "KZ", screen)
-        self.lands = {"PK": self.pk, "KZ": self.kz}
-        self.pk.peer, self.kz.peer = self.kz, self.pk
-        for land in self.lands.values():
-            land.meet()
         self.cut = set()
+        self.found(screen)
+        self.lands = {"PK": self.pk, "KZ": self.kz}
+        self.meet()
         self.payments = 0
         for land in self.lands.values():
             orders = list(payments.opening(payments.Directory(PLAN), land.code))
@@ -135,6 +133,17 @@ class Desk:
         self.market = opened.case_id
         self.post_rate(SWIFT_FX, "1.75", tiers=(Tier(1_000_000_00, 2_000),), improvements={UBL: 1_000})
         self.post_rate(SLOW_FX, "1.70")
+
+    def found(self, screen):
+        """Make the two gateways."""
+        self.world = World(["KZ", "PK"])
+        self.pk, self.kz = Land(self.world, "PK", screen), Land(self.world, "KZ", screen)
+        self.pk.peer, self.kz.peer = self.kz, self.pk
+
+    def meet(self):
+        """Let both hear what the other holds."""
+        for land in self.lands.values():
+            land.meet()
 
     def done(self, outcome):
         """The outcome of something that must succeed."""
@@ -188,7 +197,7 @@ class Desk:
 
     def uetr(self):
         self.payments += 1
-        return str(UUID(int=(self.payments << 80) | (0x4 << 76) | (0x8 << 60) | 7, version=4))
+        return uetr_of(self.payments)
 
     def order(self, bank=HBL, **fields):
         """Quote, accept and pay; returns the case's id."""
@@ -242,5 +251,14 @@ class Desk:
 
     def cases(self):
         """States at both ends of every payment, by case."""
-        ids = [row.id for row in self.pk.store.scan_cases()]
-        return {one: self.states(one) for one in ids if isinstance(self.pk.case(one)[1], Payment)}
+        found = {}
+        for case_id in [row.id for row in self.pk.store.scan_cases() if row.service == "payments"]:
+            _, data = self.pk.case(case_id)
+            if isinstance(data, Payment):
+                found[case_id] = self.states(case_id)
+            elif isinstance(data, Bulk):
+                there = self.kz.state(case_id) and self.kz.case(case_id)[1]
+                for number, entry in enumerate(data.entries, 1):
+                    other = there.entries[number - 1].state if there else None
+                    found[entry_id(case_id, number)] = (entry.state, other)
+        return found

@@ -32,8 +32,7 @@ class Life:
         self.told = {}
 
     def run(self):
-        acts = [self.order] * 4 + [self.answer] * 6 + [self.move] * 8 + [self.wait] * 3 + [self.reverse] * 2
-        acts += [self.cut, self.restart, self.crash, self.full, self.repeat, self.fund]
+        acts = self.acts()
         for _ in range(STEPS):
             self.random.choice(acts)()
             self.desk.check(at_rest=False)
@@ -41,6 +40,11 @@ class Life:
         self.end_reversals()
         self.desk.check()
         self.finish()
+
+    def acts(self):
+        """What may happen, as often as it is to."""
+        acts = [self.order] * 4 + [self.answer] * 6 + [self.move] * 8 + [self.wait] * 3 + [self.reverse] * 2
+        return [*acts, self.cut, self.restart, self.crash, self.full, self.repeat, self.fund]
 
     def end_reversals(self):
         """Bring the providers money for the returns that wait, and let the recalls lapse."""

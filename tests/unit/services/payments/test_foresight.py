@@ -3,16 +3,17 @@
 from collections import Counter
 
 from tests.unit.services.payments.desk import HALYK, HBL, Desk
+from tests.unit.services.payments.test_bulk import answer, document, remit
 
 from darwaza.engine.intake import Submit
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message
 
-LEDGER_READS = ("accounts", "transfers", "refused_orders", "ends")
+LEDGER_READS = ("accounts", "transfers", "refused_orders", "ends", "named")
 
 
 def count_reads(land, counted):
-    """Count every call of a gateway's store that reads of the ledger by id."""
+    """Count every call of a gateway's store that reads of the ledger by id, or names of cases."""
     for name in LEDGER_READS:
         read = getattr(land.store, name)
 
@@ -48,3 +49,21 @@ def _credit(desk, cases):
 
 def test_ten_payments_read_the_ledger_as_often_as_two():
     assert lives(10) == lives(2)
+
+
+def bulk_life(payments):
+    """The same for one bulk of so many payments."""
+    desk, counted = Desk(), Counter()
+    given = document(desk, size=payments)
+    for land in desk.lands.values():
+        count_reads(land, counted)
+    case_id = desk.done(remit(desk, given)).case_id
+    desk.carry()
+    desk.done(answer(desk, case_id, *range(1, payments + 1)))
+    desk.carry()
+    assert desk.states(case_id) == ("bulk-ended", "bulk-answered")
+    return counted
+
+
+def test_a_bulk_of_ten_reads_the_ledger_as_often_as_one_of_two():
+    assert bulk_life(10) == bulk_life(2)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 from tests.unit.services.payments.desk import HALYK, HBL, OPERATOR, PLAN, UBL, Desk
+from tests.unit.services.payments.test_bulk_chaos import BulkLife
 from tests.unit.services.payments.test_chaos import Life
 
 from darwaza.engine.fsck import examine
@@ -22,16 +23,18 @@ from darwaza.kernel.message import decode_header
 from darwaza.ledger.statement import rederive, statement
 from darwaza.ledger.transfer import Phase
 from darwaza.services.payments import Directory, message
+from darwaza.services.payments.entry import exchange_of, payments_of, split_id
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
-from darwaza.services.payments.message import ORDER, XML_MEDIA_TYPE, read_order
+from darwaza.services.payments.message import BULK, ORDER, XML_MEDIA_TYPE, read_bulk, read_order
 from darwaza.services.payments.names import Listed
 from darwaza.services.payments.netting import bilateral, cycle_of, legs, multilateral, write_instruction
-from darwaza.services.payments.record import Payment
+from darwaza.services.payments.record import Bulk
 from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.message import read, write
 
 ROOT = Path(__file__).parents[4]
 SEEDS = (0, 7, 31)
+BULK_SEEDS = (1, 3)
 FLOORS = {f"position:{UBL}:PKR": -1_000_00}
 BOTTOMLESS = ("external:", "mirror:")
 ENDS = {*SOURCE_ENDS, *DESTINATION_ENDS}
@@ -59,9 +62,13 @@ class Watched(Life):
         self.desk.check = watch
 
 
+class WatchedBulks(Watched, BulkLife):
+    """The same, with bulks."""
+
+
 @pytest.fixture(scope="module")
 def lives():
-    made = [Watched(seed) for seed in SEEDS]
+    made = [*map(Watched, SEEDS), *map(WatchedBulks, BULK_SEEDS)]
     for life in made:
         life.run()
     states = Counter(state for life in made for pair in life.desk.cases().values() for state in pair)
@@ -80,7 +87,13 @@ def transfers(land):
 
 def payments(land):
     cases = (land.case(row.id) for row in land.store.scan_cases())
-    return [(state, data) for state, data in cases if isinstance(data, Payment)]
+    return [one for state, data in cases for one in payments_of(state, data)]
+
+
+def bulks(land):
+    """By case."""
+    cases = ((row.id, land.case(row.id)[1]) for row in land.store.scan_cases())
+    return {case_id: data for case_id, data in cases if isinstance(data, Bulk)}
 
 
 def test_i01_every_currency_adds_up_at_every_sequence_number(lands):
@@ -161,7 +174,12 @@ def test_i07_both_legs_or_none_with_the_spread_apart_and_less_than_a_unit_lost(l
     """A payment's transfers are there at both gateways or at neither; rounding favours the provider, by under 1."""
     for life in lives:
         here, there = ({one.id: one for one in transfers(land)} for land in life.desk.lands.values())
+        of_bulks = bulks(life.desk.pk)
+        for case_id, bulk in of_bulks.items():
+            check_legs_of_bulk(case_id, bulk, here, there)
         for case_id, (state, _) in life.desk.cases().items():
+            if split_id(case_id)[0] in of_bulks:
+                continue
             legs_of = [
                 f"{case_id}/{name}" in side
                 for side, name in ((here, "debit"), (here, "fxed"), (there, "fxed"), (there, "credit"))
@@ -175,6 +193,26 @@ def test_i07_both_legs_or_none_with_the_spread_apart_and_less_than_a_unit_lost(l
             parts = {name: here.get(f"{case_id}/{name}") for name in ("exchange", "spread", "fee")}
             assert sum(one.amount_minor for one in parts.values() if one) == here[f"{case_id}/debit"].amount_minor
             assert (parts["spread"].amount_minor if parts["spread"] else 0) == chosen.spread_minor
+
+
+def check_legs_of_bulk(case_id, bulk, here, there):
+    """What was posted in parts is, leg by leg, the sum of the payments that were paid; no bulk has half a leg."""
+    paid = [exchange_of(entry) for entry in bulk.entries if entry.state in ("settled", "returned")]
+    for exchange in paid:
+        exact = exchange.source_minor * Decimal(bulk.rate)
+        assert 0 <= exact - exchange.destination_minor < 1
+
+    def posted(side, *names):
+        found = (one for one in side.values() if one.phase in (Phase.POST, Phase.MOVE))
+        wanted = re.compile(rf"{case_id}/(?:{'|'.join(names)})\.\d+").fullmatch
+        return sum(one.amount_minor for one in found if wanted(one.id))
+
+    assert posted(here, "debit-posted") == posted(here, "exchange", "spread", "fee")
+    assert posted(here, "debit-posted") == sum(one.debit_minor for one in paid)
+    assert posted(here, "fee") == sum(one.source_fee_minor for one in paid)
+    assert posted(here, "fx-posted") == posted(there, "fx-posted") == sum(one.destination_minor for one in paid)
+    assert posted(there, "credit") == sum(one.credit_minor for one in paid)
+    assert posted(there, "credit", "fee") == posted(there, "fx-posted")
 
 
 def test_i08_an_end_is_final_and_is_reached(lives):
@@ -285,15 +323,16 @@ def test_i13_nobody_on_a_list_is_credited_without_two_recorded_releases(seed):
 
 def test_i14_every_message_reads_back_as_it_was_written_and_is_valid_by_the_published_schema(lands, shared_data):
     """Of everything the gateways said in these lives."""
-    seen, schemas = set(), {}
+    seen, schemas, orders = set(), {}, {ORDER: read_order, BULK: read_bulk}
     for land in (*lands, *recalled_and_kept().lands.values()):
         for leaf in land.store.scan_leaves(land.own_log().id):
             header = decode_header(leaf.header)
-            if header.media_type != XML_MEDIA_TYPE and header.kind != ORDER:
+            if header.media_type != XML_MEDIA_TYPE and header.kind not in orders:
                 continue
-            body = read_order(leaf.body)[1] if header.kind == ORDER else leaf.body
+            body = orders[header.kind](leaf.body)[1] if header.kind in orders else leaf.body
             value = read(body)
-            assert write(value) == body
+            if header.kind not in orders or header.kind == ORDER:
+                assert write(value) == body
             assert read(write(value)) == value
             seen.add(value.message)
             if value.message not in schemas:

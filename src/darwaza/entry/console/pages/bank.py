@@ -1,5 +1,6 @@
 """The bank desk: quotes with their full cost, paying, credits to answer, statements, positions, screening."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,7 @@ from starlette.responses import Response
 
 from darwaza.entry.api.report import CycleView, LineView, StatementView
 from darwaza.entry.console import word
-from darwaza.entry.console.account import list_payments
+from darwaza.entry.console.account import bulk_line, find_bulk, list_bulk, list_payments
 from darwaza.entry.console.desk import DeclinedError
 from darwaza.entry.console.listing import Column, Listing
 from darwaza.entry.console.order import Form, write_order
@@ -16,7 +17,7 @@ from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
 from darwaza.entry.view.consignment import grade_of
 from darwaza.entry.view.payment import PaymentView
-from darwaza.errors import MessageError
+from darwaza.errors import MalformedError, MessageError
 from darwaza.services.payments.netting import cycle_of
 
 BANK = "bank|compliance"
@@ -65,7 +66,9 @@ async def quote(visit: Visit) -> Response:
 
 
 async def show_payment(visit: Visit, problem: dict[str, str] | None = None, status: int = 200) -> Response:
-    """One quote or payment."""
+    """One quote or payment; a bulk has a page of its own."""
+    if find_bulk(visit, visit.name("id")) is not None:
+        return visit.go(f"/console/bulks/{visit.name('id')}")
     view: PaymentView = await visit.desk.ask("/v1/payments/{id}", id=visit.name("id"))
     engine, own = visit.server.gateway.engine, visit.desk.guest.address
     grades = {}
@@ -89,6 +92,28 @@ async def show_payment(visit: Visit, problem: dict[str, str] | None = None, stat
         reasons=REASONS,
         given={name: visit.field(name) for name in Form.__struct_fields__},
         problem=problem,
+    )
+
+
+async def show_bulk(visit: Visit) -> Response:
+    """A bulk, with each of its payments."""
+    case_id, own = visit.name("id"), visit.desk.guest.address
+    # Who may see the first of its payments, as both banks and their provider may, may see them all.
+    await visit.desk.ask("/v1/payments/{id}", id=f"{case_id}.1")
+    found = find_bulk(visit, case_id)
+    if found is None:
+        raise MalformedError("there is no such bulk", code="not_found")
+    row, bulk = found
+    listing = list_bulk(visit, row, bulk)
+    if listing.as_file:
+        return listing.file("bulk")
+    return visit.page(
+        "bulk.html",
+        title=N_("Bulk"),
+        whole=bulk_line(visit.server.gateway.directory, row, bulk, own),
+        bulk=bulk,
+        listing=listing,
+        states=Counter(entry.state for entry in bulk.entries),
     )
 
 
@@ -201,6 +226,7 @@ PAGES: tuple[Page, ...] = (
     get("/console/bank/statement", statement, BANK),
     get("/console/bank/positions", positions, BANK),
     get("/console/payments/{id}", show_payment),
+    get("/console/bulks/{id}", show_bulk),
     post("/console/payments/{id}/choose", choose, BANK),
     post("/console/payments/{id}/pay", pay, BANK),
     post("/console/payments/{id}/confirm", confirm, BANK),

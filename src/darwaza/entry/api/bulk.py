@@ -1,0 +1,138 @@
+"""Many payments in one pacs.008: those that go from one bank to another at one rate travel as one bulk, others alone.
+
+Each payment is answered for itself, whichever way it goes.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from darwaza import config
+from darwaza.engine.intake import Accepted, Outcome, Submit
+from darwaza.entry.api.endpoint import Call, Endpoint
+from darwaza.entry.api.iso import answer_bulk, answer_order, unread, wants_xml
+from darwaza.entry.api.payment import TAG, Ordered, OrderQuery, command, newest, order_command, ordered
+from darwaza.errors import DarwazaError, MessageError
+from darwaza.kernel.machine import Refusal
+from darwaza.services.payments import message as payments
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
+from darwaza.services.payments.bulk_source import unsuitable
+from darwaza.services.payments.check import read_transfer
+from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
+from darwaza.services.payments.market import market_id
+from darwaza.services.payments.message import XML_MEDIA_TYPE
+
+BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
+
+
+async def order_many(call: Call) -> list[Ordered] | Response | DarwazaError:
+    """Take one pacs.008 with many payments; each is answered for itself, and one that is wrong stops no other."""
+    try:
+        answers = await order_all(call, call.body)
+    except MessageError as fault:
+        return answer_order(call, call.body, fault) if wants_xml(call) else fault
+    return answer_bulk(call, call.body, answers) if wants_xml(call) else answers
+
+
+async def order_all(call: Call, document: bytes) -> list[Ordered]:
+    """Give the engine every payment of one pacs.008.
+
+    Raises:
+        MalformedError, TooLargeError: the whole cannot be read.
+    """
+    document = newest(document)
+    parts = split(document)
+    alone, together = _apart(parts, call.query)
+    waiting: list[tuple[list[int], Any]] = []
+    bulks = [one for numbers in together for one in fitting(document, parts, numbers)]
+    alone += [numbers[0] for numbers, _ in bulks if len(numbers) == 1]
+    bulks = [one for one in bulks if len(one[0]) > 1]
+    for number in alone:
+        part = parts[number - 1]
+        given = order_command(call, part.document, part.uetr, call.query, part.transfer)
+        waiting.append(([number], call.server.loop.submit(given, len(part.document))))
+    for numbers, gathered in bulks:
+        given = _bulk_command(call, gathered, [parts[number - 1] for number in numbers])
+        waiting.append((numbers, call.server.loop.submit(given, len(gathered))))
+    answers = [Ordered()] * len(parts)
+    for numbers, future in waiting:
+        outcome = await future
+        uetrs = [parts[number - 1].uetr for number in numbers]
+        found = _answers(call, outcome, uetrs) if len(numbers) > 1 else [ordered(outcome, uetrs[0])]
+        for number, uetr, answer in zip(numbers, uetrs, found, strict=True):
+            if not isinstance(answer, Ordered):
+                answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail, pointer=answer.pointer)  # noqa: PLW2901
+            answer.pointer = pointer_in(answer.pointer, number)
+            answers[number - 1] = answer
+    return answers
+
+
+def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
+    """Numbers of the payments that go by themselves, and of those that go as bulks: to one bank at one rate."""
+    alone: list[int] = []
+    together: dict[tuple[str | None, Any], list[int]] = {}
+    for number, part in enumerate(parts, 1):
+        read_part = read_transfer(part.document, part.transfer)
+        rate = part.transfer.transactions[0].agreed_rate
+        if (
+            query.quote is not None
+            or isinstance(read_part, Refusal)
+            or unsuitable(read_part) is not None
+            or rate is None
+            or rate.quote_id
+        ):
+            alone.append(number)
+        else:
+            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate
+            together.setdefault(key, []).append(number)
+    return alone, list(together.values())
+
+
+def _bulk_command(call: Call, document: bytes, parts: list[Part]) -> Submit:
+    """The command a bulk is; the same document again gets the same answer."""
+    bank = call.server.gateway.directory.bank(parts[0].transfer.transactions[0].creditor_agent.bic)
+    market = market_id(call.server.gateway.config.member, "" if bank is None else bank.member)
+    body = payments.RemitBulk(market, document)
+    given = command(call, "remit-bulk", body, None, key="bulk " + sha256(document).hexdigest()[:48])
+    return msgspec.structs.replace(given, body=msgspec.structs.replace(body, parts=parts))
+
+
+def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Any]:
+    """What became of each payment of a bulk that was submitted."""
+    if not isinstance(outcome, Accepted):
+        return [outcome] * len(uetrs)
+    refused = {uetr: why for uetr, *why in outcome.answer["refused"]}
+    taken = [uetr for uetr in uetrs if uetr not in refused]
+    numbers = {uetr: number for number, uetr in enumerate(taken, 1)}
+    states = dict.fromkeys(taken, SOURCE_OPEN)
+    if outcome.repeated:
+        site, store = call.server.gateway.engine.site, call.server.store
+        bulk = site.decode_case(store.cases([outcome.case_id])[outcome.case_id]).data
+        states = {entry.uetr: entry.state for entry in bulk.entries}
+    return [
+        Ordered(entry_id(outcome.case_id, numbers[uetr]), states[uetr], uetr, repeated=outcome.repeated)
+        if uetr in numbers
+        else Ordered("", "", uetr, *refused[uetr])
+        for uetr in uetrs
+    ]
+
+
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint(
+        method="POST",
+        path="/v1/payments/bulk",
+        headers=("accept",),
+        handler=order_many,
+        also=XML_MEDIA_TYPE,
+        summary=f"Order up to {BULK_TRANSACTIONS_MAX} payments in one pacs.008; each is answered for itself",
+        tag=TAG,
+        query=OrderQuery,
+        body=bytes,
+        body_bytes_max=BULK_BYTES_MAX,
+        unread=unread,
+        answer=list[Ordered],
+    ),
+)

@@ -1,0 +1,428 @@
+"""A bulk at the payers' gateway: one order for many ordinary payments of one bank to another, and the end of each.
+
+Each payment is checked as one of its own is; what is wrong is left out and told, and the rest is sent. The end of each
+is decided at the payees' gateway, which tells many in a message. Silence becomes a rejection as it does for a single
+payment: when that gateway's log has gone past the deadline without an answer in it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from darwaza.errors import MessageError
+from darwaza.kernel import instant
+from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.message import member_of
+from darwaza.ledger.order import Hold, Move, TransferOrder
+from darwaza.ledger.rate import Rate
+from darwaza.services.payments import charge, check, status
+from darwaza.services.payments.answers import ANSWERS_MAX, read_answers
+from darwaza.services.payments.bulk import Part, gather, split
+from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
+from darwaza.services.payments.entry import (
+    SOURCE_OPEN,
+    End,
+    Ends,
+    amounts_of,
+    earned_minor,
+    end,
+    end_notices,
+    entry_of,
+    next_wake,
+    part_of_hold,
+    total_of,
+)
+from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
+from darwaza.services.payments.liquidity import abroad_notices, position_notices
+from darwaza.services.payments.market import Place
+from darwaza.services.payments.message import (
+    BULK,
+    BULK_INQUIRY,
+    ORDER_MEDIA_TYPE,
+    XML_MEDIA_TYPE,
+    BulkTerms,
+    OfBulk,
+    RemitBulk,
+    read_bulk,
+    read_refused,
+    write_order,
+)
+from darwaza.services.payments.plan import (
+    Directory,
+    Participant,
+    abroad,
+    fees,
+    liquidity,
+    mirror,
+    position,
+    spread,
+    transit,
+)
+from darwaza.services.payments.quote import QuoteRules, offers_at
+from darwaza.services.payments.record import Bulk, Entry, Offer
+from darwaza.services.payments.reversal import ReversalRules
+from darwaza.services.payments.screening import Screener, names_of
+from darwaza.services.payments.source import INQUIRY_LAST, inquiry_wait
+from darwaza.services.payments.terms import exchange_at, rate_of
+
+Outcome = Decision[Any] | Refusal
+BulkCase = Case[Bulk]
+replace = msgspec.structs.replace
+OPEN, ASKED, ENDED = "bulk-sent", "bulk-unknown", "bulk-ended"
+
+
+class BulkSourceRules:
+    """See the module."""
+
+    def __init__(self, directory: Directory, screen: Screener) -> None:
+        self._directory = directory
+        self._quotes = QuoteRules(directory)
+        self._screen = screen
+        self._reversal = ReversalRules(directory)
+
+    # --- order ---
+
+    def remit(self, _: None, command: Command, context: Context) -> Outcome:
+        """Check every payment, hold the money of those that are right, and send one order for them."""
+        asked: RemitBulk = command.body
+        try:
+            parts: list[Part] = asked.parts or split(asked.document)
+        except MessageError as fault:
+            return Refusal(PaymentRefusal.MALFORMED.code, f"{fault.code}: {fault.detail}", fault.pointer)
+        payer = self._directory.participant(command.party, "psp")
+        payee = self._directory.bank(parts[0].transfer.transactions[0].creditor_agent.bic)
+        corridor = None if payee is None else self._directory.corridor(context.member, payee.member)
+        if payer is None or payee is None or corridor is None:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan does not serve these payments")
+        taken = context.named(part.uetr for part in parts)
+        found: list[tuple[int, Entry, Offer]] = []
+        refused: list[tuple[str, str, str, str]] = []
+        provider = ""
+        place = self._quotes.place(asked.market, payer.address, payee.address, context)
+        for number, part in enumerate(parts, 1):
+            one = self._checked(part, place, payer, provider, taken, context)
+            if isinstance(one, Refusal):
+                refused.append((part.uetr, one.code, one.detail, one.pointer))
+                continue
+            provider = one[1].provider
+            found.append((number, *one))
+        answer = {"refused": refused}
+        if not found:
+            first = parts[0].transfer.header.message_id
+            nothing = Bulk(
+                payer_bank=payer.address,
+                payee_bank=payee.address,
+                provider="",
+                rate="",
+                message_id=first,
+                answer_by=context.now,
+                decide_by=context.now,
+                entries=(),
+            )
+            return Decision(ENDED, nothing, answer=answer)
+        document = gather(asked.document, parts, [number for number, _, _ in found])
+        offer = found[0][2]
+        bulk = Bulk(
+            payer_bank=payer.address,
+            payee_bank=payee.address,
+            provider=offer.provider,
+            rate=offer.rate,
+            margin_ppm=offer.margin_ppm,
+            message_id=parts[0].transfer.header.message_id,
+            sent_at=context.now,
+            answer_by=context.now + corridor.answer_time,
+            decide_by=context.now + corridor.answer_time + corridor.grace,
+            market=asked.market,
+            entries=tuple(entry for _, entry, _ in found),
+        )
+        return replace(self._send(bulk, document, context), answer=answer)
+
+    def _checked(
+        self,
+        part: Part,
+        place: Place | Refusal,
+        payer: Participant,
+        provider: str,
+        taken: dict[str, str],
+        context: Context,
+    ) -> tuple[Entry, Offer] | Refusal:
+        """One payment with the offer it goes by, or why it does not go."""
+        problem = check.duplicate(part.uetr, taken, context)
+        if problem is not None:
+            return problem
+        ordered = check.read_transfer(part.document, part.transfer)
+        if isinstance(ordered, Refusal):
+            return ordered
+        problem = unsuitable(ordered)
+        if problem is not None:
+            return problem
+        transaction = ordered.transaction
+        given, rate = transaction.instructed_amount, transaction.agreed_rate
+        if given is None or rate is None or not transaction.charges:
+            detail = "it names its rate, its amounts and the payee's bank"
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
+        if isinstance(place, Refusal):
+            return replace(place, pointer=check.TRANSACTION)
+        made = offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
+        if isinstance(made, Refusal):
+            return replace(made, pointer=check.TRANSACTION)
+        offer = made[0]
+        agreed = check.Agreed(None, offer, place.corridor, payer, place.payee)
+        problem = check.defect(ordered, agreed, self._directory, context)
+        if problem is not None:
+            return problem
+        if self._screen(names_of(transaction)) != ():
+            detail = "it has to be looked at: ask for a quote, which waits"
+            return Refusal.of(PaymentRefusal.NEEDS_QUOTE, detail, check.TRANSACTION)
+        amounts = amounts_of(offer.exchange)
+        return Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN), offer
+
+    def _send(self, bulk: Bulk, document: bytes, context: Context) -> Decision[Any]:
+        total = total_of(bulk.entries)
+        terms = BulkTerms(
+            answer_by=instant.to_text(bulk.answer_by),
+            decide_by=instant.to_text(bulk.decide_by),
+            destination=str(total.destination_minor),
+            provider=bulk.provider,
+            rate=bulk.rate,
+        )
+        draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
+        low = position_notices(self._directory, context.ledger, bulk.payer_bank, total.debit_minor)
+        there = member_of(bulk.payee_bank)
+        low += abroad_notices(self._directory, context.ledger, bulk.provider, there, total.destination_minor)
+        return Decision(
+            OPEN,
+            bulk,
+            messages=(draft,),
+            notices=low,
+            transfers=self._holds(bulk, context),
+            remind_at=_past(bulk),
+            parties=(bulk.payer_bank, bulk.payee_bank, bulk.provider),
+            names=tuple(entry.uetr for entry in bulk.entries),
+        )
+
+    def _holds(self, bulk: Bulk, context: Context) -> tuple[TransferOrder, ...]:
+        total, case_id, name = total_of(bulk.entries), context.case_id, bulk.message_id
+        return (
+            Hold(f"{case_id}/fx.0", *self._provider_leg(bulk), total.destination_minor, reference=name),
+            Hold(f"{case_id}/debit.0", *self._payer_leg(bulk), total.debit_minor, reference=name),
+        )
+
+    def _provider_leg(self, bulk: Bulk) -> tuple[str, str]:
+        there = member_of(bulk.payee_bank)
+        asset = self._directory.currencies[there]
+        return abroad(bulk.provider, there, asset), mirror(there, asset)
+
+    def _payer_leg(self, bulk: Bulk) -> tuple[str, str]:
+        own = self._directory.currencies[member_of(bulk.payer_bank)]
+        return position(bulk.payer_bank, own), transit(member_of(bulk.payee_bank), own)
+
+    # --- the end of payments ---
+
+    def take_answers(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' gateway answers some of them. What has ended stays as it is."""
+        if message.origin != case.data.payee_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers")
+        try:
+            answers = read_answers(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        said = {one.uetr: one for one in answers}
+        ends: Ends = {}
+        for number, entry in enumerate(case.data.entries, 1):
+            one = said.pop(entry.uetr, None)
+            if one is None or entry.state != SOURCE_OPEN:
+                continue
+            if one.status == status.CREDITED:
+                ends[number] = End("settled")
+            elif one.status == status.REJECTED:
+                ends[number] = End("rejected", one.reason, one.detail)
+        if said:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
+        return self._end(case, ends, context)
+
+    def take_refused(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' gateway cannot act on what was sent. Only a refused order is an end, of all."""
+        if member_of(message.origin) != member_of(case.data.payee_bank):
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway refuses")
+        try:
+            body = read_refused(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        if body.kind != BULK:
+            return self._as_it_is(case, context)
+        return self._reject_open(case, reason_of(body.code), body.detail, context)
+
+    def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
+        """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it."""
+        tried = unfold_due(case, "returning", self._reversal.try_again, context)
+        case = replace(case, data=tried.data)
+        bulk = case.data
+        unanswered = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        if not unanswered or context.now <= bulk.decide_by:
+            return self._resting(tried, context)
+        heard = context.heard_until(member_of(bulk.payee_bank))
+        if heard is not None and heard > bulk.answer_by:
+            detail = "the payee's gateway has signed later messages and no acceptance"
+            return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
+        asked = replace(bulk, asked=bulk.asked + 1)
+        body = status.write_inquiries(
+            status.message_id(case.id, f"Q{asked.asked}"),
+            bulk.message_id,
+            [(entry.end_to_end, entry.uetr) for entry in unanswered[:ANSWERS_MAX]],
+            context.now,
+        )
+        draft = Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, XML_MEDIA_TYPE)
+        notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
+        wake = next_wake(asked, context.now + inquiry_wait(bulk.asked))
+        return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
+
+    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Decision[Any]:
+        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN]
+        return self._end(case, dict.fromkeys(unanswered, End("rejected", reason, detail)), context)
+
+    def _end(self, case: BulkCase, ends: Ends, context: Context) -> Decision[Any]:
+        """Post what is settled, free what is rejected, and hold on to the rest."""
+        if not ends:
+            return self._as_it_is(case, context)
+        bulk, changed = end(case.data, ends, context.now)
+        settled = [one for one in changed.values() if one.state == "settled"]
+        left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        decided = Decision(
+            case.state if left else ENDED,
+            bulk,
+            transfers=self._postings(case, settled, left),
+            notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
+        )
+        return self._resting(decided, context)
+
+    def _postings(self, case: BulkCase, settled: list[Entry], left: list[Entry]) -> tuple[TransferOrder, ...]:
+        bulk, turn, name = case.data, case.data.turns, case.data.message_id
+        own = self._directory.currencies[member_of(bulk.payer_bank)]
+        paid, rest = total_of(settled), total_of(left)
+        earned = sum(map(earned_minor, settled))
+        way = transit(member_of(bulk.payee_bank), own)
+        moves = (
+            ("exchange", liquidity(bulk.provider, own), paid.source_minor - earned),
+            ("spread", spread(bulk.provider, own), earned),
+            ("fee", fees(bulk.payer_bank, own), paid.source_fee_minor),
+        )
+        debits, payouts = (paid.debit_minor, rest.debit_minor), (paid.destination_minor, rest.destination_minor)
+        return (
+            *part_of_hold(case.id, "debit", turn, self._payer_leg(bulk), *debits, name),
+            *(Move(f"{case.id}/{kind}.{turn}", way, to, amount, name) for kind, to, amount in moves if amount),
+            *part_of_hold(case.id, "fx", turn, self._provider_leg(bulk), *payouts, name),
+        )
+
+    def keep(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """A late answer to what is decided changes nothing."""
+        if member_of(message.origin) != member_of(case.data.payee_bank):
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway answers")
+        return self._as_it_is(case, context)
+
+    def _as_it_is(self, case: BulkCase, context: Context) -> Decision[Any]:
+        return self._resting(Decision(case.state, case.data), context)
+
+    def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
+        """The decision with the next look at the bulk."""
+        past = _past(decided.data)
+        again = past if past > context.now else context.now + INQUIRY_LAST
+        return replace(decided, remind_at=next_wake(decided.data, again))
+
+    # --- after the end of one ---
+
+    def recall(self, case: BulkCase, command: Command, context: Context) -> Outcome:
+        """The payers' bank asks for one of them back."""
+        asked: OfBulk = command.body
+        entry = entry_of(case.data, asked.number)
+        if isinstance(entry, Refusal) or entry.state != "settled":
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it has no settled payment of this number", "/number")
+        given = replace(command, body=asked.body)
+        return self._rested(unfold(case, asked.number, self._reversal.recall, given, context), context)
+
+    def take_resolved(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' bank keeps one that was recalled."""
+        return self._of_message(case, message, context, {"recalling": self._reversal.take_resolved})
+
+    def take_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payees' bank gives one back."""
+        rule = self._reversal.take_returned
+        return self._of_message(case, message, context, {"settled": rule, "recalling": rule})
+
+    def restore_recall(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """Rebuild a recall from its own message, given back after a loss."""
+        return self._of_message(case, message, context, {"settled": self._reversal.restore_recall})
+
+    def _of_message(self, case: BulkCase, message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
+        return self._rested(unfold_told(case, message, context, rules), context)
+
+    def _rested(self, outcome: Outcome, context: Context) -> Outcome:
+        return outcome if isinstance(outcome, Refusal) else self._resting(outcome, context)
+
+    # --- after a loss ---
+
+    def restore_order(self, _: None, message: Received, context: Context) -> Outcome:
+        """Rebuild a bulk from its own order, given back after a loss, with its holds."""
+        try:
+            terms, document = read_bulk(message.body)
+            parts = split(document)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        payee, rate = self._directory.participant(message.destination, "psp"), rate_of(terms.rate)
+        if payee is None or isinstance(rate, Refusal):
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this bulk no more")
+        entries = [_restored(part, rate, payee, self._directory, context.member) for part in parts]
+        wrong = next((one for one in entries if isinstance(one, Refusal)), None)
+        if wrong is not None:
+            return wrong
+        taken = context.named(part.uetr for part in parts)
+        bulk = Bulk(
+            payer_bank=message.origin,
+            payee_bank=message.destination,
+            provider=terms.provider,
+            rate=terms.rate,
+            message_id=parts[0].transfer.header.message_id,
+            sent_at=message.created_at,
+            answer_by=instant.from_text(terms.answer_by),
+            decide_by=instant.from_text(terms.decide_by),
+            entries=tuple(one for one in entries if isinstance(one, Entry)),
+        )
+        return Decision(
+            OPEN,
+            bulk,
+            transfers=self._holds(bulk, context),
+            remind_at=_past(bulk),
+            parties=(bulk.payer_bank, bulk.payee_bank, bulk.provider),
+            # Before it came back another may have taken its UETR, which the payees' gateway then refuses.
+            names=tuple(entry.uetr for entry in bulk.entries if entry.uetr not in taken),
+        )
+
+    def restore_inquiry(self, case: BulkCase, _: Received, context: Context) -> Outcome:
+        """Rebuild that this gateway asked, from its own inquiry given back after a loss."""
+        asked = replace(case.data, asked=case.data.asked + 1)
+        return Decision(ASKED, asked, remind_at=next_wake(asked, context.now + INQUIRY_LAST))
+
+
+def unsuitable(ordered: check.Ordered) -> Refusal | None:
+    """Why a payment cannot go in a bulk but only by itself, or None."""
+    if ordered.urgent:
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "an urgent payment goes by itself", check.TRANSACTION)
+    if charge.claim_of(ordered.transaction) is not None:
+        detail = "a payment of a charge on a consignment goes by itself"
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
+    return None
+
+
+def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, member: str) -> Entry | Refusal:
+    transaction = part.transfer.transactions[0]
+    exchange = exchange_at(transaction, rate, payee, directory, member)
+    if isinstance(exchange, Refusal):
+        return exchange
+    return Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, SOURCE_OPEN)
+
+
+def _past(bulk: Bulk) -> datetime:
+    """The first instant at which an answer is late."""
+    return bulk.decide_by + timedelta(milliseconds=1)

@@ -1,0 +1,57 @@
+"""What the tests of mutants share: how one is caught, and what breaks more than one kind of rule."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from darwaza.errors import DarwazaError
+from darwaza.kernel.machine import Decision
+from darwaza.testing.auditor import BrokenError
+
+BROKEN = (BrokenError, DarwazaError, ArithmeticError, LookupError, ValueError)
+"""What a life may end by that a mutant has broken."""
+
+
+def first_broken(mutant, life, seeds):
+    """The first seed that a mutant, which is in place, does not live through; the test fails when there is none."""
+    for seed in seeds:
+        try:
+            life(seed).run()
+        except BROKEN:
+            return seed
+    pytest.fail(f"{mutant.__name__} lived through {len(seeds)} seeds")
+
+
+def stay(self, case, given, context):
+    """Decide nothing, and ask for no reminder."""
+    return Decision(case.state, case.data)
+
+
+class View:
+    """A rule's view of its gateway, for a mutant to see something else in."""
+
+    def __init__(self, context):
+        self._context = context
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+
+class Credulous(View):
+    """Takes every neighbour for heard until the end of time."""
+
+    def heard_until(self, _):
+        return datetime.max.replace(tzinfo=UTC)
+
+
+class Blank(View):
+    """No name is given to any case."""
+
+    def named(self, _):
+        return {}
+
+
+def see(patch, rules, name, view):
+    """Let a rule see its gateway in another way."""
+    rule = getattr(rules, name)
+    patch(rules, name, lambda self, case, given, context: rule(self, case, given, view(context)))

@@ -1,0 +1,139 @@
+"""Evidence of one payment of a bulk, which verifies offline, and statements that show each."""
+
+import json
+from datetime import timedelta
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from darwaza.adapters.system.clock import SystemClock
+from darwaza.bootstrap import read_history
+from darwaza.entry.api import report
+from darwaza.entry.cli.main import main
+from darwaza.entry.cli.proof import proofs_of
+from darwaza.errors import MalformedError
+from darwaza.kernel import evidence
+from darwaza.kernel.examination import verify
+from darwaza.kernel.verdict import Result
+from darwaza.services.payments.message import read_bulk, write_order
+from darwaza.standards.iso20022.message import read
+
+from .payment_corridor import ALATAU, INDUS, XML, PaymentCorridor
+from .test_payment_bulk import bulk
+
+
+@pytest.fixture
+def corridor(tmp_path):
+    made = PaymentCorridor(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ordered(corridor):
+    """Ids and UETRs of a bulk: the first credited, the second refused, the third still open."""
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor)).json()
+    corridor.run()
+    for word in ({"id": answers[0]["id"]}, {"id": answers[1]["id"], "reason": "AC04"}):
+        corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [word], "limit": 0})
+        corridor.run()
+    return answers
+
+
+def evidence_of(corridor, who, payment_id):
+    answer = corridor.call(who, "GET", f"/v1/payments/{payment_id}/evidence")
+    assert answer.is_success, answer.json()
+    return answer.content
+
+
+def test_each_is_proven_by_itself(corridor, ordered):
+    """Under both countries' signatures, at either gateway: who paid whom what, and its end and no other's."""
+    now = corridor.clock.now() + timedelta(seconds=1)
+    history = read_history(corridor.local.path("PK"), SystemClock())
+    ends = (("settled", "", ["ordered", "said ACCC"]), ("rejected", "AC04", ["ordered", "said RJCT (AC04)"]))
+    for one, (end, reason, steps) in zip(ordered, (*ends, ("open", "", ["ordered"])), strict=True):
+        for who in (INDUS, ALATAU):
+            raw = evidence_of(corridor, who, one["id"])
+            verdict = verify(raw, history, now)
+            assert verdict.result is Result.VALID, verdict
+            assert len(verdict.findings) == len(steps)
+            (by_id,), (by_uetr,) = proofs_of(raw, one["id"]), proofs_of(raw, one["uetr"])
+            assert by_id == by_uetr
+            assert (by_id.id, by_id.uetr, by_id.end, by_id.reason) == (one["id"], one["uetr"], end, reason)
+            assert [step.what for step in by_id.steps] == steps
+            shown = corridor.show(who, one["id"])
+            chosen = shown["chosen"]
+            assert by_id.debit == "{amount} {currency}".format(**chosen["debit"])
+            assert by_id.credit == "{amount} {currency}".format(**chosen["credit"])
+            assert (by_id.end_to_end, by_id.rate) == (shown["end_to_end"], chosen["rate"])
+            assert [p.id for p in proofs_of(raw)] == [o["id"] for o in ordered]
+        assert verify(raw.replace(b"alatau", b"altyau", 1), history, now).result is Result.INVALID
+
+
+def test_what_happened_to_each_is_what_was_said_of_it(corridor, ordered):
+    """The messages of a payment: the bulk's order and what names the payment, not what was said of others."""
+    kinds = [[one["kind"] for one in corridor.show(INDUS, each["id"])["messages"]] for each in ordered]
+    assert kinds == [["payments.bulk", "payments.answers"], ["payments.bulk", "payments.answers"], ["payments.bulk"]]
+    said = [corridor.show(ALATAU, each["id"])["messages"][-1]["id"] for each in ordered[:2]]
+    assert said[0] != said[1]
+
+
+def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):
+    raw = evidence_of(corridor, INDUS, ordered[0]["id"])
+    for other in (
+        ordered[0]["id"][:-1] + "4",
+        ordered[0]["id"].partition(".")[0],
+        "01990000-0000-4000-8000-000000000000",
+    ):
+        with pytest.raises(MalformedError) as caught:
+            proofs_of(raw, other)
+        assert caught.value.code == "payment_unproven"
+
+
+def test_amounts_that_do_not_come_to_the_sum_prove_nothing(corridor, ordered):
+    """Signatures alone do not make the amounts of each payment true: they have to come to what was held."""
+    held = evidence.decode(evidence_of(corridor, INDUS, ordered[0]["id"]))
+    terms, document = read_bulk(held.items[0].body)
+    for changed in ({"destination": str(int(terms.destination) + 1)}, {"rate": "1.76"}):
+        body = write_order(msgspec.structs.replace(terms, **changed), document)
+        forged = msgspec.structs.replace(held.items[0], body=body)
+        with pytest.raises(MalformedError) as caught:
+            proofs_of(evidence.encode(evidence.Evidence(held.format, (forged, *held.items[1:]))))
+        assert caught.value.code == "payment_unproven"
+
+
+def test_the_command_tells_of_one_or_of_each(corridor, ordered, tmp_path):
+    file, note = tmp_path / "one.json", tmp_path / "1.note"
+    file.write_bytes(evidence_of(corridor, ALATAU, ordered[1]["id"]))
+    note.write_text(next(corridor.local.path("PK").glob("corridor/*.note")).read_text())
+    words = ["payments", "verify-evidence", str(file), "--corridor", str(note), "--anchor", corridor.local.anchor]
+    told = CliRunner().invoke(main, [*words, "--payment", ordered[1]["id"], "--json"])
+    assert told.exit_code == 0, told.output
+    (one,) = json.loads(told.output)["payments"]
+    assert (one["id"], one["end"], one["reason"]) == (ordered[1]["id"], "rejected", "AC04")
+    all_of = CliRunner().invoke(main, words)
+    assert all(one["uetr"] in all_of.output for one in ordered), all_of.output
+
+
+def test_a_statement_names_each_payment_and_has_its_limit(corridor, monkeypatch):
+    """In JSON and in camt.053; a statement is no longer than its limit, whatever stands behind its lines."""
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor)).json()
+    corridor.run()
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one["id"]} for one in answers], "limit": 0})
+    corridor.run()
+    query = {"account": "position:PK/indus-bank:PKR"}
+    said = corridor.get(INDUS, "/v1/payments/statement", params=query)
+    (line,) = [line for line in said["lines"] if "payments" in line]
+    assert line["payment"] == answers[0]["id"].partition(".")[0]
+    assert [(one["id"], one["uetr"]) for one in line["payments"]] == [(one["id"], one["uetr"]) for one in answers]
+    assert [one["amount"] for one in line["payments"]] == ["-1000.00", "-1001.00", "-1002.00"]
+    assert line["amount"] == "-3003.00"
+    camt = read(corridor.call(INDUS, "GET", "/v1/payments/statement", params=query, headers=XML).content)
+    details = camt.statements[0].entries[-1].details[0]
+    assert (details.transaction_count, details.total.text()) == (3, "3003.00")
+    monkeypatch.setattr(report, "LINES_MAX", 4)
+    short = corridor.get(INDUS, "/v1/payments/statement", params=query)
+    assert len(short["lines"]) < len(said["lines"])
+    assert (short["closing"], short["lines"]) == (said["closing"], said["lines"][-len(short["lines"]) :])
+    assert short["opening"]["amount"] == said["lines"][-len(short["lines"]) - 1]["booked"]
