@@ -102,6 +102,57 @@ def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path
     assert (proven["result"], [one["end"] for one in proven["payments"]]) == ("valid", ["settled"])
 
 
+def test_salaries_go_as_a_bulk_and_each_is_a_payment_by_command(corridor, tmp_path):
+    """Ids with a full stop and a number are taken by every command; one is credited and one refused."""
+    bank, other, file = "PK/indus-bank", "KZ/alatau-bank", tmp_path / "salaries.xml"
+    made = []
+    for amount in ("1000.00", "2000.00"):
+        quote = run(corridor, bank, "quote", other, amount, "--fee", "1.00")
+        given = {"chosen": quote["offers"][0], "payer_bank": bank, "payee_bank": other}
+        made.append(remittance.transaction(given, datetime.now(UTC), priority="NORM"))
+        run(corridor, bank, "cancel-quote", quote["id"])
+    file.write_bytes(remittance.document(*made, now=datetime.now(UTC)))
+    ids = [one["id"] for one in run(corridor, bank, "pay-many", file)]
+    assert [one.partition(".")[2] for one in ids] == ["1", "2"]
+    waiting = run(corridor, other, "credits", "--wait", "20")
+    assert [one["id"] for one in waiting] == ids
+    assert run(corridor, other, "confirm", ids[0])["state"] == "credited"
+    assert run(corridor, other, "reject", ids[1], "--reason", "AC04")["state"] == "refused"
+    until = time.monotonic() + 120
+    while [run(corridor, bank, "show", one)["status"] for one in ids] != ["ACSC", "RJCT"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert [one["repeated"] for one in run(corridor, bank, "pay-many", file)] == [True, True]
+    assert run(corridor, other, "show", made[1].id.uetr, "--uetr")["id"] == ids[1]
+    assert ids[0] in [one["id"] for one in run(corridor, bank, "list", "--state", "settled")]
+    lines = run(corridor, bank, "statement", "position:PK/indus-bank:PKR")["lines"]
+    assert [one["id"] for line in lines for one in line.get("payments", ())] == ids[:1]
+    run(corridor, other, "document", ids[1], "-o", tmp_path / "one.xml")
+    assert made[1].id.uetr in (tmp_path / "one.xml").read_text()
+    assert made[0].id.uetr not in (tmp_path / "one.xml").read_text()
+    run(corridor, bank, "evidence", ids[1], "-o", tmp_path / "one.json")
+    assert run(corridor, bank, "recall", ids[0], "--reason", "DUPL")["state"]
+    note = tmp_path / "1.note"
+    note.write_bytes(corridor.document)
+    words = ["--corridor", note, "--anchor", corridor.anchor, "--payment", ids[1], "--json"]
+    told = CliRunner().invoke(main, ["payments", "verify-evidence", *map(str, [tmp_path / "one.json", *words])])
+    (proven,) = json.loads(told.output)["payments"]
+    assert (proven["uetr"], proven["end"], proven["reason"]) == (made[1].id.uetr, "rejected", "AC04")
+    until = time.monotonic() + 120
+    while run(corridor, other, "show", ids[0])["state"] != "recalled":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert run(corridor, other, "refuse-recall", ids[0], "--reason", "CUST")["state"] == "credited"
+    while run(corridor, bank, "show", ids[0])["state"] != "settled":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    # Not on the recall: that gives back at the rate of the day, which is lost with the disk in a later test.
+    run(corridor, other, "return", ids[0], "--reason", "AC04")
+    while run(corridor, bank, "show", ids[0])["state"] != "returned":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_people_are_told_in_words(corridor):
     """Without --json the same commands print amounts, costs and reasons."""
     options = ["--gateway", str(corridor.path("PK")), "--as", "indus-bank"]
@@ -126,7 +177,7 @@ def test_a_lost_disk_is_rebuilt_from_the_neighbours_and_the_list_of_deposits(cor
     run(corridor, "PK/sbp", "deposits", "-o", file)
     assert "deposit,PK/indus-bank,9000000.00,SBP-1" in file.read_text()
     before = money(corridor)
-    (paid,) = (one for one in run(corridor, bank, "list") if one.get("uetr"))
+    (paid,) = (one for one in run(corridor, bank, "list") if one.get("uetr") and "." not in one["id"])
     corridor.wait_until_delivered("PK", "KZ")
     corridor.stop("PK")
     corridor.lose_disk("PK")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from darwaza.bootstrap import CONFIG_FILE, PLAN_FILE, examine_store
@@ -18,6 +19,9 @@ from darwaza.config import GatewayConfig
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.sample import remittance
 from darwaza.errors import MessageError, TransientError
+from darwaza.ports.store import Store
+from darwaza.services.payments.entry import entry_id
+from darwaza.services.payments.record import Bulk, Entry, Record
 from darwaza.storage import open_store
 from darwaza.testing.bookkeeper import MoneyAuditor
 
@@ -27,6 +31,7 @@ FAULTY = "darwaza.testing.faulty"
 WAIT_S = 60.0
 PACE_S = 0.05
 PAYERS = 2
+SALARIES = 3
 PLAN = remittance.PLAN.replace(
     'source = "PK"\ndestination = "KZ"\n', 'source = "PK"\ndestination = "KZ"\nanswer_s = 8\ngrace_s = 2\nquote_s = 6\n'
 )
@@ -69,6 +74,25 @@ def lapses() -> Iterator[None]:
     except MessageError as fault:
         if fault.code != "quote_expired":
             raise
+
+
+def entries_of(store: Store) -> Iterator[tuple[str, Entry]]:
+    """Every payment of every bulk, by id."""
+    for row in store.scan_cases():
+        data = msgspec.msgpack.decode(row.data, type=Record) if row.service == "payments" else None
+        if isinstance(data, Bulk):
+            yield from ((entry_id(row.id, number), entry) for number, entry in enumerate(data.entries, 1))
+
+
+def states_of(store: Store) -> dict[str, str]:
+    """The state of every case, and of every payment of a bulk."""
+    alone = {row.id: row.state for row in store.scan_cases()}
+    return alone | {payment: entry.state for payment, entry in entries_of(store)}
+
+
+def uetrs_of_bulks(store: Store) -> dict[str, str]:
+    """By id of the payment."""
+    return {payment: entry.uetr for payment, entry in entries_of(store)}
 
 
 class Trade:
@@ -144,8 +168,14 @@ class Trade:
             raise
 
     def _pay(self, bank: Payments, chance: random.Random) -> None:
-        """Pay at once or under a quote, urgent or not, and insist on an answer; some quotes are forgotten."""
+        """Pay at once or under a quote, urgent or not, or many at once, and insist on an answer.
+
+        Some quotes are forgotten.
+        """
         while not self.closing.wait(PACE_S):
+            if chance.random() < 0.3:
+                self._pay_many(bank)
+                continue
             priced, to = self.price | {"chosen": self.price["offers"][0], "quote_id": None}, {"to": "KZ"}
             if chance.random() < 0.4:
                 priced = insist(lambda: bank.quote("KZ/alatau-bank", "777.77", take_best=True))
@@ -156,6 +186,22 @@ class Trade:
             with lapses():
                 done = insist(lambda given=document, to=to: bank.pay(given, **to))
                 self.paid[done["uetr"]] = done["id"]
+
+    def _pay_many(self, bank: Payments) -> None:
+        """Pay salaries, which travel as one case with one order."""
+        now, priced = datetime.now(UTC), self.price | {"chosen": self.price["offers"][0], "quote_id": None}
+        each = [remittance.transaction(priced, now, priority="NORM") for _ in range(SALARIES)]
+        document = remittance.document(*each, now=now)
+
+        def act() -> list[Any]:
+            answers = list(bank.pay_many(document))
+            if any(one.get("code") == "catching_up" for one in answers):
+                raise TransientError("it has just started", code="catching_up")
+            return answers
+
+        for done in insist(act):
+            assert "code" not in done, done
+            self.paid[done["uetr"]] = done["id"]
 
     def _answer(self, bank: Payments, chance: random.Random) -> None:
         """Take most credits, refuse some, say nothing to others; go on until everything has ended."""
@@ -236,11 +282,12 @@ class Trade:
                 stack.callback(store.close)
                 for row in store.scan_transfers():
                     auditor.books[code].take(row)
-            here, there = ({row.id: row.state for row in stores[code].scan_cases()} for code in ("PK", "KZ"))
-            payments = {row.case_id: row.id for row in stores["PK"].scan_transfers() if row.id in self.paid}
+            here, there = (states_of(stores[code]) for code in ("PK", "KZ"))
+            alone = {row.case_id: row.id for row in stores["PK"].scan_transfers() if row.id in self.paid}
+            payments = alone | uetrs_of_bulks(stores["PK"])
             assert payments == {case_id: uetr for uetr, case_id in self.paid.items()}, "acknowledged and not there"
             assert {one for one, state in here.items() if state in ENDS} == payments.keys(), "paid twice"
-            auditor.urgent = dict.fromkeys(payments, False)
+            auditor.urgent = dict.fromkeys(alone, False)
             auditor.check_money(stores)
         for case_id in payments:
             assert there.get(case_id, "refused") == ENDS[here[case_id]], (here[case_id], there.get(case_id))
@@ -274,3 +321,4 @@ def test_i06_payments_end_alike_whoever_is_killed_and_whenever(trade: Trade) -> 
     ended = trade.audit()
     assert ended["settled"] >= Trade.lot
     assert ended["rejected"]
+    assert any("." in payment for payment in trade.paid.values()), "no bulk was paid"

@@ -54,6 +54,11 @@ def test_a_uetr_that_was_taken_again_while_its_first_bulk_was_lost():
     live_through(BulkSimulation, [105])
 
 
+def test_answers_that_overtook_others_on_their_way():
+    """The last was stored first: until the others had come nothing was acted upon, and nothing is wrong with that."""
+    live_through(RelayedBulkSimulation, [63])
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(1_000, 11_000, SEEDS_PER_BLOCK))
 def test_payments_of_a_bulk_end_alike_for_long(first):

@@ -18,6 +18,7 @@ from darwaza.engine.forwarding import own_message
 from darwaza.engine.intake import Accepted
 from darwaza.kernel import letter
 from darwaza.kernel.machine import Service
+from darwaza.kernel.message import message_key
 from darwaza.kernel.seal import Binding
 from darwaza.ledger.exchange import Exchange
 from darwaza.ports.store import LeafRow
@@ -259,13 +260,13 @@ class BulkSimulation(PaymentSimulation):
             codes, FLOORS, lambda: all(node.is_whole for node in self.nodes.values()), read=self.read_leaf
         )
 
-    def read_leaf(self, member: str, leaf: LeafRow) -> tuple[str, str, bytes]:
-        """Kind, case and body of a message in a member's store; what came over relays is taken out and opened."""
+    def read_leaf(self, member: str, leaf: LeafRow) -> tuple[str, str, str, bytes]:
+        """Key, kind, case and body of a message in a member's store; what came over relays is taken out and opened."""
         header, body = own_message(leaf)
         if header.path is not None and header.kind.startswith(NAME):
             opening = letter.read_again if header.origin.startswith(member) else letter.read
             body = self.nodes[member].engine.site.opened(partial(opening, body, Binding.of(header)))
-        return header.kind, header.case_id, body
+        return message_key(header), header.kind, header.case_id, body
 
     def make_parties(self) -> Parties:
         """Banks that pay salaries."""

@@ -6,11 +6,14 @@ works out the amounts by plain sums, and asks at every commit and at the end whe
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from decimal import Decimal
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
+import msgspec
+
+from darwaza.engine.order import EARLY, ORDER, Early
 from darwaza.ports.store import Changes, LeafRow, Store
 from darwaza.testing.auditor import BrokenError, Memory
 from darwaza.testing.bookkeeper import Book, MoneyAuditor
@@ -38,21 +41,23 @@ class Told:
     Attributes:
         legs: by case and UETR.
         ends: whether it is credited, by case and UETR.
+        answers: which of them a message tells, by case and the message's key.
         returned: (case, UETR) of those that were given back.
     """
 
     def __init__(self) -> None:
         self.legs: dict[str, dict[str, Leg]] = defaultdict(dict)
         self.ends: dict[str, dict[str, bool]] = defaultdict(dict)
+        self.answers: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.returned: set[tuple[str, str]] = set()
 
-    def take(self, kind: str, case_id: str, body: bytes) -> None:
+    def take(self, key: str, kind: str, case_id: str, body: bytes) -> None:
         """Read one more; a message of another kind says nothing."""
         if kind == "payments.bulk":
             line, _, document = body.partition(b"\n")
             self._order(case_id, json.loads(line), document)
         elif kind == "payments.answers":
-            self._answers(case_id, body)
+            self._answers(key, case_id, body)
         elif kind == "payments.returned":
             for one in _all(body, "OrgnlUETR"):
                 self.returned.add((case_id, _text(one)))
@@ -64,13 +69,19 @@ class Told:
             bought = int(source * Decimal(terms["rate"]))
             self.legs[case_id][_text(one.find(".//{*}UETR"))] = Leg(number, debit, bought, bought - fee)
 
-    def _answers(self, case_id: str, document: bytes) -> None:
+    def _answers(self, key: str, case_id: str, document: bytes) -> None:
         for one in _all(document, "TxInfAndSts"):
             uetr, said = _text(one.find("{*}OrgnlUETR")), _text(one.find("{*}TxSts"))
             if said not in ("ACCC", "RJCT"):
                 continue
             if self.ends[case_id].setdefault(uetr, said == "ACCC") != (said == "ACCC"):
                 raise BrokenError(f"I8: {uetr} of {case_id} was told to have ended both ways")
+            self.answers[case_id][key].add(uetr)
+
+    def ended(self, case_id: str, waiting: Container[str] = ()) -> set[str]:
+        """UETRs of those that were told to have ended, but for what was told in messages that wait."""
+        told = (uetrs for key, uetrs in self.answers[case_id].items() if key not in waiting)
+        return set().union(*told)
 
     def credited(self, case_id: str) -> list[tuple[str, Leg]]:
         """UETR and amounts of those that were told to be credited."""
@@ -81,12 +92,12 @@ class Told:
 class BulkAuditor(MoneyAuditor):
     """The auditor with both members' books, and with what was told of payments of bulks."""
 
-    def __init__(self, *given: Any, read: Callable[[str, LeafRow], tuple[str, str, bytes]]) -> None:
+    def __init__(self, *given: Any, read: Callable[[str, LeafRow], tuple[str, str, str, bytes]]) -> None:
         """See ``MoneyAuditor``.
 
         Args:
             given: as there.
-            read: kind, case and body of a message in a member's store, opened.
+            read: key, kind, case and body of a message in a member's store, opened.
         """
         super().__init__(*given)
         self._read = read
@@ -105,19 +116,24 @@ class BulkAuditor(MoneyAuditor):
             moved, right = self._moved(member, case_id), self._right(member, case_id)
             if abs(moved) > abs(right):
                 raise BrokenError(f"I9: {case_id} moved {moved} at {member}; what was told comes to {right}")
-            self._check_held(member, case_id)
+            # A message that overtook another is stored, and acted upon only after that one (docs/adr/0016).
+            if not self._held_rightly(member, case_id) and not self._held_rightly(member, case_id, early(store)):
+                raise BrokenError(f"I4: {self._held(member, case_id)} is held for {case_id} at {member}")
 
-    def _check_held(self, member: str, case_id: str) -> None:
+    def _held_rightly(self, member: str, case_id: str, waiting: Container[str] = ()) -> bool:
         """What is held for a case is the money of those of its payments that have not ended, to the unit."""
         told = self.told[member]
-        left = [leg for uetr, leg in told.legs[case_id].items() if uetr not in told.ends[case_id]]
+        ended = told.ended(case_id, waiting)
+        left = [leg for uetr, leg in told.legs[case_id].items() if uetr not in ended]
+        right = {"debit": sum(leg.debit for leg in left), "fx": sum(leg.bought for leg in left)}
+        return all(amount in (0, right[name]) for name, amount in self._held(member, case_id).items())
+
+    def _held(self, member: str, case_id: str) -> dict[str, int]:
         held = {"debit": 0, "fx": 0}
         for hold in self.books[member].holds.values():
             if hold.case_id == case_id:
                 held[hold.id.rpartition("/")[2].partition(".")[0]] += hold.amount_minor
-        right = {"debit": sum(leg.debit for leg in left), "fx": sum(leg.bought for leg in left)}
-        if any(amount not in (0, right[name]) for name, amount in held.items()):
-            raise BrokenError(f"I4: {held} is held for {case_id} at {member}, not {right}")
+        return held
 
     def lost_disk(self, member: str, memory: Memory, store: Store, stores: dict[str, Store]) -> None:
         """A gateway starts from an older state of its disk, and what it knows was told with it."""
@@ -174,6 +190,12 @@ class BulkAuditor(MoneyAuditor):
         if member == self.payee:
             return sum(leg.credit for _, leg in credited)
         return -sum(leg.debit for _, leg in credited)
+
+
+def early(store: Store) -> set[str]:
+    """Keys of the messages that wait for the one they follow."""
+    rows = (row for row in store.scan_cases() if row.service == ORDER and row.state == EARLY)
+    return {msgspec.msgpack.decode(row.data, type=Early).key for row in rows}
 
 
 def _all(document: bytes, name: str) -> list[ET.Element]:
