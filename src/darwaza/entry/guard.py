@@ -161,9 +161,13 @@ async def sweep(connections: set[Any]) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_S)
-        now_s = loop.time()
-        for one in [one for one in connections if isinstance(one, GuardedProtocol)]:
-            if one.is_late(now_s):
-                one.transport.abort()
-            elif one.rests_long(now_s):
-                one.transport.close()
+        sweep_once(connections, loop.time())
+
+
+def sweep_once(connections: set[Any], now_s: float) -> None:
+    """Close the connections that are late at this time, and those that rest too long."""
+    for one in [one for one in connections if isinstance(one, GuardedProtocol)]:
+        if one.is_late(now_s):
+            one.transport.abort()
+        elif one.rests_long(now_s):
+            one.transport.close()
