@@ -114,7 +114,7 @@ def problem_of(fault: DarwazaError | Refusal) -> Problem:
 
 
 def whole_seconds(retry_after_s: float) -> str:
-    """The value of Retry-After (RFC 9110, section 10.2.3): seconds, rounded up, or the next attempt would be too early."""
+    """Round up to what Retry-After says (RFC 9110, section 10.2.3): sooner would be too early."""
     return str(max(1, math.ceil(retry_after_s)))
 
 
