@@ -61,6 +61,8 @@ EARLY_DAYS_MAX = 7
 """So long such a message waits."""
 PASSED_KEPT_MAX = 10_000
 """Cases that have gone on without a message, kept in memory; what older ones have passed is read from the store."""
+LETTERS_UNDER_WAY_MAX = 50_000
+"""Own letters under way to one member, 1.6 kB of memory each; past it parties' new ones to it are pushed back."""
 MEET_S = 60.0
 """So long after its start a gateway waits for all neighbours before it decides cases with members further away."""
 RETRY_FIRST_S = 0.2

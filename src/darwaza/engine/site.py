@@ -218,7 +218,7 @@ class Site:
             self.order.merge(unit.ordering.changed)
             self.order.passes(unit.ordering.passed)
         self.fleet.count(tracking.tally, tracking.reasons)
-        self.detoured.update(tracking.detoured)
+        self.detoured.update(tracking.detours.sizes)
         if reported:
             told = set(map(id, reported))
             self.owed = [one for one in self.owed if id(one) not in told]

@@ -1,6 +1,7 @@
 """Banks that speak ISO 20022 only; aliases, requests to be paid; and everything the gateways write is valid."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -190,6 +191,25 @@ class TestRequests:
         past = When(at=corridor.clock.now().replace(microsecond=0) - timedelta(days=1))
         assert door(corridor, ALATAU, pain013(corridor, expires=past), 422).reason == "time_wrong"
         assert door(corridor, INDUS, pain013(corridor), 403).reason == "not_allowed"
+
+    @pytest.mark.parametrize(
+        ("element", "text", "reason"),
+        [
+            ("Dt", "9999-12-31", "time_wrong"),
+            ("Dt", "0001-01-01", "time_wrong"),
+            ("DtTm", "9999-12-31T23:59:59Z", "time_wrong"),
+            ("DtTm", "9999-12-31T23:59:59-12:00", "time_out_of_range"),
+            ("DtTm", "0001-01-01T00:00:00+14:00", "time_out_of_range"),
+        ],
+    )
+    def test_an_expiry_at_the_edge_of_the_calendar_is_refused_at_its_place(self, corridor, element, text, reason):
+        """What is added to it would fall off the calendar; that is no fault of the gateway."""
+        expires = When(on=date(2026, 11, 9)) if element == "Dt" else When(at=datetime(2026, 11, 9, 6, tzinfo=UTC))
+        raw, count = re.subn(rb"(<XpryDt>\s*<\w+>)[^<]+", rb"\g<1>" + text.encode(), pain013(corridor, expires=expires))
+        assert count == 1
+        told = corridor.call(ALATAU, "POST", "/v1/payments/messages", content=raw)
+        assert told.headers["darwaza-code"] == reason
+        assert "<ErrLctn>/Document/CdtrPmtActvtnReq/PmtInf/XpryDt" in told.text
 
 
 class TestDoor:
