@@ -244,7 +244,11 @@ class TestDoor:
         assert read(older).message == OLDER
         assert read(convert(older, NEWER)) == read(plain) == read(order)
         other = corridor.call(ALATAU, "GET", path + "?message=pacs.008.001.09")
-        assert (other.status_code, other.json()["code"], other.json()["pointer"]) == (400, "query_malformed", "/message")
+        assert (other.status_code, other.json()["code"], other.json()["pointer"]) == (
+            400,
+            "query_malformed",
+            "/message",
+        )
 
     def asks(self, corridor, case_id, payment):
         from darwaza.services.payments import investigation, status
