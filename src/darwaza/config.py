@@ -59,6 +59,10 @@ EARLY_MESSAGES_MAX = 10_000
 """Messages of one member that overtook the one they follow and wait for it; past it the oldest waits no longer."""
 EARLY_DAYS_MAX = 7
 """So long such a message waits."""
+PASSED_KEPT_MAX = 10_000
+"""Cases that have gone on without a message, kept in memory; what older ones have passed is read from the store."""
+LETTERS_UNDER_WAY_MAX = 50_000
+"""Own letters under way to one member, 1.6 kB of memory each; past it parties' new ones to it are pushed back."""
 MEET_S = 60.0
 """So long after its start a gateway waits for all neighbours before it decides cases with members further away."""
 RETRY_FIRST_S = 0.2
@@ -67,6 +71,8 @@ RETRY_LAST_S = 5.0
 """Longest wait between two attempts."""
 ASK_AGAIN_S = 2.0
 """A reader of whom nothing was heard for so long is asked again what it holds: it may have lost its disk."""
+TOLD_ANEW_S = 300.0
+"""So often a neighbour is told all link statements again, for it may have refused one when it was told first."""
 PEER_CONNECT_S_MAX = 5.0
 """So long a connection may take to stand, TLS included; a satellite link needs about 2 s."""
 PEER_PREFER_S = 300.0

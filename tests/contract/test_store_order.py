@@ -4,6 +4,7 @@ import pytest
 from tests.unit.engine.chain import Chain
 from tests.unit.engine.test_order import WEEK_S, lost
 
+from darwaza.engine import order
 from darwaza.testing.statement import link_states
 
 __all__ = ["lost"]  # a fixture
@@ -68,4 +69,29 @@ def test_what_a_case_has_passed_is_refused_after_a_restart_too(chain, lost, reop
         chain.carry()
     assert chain.diary("PK", case_id).read == ("c",)
     assert chain.diary("KZ", case_id).returned == ("overtaken", "overtaken")
+    chain.check()
+
+
+def test_what_many_cases_have_passed_is_refused_although_few_of_them_are_kept_in_memory(
+    chain, lost, reopen, monkeypatch
+):
+    """Before a restart and after it: the first of three cases that were passed is refused like the last."""
+    monkeypatch.setattr(order, "PASSED_KEPT_MAX", 2)
+    cases = [overtaken(chain, lost) for _ in range(3)]
+    chain.wait(WEEK_S)
+    assert len(chain.engines["PK"].site.order.passed) == 2
+    chain.stores[chain.looked_at] = reopen()
+    chain.start(chain.looked_at, seed=1)
+    assert len(chain.engines["PK"].site.order.passed) == 2
+    lost.clear()
+    for state in link_states(chain.world):
+        for engine in chain.engines.values():
+            engine.site.routing.learn(state)
+    for _ in range(3):
+        chain.wait(700)
+        chain.carry()
+    for case_id in cases:
+        assert chain.diary("PK", case_id).read == ("c",)
+        assert chain.diary("KZ", case_id).returned == ("overtaken", "overtaken")
+    assert len(chain.engines["PK"].site.order.passed) == 2
     chain.check()

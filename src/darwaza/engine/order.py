@@ -21,19 +21,21 @@ service takes it, or when all has come back (``recovery.may_lack``); and what wa
 member, comes after it.
 
 An early message, and the place up to which a case has passed, are cases of the gateway's own service ``order``, so they
-are stored, woken and examined as cases are. ``Order`` holds in memory what waits; ``Ordering`` what one batch changes.
+are stored, woken and examined as cases are. ``Order`` holds in memory what waits, and of the places that cases have
+passed the newest (``PASSED_KEPT_MAX``): the others are read when they are asked for. ``Ordering`` holds what one batch
+changes.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 from weakref import proxy
 
 import msgspec
 
-from darwaza.config import EARLY_DAYS_MAX, EARLY_MESSAGES_MAX
+from darwaza.config import EARLY_DAYS_MAX, EARLY_MESSAGES_MAX, PASSED_KEPT_MAX
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal, Service, Transition
 from darwaza.kernel.message import Header, member_of, message_key, uuid_of
@@ -124,7 +126,9 @@ class Order:
 
     Attributes:
         early: by message key, oldest first.
-        passed: the newest message that a member's case has passed to, by (member, case).
+        passed: the newest message that a member's case has passed to, by (member, case); newest last, and of many only
+            ``PASSED_KEPT_MAX``.
+        has_all_passed: whether no other is stored.
         ahead: how many of those that wait are ahead.
     """
 
@@ -132,6 +136,7 @@ class Order:
         self.early: dict[str, Early] = {}
         self.ahead = 0
         self.passed: dict[tuple[str, str], Early] = {}
+        self.has_all_passed = True
         self._behind: dict[str, dict[str, None]] = {}
         self._counts: dict[str, int] = {}
 
@@ -139,8 +144,9 @@ class Order:
     def load(cls, store: Store) -> "Order":
         """Read what waits."""
         order = cls()
-        order.merge({one.key: one for one in reversed(_stored(store, EARLY))})
-        order.passed = {one.thread: one for one in _stored(store, PASSED)}
+        order.merge({one.key: one for one in reversed(list(_stored(store, EARLY)))})
+        passed = list(islice(_stored(store, PASSED), PASSED_KEPT_MAX + 1))
+        order.passes({one.thread: one for one in reversed(passed)})
         return order
 
     def merge(self, changed: "dict[str, Early | None]") -> None:
@@ -161,6 +167,15 @@ class Order:
                 origin = key.partition(" ")[0]
                 self._counts[origin] = self._counts.get(origin, 0) + (1 if before is None else -1)
 
+    def passes(self, passed: dict[tuple[str, str], Early]) -> None:
+        """Take over what cases passed in a committed batch."""
+        for thread, early in passed.items():
+            self.passed.pop(thread, None)
+            self.passed[thread] = early
+        while len(self.passed) > PASSED_KEPT_MAX:
+            del self.passed[next(iter(self.passed))]
+            self.has_all_passed = False
+
     def behind(self, key: str) -> list[str]:
         """Keys of what waits for a message, or is ahead in a case (``Early.waits_under``)."""
         return list(self._behind.get(key, ()))
@@ -174,13 +189,16 @@ def _is_ahead(early: Early | None) -> bool:
     return early is not None and not early.follows
 
 
-def _stored(store: Store, state: str) -> list[Early]:
-    found: list[Early] = []
+def _stored(store: Store, state: str) -> Iterator[Early]:
+    """What is stored in a state, newest first."""
     after = None
     while rows := store.find_cases(CaseFilter(service=ORDER, states=(state,), after=after, items_max=PAGE_ROWS)):
-        found += [msgspec.msgpack.decode(row.data, type=Early) for row in rows]
+        yield from (_read(row) for row in rows)
         after = (rows[-1].opened_at, rows[-1].id)
-    return found
+
+
+def _read(row: CaseRow) -> Early:
+    return msgspec.msgpack.decode(row.data, type=Early)
 
 
 class Ordering:
@@ -192,11 +210,12 @@ class Ordering:
         contents: header and plain body of those that came in this batch.
     """
 
-    def __init__(self, site: "Site", unit: "Unit") -> None:
+    def __init__(self, site: "Site", store: Store, unit: "Unit") -> None:
         self.changed: dict[str, Early | None] = {}
         self.passed: dict[tuple[str, str], Early] = {}
         self.contents: dict[str, tuple[Header, bytes]] = {}
         self._site = site
+        self._store = store
         self._unit: Unit = proxy(unit)
         self._behind: dict[str, list[str]] = {}
         self._grown: dict[str, int] = {}
@@ -289,7 +308,7 @@ class Ordering:
     def is_overtaken(self, header: Header) -> bool:
         """Whether a message that comes only now was sent before one that its case has passed to."""
         if not self.passed and not self._site.order.passed:
-            return False
+            return False  # nearly always
         last = self._last((member_of(header.origin), header.case_id))
         if last is None or header.created_at > last.created_at or message_key(header) == last.key:
             return False
@@ -303,7 +322,11 @@ class Ordering:
         self._grown[member] = self._grown.get(member, 0) + by
 
     def _last(self, thread: tuple[str, str]) -> Early | None:
-        return self.passed.get(thread) or self._site.order.passed.get(thread)
+        order = self._site.order
+        found = self.passed.get(thread) or order.passed.get(thread)
+        if found is None and not order.has_all_passed:
+            found = next((_read(row) for row in self._store.cases([row_id(PASSED, *thread)]).values()), None)
+        return found
 
     def _write(self, case_id: str, early: Early, state: str, remind_at: str | None) -> None:
         data, now = self._site.encode(early), self._unit.now_text

@@ -10,9 +10,10 @@ from darwaza.config import BODY_BYTES_MAX
 from darwaza.engine.site import Site
 from darwaza.engine.tracking import Returned
 from darwaza.engine.unit import Unit
-from darwaza.errors import ServiceError
+from darwaza.errors import PushbackError, ServiceError
 from darwaza.kernel.machine import (
     Case,
+    Command,
     Decision,
     Draft,
     Fact,
@@ -135,6 +136,7 @@ class Rules:
 
         Raises:
             ServiceError: the rule failed; nothing has changed.
+            PushbackError: ``too_many_under_way`` to a member a command would send to; nothing has changed.
         """
         outcome = self._decide(unit, service, case_id, case, given, cause_id, now or unit.now, sent_before)
         if type(outcome) is Refusal:
@@ -188,9 +190,14 @@ class Rules:
             refusal = self._may_send(unit, outcome.messages)
             if refusal is not None:
                 return refusal
+            if type(given) is Command:  # what others say, and the clock, is answered at any time
+                for draft in outcome.messages:
+                    unit.tracking.check_room(draft)
             if sent_before:
                 outcome = _without(outcome, sent_before)
             return self._apply(unit, service, case_id, case, outcome, cause_id)
+        except PushbackError:
+            raise
         except Exception as fault:  # the one place where a service's own fault is contained: a link must outlive it
             raise ServiceError(f"{service.name} failed on {given.kind!r}: {type(fault).__name__}: {fault}") from fault
 

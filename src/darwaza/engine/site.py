@@ -216,9 +216,9 @@ class Site:
         self.tails.merge(tracking.precedence, unit.log, self.fleet.of_case)
         if unit.ordering.changed or unit.ordering.passed:
             self.order.merge(unit.ordering.changed)
-            self.order.passed.update(unit.ordering.passed)
+            self.order.passes(unit.ordering.passed)
         self.fleet.count(tracking.tally, tracking.reasons)
-        self.detoured.update(tracking.detoured)
+        self.detoured.update(tracking.detours.sizes)
         if reported:
             told = set(map(id, reported))
             self.owed = [one for one in self.owed if id(one) not in told]

@@ -2,25 +2,26 @@
 
 A message for a member that is no neighbour departs sealed, with its path in the header. A message for a neighbour
 always takes its place in the log of that link; when that link is not the best way now, a sealed copy departs over
-another path besides (a *detour*). So the log of a link stays the whole record of what its ends said to one another, and
-the copy that comes second does nothing.
+another path besides (``engine.detour``). So the log of a link stays the whole record of what its ends said to one
+another, and the copy that comes second does nothing.
 
 What one case sends to one member keeps its order: it follows the path of what is still under way, and when that path
 breaks, what is under way is sent over the next path first.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import proxy
 
 import msgspec
 
-from darwaza.config import ORDINARY_BODY_BYTES_MAX
-from darwaza.engine.precedence import GATEWAY_KINDS, Precedence
+from darwaza.config import LETTERS_UNDER_WAY_MAX, ORDINARY_BODY_BYTES_MAX
+from darwaza.engine.detour import Detours
+from darwaza.engine.precedence import Precedence
 from darwaza.engine.reporting import header_of_report
 from darwaza.engine.voyage import DELIVERED, EXPIRED, ROUTE, TRIES_MAX, UNDELIVERABLE, UNDER_WAY, Voyage, carried_until
-from darwaza.errors import DarwazaError
+from darwaza.errors import DarwazaError, PushbackError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
@@ -41,8 +42,9 @@ if TYPE_CHECKING:
     from darwaza.engine.site import Site
     from darwaza.engine.unit import Unit
 
-UNSEEN_BYTES_MAX = 64 * 1_048_576
-"""Bodies looked at when the messages waiting for a neighbour take another way."""
+
+FULL_RETRY_S = 60.0
+"""A party is asked to come again after so long when too many messages are under way to a member."""
 
 
 class Returned(msgspec.Struct, frozen=True):
@@ -64,13 +66,14 @@ class Tracking:
         way_back: how the message that is being handled came, from here to its origin: a gateway that has just started,
             and whose map is still empty, can answer at least that way. Empty for others.
         precedence: which message of its case each follows.
-        detoured: by own log, the size up to which waiting messages have been sent another way.
+        detours: what waits for neighbours and is sent another way.
+        begun: how many voyages this batch begins, by member.
     """
 
     def __init__(self, site: "Site", store: Store, unit: "Unit") -> None:
         self.changed: dict[str, Voyage | None] = {}
         self.returned: list[Returned] = []
-        self.detoured: dict[int, int] = {}
+        self.begun: dict[str, int] = {}
         self.tally: dict[str, int] = {}
         self.reasons: dict[tuple[str, str], int] = {}
         self.way_back: tuple[str, ...] = ()
@@ -80,6 +83,7 @@ class Tracking:
         self._unit: Unit = proxy(unit)
         self._newest: dict[tuple[str, str], str] = {}
         self.precedence = Precedence(site, store, unit)
+        self.detours = Detours(site, store, unit)
         self._looked_at: tuple[Draft, tuple[str, ...] | Refusal] | None = None
 
     # --- before anything is sent ---
@@ -114,6 +118,8 @@ class Tracking:
         thread = header.case_id, member
         path = self._path(draft, header.case_id, member)
         neighbour, around = member in self._site.lanes, len(path) > 2  # noqa: PLR2004
+        if around and self.is_full(member) and self._may_only_wait(draft, member):
+            around = False
         straight = neighbour and (not around or self._may_go_straight(draft, member))
         bulk = draft.bulk or len(draft.body) > ORDINARY_BODY_BYTES_MAX
         log_id = self._site.lane(member, bulk=bulk) if straight else 0
@@ -125,7 +131,7 @@ class Tracking:
         if straight:
             self._unit.queue(log_id, encode_header(header), draft.body, key, header.case_id)
         if around:
-            self._begin(header, draft.body, path, "" if straight else key, bulk=draft.bulk)
+            self.begin(header, draft.body, path, "" if straight else key, bulk=draft.bulk)
         elif header.path_policy is not None:
             self._follow(header, encode_header(header))  # another way must obey it too
 
@@ -143,7 +149,7 @@ class Tracking:
             after = self._before(case_id, member)
             return path if after is None or not self._may_keep_to(after.path, draft) else after.path
         if len(path) > 2 and member in self._site.lanes:  # noqa: PLR2004
-            self.detour(member)
+            self.detours.send(member)
         return path
 
     def _may_keep_to(self, path: tuple[str, ...], draft: Draft) -> bool:
@@ -155,12 +161,32 @@ class Tracking:
         voyage = None if own is None else self.changed.get(own)
         return voyage or self._site.fleet.before(case_id, member)
 
+    def is_full(self, member: str) -> bool:
+        """Whether as many messages are under way to a member as may be (``LETTERS_UNDER_WAY_MAX``)."""
+        return self._site.fleet.number_to(member) + self.begun.get(member, 0) >= LETTERS_UNDER_WAY_MAX
+
+    def check_room(self, draft: Draft) -> None:
+        """Hold that a party's new message can be followed, or can wait in a log to a neighbour, which is on the disk.
+
+        Raises:
+            PushbackError: ``too_many_under_way``.
+        """
+        member = member_of(draft.destination)
+        if self.is_full(member) and not self._may_only_wait(draft, member):
+            detail = f"{LETTERS_UNDER_WAY_MAX} messages are under way to {member}, which has not signed for them yet"
+            raise PushbackError(detail, retry_after_s=FULL_RETRY_S, code="too_many_under_way")
+
+    def _may_only_wait(self, draft: Draft, member: str) -> bool:
+        """Whether a message may stand in the log to a neighbour and go nowhere else; then nothing need follow it."""
+        return member in self._site.lanes and not draft.path_policy and self._may_go_straight(draft, member)
+
     def _may_go_straight(self, draft: Draft, member: str) -> bool:
         """Whether only the state of the direct link speaks for another way."""
         name = draft.kind.partition(".")[0]
         return self._site.routing.may_wait(member, name, len(draft.body), draft.path_policy)
 
-    def _begin(self, header: Header, body: bytes, path: tuple[str, ...], key: str, *, bulk: bool) -> None:
+    def begin(self, header: Header, body: bytes, path: tuple[str, ...], key: str, *, bulk: bool) -> None:
+        """Send a sealed message over a path and follow it; under the key "" it is a further copy of a stored one."""
         raw, sealed = self._sealed(header, body, path)
         self._queue(path, raw, sealed, key, header.case_id, bulk=bulk)
         self._follow(header, raw)
@@ -170,7 +196,9 @@ class Tracking:
         name, policy = header.kind.partition(".")[0], header.path_policy or ""
         opened_at = instant.to_fine_text(self._site.open_at(self._unit.now))
         voyage = Voyage(header.case_id, header.destination, opened_at, header.expires_at, name, policy, (raw,))
-        self._newest[header.case_id, member_of(header.destination)] = header.id
+        member = member_of(header.destination)
+        self._newest[header.case_id, member] = header.id
+        self.begun[member] = self.begun.get(member, 0) + 1
         self._write(header.id, voyage, UNDER_WAY)
 
     def resume(self, header: Header) -> None:
@@ -296,7 +324,7 @@ class Tracking:
             return
         row = self._first(message_id)
         if row is None or is_withheld(decode_header(row.header), row.body):
-            self._write(message_id, voyage, UNDER_WAY)  # there is nothing left to send
+            self._keep(message_id, voyage)  # there is nothing left to send
             return
         header = decode_header(row.header)
         routing, member, name = self._site.routing, member_of(voyage.destination), voyage.message_class
@@ -310,12 +338,12 @@ class Tracking:
             if routing.is_settled or self._is_over(voyage):
                 self._end(message_id, voyage, found.code)
             else:  # a gateway that has just started may not have heard of the path that is left
-                self._write(message_id, voyage, UNDER_WAY)
+                self._keep(message_id, voyage)
             return
         # One for a neighbour waits in its log; after a lost disk there may be only a copy that went round.
         waits_there = len(found) == 2 and header.path is None  # noqa: PLR2004
         if waits_there or (found == voyage.path and not always and not freed) or found[1] not in self._site.lanes:
-            self._write(message_id, voyage, UNDER_WAY)
+            self._keep(message_id, voyage)
             return
         tried = decode_header(voyage.tries[-1])
         follows = self.precedence.before(row, header) if tried.path is None else tried.follows
@@ -333,7 +361,7 @@ class Tracking:
         header = None if row is None else decode_header(row.header)
         unknown = voyage.refusals < len(voyage.tries) or header is None or header.path is None
         if message_id in self.precedence.named or (unknown and not self._is_over(voyage)):
-            self._write(message_id, voyage, UNDER_WAY)
+            self._keep(message_id, voyage)
         elif unknown or header is None:
             self._write(message_id, msgspec.structs.replace(voyage, code=EXPIRED), EXPIRED)
             self._free(message_id, voyage.case_id)
@@ -364,11 +392,9 @@ class Tracking:
         Returns:
             How many messages moved.
         """
-        routing = self._site.routing
-        moved = 0
+        routing, moved = self._site.routing, 0
         for message_id, voyage in self._in_order(only):
-            ahead = voyage.links_ahead
-            if all(routing.is_open(ends) for ends in ahead):
+            if all(routing.is_open(ends) for ends in voyage.links_ahead):
                 continue
             tries = len(voyage.tries)
             self._try_again(message_id, voyage)
@@ -385,90 +411,14 @@ class Tracking:
 
     def reroute(self) -> int:
         """Send everything that depends on broken links another way; returns how many messages moved."""
-        site = self._site
-        dark = [peer for peer in site.lanes if not site.routing.is_open((site.member, peer))]
-        late = [peer for peer in site.lanes if peer not in dark and self._is_late(peer)]
-        around = sum(self.detour(peer, straight=False) for peer in late)
-        return sum(self.detour(peer) for peer in dark) + around + self.move()
-
-    def _is_late(self, neighbour: str) -> bool:
-        """Whether a neighbour has not co-signed something although the deadline of its class is over."""
-        for log_id in dict.fromkeys(self._site.lanes[neighbour]):
-            row = self._unit.log(log_id).row
-            start = max(row.cosigned_size, self._site.detoured.get(log_id, 0))
-            for raw, _ in self._store.leaves(log_id, start, min(start + 1, row.size), UNSEEN_BYTES_MAX):
-                header = decode_header(raw)
-                terms = self._site.trust.current.terms(header.kind.partition(".")[0])
-                due_at = instant.from_text(header.created_at) + timedelta(seconds=terms.receipt_deadline_s)
-                if due_at <= self._unit.now:
-                    return True
-        return False
-
-    def detour(self, neighbour: str, *, straight: bool = True) -> int:
-        """Send what waits in the logs to a neighbour over another path; once for each message.
-
-        Args:
-            neighbour: its code.
-            straight: leave it where it is when the direct link is the best way; else go round that link all the same,
-                so that other members try what this one cannot make the neighbour sign for.
-
-        Returns:
-            How many messages took another way.
-        """
-        count, newest = 0, dict[str, str]()
-        found = self._way_round(neighbour, "", 0, "", straight=straight)
-        if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004 - there is no other way
-            return 0
-        waiting, older = self._waiting(neighbour)
-        followed = self._store.cases([header.id for header, _ in waiting])
-        for header, leaf in waiting:
-            mine = member_of(header.origin) == self._site.member and header.path is None
-            if not mine or header.kind.startswith(GATEWAY_KINDS):
-                continue
-            before = header.follows or newest.get(header.case_id)
-            if before is None and (older or self._site.fleet.of_case(header.case_id, neighbour)):
-                before = self.precedence.before(leaf, header)
-            newest[header.case_id] = header.id
-            if header.id not in followed and header.id not in self.changed:
-                count += self._detour_one(header, leaf.body, before, straight=straight)
-        return count
-
-    def _waiting(self, neighbour: str) -> tuple[list[tuple[Header, LeafRow]], bool]:
-        """What waits in the logs to a neighbour and was not sent another way, in the order it was sent.
-
-        Returns:
-            Headers and leaves, and whether something older waits besides.
-        """
-        found, older = [], False
-        for log_id in dict.fromkeys(self._site.lanes.get(neighbour, ())):
-            row = self._unit.log(log_id).row
-            start = max(row.cosigned_size, self.detoured.get(log_id, self._site.detoured.get(log_id, 0)))
-            older = older or start > row.cosigned_size
-            self.detoured[log_id] = row.size
-            for index, (raw, body) in enumerate(self._store.leaves(log_id, start, row.size, UNSEEN_BYTES_MAX), start):
-                found.append((decode_header(raw), LeafRow(log_id, index, "", "", raw, body)))
-        # Of what was sent in the same millisecond into several logs, what follows another was sent after it.
-        return sorted(found, key=lambda one: (one[0].created_at, one[0].follows is not None)), older
-
-    def _way_round(
-        self, neighbour: str, message_class: str, body_bytes: int, policy: str, *, straight: bool
-    ) -> tuple[str, ...] | Refusal:
-        routing = self._site.routing
-        if straight:
-            return routing.choose(neighbour, message_class, body_bytes, sender=policy)
-        return routing.choose_other(neighbour, message_class, (), sender=policy, straight=False)
-
-    def _detour_one(self, header: Header, body: bytes, before: str | None, *, straight: bool) -> bool:
-        name = header.kind.partition(".")[0]
-        policy = header.path_policy or ""
-        found = self._way_round(member_of(header.destination), name, len(body), policy, straight=straight)
-        if isinstance(found, Refusal) or len(found) == 2:  # noqa: PLR2004
-            return False
-        copy = self.precedence.copied(header, before, (header.case_id, member_of(header.destination)))
-        self._begin(copy, body, found, "", bulk=False)
-        return True
+        return self.detours.take() + self.move()
 
     # --- keeping ---
+
+    def _keep(self, message_id: str, voyage: Voyage) -> None:
+        """Go on with what was not sent now; a changing map must not put off for ever when it is tried again."""
+        if voyage is not self._voyage(message_id):
+            self._write(message_id, voyage, UNDER_WAY)
 
     def _write(self, message_id: str, voyage: Voyage, state: str) -> None:
         under_way = state == UNDER_WAY

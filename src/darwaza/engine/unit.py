@@ -108,7 +108,7 @@ class Unit:
         self._used: set[str] = set()
         self._ledger: Entries | None = None
         self.tracking = Tracking(site, store, self)
-        self.ordering = Ordering(site, self)
+        self.ordering = Ordering(site, store, self)
         self.owed: list[Owed] = []
         self.reported: list[Owed] = []
         self._placed: dict[str, Owed] = {}

@@ -5,7 +5,8 @@ message, or when a message for a neighbour must take another way, and ends when 
 when nobody is left to carry it. Until then it is sent again, over another path where there is one, as often as it
 takes: the destination acts once.
 
-In memory stand only the voyages that are under way; ``Fleet`` finds them by the leaf a report names, by the case whose
+In memory stand only the voyages that are under way, and of new messages no more are let in than
+``LETTERS_UNDER_WAY_MAX`` for each member; ``Fleet`` finds them by the leaf a report names, by the case whose
 order they keep, and by the links they depend on.
 """
 
@@ -131,6 +132,7 @@ class Fleet:
         self.reasons: dict[tuple[str, str], int] = {}
         self._leaves: dict[bytes, str] = {}
         self._cases: dict[tuple[str, str], dict[str, None]] = {}
+        self._numbers: dict[str, int] = {}
 
     @classmethod
     def load(cls, store: Store) -> "Fleet":
@@ -157,7 +159,10 @@ class Fleet:
             known = 0 if former is None else len(former.tries)
             if former is None or len(voyage.tries) != known:
                 self._leaves.update((leaf_hash(header), message_id) for header in voyage.tries)
-            self._cases.setdefault((voyage.case_id, member_of(voyage.destination)), {})[message_id] = None
+            member = member_of(voyage.destination)
+            self._cases.setdefault((voyage.case_id, member), {})[message_id] = None
+            if former is None:
+                self._numbers[member] = self.number_to(member) + 1
 
     def count(self, tally: dict[str, int], reasons: dict[tuple[str, str], int]) -> None:
         """Take over what a committed batch counted."""
@@ -173,11 +178,17 @@ class Fleet:
         del self.voyages[message_id]
         for header in voyage.tries:
             self._leaves.pop(leaf_hash(header), None)
-        key = (voyage.case_id, member_of(voyage.destination))
+        member = member_of(voyage.destination)
+        self._numbers[member] -= 1
+        key = (voyage.case_id, member)
         beside = self._cases[key]
         del beside[message_id]
         if not beside:
             del self._cases[key]
+
+    def number_to(self, member: str) -> int:
+        """How many messages are under way to a member."""
+        return self._numbers.get(member, 0)
 
     def by_leaf(self, leaf: bytes) -> str | None:
         """Id of the message one of whose tries has this leaf hash."""

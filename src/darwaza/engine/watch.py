@@ -2,8 +2,10 @@
 
 No I/O here, as in ``darwaza.engine.courier``: the watch hands out *probes* and takes replies, and answers those of
 others. A probe carries what the neighbour has not heard yet, so news travels with the next probe, which goes at once
-when there is news. Nothing here waits for the engine's transactions: a gateway that writes a long batch is busy, not
-dead, and whoever was kept from probing by its own work does not count that time as the neighbours' silence.
+when there is news. A neighbour that was told may have refused it (damaged on the way, or from the future while a clock
+is wrong): so everything is told anew every ``config.TOLD_ANEW_S``. Nothing here waits for the engine's transactions: a
+gateway that writes a long batch is busy, not dead, and whoever was kept from probing by its own work does not count
+that time as the neighbours' silence.
 
 Who ends what: a link state is proposed by one end and signed by the other when it is at least as careful as its own
 terms; otherwise the other answers with the terms of both together, which the first then signs. So two gateways agree in
@@ -16,6 +18,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from darwaza.config import TOLD_ANEW_S
 from darwaza.engine.probe import PROBE_VERSION, LinkTerms, ProbeBody, encode
 from darwaza.engine.probe import read as read_probe
 from darwaza.engine.site import Site
@@ -67,6 +70,7 @@ class Peer(msgspec.Struct):
         life: of its gateway, as last heard.
         asking: a probe is under way.
         next_s: when the next goes.
+        anew_s: when it is told everything again; 0 before its first probe.
         told: health last stated of the link.
         proposed: the own terms last proposed.
         answered_us: when it last answered truly, on the watch's clock.
@@ -78,6 +82,7 @@ class Peer(msgspec.Struct):
     life: str = ""
     asking: bool = False
     next_s: float = 0.0
+    anew_s: float = 0.0
     told: LinkHealth | None = None
     proposed: LinkTerms | None = None
     answered_us: int = 0
@@ -261,6 +266,14 @@ class Watch:
             if statement.expires_at > self._site.clock.now() and self._may_know(code, statement):
                 peer.pending[key] = raw
 
+    def _tell_anew(self, code: str, peer: Peer, now_s: float) -> None:
+        """Tell a neighbour everything again in good time: that it answered does not say that it accepted."""
+        if now_s < peer.anew_s:
+            return
+        if peer.anew_s:
+            self._tell_all(code, peer)
+        peer.anew_s = now_s + TOLD_ANEW_S
+
     def kept(self) -> bytes:
         """What must outlive a restart: link states and home rules."""
         return encode([raw for key, raw in sorted(self._raw.items()) if key[0] != "health"])
@@ -286,6 +299,7 @@ class Watch:
             if peer.asking or now_s < peer.next_s:
                 continue
             peer.asking, peer.next_s = True, now_s + PROBE_INTERVAL_S
+            self._tell_anew(code, peer, now_s)
             statements = tuple(peer.pending.values())[:PROBE_STATEMENTS_MAX]
             body = ProbeBody(PROBE_VERSION, self._life, statements, self._proposal(code, peer))
             found.append(Probe(code, encode(body)))

@@ -3,6 +3,7 @@
 import pytest
 
 from darwaza.adapters.memory.store import MemoryStore
+from darwaza.engine.delivery import Delivery
 from darwaza.engine.intake import Arrive, Forked, Submit
 from darwaza.kernel import batch
 from darwaza.services.documents.message import Refuse
@@ -44,6 +45,16 @@ def test_word_on_a_case_that_is_not_back_waits_for_it(restarted):
     assert not chain.engines["KZ"].site.order.early
     chain.carry()
     chain.check()
+
+
+def test_whoever_refuses_at_once_puts_the_word_aside(monkeypatch):
+    """The same life catches a gateway that does not let words wait for their cases."""
+    give = Delivery.give
+    monkeypatch.setattr(
+        Delivery, "give", lambda self, header, body, *, may_wait: give(self, header, body, may_wait=False)
+    )
+    chain, _ = refused_after_a_loss()
+    assert [row.code for row in chain.stores["KZ"].quarantined(9)] == ["unanswerable"]
 
 
 def test_further_copy_of_what_waits_for_its_case_does_nothing():

@@ -83,3 +83,22 @@ def test_what_had_to_step_aside_is_reported_when_it_has_its_place():
     chain.carry()
     assert chain.state("KZ", message_id) == DELIVERED
     chain.check()
+
+
+def test_a_map_that_keeps_changing_puts_no_attempt_off():
+    """A letter vanished, and the only way it may take comes and goes: it is sent again as if it stayed."""
+    chain = Chain()
+    chain.settle()
+    _, message_id = chain.offer("KZ/trader", "PK/agency", path_policy="avoid CN")
+    chain.dark.add("AF")
+    chain.carry(reports=False)
+    routing = chain.engines["KZ"].site.routing
+    for condition in (Condition.DOWN, Condition.UP) * 5:
+        routing.measured("UZ", Measure(condition, 0, 0))
+        chain.one("KZ", Reroute())
+        chain.wait(1)  # never as long without a change of the map as a letter may stay silent
+    assert tries(chain, message_id) == 2
+    chain.dark.clear()
+    chain.carry()
+    assert chain.state("KZ", message_id) == DELIVERED
+    chain.check()

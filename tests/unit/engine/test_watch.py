@@ -6,6 +6,7 @@ import pytest
 from tests.unit.engine.chain import CODES, LINKS
 
 from darwaza.adapters.memory.store import MemoryStore
+from darwaza.config import TOLD_ANEW_S
 from darwaza.engine.probe import LinkTerms
 from darwaza.engine.watch import Watch
 from darwaza.errors import PeerError
@@ -212,3 +213,21 @@ def test_forged_expired_and_replayed_statements_are_refused(settled):
         "signature_false", "link_statement_expired", "link_statement_replayed", "link_statement_unsigned",
         "note_malformed", "link_statement_too_large",
     }  # fmt: skip
+
+
+def test_what_was_refused_is_told_again():
+    """A neighbour answers a probe and refuses what stood in it, while its clock is wrong: it is told again."""
+    watchers = Watchers()
+    watchers.live(4)
+    terms = LinkTerms(drained=True)
+    refusing = watchers.watches["KZ"]
+    watchers.watches["AF"]._terms["UZ"] = terms
+    take, refused = refusing._take, []
+    refusing._take = lambda raw, source: refused.append(raw) if b'"drained":true' in raw else take(raw, source)
+    watchers.live(4)
+    refusing._take = take
+    assert refused
+    assert watchers.routing("CN").state_of("AF", "UZ").drained
+    assert not watchers.routing("KZ").state_of("AF", "UZ").drained
+    watchers.live(TOLD_ANEW_S, step=1)
+    assert watchers.routing("KZ").state_of("AF", "UZ").drained

@@ -14,7 +14,7 @@ from darwaza.entry.guard import GuardedProtocol
 def connection(*, head: bool, since_s: float = 0.0, resting: bool = False, more_body: bool = False, done: bool = False):
     made = GuardedProtocol.__new__(GuardedProtocol)
     made._head, made.since_s = head, since_s
-    made.timeout_keep_alive_task = object() if resting else None
+    made._rests, made.timeout_keep_alive = resting, 75
     made.cycle = SimpleNamespace(more_body=more_body, response_complete=done)
     return made
 

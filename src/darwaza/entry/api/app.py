@@ -39,6 +39,7 @@ from darwaza.entry.api.openapi import describe
 from darwaza.entry.api.party import Door
 from darwaza.entry.api.problem import respond
 from darwaza.entry.api.table import Table
+from darwaza.entry.exchange import give
 from darwaza.entry.server import Server
 from darwaza.errors import DarwazaError, MalformedError
 
@@ -136,7 +137,6 @@ class App:
             found = self._table.find(scope["method"], scope["path"])
             if found is not None:
                 handler, scope["path_params"] = found
-                response = await handler(Request(scope, receive, send))
-                await response(scope, receive, send)
+                await give(await handler(Request(scope, receive, send)), scope, receive, send)
                 return
         await self._rest(scope, receive, send)

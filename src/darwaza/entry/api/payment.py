@@ -43,6 +43,7 @@ OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 NOTICE: Final = "payment."
 """A notice to the payer's bank is this and the state."""
 _UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
+_BEFORE_NAME = 1 + 32 + 1
 _QUOTE = re.compile(rb"<(?:[\w.-]{1,32}:)?QtId>\s*([0-9a-f-]{36})\s*</", re.ASCII)
 _OLDER = OLDER.encode()
 _HEAD_BYTES = 1_024
@@ -311,7 +312,9 @@ def newest(document: bytes) -> bytes:
 
 
 def _uetr(document: bytes) -> str:
-    found = _UETR.search(document)
+    # A match starts at most this far before its name: looking for the name first skips what cannot match.
+    named = document.find(b"UETR>")
+    found = None if named < 0 else _UETR.search(document, max(named - _BEFORE_NAME, 0))
     return "" if found is None else found[1].decode("ascii")
 
 
