@@ -6,6 +6,7 @@ of many more lies is in ``tests/unit/engine/test_hostile.py``; this holds what a
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -231,6 +232,20 @@ def test_nothing_is_said_for_an_acknowledgement_that_is_withheld(pk: Neighbour) 
     assert link["queue"] >= len(sent)
 
 
+def link_lines(logged: Path) -> list[dict[str, Any]]:
+    """What a gateway's log says of links."""
+    lines = [json.loads(line) for line in logged.read_text().splitlines() if line.startswith("{")]
+    return [one for one in lines if one["event"] == "link"]
+
+
+def until(found: Callable[[], bool]) -> None:
+    """Wait for something to become true."""
+    end = time.monotonic() + WAIT_S
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_a_fork_is_proven_and_people_let_the_link_go_on(pk: Neighbour) -> None:
     """Two histories under true signatures: the proof convicts offline, the link stops, and goes on when resumed."""
     held = pk.tree
@@ -243,6 +258,10 @@ def test_a_fork_is_proven_and_people_let_the_link_go_on(pk: Neighbour) -> None:
     folder = pk.corridor.folder / "proofs"
     (file,) = pk.ask("link", "proofs", "-o", folder)["files"]
     assert Path(file).read_bytes() == answer.content
+    logged = pk.corridor.path("UZ") / "log"
+    until(lambda: any(one.get("state") == "halted" for one in link_lines(logged)))
+    stopped = next(one for one in link_lines(logged) if one["state"] == "halted")
+    assert (stopped["peer"], stopped["codes"], stopped["level"]) == ("PK", ["fork"], "error")
     document = pk.corridor.folder / "1.note"
     document.write_bytes(pk.corridor.document)
     verdict = CliRunner().invoke(main, ["evidence", "verify", file, "--corridor", str(document), "--json"])

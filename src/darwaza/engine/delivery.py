@@ -43,6 +43,14 @@ def _was_overtaken(sent_before: tuple[Said, ...]) -> bool:
     return False
 
 
+def _at_the_edge(received: Received) -> str | None:
+    """Point at the instant of a message that lies at the edge of the calendar, if one does (``instant.beyond``)."""
+    if not instant.FIRST <= received.created_at < instant.LAST:
+        return "/created_at"
+    until = received.expires_at
+    return None if until is None or instant.FIRST <= until < instant.LAST else "/expires_at"
+
+
 class Delivery:
     """See the module."""
 
@@ -88,6 +96,9 @@ class Delivery:
         service = self._site.services.get(name)
         if service is None:
             refusal = Refusal("unknown_service", f"there is no service {name!r} here", "/kind")
+            return self._refuse(header, refusal, sent_before)
+        if (edge := _at_the_edge(received)) is not None:
+            refusal = Refusal("instant_malformed", "nobody can reckon with such an instant", edge)
             return self._refuse(header, refusal, sent_before)
         if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
             refusal = Refusal("expired", "it came after it had expired", "/expires_at")

@@ -15,6 +15,7 @@ from darwaza.entry.delivery import Deliveries
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
 from darwaza.entry.retention import keep_forgetting
+from darwaza.entry.tidings import Tidings
 from darwaza.entry.till import Till
 from darwaza.entry.webhook import Caller
 from darwaza.kernel.batch import Batch
@@ -139,7 +140,8 @@ class Server:
         clerk = asyncio.create_task(ClerkTask(Clerk(self.gateway.engine), self.submit, self.changed).run())
         running = asyncio.create_task(self.loop.run())
         caller = Caller(self.gateway, self.gateway.webhook(), self.submit, self.changed)
-        tasks = [running, clerk, asyncio.create_task(caller.run())]
+        tidings = Tidings(self.gateway.engine, self.loop.courier)
+        tasks = [running, clerk, asyncio.create_task(caller.run()), asyncio.create_task(tidings.keep_telling())]
         screening = self.gateway.screening()
         if screening is not None:
             examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)

@@ -170,6 +170,11 @@ class Corridor:
         while any([self._carry(), self._clerks()]):
             pass
 
+    def carry(self, author, reader):
+        """Carry what one member has for another, and nothing back."""
+        for origin in self.lanes(author, reader):
+            self._carry_lane(self.gateways[author].engine, self.gateways[reader].engine, origin)
+
     def _clerks(self):
         worked = False
         for code, clerk in self.clerks.items():

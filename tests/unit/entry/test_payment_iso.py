@@ -1,6 +1,7 @@
 """Banks that speak ISO 20022 only; aliases, requests to be paid; and everything the gateways write is valid."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from darwaza.kernel.message import decode_header
 from darwaza.services.payments.message import ORDER, read_order
 from darwaza.services.payments.record import Payment
 from darwaza.standards.iso20022.amount import Amount
+from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import message_of, parse_document
 from darwaza.standards.iso20022.message import MESSAGES, read, write
 from darwaza.standards.iso20022.pain013 import PaymentRequest, RequestedPayment, RequestHeader, RequestToPay
@@ -190,6 +192,25 @@ class TestRequests:
         assert door(corridor, ALATAU, pain013(corridor, expires=past), 422).reason == "time_wrong"
         assert door(corridor, INDUS, pain013(corridor), 403).reason == "not_allowed"
 
+    @pytest.mark.parametrize(
+        ("element", "text", "reason"),
+        [
+            ("Dt", "9999-12-31", "time_wrong"),
+            ("Dt", "0001-01-01", "time_wrong"),
+            ("DtTm", "9999-12-31T23:59:59Z", "time_wrong"),
+            ("DtTm", "9999-12-31T23:59:59-12:00", "time_out_of_range"),
+            ("DtTm", "0001-01-01T00:00:00+14:00", "time_out_of_range"),
+        ],
+    )
+    def test_an_expiry_at_the_edge_of_the_calendar_is_refused_at_its_place(self, corridor, element, text, reason):
+        """What is added to it would fall off the calendar; that is no fault of the gateway."""
+        expires = When(on=date(2026, 11, 9)) if element == "Dt" else When(at=datetime(2026, 11, 9, 6, tzinfo=UTC))
+        raw, count = re.subn(rb"(<XpryDt>\s*<\w+>)[^<]+", rb"\g<1>" + text.encode(), pain013(corridor, expires=expires))
+        assert count == 1
+        told = corridor.call(ALATAU, "POST", "/v1/payments/messages", content=raw)
+        assert told.headers["darwaza-code"] == reason
+        assert "<ErrLctn>/Document/CdtrPmtActvtnReq/PmtInf/XpryDt" in told.text
+
 
 class TestDoor:
     def test_a_payment_from_order_to_recall_in_iso_20022_alone(self, corridor):
@@ -206,6 +227,28 @@ class TestDoor:
         assert door(corridor, INDUS, recall).confirmation == "PDCR"
         assert door(corridor, ALATAU, self.returned(corridor, quote["id"], payment)).transactions[0].status == "ACCC"
         assert corridor.show(INDUS, quote["id"])["state"] == "returned"
+
+    def test_a_domestic_system_takes_a_payment_in_and_gets_one_in_the_older_version(self, corridor, shared_data):
+        """pacs.008.001.08 at both ends, .13 between them; the quote comes through, and nothing else has changed."""
+        quote = corridor.quote()
+        order = remittance.payment(quote, corridor.clock.now())
+        assert door(corridor, INDUS, convert(order, OLDER), 201).transactions[0].status == "ACSP"
+        path = f"/v1/payments/{quote['id']}/document"
+        plain, named, older = (
+            corridor.call(ALATAU, "GET", path + query).content
+            for query in ("", f"?message={NEWER}", f"?message={OLDER}")
+        )
+        assert plain == named
+        schema(shared_data, NEWER).assertValid(etree.fromstring(plain))
+        schema(shared_data, OLDER).assertValid(etree.fromstring(older))
+        assert read(older).message == OLDER
+        assert read(convert(older, NEWER)) == read(plain) == read(order)
+        other = corridor.call(ALATAU, "GET", path + "?message=pacs.008.001.09")
+        assert (other.status_code, other.json()["code"], other.json()["pointer"]) == (
+            400,
+            "query_malformed",
+            "/message",
+        )
 
     def asks(self, corridor, case_id, payment):
         from darwaza.services.payments import investigation, status

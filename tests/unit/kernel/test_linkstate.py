@@ -1,6 +1,6 @@
 """Link statements: nobody invents a link, replays an old word, or hears of a link it may not know."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from darwaza.kernel.note import Note, Signer, format_note, parse, signed
 from darwaza.kernel.topology import build
 
 NOW = datetime(2026, 11, 22, 2, 28, 23, tzinfo=UTC)
+FIRST, FINAL = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 CORRIDOR = "darwaza.example/carec"
 SIGNERS = {
     code: Signer(f"{CORRIDOR}/{code}/log", Ed25519PrivateKey(bytes([number + 1]) * 32))
@@ -86,6 +87,14 @@ REFUSED = [
     ("valid for no time", both(replace(LINK, expires_at=NOW)), MalformedError, "link_statement_malformed"),
     ("parts of seconds", both(replace(LINK, issued_at=NOW.replace(microsecond=5))), MalformedError,
      "link_statement_malformed"),
+    ("from the calendar's first hour", both(replace(LINK, issued_at=FIRST, expires_at=FIRST + timedelta(hours=1))),
+     MalformedError, "link_statement_expired"),
+    ("from the calendar's last hour", both(replace(LINK, issued_at=FINAL - timedelta(hours=1), expires_at=FINAL)),
+     MalformedError, "link_statement_early"),
+    ("from before the calendar", both(replace(LINK, issued_at=FIRST.replace(tzinfo=timezone(timedelta(hours=14))))),
+     MalformedError, "link_statement_malformed"),
+    ("until after the calendar", both(replace(LINK, expires_at=FINAL.replace(tzinfo=timezone(timedelta(hours=-12))))),
+     MalformedError, "link_statement_malformed"),
     ("of another corridor", both(replace(LINK, corridor="darwaza.example/else")), MalformedError,
      "link_statement_foreign"),
     ("with a stranger", state(replace(LINK, ends=("AF", "XX")), SIGNERS["AF"]), MalformedError,

@@ -6,7 +6,7 @@ A bank hears of a credit in three ways, whichever it likes: it asks (here), it l
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,7 @@ from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
 from darwaza.services.payments.entry import entry_id, entry_of, exchange_of, split_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Entry, Payment
+from darwaza.standards.iso20022.conversion import NEWER, convert
 
 ASKED: Final = "asked"
 TAKEN: Final = frozenset({"accepted", "credited"})
@@ -89,6 +90,12 @@ class CreditQuery(msgspec.Struct, forbid_unknown_fields=True):
 
     limit: Annotated[int, Meta(ge=1, le=config.BULK_ITEMS_MAX)] = 50
     documents: bool = False
+
+
+class DocumentQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """In which version of pacs.008: the one that travels between countries, or the one that domestic systems read."""
+
+    message: Literal["pacs.008.001.13", "pacs.008.001.08"] = NEWER
 
 
 async def pull(call: Call) -> list[Credit]:
@@ -217,9 +224,15 @@ def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
 
 
 async def document(call: Call) -> Response:
-    """The pacs.008, byte for byte."""
+    """The pacs.008 as the payer's bank gave it, or, for a domestic system, in the older version, with nothing lost.
+
+    Raises:
+        MalformedError: ``not_found``; ``not_in_version``: something in it has no place in that version.
+    """
     row, number, _ = own_payment(call, call.request.path_params["id"])
-    return Response(order_document(call.server.gateway.engine, row.id, number), media_type=XML_MEDIA_TYPE)
+    found = order_document(call.server.gateway.engine, row.id, number)
+    query: DocumentQuery = call.query
+    return Response(found if query.message == NEWER else convert(found, query.message), media_type=XML_MEDIA_TYPE)
 
 
 async def confirm(call: Call) -> Ordered | DarwazaError | Refusal:
@@ -282,8 +295,9 @@ ENDPOINTS: Sequence[Endpoint] = (
         method="GET",
         path="/v1/payments/{id}/document",
         handler=document,
-        summary="The payment's pacs.008, byte for byte",
+        summary="The payment's pacs.008, byte for byte, or in the version of domestic systems",
         tag=TAG,
+        query=DocumentQuery,
         media_type=XML_MEDIA_TYPE,
     ),
     Endpoint(

@@ -6,6 +6,7 @@
      "detail": "this key was used for another request", "pointer": ""}
 """
 
+import math
 from http import HTTPStatus
 
 import msgspec
@@ -112,12 +113,17 @@ def problem_of(fault: DarwazaError | Refusal) -> Problem:
     )
 
 
+def whole_seconds(retry_after_s: float) -> str:
+    """Round up to what Retry-After says (RFC 9110, section 10.2.3): sooner would be too early."""
+    return str(max(1, math.ceil(retry_after_s)))
+
+
 def respond(fault: DarwazaError | Refusal) -> Response:
     """Answer with an error or a refusal."""
     problem = problem_of(fault)
     headers = {CODE_HEADER: problem.code}
     if problem.retry_after_s is not None:
-        headers["retry-after"] = str(max(1, round(problem.retry_after_s)))
+        headers["retry-after"] = whole_seconds(problem.retry_after_s)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
     return Response(msgspec.json.encode(problem), problem.status, headers, PROBLEM_MEDIA_TYPE)

@@ -1,6 +1,7 @@
 """darwaza evidence: export, verify, receipt."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import click
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.entry.cli.connection import Connection, connection_options
-from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, json_option, reports_errors, show, show_file
+from darwaza.entry.cli.output import CANNOT_TELL, REFUSED, console, fail, json_option, reports_errors, show, show_file
+from darwaza.errors import DarwazaError
 from darwaza.kernel import policy
 from darwaza.kernel.examination import verify as examine
 from darwaza.kernel.reference import Reference
@@ -42,6 +44,18 @@ def reference_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def read_reference(documents: tuple[Path, ...], anchor: str | None, now: datetime, *, as_json: bool) -> Reference:
+    """Read the corridor documents to go by.
+
+    Where they will not serve, nothing is judged by them (spec/evidence.md, section 3), so the command ends with
+    ``CANNOT_TELL``: an exit code 1 would say that the file is invalid.
+    """
+    try:
+        return Reference.read([path.read_bytes() for path in documents], anchor, now)
+    except DarwazaError as fault:
+        fail(fault, as_json=as_json, code=CANNOT_TELL)
 
 
 @click.group()
@@ -95,11 +109,14 @@ def verify_command(
     and one given with --avoid or --policy allowed that.
 
     \b
-    Exit codes: 0 valid, 1 invalid, 2 cannot tell.
+    Exit codes: 0 valid, 1 invalid, 2 cannot tell, also where a corridor document or the anchor will not serve.
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
     now = SystemClock().now()
-    reference = Reference.read([path.read_bytes() for path in documents], anchor, now)
-    asked = policy.parse("\n".join((text, f"avoid {' '.join(avoid)}" if avoid else "")))
+    reference = read_reference(documents, anchor, now, as_json=as_json)
+    try:
+        asked = policy.parse("\n".join((text, f"avoid {' '.join(avoid)}" if avoid else "")))
+    except DarwazaError as fault:
+        fail(fault, as_json=as_json, code=CANNOT_TELL)
     verdict = examine(file.read_bytes(), reference, now, asked)
     show(verdict, as_json=as_json, human=lambda: _print(verdict))
     raise SystemExit(EXITS[verdict.result])

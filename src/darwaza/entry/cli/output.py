@@ -85,15 +85,15 @@ def exit_code(fault: DarwazaError) -> int:
     return next(code for kind, code in EXITS if isinstance(fault, kind))
 
 
-def fail(fault: DarwazaError, *, as_json: bool = False) -> NoReturn:
-    """Print an error and end with its exit code."""
+def fail(fault: DarwazaError, *, as_json: bool = False, code: int | None = None) -> NoReturn:
+    """Print an error and end with its exit code, or with another one given."""
     if as_json:
         problem = {"code": fault.code, "detail": fault.detail, "pointer": fault.pointer}
         sys.stderr.write(msgspec.json.encode(problem).decode() + "\n")
     else:
         where = f" (at {fault.pointer})" if fault.pointer else ""
         errors.print(f"[bold red]darwaza:[/] {_escape(fault.detail)}{_escape(where)} [dim]\\[{fault.code}][/]")
-    raise SystemExit(exit_code(fault))
+    raise SystemExit(exit_code(fault) if code is None else code)
 
 
 def _escape(text: str) -> str:

@@ -5,13 +5,12 @@ from pathlib import Path
 import click
 
 from darwaza.adapters.system.clock import SystemClock
-from darwaza.entry.cli.evidence import COLOURS, EXITS, reference_options
+from darwaza.entry.cli.evidence import COLOURS, EXITS, read_reference, reference_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
 from darwaza.entry.cli.payment import payments
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify as examine
 from darwaza.kernel.message import decode_header
-from darwaza.kernel.reference import Reference
 from darwaza.kernel.verdict import Result, Verdict
 from darwaza.services.payments.proof import Proof, prove
 
@@ -32,10 +31,10 @@ def verify_evidence(
     The evidence of one payment of a bulk holds the order of the whole bulk, but only the answers about the one.
 
     \b
-    Exit codes: 0 valid, 1 invalid, 2 cannot tell.
+    Exit codes: 0 valid, 1 invalid, 2 cannot tell, also where a corridor document or the anchor will not serve.
     """  # noqa: D301 - \b is click's mark for a block it must not wrap
     now = SystemClock().now()
-    reference = Reference.read([path.read_bytes() for path in documents], anchor, now)
+    reference = read_reference(documents, anchor, now, as_json=as_json)
     raw = file.read_bytes()
     verdict = examine(raw, reference, now)
     proven = proofs_of(raw, payment) if verdict.result is Result.VALID else []

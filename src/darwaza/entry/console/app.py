@@ -25,7 +25,7 @@ from darwaza.adapters.keyfile.account import Account
 from darwaza.adapters.keyfile.party import Party
 from darwaza.entry.api.endpoint import Endpoint
 from darwaza.entry.api.party import ANY_PARTY, ANYONE, Guest
-from darwaza.entry.api.problem import Problem, problem_of
+from darwaza.entry.api.problem import Problem, problem_of, whole_seconds
 from darwaza.entry.console import language, static
 from darwaza.entry.console.desk import DeclinedError, Desk
 from darwaza.entry.console.lobby import Lobby
@@ -195,7 +195,7 @@ class Console:
 
     def _fault(self, visit: Visit, problem: Problem) -> Response:
         explained = visit.explain(DeclinedError(problem))
-        headers = {} if problem.retry_after_s is None else {"retry-after": str(max(1, round(problem.retry_after_s)))}
+        headers = {} if problem.retry_after_s is None else {"retry-after": whole_seconds(problem.retry_after_s)}
         return visit.page("fault.html", title=FAULT, status=problem.status, headers=headers, problem=explained)
 
     async def _lost(self, request: Request, fault: Exception) -> Response:

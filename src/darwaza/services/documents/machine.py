@@ -1,4 +1,4 @@
-"""The table of registered delivery. docs/reference/documents.md shows it as a diagram made from this table."""
+"""The table of registered delivery. docs/concepts/engine.md shows it as a diagram made from this table."""
 
 from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.services.documents import rule

@@ -243,9 +243,11 @@ def read_decision(body: bytes, request: Request) -> tuple[str, str]:
 
 
 def _moment(when: When) -> datetime:
-    """The end of a day, or a moment."""
+    """The end of a day, or a moment; after the last day that can be reckoned with comes none."""
     if when.at is not None:
         return when.at
     if when.on is None:
         raise ValueError("a When has a day or a moment")
-    return datetime.combine(when.on + timedelta(days=1), time(), UTC)
+    return (
+        instant.LAST if when.on >= instant.LAST.date() else datetime.combine(when.on + timedelta(days=1), time(), UTC)
+    )

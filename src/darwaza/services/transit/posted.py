@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from darwaza.errors import MalformedError, MessageError, TooLargeError
+from darwaza.kernel.instant import FIRST, LAST, beyond
 from darwaza.kernel.key import Ed25519PublicKey
 from darwaza.services.transit.guard import stamp_wrong
 from darwaza.services.transit.message import Event
@@ -143,6 +144,10 @@ def _read(raw: bytes) -> tuple[PostedEvent, Delegation, Event]:
         event = _EVENTS.decode(posted.event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(str(error), code="posted_malformed") from error
+    pointer = beyond(event)
+    if pointer is not None:
+        text = f"{pointer} is not from {FIRST.year} to {LAST.year - 1}"
+        raise MalformedError(text, code="instant_malformed", pointer=pointer)
     if (_ENCODER.encode(posted), _ENCODER.encode(delegation), _ENCODER.encode(event)) != (
         raw,
         posted.delegation.delegation,

@@ -1,8 +1,9 @@
 """Events a post signs with its network cut: who may, what counts, and that they count once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.services.transit.world import START, World, accepted, drive, start, terminate
@@ -11,7 +12,7 @@ from darwaza.kernel.key import Ed25519PrivateKey
 from darwaza.kernel.machine import Decision
 from darwaza.services.transit.message import Carried
 from darwaza.services.transit.parts import join, split
-from darwaza.services.transit.posted import Delegation, check_posted, delegate, post
+from darwaza.services.transit.posted import EVENT_DOMAIN, Delegation, PostedEvent, check_posted, delegate, post
 from darwaza.services.transit.trust import Answer, Trust, TrustedKey
 
 MEMBER, POST = Ed25519PrivateKey(b"m" * 32), Ed25519PrivateKey(b"p" * 32)
@@ -114,6 +115,21 @@ class TestVerdicts:
         assert reasons(post(online, delegation(), POST.sign), now) == (Answer.INVALID, ["not-offline"])
         own = delegate(Delegation("AF", "AFHRT", POST.public.raw, int(START.timestamp()), 10**10), POST.sign)
         assert reasons(post(event, own, POST.sign), now) == (Answer.INVALID, ["signature-false"])
+
+    @pytest.mark.parametrize(
+        "text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "9950-01-01T00:00:00+00:00"]
+    )
+    def test_an_instant_at_the_edge_of_the_calendar(self, text):
+        """What is reckoned with it would fall off the calendar: invalid, and the reason points at the field."""
+        event, now = self.event()
+        stamp = msgspec.structs.replace(event.stamp, at=datetime.fromisoformat(text), local=text)
+        # Written as texts: the only form cannot say that an instant lies before the calendar or after it.
+        raw = msgspec.msgpack.encode(msgspec.to_builtins(msgspec.structs.replace(event, stamp=stamp)))
+        signed = PostedEvent(raw, POST.sign(EVENT_DOMAIN + raw), delegation())
+        verdict = check_posted(msgspec.msgpack.encode(signed), TRUST, now)
+        ((reason,), found) = verdict.reasons, verdict.event
+        assert (verdict.answer, reason.code, found) == (Answer.INVALID, "malformed", None)
+        assert "/stamp/at" in reason.text
 
     def test_when_it_may_sign(self):
         """Before or after its delegation a post's word does not count."""

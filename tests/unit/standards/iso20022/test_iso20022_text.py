@@ -38,6 +38,7 @@ def test_instants(text: str, at: datetime) -> None:
         ("-0001-11-05T09:15:30Z", "time_out_of_range"),
         ("0001-01-01T00:00:00+14:00", "time_out_of_range"),
         ("9999-12-31T23:59:59-14:00", "time_out_of_range"),
+        ("9999-12-31T23:59:59-12:00", "time_out_of_range"),
     ],
 )
 def test_instants_refused(text: str, code: str) -> None:

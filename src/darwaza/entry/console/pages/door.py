@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.entry.api.party import ANYONE
+from darwaza.entry.api.problem import whole_seconds
 from darwaza.entry.console.language import LANGUAGES
 from darwaza.entry.console.menu import start_of
 from darwaza.entry.console.page import Page, get, post
@@ -31,7 +32,7 @@ async def show(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, status: int, problem: dict[str, str] | None = None, wait_s: float = 0.0) -> Response:
-    headers = {"retry-after": str(max(1, round(wait_s)))} if wait_s else {}
+    headers = {"retry-after": whole_seconds(wait_s)} if wait_s else {}
     return visit.page(
         "sign-in.html",
         title=N_("Sign in"),
