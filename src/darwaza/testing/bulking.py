@@ -95,10 +95,10 @@ class BulkBanks(Banks):
         if len(uetrs) < len(made):
             return  # no bank pays one payment twice in a document; the gateway refuses the whole of it
         asked = message.RemitBulk(self.market, write(joined(made)))
-        told = partial(self._alone, bank, f"b{self.ordered}", made)
+        told = partial(self.send_alone, bank, f"b{self.ordered}", made)
         self._ask(bank, "remit-bulk", asked, None, f"b{self.ordered}", told)
 
-    def _alone(self, bank: str, key: str, made: list[CreditTransfer], outcome: Any) -> None:
+    def send_alone(self, bank: str, key: str, made: list[CreditTransfer], outcome: Any) -> None:
         """What screening stops is ordered by itself, and waits."""
         if not isinstance(outcome, Accepted):
             return
