@@ -181,9 +181,10 @@ class Payments:
         done: Ordered = self._do(f"/{in_path(payment)}/refuse-recall", {"reason": reason}, key=key)
         return done
 
-    def document(self, payment: str) -> bytes:
-        """The payment's pacs.008, byte for byte."""
-        return self._caller.fetch("GET", f"/v1/payments/{in_path(payment)}/document")
+    def document(self, payment: str, *, message: str | None = None) -> bytes:
+        """The payment's pacs.008, byte for byte, or, for a domestic system, in the version ``pacs.008.001.08``."""
+        query = given({"message": message})
+        return self._caller.fetch("GET", f"/v1/payments/{in_path(payment)}/document", params=query)
 
     def evidence(self, payment: str) -> bytes:
         """The order, its answers and both countries' signatures, in one file that verifies offline."""

@@ -91,6 +91,15 @@ class Corridor:
         self._settle()
         return kept
 
+    def restart(self, code):
+        """Stop a gateway and start it on the same disk; it has not met its neighbours yet."""
+        self._close(code)
+        self._open(code)
+
+    def meet(self):
+        """Let neighbours compare what they hold; nothing is carried."""
+        self._settle()
+
     def lose(self, code, backup=None):
         """Throw a gateway's disk away and open it on an old backup, or on an empty store.
 
@@ -169,6 +178,11 @@ class Corridor:
         self.gateways = dict(sorted(self.gateways.items(), key=lambda item: item[0] != first))
         while any([self._carry(), self._clerks()]):
             pass
+
+    def carry(self, author, reader):
+        """Carry what one member has for another, and nothing back."""
+        for origin in self.lanes(author, reader):
+            self._carry_lane(self.gateways[author].engine, self.gateways[reader].engine, origin)
 
     def _clerks(self):
         worked = False

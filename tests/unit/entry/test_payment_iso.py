@@ -12,6 +12,7 @@ from darwaza.kernel.message import decode_header
 from darwaza.services.payments.message import ORDER, read_order
 from darwaza.services.payments.record import Payment
 from darwaza.standards.iso20022.amount import Amount
+from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import message_of, parse_document
 from darwaza.standards.iso20022.message import MESSAGES, read, write
 from darwaza.standards.iso20022.pain013 import PaymentRequest, RequestedPayment, RequestHeader, RequestToPay
@@ -226,6 +227,28 @@ class TestDoor:
         assert door(corridor, INDUS, recall).confirmation == "PDCR"
         assert door(corridor, ALATAU, self.returned(corridor, quote["id"], payment)).transactions[0].status == "ACCC"
         assert corridor.show(INDUS, quote["id"])["state"] == "returned"
+
+    def test_a_domestic_system_takes_a_payment_in_and_gets_one_in_the_older_version(self, corridor, shared_data):
+        """pacs.008.001.08 at both ends, .13 between them; the quote comes through, and nothing else has changed."""
+        quote = corridor.quote()
+        order = remittance.payment(quote, corridor.clock.now())
+        assert door(corridor, INDUS, convert(order, OLDER), 201).transactions[0].status == "ACSP"
+        path = f"/v1/payments/{quote['id']}/document"
+        plain, named, older = (
+            corridor.call(ALATAU, "GET", path + query).content
+            for query in ("", f"?message={NEWER}", f"?message={OLDER}")
+        )
+        assert plain == named
+        schema(shared_data, NEWER).assertValid(etree.fromstring(plain))
+        schema(shared_data, OLDER).assertValid(etree.fromstring(older))
+        assert read(older).message == OLDER
+        assert read(convert(older, NEWER)) == read(plain) == read(order)
+        other = corridor.call(ALATAU, "GET", path + "?message=pacs.008.001.09")
+        assert (other.status_code, other.json()["code"], other.json()["pointer"]) == (
+            400,
+            "query_malformed",
+            "/message",
+        )
 
     def asks(self, corridor, case_id, payment):
         from darwaza.services.payments import investigation, status

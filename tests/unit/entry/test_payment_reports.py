@@ -1,6 +1,6 @@
 """Recalls, returns, statements, net positions, key figures and evidence of payments, over HTTP."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from darwaza.errors import MalformedError
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.verdict import Result
+from darwaza.services.payments.reversal import RETURN_WITHIN
 from darwaza.standards.iso20022.message import read
 
 from .payment_corridor import ALATAU, INDUS, NBK, SBP, XML, PaymentCorridor
@@ -91,6 +92,48 @@ def test_both_countries_compute_the_same_net_positions(corridor):
         debt["net"]["amount"],
         "-" + debt["net"]["amount"],
     }
+
+
+@pytest.mark.parametrize(("priority", "waits"), [("NORM", SBP), ("HIGH", NBK)])
+def test_a_cycle_is_settled_when_its_payments_have_ended(corridor, priority, waits):
+    """Credited in Almaty and unknown in Karachi, or the other way round: whoever waits would instruct another sum."""
+    case_id = corridor.ordered(priority=priority)
+    cycle = {"cycle": str(_cycle(corridor))}
+
+    def settlements(who):
+        return corridor.call(who, "GET", "/v1/payments/settlements", params=cycle)
+
+    assert corridor.call(ALATAU, "POST", f"/v1/payments/{case_id}/confirm").is_success
+    if waits == NBK:
+        corridor.carry("KZ", "PK")
+    corridor.clock.advance(3_700)
+    knows = NBK if waits == SBP else SBP
+    early = settlements(knows)
+    assert [debt["net"]["amount"] for debt in early.json()["bilateral"]] == ["175000.00"]
+    refused = settlements(waits)
+    assert (refused.status_code, refused.json()["code"]) == (400, "cycle_open")
+    corridor.run()
+    assert settlements(SBP).json() == settlements(NBK).json() == early.json()
+
+
+def test_a_late_return_stands_in_both_countries_positions_while_its_refund_waits(corridor):
+    """The provider has spent what it got, so the payer's gateway waits with the refund; the debt between them does not.
+
+    At the last moment for a return: a later one is refused, because no cycle would look for it.
+    """
+    in_time, late = corridor.settled(), corridor.settled()
+    corridor.do(SBP, "/v1/payments/withdrawals", {"participant": "PK/caravan-fx", "amount": "150000.00", "id": "w1"})
+    due = datetime.fromisoformat(corridor.show(ALATAU, in_time)["answer_by"])
+    corridor.clock.advance((due + RETURN_WITHIN - corridor.clock.now()).total_seconds())
+    corridor.do(ALATAU, f"/v1/payments/{in_time}/return", {"reason": "AC04"})
+    assert corridor.show(INDUS, in_time)["state"] == "returning"
+    cycle = {"cycle": str(_cycle(corridor))}
+    here, there = (corridor.get(who, "/v1/payments/positions", params=cycle) for who in (SBP, NBK))
+    assert here == there
+    assert [(debt["debtor"], debt["creditor"]) for debt in here["bilateral"]] == [("KZ", "PK")]
+    corridor.clock.advance(60)
+    assert corridor.refused(ALATAU, f"/v1/payments/{late}/return", {"reason": "AC04"}) == "too_late"
+    assert corridor.refused(INDUS, f"/v1/payments/{late}/recall", {"reason": "DUPL"}) == "too_late"
 
 
 def _cycle(corridor):

@@ -32,6 +32,7 @@ from darwaza.services.payments.indicator import Indicators, Tallies
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.netting import CYCLE_S, DONE, Leg
 from darwaza.services.payments.record import Bulk, Payment
+from darwaza.services.payments.reversal import RETURN_WITHIN
 from darwaza.services.payments.share import bulk_of
 from darwaza.services.payments.statement import shares_of, write_notice, write_statement
 
@@ -39,8 +40,8 @@ LINES_MAX: Final = 5_000
 """Transfers one statement shows, or payments of bulks behind them; an older one is asked for by the number it begins
 after."""
 PAGE_CASES: Final = 500
-RETURNED_WITHIN: Final = timedelta(days=60)
-"""A return is looked for among payments of so many days before its cycle."""
+UNDECIDED: Final = ("sent", "unknown", "checking", "screened", "asked", "accepted")
+"""States of a payment, at either gateway, that may still be credited in the cycle its answer was due in."""
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""
 WINDOW_MAX: Final = timedelta(days=31)
@@ -84,7 +85,7 @@ class LineView(msgspec.Struct, omit_defaults=True):
     Attributes:
         sequence: of the transfer in the gateway's ledger, rising.
         at: when.
-        phase: moved, held, posted, voided or expired.
+        phase: ``move``, ``hold``, ``post``, ``void`` or ``expire``.
         amount: what it added to what is booked, with a sign; 0 for a hold and its release.
         booked: balance after it.
         available: balance after it, less what is held.
@@ -317,8 +318,9 @@ async def _legs(call: Call, cycle: int) -> tuple[list[Leg], int]:
     until, banks = since + timedelta(seconds=CYCLE_S), _banks(call)
     sums: Counter[tuple[str, str, str]] = Counter()
     count = 0
-    recent, older = (since - ORDERED_WITHIN, until), (since - RETURNED_WITHIN, since - ORDERED_WITHIN)
-    for times, states in ((recent, tuple(DONE)), (older, ("returned", "given-back"))):
+    recent = since - ORDERED_WITHIN, until
+    older = recent[0] - RETURN_WITHIN, recent[0]
+    for times, states in ((recent, tuple(DONE)), (older, ("returning", "returned", "given-back"))):
         async for state, payment in _payments(call, banks, *times, states):
             for leg in netting.legs(directory, [(state, payment)]):
                 if leg.cycle == cycle:
@@ -342,14 +344,26 @@ async def settlements(call: Call) -> CycleView:
 
     Raises:
         ForbiddenError: ``not_allowed``.
-        MalformedError: ``cycle_open``.
+        MalformedError: ``cycle_open``: it has not ended, or a payment that may stand in it has not.
     """
     gateway, cycle = call.server.gateway, _asked_cycle(call)
     if gateway.directory.participant(call.party.address, "operator") is None:
         raise ForbiddenError("only a settlement operator settles", code="not_allowed")
     if cycle >= netting.cycle_of(gateway.clock.now()):
         raise MalformedError("the cycle has not ended yet", code="cycle_open", pointer="/cycle")
+    if await _undecided(call, cycle):
+        raise MalformedError("payments of the cycle have not ended yet", code="cycle_open", pointer="/cycle")
     return await _cycle(call, cycle, instruct=True)
+
+
+async def _undecided(call: Call, cycle: int) -> bool:
+    """Whether a payment may still come to stand in a cycle: then its instructions would be others under the same id."""
+    since = datetime.fromtimestamp(cycle * CYCLE_S, UTC)
+    times = since - ORDERED_WITHIN, since + timedelta(seconds=CYCLE_S)
+    async for _, payment in _payments(call, _banks(call), *times, UNDECIDED):
+        if payment.answer_by is not None and netting.cycle_of(payment.answer_by) == cycle:
+            return True
+    return False
 
 
 async def _cycle(call: Call, cycle: int, *, instruct: bool) -> CycleView:

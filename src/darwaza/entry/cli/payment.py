@@ -285,11 +285,14 @@ _output = click.option("-o", "--output", required=True, type=click.Path(path_typ
 @payments.command(epilog="Example: darwaza payments document 0190… -o payment.xml --gateway kz --as alatau-bank")
 @click.argument("payment")
 @_output
+@click.option(
+    "--message", type=click.Choice(["pacs.008.001.13", "pacs.008.001.08"]), help="The version that is wanted."
+)
 @as_party
-def document(payment: str, output: Path, *, as_json: bool, **options: Any) -> None:
-    """Write the pacs.008 of PAYMENT to a file, byte for byte."""
+def document(payment: str, output: Path, message: str | None, *, as_json: bool, **options: Any) -> None:
+    """Write the pacs.008 of PAYMENT to a file, byte for byte, or in the version a domestic system reads."""
     with Desk(options) as desk:
-        output.write_bytes(desk.document(payment))
+        output.write_bytes(desk.document(payment, message=message))
     show_file(output, as_json=as_json)
 
 

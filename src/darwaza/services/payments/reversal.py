@@ -42,6 +42,9 @@ NO_ANSWER: Final = "NOAS"
 """ExternalPaymentCancellationRejection1Code: no answer from the creditor."""
 RECALL_ANSWER: Final = timedelta(days=14)
 """How long the payee's bank has to answer a recall; ten banking days at the least."""
+RETURN_WITHIN: Final = timedelta(days=60)
+"""How long after its answer was due a payment may be returned; what is given back later is a payment of its own. It is
+so far that a settlement cycle looks back for the payments whose returns stand in it."""
 FUNDS_AGAIN: Final = timedelta(minutes=1)
 """How often a return is tried for which the provider has no money at the payer's gateway just now."""
 
@@ -60,6 +63,8 @@ class ReversalRules:
         payment = case.data
         if command.party != payment.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank recalls")
+        if _over(payment, RETURN_WITHIN - RECALL_ANSWER, context):
+            return Refusal.of(PaymentRefusal.TOO_LATE, "it could not be returned any more when the answer is due")
         body = investigation.write_recall(payment, case.id, asked.reason, context.now)
         draft = Draft(RECALL, payment.payer_bank, payment.payee_bank, body, XML_MEDIA_TYPE)
         return Decision("recalling", replace(payment, recall_reason=asked.reason), messages=(draft,))
@@ -174,6 +179,8 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank returns")
         if (asked.reason == ON_RECALL) != (case.state == "recalled"):
             return Refusal.of(PaymentRefusal.REASON_WRONG, f"{ON_RECALL} goes with a recall, and only that", "/reason")
+        if _over(case.data, RETURN_WITHIN, context):
+            return Refusal.of(PaymentRefusal.TOO_LATE, f"after {RETURN_WITHIN.days} days, give it back by a payment")
         return self._return(case.id, case.data, asked.reason, context.now, context)
 
     def _return(self, case_id: str, payment: Payment, reason: str, made_at: datetime, context: Context) -> Outcome:
@@ -237,3 +244,8 @@ class ReversalRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         return Decision("credited", replace(case.data, recall_answer=reason))
+
+
+def _over(payment: Payment, time: timedelta, context: Context) -> bool:
+    """Whether so much time has gone by since a payment's answer was due."""
+    return payment.answer_by is not None and context.now > payment.answer_by + time

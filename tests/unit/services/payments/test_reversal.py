@@ -6,6 +6,7 @@ from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, SWIFT_FX, Desk
 from darwaza.engine.intake import PlaceOrders
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
+from darwaza.services.payments.reversal import RECALL_ANSWER, RETURN_WITHIN
 
 
 @pytest.fixture
@@ -125,6 +126,24 @@ class TestRecall:
         desk.carry()
         assert desk.states(paid) == ("settled", "credited")
         assert desk.pk.case(paid)[1].recall_answer == "NOAS"
+
+    def test_a_recall_is_asked_while_it_can_still_be_granted(self, desk, paid):
+        """Its answer may take 14 days, and a return has to be made in 60: the 46th day is the last for it."""
+        due = desk.pk.case(paid)[1].answer_by + RETURN_WITHIN - RECALL_ANSWER
+        desk.wait((due - desk.world.clock.now()).total_seconds())
+        desk.done(recall(desk, paid))
+        desk.carry()
+        desk.wait(RECALL_ANSWER.total_seconds() - 1)
+        pay_in(desk)
+        desk.done(give_back(desk, paid, "FOCR"))
+        desk.carry()
+        assert desk.states(paid) == ("returned", "given-back")
+
+    def test_a_recall_that_could_not_be_granted_any_more_is_refused(self, desk, paid):
+        due = desk.pk.case(paid)[1].answer_by + RETURN_WITHIN - RECALL_ANSWER
+        desk.wait((due - desk.world.clock.now()).total_seconds() + 1)
+        assert recall(desk, paid).code == "too_late"
+        assert desk.states(paid) == ("settled", "credited")
 
     def test_a_recall_and_a_return_may_cross(self, desk, paid):
         pay_in(desk)
