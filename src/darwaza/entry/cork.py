@@ -21,6 +21,7 @@ class Cork:
         self._loop = loop
         self._pieces: list[bytes] = []
         self._gathered_bytes = 0
+        self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
         """Whatever is not about writing is the transport's own."""
@@ -35,9 +36,17 @@ class Cork:
         if self._gathered_bytes > GATHERED_BYTES_MAX:
             self._flush()
 
+    def write_whole(self, data: bytes) -> None:
+        """Write what nothing follows: it need not wait for the end of the turn."""
+        if self._pieces:
+            self._pieces.append(data)
+            self._flush()
+        elif not self.is_closing():
+            self._transport.write(data)
+
     def _flush(self) -> None:
         pieces, self._pieces, self._gathered_bytes = self._pieces, [], 0
-        if pieces and not self._transport.is_closing():
+        if pieces and not self.is_closing():
             self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def close(self) -> None:

@@ -109,7 +109,7 @@ class Exchange(RequestResponseCycle):
             raise RuntimeError("a header of the answer holds a control character")
         head.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         self.response_started = self.response_complete = True
-        self.transport.write(b"".join((*head, response.body)))
+        self.transport.write_whole(b"".join((*head, response.body)))
         self.came()
         if not self.keep_alive:
             self.transport.close()
@@ -121,6 +121,7 @@ class Exchange(RequestResponseCycle):
 
 async def give(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Give a request its answer: in one piece where that is possible, else as ASGI has it."""
-    answer = scope.get("extensions", {}).get(WHOLE_ANSWER) if type(response) is Response else None
-    if answer is None or not answer(response):
+    answer = scope.get("extensions", {}).get(WHOLE_ANSWER)
+    whole = answer is not None and response.background is None and hasattr(response, "body")
+    if not whole or not answer(response):
         await response(scope, receive, send)

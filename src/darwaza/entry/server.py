@@ -95,13 +95,13 @@ class Server:
         """Wait for the next commit; False when none came in time."""
         return await self._changed.wait(timeout_s)
 
-    async def submit(self, given: Given, bytes_held: int = 0) -> Outcome:
-        """Give the engine an input and wait for its outcome; errors come back as values.
+    def submit(self, given: Given, bytes_held: int = 0) -> asyncio.Future[Outcome]:
+        """Give the engine an input; the future gives its outcome, errors as values.
 
         Raises:
             PushbackError: the queue is full.
         """
-        return await self.loop.submit(given, bytes_held)
+        return self.loop.submit(given, bytes_held)
 
     async def arrive(self, batch: Batch, bytes_held: int) -> Outcome:
         """Give the engine a batch. One that overtook its predecessor waits a moment for it.

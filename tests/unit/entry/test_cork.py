@@ -49,6 +49,25 @@ def test_what_is_written_in_one_turn_goes_as_one(closes):
     assert wire.closed is closes
 
 
+def test_what_nothing_follows_goes_at_once_and_in_order():
+    """A whole answer does not wait for the turn's end, and never overtakes what was gathered before it."""
+    wire = Wire()
+
+    async def run() -> None:
+        cork = Cork(wire, asyncio.get_running_loop())
+        cork.write_whole(b"first")
+        assert wire.written == [b"first"]
+        cork.write(b"continue ")
+        cork.write_whole(b"second")
+        assert wire.written == [b"first", b"continue second"]
+        cork.close()
+        cork.write_whole(b"late")
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert wire.written == [b"first", b"continue second"]
+
+
 def test_a_connection_that_is_gone_is_not_written_to():
     """What was gathered for a caller that went away meanwhile is dropped, without a fault."""
     wire = Wire()

@@ -131,12 +131,12 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         if scope["type"] == "http":
-            if self._console is not None and _is_page(scope["path"]):
-                await self._console(scope, receive, send)
-                return
             found = self._table.find(scope["method"], scope["path"])
             if found is not None:
                 handler, scope["path_params"] = found
                 await give(await handler(Request(scope, receive, send)), scope, receive, send)
+                return
+            if self._console is not None and _is_page(scope["path"]):
+                await self._console(scope, receive, send)
                 return
         await self._rest(scope, receive, send)

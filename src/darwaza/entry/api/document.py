@@ -190,11 +190,18 @@ def preferred_wait_s(call: Call) -> float:
 
 
 def command(
-    call: Call, kind: str, body: Any, *, case_id: str | None = None, key: str = "", digest: bytes = b""
+    call: Call,
+    kind: str,
+    body: Any,
+    *,
+    case_id: str | None = None,
+    key: str = "",
+    digest: bytes = b"",
+    opens: bool = False,
 ) -> Submit:
     """Make a command of the calling party."""
     guest = call.party
-    return Submit(guest.address, guest.roles, SERVICE, kind, key, digest, body, case_id)
+    return Submit(guest.address, guest.roles, SERVICE, kind, key, digest, body, case_id, opens)
 
 
 def _sent(outcome: Any) -> Sent | DarwazaError | Refusal:
@@ -223,8 +230,8 @@ async def offer(call: Call) -> Sent | DarwazaError | Refusal:
     )
     key = idempotency_key(call)
     digest = _digest((asked, query.case_id)) if key else b""
-    given = command(call, "offer", asked, case_id=query.case_id, key=key, digest=digest)
-    given = msgspec.structs.replace(given, opens=query.case_id is not None)
+    opens = query.case_id is not None
+    given = command(call, "offer", asked, case_id=query.case_id, key=key, digest=digest, opens=opens)
     sent = _sent(await call.server.submit(given, len(content)))
     wait_s = preferred_wait_s(call)
     if wait_s and isinstance(sent, Sent):
@@ -277,8 +284,9 @@ async def open_upload(call: Call) -> Sent | DarwazaError | Refusal:
     expires_at = _instant(body.expires_at, "/expires_at")
     asked = documents.Open(body.to, body.manifest, body.ucr, expires_at, body.path_policy, body.waits)
     key = idempotency_key(call)
-    given = command(call, "open", asked, case_id=body.case_id, key=key, digest=_digest((asked, body.case_id)))
-    return _sent(await call.server.submit(msgspec.structs.replace(given, opens=True)))
+    digest = _digest((asked, body.case_id))
+    given = command(call, "open", asked, case_id=body.case_id, key=key, digest=digest, opens=True)
+    return _sent(await call.server.submit(given))
 
 
 async def add_chunk(call: Call) -> Sent | DarwazaError | Refusal:

@@ -5,7 +5,7 @@ one way. Another one (OpenID Connect, client certificates) is another ``Way``, a
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from starlette.requests import Request
 
@@ -16,6 +16,7 @@ from darwaza.errors import ForbiddenError, PushbackError
 ANYONE = ""
 PEER = "peer"
 ANY_PARTY = "party"
+_UNASKED: Final = frozenset({ANYONE, PEER})
 RATE_WINDOW_S = 10.0
 REFRESH_S = 1.0
 
@@ -141,7 +142,7 @@ class Door:
             ForbiddenError: ``token_missing``, ``token_unknown``, ``party_unknown``, ``role_missing``.
             PushbackError: ``too_many_requests``.
         """
-        if role in {ANYONE, PEER}:
+        if role in _UNASKED:
             return None
         now_s = self._monotonic_s()
         if now_s - self._refreshed_s > REFRESH_S:
@@ -152,7 +153,7 @@ class Door:
         guest = self._shown.get(shown)
         if guest is None:
             guest = self._shown[shown] = self._guest(shown, now_s)
-        if role not in {ANY_PARTY, *guest.roles}:
+        if role != ANY_PARTY and role not in guest.roles:
             raise ForbiddenError(f"this needs the role {role}", code="role_missing")
         guest.spend(now_s)
         return guest

@@ -4,18 +4,22 @@ Straight from what the server hands over (ASGI 3, HTTP connection scope): a paym
 headers with a stream of its body costs more than all that is read here.
 """
 
+from typing import Final
+
 from starlette.requests import Request
 
 from darwaza.errors import MalformedError, TooLargeError
 
+_FIRST: Final = "darwaza.headers"
+"""Where a scope keeps the first value of each header, by its name: several are asked for of every request."""
+
 
 def header_of(request: Request, name: bytes) -> str:
     """The value of the first header of a name in lower case, "" when there is none."""
-    for given, value in request.scope["headers"]:
-        if given == name:
-            text: str = value.decode("latin-1")
-            return text
-    return ""
+    first: dict[bytes, bytes] | None = request.scope.get(_FIRST)
+    if first is None:
+        first = request.scope[_FIRST] = dict(reversed(request.scope["headers"]))
+    return first.get(name, b"").decode("latin-1")
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:
