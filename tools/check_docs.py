@@ -14,12 +14,14 @@ from answers import pages as answers
 from darwaza.bootstrap import SERVICES
 from darwaza.entry.cli.main import main as darwaza
 from darwaza.entry.view.payment import STATUS
-from darwaza.kernel.machine import NEW, Transition
+from darwaza.kernel.machine import ELAPSED, NEW, Transition
 from darwaza.services.payments.code import REASONS
 from darwaza.services.payments.machine import tables
+from darwaza.services.payments.message import BulkTerms, Funds, Terms
 from darwaza.services.payments.planfile import NO_PLAN
 from darwaza.standards.iso20022.codes import STATUS_REASONS, STATUSES
 from reference import GENERATORS as REFERENCE
+from reference import fields_of
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = re.compile(r"(<!-- generated: ([a-z-]+)(?: ([a-z-]+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -61,11 +63,28 @@ def payment_statuses(_: str) -> str:
     return "\n".join(["| state | status | in the code list |", "|---|---|---|", *rows, ""])
 
 
+def payment_moves(part: str) -> str:
+    """The moves of a part of the payments table that other gateways see: by messages, and by times that are over."""
+    rows = [
+        f"| {'' if state == NEW else f'`{state}`'} | `{given}` | `{'`, `'.join(dict.fromkeys(cell.next))}` |"
+        for (state, given), cell in tables(NO_PLAN)[part.replace("-", " ")].items()
+        if given == ELAPSED or given.startswith("payments.")
+    ]
+    return "\n".join(["| state | on | next |", "|---|---|---|", *rows, ""])
+
+
+def payment_fields(name: str) -> str:
+    """The fields of a body between gateways."""
+    return fields_of({"terms": Terms, "bulk-terms": BulkTerms, "funds": Funds}[name])
+
+
 GENERATORS: dict[str, Callable[[str], str]] = {
     "state-diagram": state_diagram,
     "payment-diagram": payment_diagram,
     "payment-reasons": payment_reasons,
     "payment-statuses": payment_statuses,
+    "payment-moves": payment_moves,
+    "payment-fields": payment_fields,
     **REFERENCE,
 }
 

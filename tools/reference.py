@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from inspect import cleandoc, getdoc
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import click
 import msgspec
@@ -25,6 +25,8 @@ from darwaza.entry.cli import output
 from darwaza.entry.cli.main import main as command_line
 from darwaza.errors import DarwazaError
 from darwaza.kernel.machine import Refusal, RefusalCode
+from darwaza.kernel.message import AddressText, InstantText
+from darwaza.services.payments.message import MinorText, RateText
 
 SOURCE = Path(config.__file__).parent
 """The package's folder."""
@@ -161,6 +163,21 @@ def settings(_: str) -> str:
 
 def _default(field: Any) -> str:
     return "none: it must be given" if field.required else f"`{field.default!r}`"
+
+
+FORMS = {AddressText: "address", InstantText: "instant", MinorText: "amount", RateText: "rate"}
+"""What a field of a body between gateways is called in the specification, which says once what each looks like."""
+
+
+def fields_of(kind: type) -> str:
+    """The fields of a body between gateways: what each is, and what it means."""
+    meanings = _attributes(kind)
+    hints = get_type_hints(kind, include_extras=True)
+    return _table(("field", "form", "meaning"), [(f"`{name}`", _form(hints[name]), meanings[name]) for name in hints])
+
+
+def _form(hint: Any) -> str:
+    return " or ".join(f"`{one}`" for one in get_args(hint)) if get_origin(hint) is Literal else FORMS[hint]
 
 
 def _attributes(kind: type) -> dict[str, str]:

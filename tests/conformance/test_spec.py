@@ -21,6 +21,19 @@ from darwaza.kernel import (
     proof,
     sealcard,
 )
+from darwaza.services.payments import (
+    bulk_destination,
+    code,
+    destination,
+    investigation,
+    request,
+    reversal,
+    status,
+    verification,
+)
+from darwaza.services.payments import message as payments
+from darwaza.services.payments.answers import ANSWERS_MAX
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX
 
 SPEC = Path(__file__).parents[2] / "spec"
 TEXTS = {path.name: path.read_text("utf-8") for path in SPEC.glob("*.md")}
@@ -67,6 +80,67 @@ def test_every_code_is_specified(name):
     assert [code for code in sorted(codes) if f"`{code}`" not in TEXTS[name]] == []
 
 
+def test_every_message_of_payments_is_specified():
+    """Each kind stands in the table of messages with the document that the code writes, and nothing else does."""
+    text = TEXTS["payments.md"]
+    table = dict(re.findall(r"^\| `(payments\.[a-z-]+)` \| [^|]+ \| ([^|]+) \|", text, re.MULTILINE))
+    kinds = {
+        one for name in dir(payments) if name.isupper() and (one := str(getattr(payments, name)))[:9] == "payments."
+    }
+    assert table.keys() == kinds | {"payments" + message.REFUSED}
+    written = {
+        payments.STATUS: status.STATUS_MESSAGE,
+        payments.DECIDED: status.STATUS_MESSAGE,
+        payments.ANSWERS: status.STATUS_MESSAGE,
+        payments.INQUIRY: status.INQUIRY_MESSAGE,
+        payments.BULK_INQUIRY: status.INQUIRY_MESSAGE,
+        payments.RECALL: investigation.RECALL_MESSAGE,
+        payments.RESOLVED: f"{investigation.RESOLUTION_MESSAGE}, `{investigation.REFUSED_RECALL}`",
+        payments.RETURNED: investigation.RETURN_MESSAGE,
+        payments.VERIFY: verification.QUESTION_MESSAGE,
+        payments.VERIFIED: verification.ANSWER_MESSAGE,
+        payments.REQUESTED: request.REQUEST_MESSAGE,
+        payments.REQUEST_DECIDED: request.DECISION_MESSAGE,
+    }
+    assert {kind: table[kind] for kind in written} == written
+    assert text.count(status.TRANSFER_MESSAGE) >= 2
+
+
+def test_the_limits_and_statuses_of_payments_are_those_of_the_code():
+    """Whoever builds it anew takes as much as we send, and speaks of the same ends."""
+    text = TEXTS["payments.md"]
+    for said in (
+        f"of at most {payments.TERMS_BYTES_MAX} bytes",
+        f"of 1 to {BULK_TRANSACTIONS_MAX} transactions",
+        f"and 1 to {ANSWERS_MAX} payments of the bulk",
+        f"names 1 to {ANSWERS_MAX} payments",
+        f"within {reversal.RECALL_ANSWER.days} days",
+        f"`{reversal.ON_RECALL}`",
+        f"`{reversal.NO_ANSWER}`",
+        f"`{payments.ORDER_MEDIA_TYPE}`",
+        f"`{code.NO_ANSWER_CREDITOR_AGENT}`",
+        f"`{code.NO_ANSWER_GATEWAY}`",
+        f"`{code.UNNAMED_REASON}` for every other code",
+    ):
+        assert said in text, said
+    assert destination.DECISION_WITHIN.days == 1
+    assert "at most a day ahead" in text
+    statuses = re.findall(r"^\| `([A-Z]{4})` \|", text, re.MULTILINE)
+    assert set(statuses) == {status.ACCEPTED, status.CREDITED, status.SETTLED, status.REJECTED, status.PENDING}
+
+
+def test_every_code_that_refuses_an_order_is_specified():
+    """What the rules of orders can answer at the payee's gateway stands among their checks."""
+    text = TEXTS["payments.md"]
+    checks = text.partition("## 2. ")[2].partition("## 6. ")[0]
+    for module in (destination, bulk_destination):
+        source = Path(module.__file__).read_text("utf-8")
+        after = "# --- screening" if module is bulk_destination else "def release"
+        rules = source[source.index("def take_order") : source.index(after)]
+        for name in re.findall(r"PaymentRefusal\.([A-Z_]+)", rules):
+            assert f"`{code.PaymentRefusal[name].code}`" in checks, name
+
+
 def test_links_between_documents_lead_somewhere():
     """Every file and every section that a document points to is there."""
     for text in TEXTS.values():
@@ -78,7 +152,7 @@ def test_links_between_documents_lead_somewhere():
 
 def test_one_sentence_stands_on_a_line():
     """So that a change shows as the sentence it changes."""
-    for name in ("README.md", "message.md", "link.md", "evidence.md", "enclosure.md"):
+    for name in ("README.md", "message.md", "link.md", "evidence.md", "enclosure.md", "payments.md"):
         for line in TEXTS[name].splitlines():
             if not line.startswith(("|", "#", "    ")):
                 assert not re.search(r"[a-z)`]\. [A-Z]", line), (name, line)

@@ -195,8 +195,9 @@ class Trade:
 
         def act() -> list[Any]:
             answers = list(bank.pay_many(document))
-            if any(one.get("code") == "catching_up" for one in answers):
-                raise TransientError("it has just started", code="catching_up")
+            passing = [one for one in answers if one.get("transient")]
+            if passing:
+                raise TransientError(passing[0]["detail"], code=passing[0]["code"])
             return answers
 
         for done in insist(act):

@@ -57,10 +57,11 @@ VALUES = {
     "participant": "PK/bank", "form": "pdf", "reason": "AC04", "officer": "a.khan", "kind": "MBNO", "fee": "1.00",
     "value": "+77011234567", "account": "KZ86125KZT5004100100", "name": "Aigul", "rate": "1.8", "mid": "1.8",
     "fixed": "source", "document": b"<Document/>", "version": b"note", "key": "k1", "message_class": "payments",
-    "policy": "avoid AF", "origin": "pk.example/log", "destination": examples()["MarketView"]["destination"],
+    "policy": "avoid AF", "origin": "pk.example/log", "destination": examples()["MarketView"][0]["destination"],
 }  # fmt: skip
 """Arguments by name; others by their type."""
-OTHERWISE = {"Operator.explain_route": {"to": "KZ"}, "Payments.pay": {"to": "KZ"}, "Payments.verify": {"to": "KZ"},
+OTHERWISE = {"Operator.explain_route": {"to": "KZ"}, "Payments.pay": {"to": "KZ"},
+             "Payments.document": {"message": "pacs.008.001.08"}, "Payments.verify": {"to": "KZ"},
              "Payments.allocate": {"to": "KZ"}, "Payments.release_funds": {"to": "KZ"},
              "Sealing.publish": {"public": bytes(1216)}}  # fmt: skip
 
@@ -152,9 +153,9 @@ def argument(method, name, kind, file):
     if name in own:
         return own[name]
     if kind == Question:
-        return msgspec.convert(examples()["Ask"]["question"], I3)
+        return msgspec.convert(examples()["Ask"][0]["question"], I3)
     if kind == Reply:
-        return msgspec.convert(examples()["AnswerBody"]["reply"], I4)
+        return msgspec.convert(examples()["AnswerBody"][0]["reply"], I4)
     union = typing.get_origin(kind) in {typing.Union, types.UnionType}
     kinds = [one for one in typing.get_args(kind) if one is not types.NoneType] if union else [kind]
     if isinstance(kinds[0], type) and issubclass(kinds[0], msgspec.Struct) and kinds[0].__name__ != "SealingCard":
@@ -170,7 +171,9 @@ def argument(method, name, kind, file):
 
 
 def schema_example(kind):
-    return examples()[next(one for one in examples() if one in {kind.__name__, f"{kind.__module__}.{kind.__name__}"})]
+    return examples()[next(one for one in examples() if one in {kind.__name__, f"{kind.__module__}.{kind.__name__}"})][
+        0
+    ]
 
 
 def call(name, method, file, *, everything):

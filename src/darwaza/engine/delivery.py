@@ -110,9 +110,10 @@ class Delivery:
             refusal = Refusal("case_conflict", "the case is of another service", "/case_id")
             return self._refuse(header, refusal, sent_before)
         case = None if found is None else found[1]
-        # What opens a case needs nothing that was said before.
-        may_wait = may_wait and (NEW, header.kind) not in service.table
-        if may_wait and recovery.is_unmet(self._engine, self._unit, service, case, received):
+        # What opens a case needs nothing that was said before. But a refusal, as too late perhaps, would contradict
+        # what was answered to it before a loss: it waits until the neighbours that may hold that were met.
+        opens = (NEW, header.kind) in service.table
+        if may_wait and not opens and recovery.is_unmet(self._engine, self._unit, service, case, received):
             return UNMET
         try:
             outcome = self._rules.run(
@@ -130,7 +131,9 @@ class Delivery:
             return fault
         if not isinstance(outcome, Refusal):
             return None
-        return outcome if may_wait else self._refuse(header, outcome, sent_before)
+        if may_wait and (not opens or recovery.may_be_answered(self._engine, self._unit, service, received)):
+            return outcome
+        return self._refuse(header, outcome, sent_before)
 
     def _case(self, case_id: str) -> tuple[str, Case[Any]] | None:
         """The case as the batch has it; after a loss, an own message that opened it may come back only now.

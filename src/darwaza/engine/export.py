@@ -49,7 +49,7 @@ class Signed(msgspec.Struct, frozen=True):
     witnesses: int
 
 
-def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: str = "") -> bytes:
+def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: tuple[str, ...] = ()) -> bytes:
     """Make the evidence file of a message in an own log or a neighbour's.
 
     Messages of its case between the same two parties are added when they have their receipt and their body is small:
@@ -60,8 +60,8 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: s
         engine: the gateway.
         message_id: UUID, or with its origin's member before it when two used the same one: ``PK 01890a5d-…``.
         with_body: whether bodies may be shown.
-        about: a text; of the messages of the case only those whose body has it are added. A case of many payments has
-            more messages than a file, and most of them are not about the one that is asked for.
+        about: texts; of the messages of the case only those whose body has one of them are added; all, without any. A
+            case of many payments has more messages than a file, and most are not about the one that is asked for.
 
     Raises:
         MalformedError: ``not_found``; there is no such message here.
@@ -78,7 +78,7 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: s
         )
     room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, tuple(items))))
     for other in _related(engine, leaf):
-        if about and about.encode() not in routed.read_at(engine, (other.log_id, other.leaf_index, other.header))[1]:
+        if about and not _has_one_of(about, routed.read_at(engine, (other.log_id, other.leaf_index, other.header))[1]):
             continue
         signed = _best(engine, other)
         if signed is None or not signed.received:
@@ -89,6 +89,10 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: s
             break
         items.append(item)
     return evidence.encode(Evidence(evidence.FORMAT, tuple(items)))
+
+
+def _has_one_of(texts: tuple[str, ...], body: bytes) -> bool:
+    return any(text.encode() in body for text in texts)
 
 
 def receipt(engine: Engine, message_id: str) -> bytes:

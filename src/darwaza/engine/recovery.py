@@ -117,6 +117,13 @@ def is_unmet(engine: "Engine", unit: Unit, service: Service, case: Case[Any] | N
     return peer is not None and not _is_neighbour(engine, peer) and not _have_met_all(engine, unit)
 
 
+def may_be_answered(engine: "Engine", unit: Unit, service: Service, given: Received) -> bool:
+    """Whether what was answered before a loss to a message from further away may stand with a neighbour not met yet."""
+    return service.shared is not None and not (
+        _is_neighbour(engine, member_of(given.origin)) or _have_met_all(engine, unit)
+    )
+
+
 def _decided_with(engine: "Engine", service: Service, case: Case[Any] | None, kind: str, body: Any) -> str | None:
     """The member with whom a case is decided, or None; see ``Service.shared``."""
     return None if service.shared is None else service.shared(engine.site.member, case, kind, body)

@@ -90,7 +90,7 @@ class MoneyAuditor(Auditor):
 
     Attributes:
         books: by member.
-        urgent: whether a payment is time-critical, by case.
+        urgent: whether a payment is time-critical, by case; one that is not there is an ordinary one.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class MoneyAuditor(Auditor):
     def _credited(self, case_id: str) -> None:
         debited = f"{case_id}/debit" in self._here
         held = any(hold.case_id == case_id for hold in self.books[self.payer].holds.values())
-        if not debited and (self.urgent[case_id] or not held):
+        if not debited and (self.urgent.get(case_id, False) or not held):
             raise BrokenError(f"I9: {case_id} was credited before it was debited")
 
     def _ended(self, case_id: str, name: str) -> None:

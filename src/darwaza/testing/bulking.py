@@ -1,6 +1,7 @@
 """A simulation of salaries: banks also send many payments in one document, among those of ``darwaza.testing.paying``.
 
-Some of a document's payments are wrong, or were paid before, alone or in another bulk. The payees' bank answers in
+Some of a document's payments are wrong, or were paid before, alone or in another bulk; those that screening stops at
+the payers' gateway go by themselves. The payees' bank answers in
 parts, refuses some and forgets others; compliance looks at some; some are recalled and returned.
 ``darwaza.testing.bulkkeeper`` watches the money of each.
 
@@ -94,7 +95,23 @@ class BulkBanks(Banks):
         if len(uetrs) < len(made):
             return  # no bank pays one payment twice in a document; the gateway refuses the whole of it
         asked = message.RemitBulk(self.market, write(joined(made)))
-        self._ask(bank, "remit-bulk", asked, None, f"b{self.ordered}")
+        told = partial(self._alone, bank, f"b{self.ordered}", made)
+        self._ask(bank, "remit-bulk", asked, None, f"b{self.ordered}", told)
+
+    def _alone(self, bank: str, key: str, made: list[CreditTransfer], outcome: Any) -> None:
+        """What screening stops is ordered by itself, and waits."""
+        if not isinstance(outcome, Accepted):
+            return
+        stopped = {uetr for uetr, code, *_ in outcome.answer["refused"] if code == "goes_alone"}
+        for one in made:
+            uetr = one.transactions[0].id.uetr or ""
+            if uetr in stopped:
+                asked = message.Remit(self.market, write(one))
+                self._ask(bank, "remit", asked, None, f"{key} {uetr}", self._waits)
+
+    def _waits(self, outcome: Any) -> None:
+        if isinstance(outcome, Accepted):
+            self._payments.auditor.urgent[outcome.case_id] = False
 
     def _salary(self, bank: str, payee: str) -> CreditTransfer:
         rng, now = self._rng, self._payments.nodes["PK"].clock.now()

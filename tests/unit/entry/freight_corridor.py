@@ -91,6 +91,15 @@ class Corridor:
         self._settle()
         return kept
 
+    def restart(self, code):
+        """Stop a gateway and start it on the same disk; it has not met its neighbours yet."""
+        self._close(code)
+        self._open(code)
+
+    def meet(self):
+        """Let neighbours compare what they hold; nothing is carried."""
+        self._settle()
+
     def lose(self, code, backup=None):
         """Throw a gateway's disk away and open it on an old backup, or on an empty store.
 

@@ -15,8 +15,10 @@ from darwaza.entry.cli.proof import proofs_of
 from darwaza.errors import MalformedError
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
+from darwaza.kernel.message import Refused, decode_header
 from darwaza.kernel.verdict import Result
 from darwaza.services.payments.message import read_bulk, write_order
+from darwaza.services.payments.proof import prove
 from darwaza.standards.iso20022.message import read
 
 from .payment_corridor import ALATAU, INDUS, XML, PaymentCorridor
@@ -77,6 +79,42 @@ def test_what_happened_to_each_is_what_was_said_of_it(corridor, ordered):
     assert kinds == [["payments.bulk", "payments.answers"], ["payments.bulk", "payments.answers"], ["payments.bulk"]]
     said = [corridor.show(ALATAU, each["id"])["messages"][-1]["id"] for each in ordered[:2]]
     assert said[0] != said[1]
+
+
+def test_a_refusal_of_the_whole_bulk_is_in_the_evidence_of_each(corridor):
+    """An order that came too late ends every payment of it; either gateway's file proves so."""
+    now = corridor.clock.now() + timedelta(hours=1)
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor)).json()
+    corridor.clock.advance(60)
+    corridor.run()
+    history = read_history(corridor.local.path("PK"), SystemClock())
+    for one in answers:
+        assert (corridor.show(INDUS, one["id"])["status"], corridor.show(INDUS, one["id"])["reason"]) == (
+            "RJCT",
+            "AB06",
+        )
+        raw = evidence_of(corridor, INDUS, one["id"])
+        assert verify(raw, history, now).result is Result.VALID
+        (proven,) = proofs_of(raw, one["id"])
+        assert (proven.end, proven.reason) == ("rejected", "AB06")
+        assert proven.steps[-1].what == "refused it (too_late)"
+        assert proven.steps[-1].who.startswith("KZ/")
+
+
+def test_only_the_payees_gateway_refuses_an_order(corridor, ordered):
+    """What another says to have refused, or a refusal of something else, is no end."""
+    held = evidence.decode(evidence_of(corridor, INDUS, ordered[2]["id"]))
+    order = decode_header(held.items[0].header.encode())
+    said = Refused("too_late", "", "payments.bulk", order.id, "")
+    named = {"kind": "payments.refused", "id": ordered[0]["id"].partition(".")[0]}
+    for origin, refused, end in (
+        (order.destination, said, "rejected"),
+        (order.origin, said, "open"),
+        (order.destination, msgspec.structs.replace(said, message_id=order.case_id), "open"),
+    ):
+        header = msgspec.structs.replace(order, origin=origin, **named)
+        messages = [(order, held.items[0].body), (header, msgspec.json.encode(refused))]
+        assert prove(messages, ordered[2]["id"])[0].end == end
 
 
 def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):

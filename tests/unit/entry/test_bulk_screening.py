@@ -8,7 +8,7 @@ import pytest
 from darwaza.entry.sample import remittance
 from darwaza.errors import PeerError
 
-from .payment_corridor import ALATAU, INDUS, NBK, PaymentCorridor, furnish
+from .payment_corridor import ALATAU, INDUS, NBK, SBP, PaymentCorridor, furnish
 from .test_payment_bulk import bulk
 from .test_payment_screening import examine_while, with_screener
 
@@ -39,6 +39,20 @@ def made(tmp_path):
     yield make
     for corridor in corridors:
         corridor.close()
+
+
+def with_lists_of_payers(folder):
+    """Only the payers' gateway knows the name."""
+    furnish(folder)
+    (folder / "lists").mkdir()
+    name = LISTED if folder.name == "pk" else "Somebody Else"
+    (folder / "lists" / "own.csv").write_text(f"name,entry\n{name},No 7\n")
+
+
+def credit(corridor, ids):
+    told = corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids]}).json()
+    assert [one["state"] for one in told["answers"]] == ["credited"] * len(ids)
+    corridor.run()
 
 
 def states(corridor, who, ids):
@@ -118,3 +132,51 @@ def test_what_screening_stops_for_too_long_ends_with_its_time(made):
     corridor.wait(21)
     corridor.run()
     assert states(corridor, INDUS, ids) == ["rejected"] * 3
+
+
+def test_one_that_the_payers_gateway_stops_waits_by_itself_and_the_others_go(tmp_path):
+    """As a payment of its own: two officers let it go on, at its rate; the document sent again says what it became."""
+    corridor = PaymentCorridor(tmp_path, furnish=with_lists_of_payers)
+    try:
+        body = bulk(corridor, of_1=OF_LISTED)
+        answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+        corridor.run()
+        assert [one["state"] for one in answers] == ["sent", "parked", "sent"]
+        assert ["." in one["id"] for one in answers] == [True, False, True]
+        first, second, third = (one["id"] for one in answers)
+        assert [one["id"] for one in corridor.get(ALATAU, "/v1/payments/credits")] == [first, third]
+        (stopped,) = corridor.get(SBP, "/v1/payments/held")
+        assert (stopped["id"], stopped["uetr"]) == (second, answers[1]["uetr"])
+        assert LISTED in stopped["hits"][0]
+        credit(corridor, (first, third))
+        for officer in ("amna", "bilal"):
+            corridor.do(SBP, f"/v1/payments/{second}/release", {"officer": officer})
+        corridor.run()
+        credit(corridor, (second,))
+        assert states(corridor, INDUS, (first, second, third)) == ["settled"] * 3
+        again = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+        assert [(one["id"], one["state"], one["repeated"]) for one in again] == [
+            (one, "settled", True) for one in (first, second, third)
+        ]
+    finally:
+        corridor.close()
+
+
+def test_a_slow_screener_of_the_payers_gateway_looks_at_each_by_itself(tmp_path, monkeypatch):
+    """Who is found is stopped; the others are sent when their own answer is there."""
+    corridor = PaymentCorridor(tmp_path, furnish=with_screener("pk"))
+    try:
+        answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor, of_1=OF_LISTED)).json()
+        assert [one["state"] for one in answers] == ["screening"] * 3
+        ids = [one["id"] for one in answers]
+
+        def waits():
+            return "screening" in [row.state for row in corridor.gateways["PK"].engine.store.cases(ids).values()]
+
+        examine_while(waits, corridor, "PK", Slow(), monkeypatch, within_s=60)
+        assert states(corridor, INDUS, ids) == ["sent", "parked", "sent"]
+        corridor.run()
+        credit(corridor, (ids[0], ids[2]))
+        assert states(corridor, INDUS, ids) == ["settled", "parked", "settled"]
+    finally:
+        corridor.close()

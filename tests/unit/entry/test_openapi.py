@@ -4,6 +4,8 @@ What ``described.hold`` checks beside this: tests of the interface and the fuzze
 """
 
 import asyncio
+import json
+import re
 from http import HTTPStatus
 
 import httpx
@@ -35,10 +37,18 @@ def test_every_type_has_an_example():
 @pytest.mark.parametrize("name", sorted(examples()))
 def test_an_example_is_what_its_type_reads(name):
     """By the published schema, and by the type that reads requests."""
-    schema({"$ref": f"#/components/schemas/{name}"}).validate(examples()[name])
-    for kind, found in zip(TYPES, SCHEMAS, strict=True):
-        if found.get("$ref") == name:
-            msgspec.convert(examples()[name], kind)
+    for example in examples()[name]:
+        schema({"$ref": f"#/components/schemas/{name}"}).validate(example)
+        for kind, found in zip(TYPES, SCHEMAS, strict=True):
+            if found.get("$ref") == name:
+                msgspec.convert(example, kind)
+
+
+@pytest.mark.parametrize("name", ["Ordered", "Credit", "Words", "Counter", "PaymentView", "StatementView"])
+def test_payments_of_a_bulk_have_examples(name):
+    """An id with a number behind it is nothing anybody has to guess."""
+    ids = re.compile(r'"id": "[0-9a-f-]{36}\.[1-9][0-9]*"')
+    assert any(ids.search(json.dumps(example)) for example in examples()[name])
 
 
 def test_every_operation_says_how_it_refuses():

@@ -5,6 +5,7 @@ import pytest
 
 from darwaza.entry.sample import remittance
 from darwaza.standards.iso20022.message import read, write
+from darwaza.standards.iso20022.party import Coded
 
 from .payment_corridor import ALATAU, INDUS, PaymentCorridor
 
@@ -97,3 +98,47 @@ def test_one_of_a_bulk_is_recalled_and_given_back(corridor):
     (found,) = corridor.get("PK/sbp", "/v1/payments/indicators")
     figures = found["figures"]
     assert (figures["ordered"], figures["credited"], figures["returned"]) == (3, 3, 1)
+
+
+def test_a_refusal_that_will_pass_is_marked_as_on_a_payment_of_its_own(corridor):
+    """A gateway that has just started has not heard its neighbour: whoever sends the same again later is served."""
+    body = bulk(corridor)
+    corridor.restart("PK")
+    alone = corridor.call(INDUS, "POST", "/v1/payments/quotes", {"payee_bank": ALATAU, "amount": "1.00"}).json()
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    assert (alone["code"], alone["transient"]) == ("catching_up", True)
+    assert [(one["code"], one["transient"]) for one in answers] == [("catching_up", True)] * SIZE
+    corridor.meet()
+    taken = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    assert [(one["state"], one.get("transient")) for one in taken] == [("sent", None)] * SIZE
+
+
+def test_a_rate_that_is_gone_for_now_is_marked_as_passing_and_a_wrong_payment_is_not(corridor):
+    """Of one bulk: what is refused for good, and what may be taken later."""
+    body = bulk(corridor, of_1={"purpose": Coded(code="XXXX")})
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    assert (answers[1]["code"], answers[1].get("transient")) == ("purpose_wrong", None)
+    body = bulk(corridor)
+    for provider in ("PK/caravan-fx", "PK/steppe-fx"):
+        (market,) = (one["id"] for one in corridor.get(provider, "/v1/payments/markets") if one["destination"] == "KZ")
+        corridor.do(provider, f"/v1/payments/markets/{market}/withdraw", {})
+    gone = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    assert [(one["code"], one["transient"]) for one in gone] == [("no_offer", True)] * SIZE
+
+
+def test_a_word_that_is_refused_says_which_and_on_which_payment(corridor):
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor)).json()
+    corridor.run()
+    first, second, third = (one["id"] for one in answers)
+    nobody = first[:-1] + "9"
+    words = [{"id": first}, {"id": nobody}, {"id": second}, {"id": second, "reason": "AC04"}]
+    told = corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": words}).json()["answers"]
+    assert [one["id"] for one in told] == [one["id"] for one in words]
+    assert [one.get("pointer") for one in told] == [None, "/words/1/id", None, "/words/3/id"]
+    again = {"words": [{"id": third}, {"id": first, "reason": "AC04"}]}
+    told = corridor.call(ALATAU, "POST", "/v1/payments/credits", again).json()["answers"]
+    assert told[0]["state"] == "credited"
+    assert (told[1]["id"], told[1]["uetr"], told[1]["code"]) == (first, answers[0]["uetr"], "not_in_state")
+    assert (told[1]["pointer"], "credited" in told[1]["detail"]) == ("/words/1/id", True)
+    alone = corridor.call(ALATAU, "POST", f"/v1/payments/{second}/reject", {"reason": "AC04"}).json()
+    assert (alone["code"], second in alone["detail"]) == ("not_in_state", True)

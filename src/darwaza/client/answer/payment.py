@@ -90,6 +90,7 @@ class Ordered(TypedDict):
     code: NotRequired[str]
     detail: NotRequired[str]
     pointer: NotRequired[str]
+    transient: NotRequired[bool]
     message_ids: NotRequired[list[str]]
     repeated: NotRequired[bool]
 

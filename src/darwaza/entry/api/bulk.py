@@ -3,6 +3,7 @@
 Each payment is answered for itself, whichever way it goes.
 """
 
+from asyncio import Future
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final
@@ -15,17 +16,20 @@ from darwaza.engine.intake import Accepted, Outcome, Submit
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, unread, wants_xml
 from darwaza.entry.api.payment import TAG, Ordered, OrderQuery, command, newest, order_command, ordered
+from darwaza.entry.api.problem import problem_of
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.check import read_transfer
+from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
+PASSING: Final = frozenset(one.code for one in PaymentRefusal if one.transient)
 
 
 async def order_many(call: Call) -> list[Ordered] | Response | DarwazaError:
@@ -50,24 +54,46 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     bulks = [one for numbers in together for one in fitting(document, parts, numbers)]
     alone += [numbers[0] for numbers, _ in bulks if len(numbers) == 1]
     bulks = [one for one in bulks if len(one[0]) > 1]
-    for number in alone:
-        part = parts[number - 1]
-        given = order_command(call, part.document, part.uetr, call.query, part.transfer)
-        waiting.append(([number], call.server.loop.submit(given, len(part.document))))
+    single = [(number, _submit_alone(call, parts[number - 1])) for number in alone]
     for numbers, gathered in bulks:
         given = _bulk_command(call, gathered, [parts[number - 1] for number in numbers])
         waiting.append((numbers, call.server.loop.submit(given, len(gathered))))
     answers = [Ordered()] * len(parts)
     for numbers, future in waiting:
-        outcome = await future
-        uetrs = [parts[number - 1].uetr for number in numbers]
-        found = _answers(call, outcome, uetrs) if len(numbers) > 1 else [ordered(outcome, uetrs[0])]
-        for number, uetr, answer in zip(numbers, uetrs, found, strict=True):
-            if not isinstance(answer, Ordered):
-                answer = Ordered(uetr=uetr, code=answer.code, detail=answer.detail, pointer=answer.pointer)  # noqa: PLW2901
-            answer.pointer = pointer_in(answer.pointer, number)
+        found = _answers(call, await future, [parts[number - 1].uetr for number in numbers])
+        for number, answer in zip(numbers, found, strict=True):
             answers[number - 1] = answer
+            # Others of the bulk do not wait for one that screening stops. A crash here leaves it unordered and
+            # unanswered; the document sent again gets the bulk's stored answer and comes by here again.
+            if answer.code == PaymentRefusal.GOES_ALONE.code:
+                single.append((number, _submit_alone(call, parts[number - 1])))
+    for number, future in single:
+        answers[number - 1] = _alone(call, await future, parts[number - 1].uetr)
+    for number, answer in enumerate(answers, 1):
+        answer.pointer = pointer_in(answer.pointer, number)
     return answers
+
+
+def _submit_alone(call: Call, part: Part) -> Future[Outcome]:
+    given = order_command(call, part.document, part.uetr, call.query, part.transfer)
+    return call.server.loop.submit(given, len(part.document))
+
+
+def _alone(call: Call, outcome: Outcome, uetr: str) -> Ordered:
+    """What became of a payment that went by itself."""
+    answer = ordered(outcome, uetr)
+    if not isinstance(answer, Ordered):
+        return _refused(answer, uetr)
+    if answer.repeated:
+        answer.state = call.server.store.cases([answer.id])[answer.id].state
+    return answer
+
+
+def _refused(why: DarwazaError | Refusal, uetr: str) -> Ordered:
+    problem = problem_of(why)
+    return Ordered(
+        uetr=uetr, code=problem.code, detail=problem.detail, pointer=problem.pointer, transient=problem.transient
+    )
 
 
 def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
@@ -100,11 +126,14 @@ def _bulk_command(call: Call, document: bytes, parts: list[Part]) -> Submit:
     return msgspec.structs.replace(given, body=msgspec.structs.replace(body, parts=parts))
 
 
-def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Any]:
+def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Ordered]:
     """What became of each payment of a bulk that was submitted."""
     if not isinstance(outcome, Accepted):
-        return [outcome] * len(uetrs)
-    refused = {uetr: why for uetr, *why in outcome.answer["refused"]}
+        return [_refused(outcome, uetr) for uetr in uetrs]
+    refused = {
+        uetr: Refusal(code, detail, pointer, code in PASSING)
+        for uetr, code, detail, pointer in outcome.answer["refused"]
+    }
     taken = [uetr for uetr in uetrs if uetr not in refused]
     numbers = {uetr: number for number, uetr in enumerate(taken, 1)}
     states = dict.fromkeys(taken, SOURCE_OPEN)
@@ -115,7 +144,7 @@ def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Any]:
     return [
         Ordered(entry_id(outcome.case_id, numbers[uetr]), states[uetr], uetr, repeated=outcome.repeated)
         if uetr in numbers
-        else Ordered("", "", uetr, *refused[uetr])
+        else _refused(refused[uetr], uetr)
         for uetr in uetrs
     ]
 

@@ -17,6 +17,7 @@ from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_payment, own_record, submit
+from darwaza.entry.api.problem import problem_of
 from darwaza.entry.order import order_document, parts_of
 from darwaza.entry.view.payment import Money, money
 from darwaza.entry.word import Word, commands
@@ -25,9 +26,10 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
+from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import entry_id, entry_of, exchange_of, split_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
-from darwaza.services.payments.record import Bulk, Entry, Payment
+from darwaza.services.payments.record import Bulk, Payment
 from darwaza.standards.iso20022.conversion import NEWER, convert
 
 ASKED: Final = "asked"
@@ -112,11 +114,11 @@ async def answer_many(call: Call) -> Counter:
         (one, server.loop.submit(command(call, one.kind, one.body, one.case_id, key="")))
         for one in commands(body.words)
     ]
-    answers = [Ordered(id=word.id, code="not_in_state", detail="it is said twice") for word in body.words]
+    answers = [_refused(at, word, NOT_IN_TABLE, "it is said twice") for at, word in enumerate(body.words)]
     for given, future in waiting:
         outcome = await future
         if given.kind == "answer-bulk":
-            told = _told(call, [body.words[at] for at in given.places], outcome)
+            told = _told(call, {at: body.words[at] for at in given.places}, outcome)
             for at, answer in zip(given.places, told, strict=True):
                 answers[at] = answer
             continue
@@ -127,32 +129,42 @@ async def answer_many(call: Call) -> Counter:
             server.till.answered(call.party.address, word.id)
             answers[at] = said_so
         else:
-            answers[at] = Ordered(id=word.id, code=said_so.code, detail=said_so.detail)
+            answers[at] = _refused(at, word, said_so.code, said_so.detail, transient=problem_of(said_so).transient)
     found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
     return Counter(answers, found)
 
 
-def _told(call: Call, words: list[Word], outcome: Any) -> list[Ordered]:
-    """What became of each word on a payment of one bulk."""
-    case_id = split_id(words[0].id)[0]
+def _told(call: Call, words: dict[int, Word], outcome: Any) -> list[Ordered]:
+    """What became of each word on a payment of one bulk, by its place among all words."""
+    case_id = split_id(next(iter(words.values())).id)[0]
     if isinstance(outcome, Accepted):
         refused = dict(outcome.answer["refused"])
     elif isinstance(outcome, Refusal) and outcome.code == NOT_IN_TABLE:
-        refused = {split_id(word.id)[1]: NOT_IN_TABLE for word in words}
+        refused = {split_id(word.id)[1]: NOT_IN_TABLE for word in words.values()}
     else:
-        return [Ordered(id=word.id, code=outcome.code, detail=outcome.detail) for word in words]
+        passes = problem_of(outcome).transient
+        return [_refused(at, word, outcome.code, outcome.detail, transient=passes) for at, word in words.items()]
     bulk = own_record(call, case_id, Bulk)[1] if refused else None
-    return [_told_one(word, refused.get(split_id(word.id)[1]), bulk) for word in words]
+    return [_told_one(at, word, refused.get(split_id(word.id)[1]), bulk) for at, word in words.items()]
 
 
-def _told_one(word: Word, code: str | None, bulk: Bulk | None) -> Ordered:
+def _told_one(at: int, word: Word, code: str | None, bulk: Bulk | None) -> Ordered:
     state = "refused" if word.reason else "credited"
-    if code is None:
+    if code is None or bulk is None:
         return Ordered(word.id, state)
-    entry = None if bulk is None else entry_of(bulk, split_id(word.id)[1])
-    if isinstance(entry, Entry) and entry.state == state and entry.reason == (word.reason or ""):
+    entry = entry_of(bulk, split_id(word.id)[1])
+    if isinstance(entry, Refusal):
+        return _refused(at, word, code, entry.detail)
+    if entry.state == state and entry.reason == (word.reason or ""):
         return Ordered(word.id, state, entry.uetr, repeated=True)
-    return Ordered(id=word.id, code=code, detail="the payment does not wait for this")
+    over = code == PaymentRefusal.TOO_LATE.code
+    detail = "the time to accept it is over" if over else f"the payment is {entry.state} and does not wait for this"
+    return _refused(at, word, code, detail, entry.uetr)
+
+
+def _refused(at: int, word: Word, code: str, detail: str, uetr: str = "", *, transient: bool = False) -> Ordered:
+    """A word that was not taken: which, on which payment, and why."""
+    return Ordered(id=word.id, uetr=uetr, code=code, detail=detail, pointer=f"/words/{at}/id", transient=transient)
 
 
 async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
@@ -254,8 +266,10 @@ async def reject(call: Call) -> Ordered | DarwazaError | Refusal:
 async def _say_of_bulk(call: Call, word: Word) -> Ordered | Refusal:
     (given,) = commands([word])
     outcome = await call.server.submit(command(call, given.kind, given.body, given.case_id, key=""))
-    (answer,) = _told(call, [word], outcome)
-    return Refusal(answer.code, answer.detail) if answer.code else answer
+    (answer,) = _told(call, {0: word}, outcome)
+    if answer.code:
+        return Refusal(answer.code, f"{word.id}: {answer.detail}", transient=answer.transient)
+    return answer
 
 
 def _repeated(

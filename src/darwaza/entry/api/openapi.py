@@ -120,9 +120,12 @@ def statuses(endpoint: Endpoint) -> list[int]:
     return sorted(int(status) for status in found)
 
 
-def examples() -> dict[str, Any]:
-    """An example of each type, by its name among the schemas."""
-    found: dict[str, Any] = msgspec.json.decode(EXAMPLES.read_bytes())
+def examples() -> dict[str, list[Any]]:
+    """Examples of each type, by its name among the schemas; in the file words behind the name tell several apart."""
+    read: dict[str, Any] = msgspec.json.decode(EXAMPLES.read_bytes())
+    found: dict[str, list[Any]] = {}
+    for name, example in read.items():
+        found.setdefault(re.split(r"[ ,]", name)[0], []).append(example)
     return found
 
 
@@ -134,8 +137,8 @@ def describe(endpoints: tuple[Endpoint, ...]) -> bytes:
         types += [kind for kind in (endpoint.body, endpoint.answer) if kind not in (None, bytes)]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     by_type = dict(zip(map(repr, types), schemas, strict=True))
-    for name, example in examples().items():
-        components[name]["examples"] = [example]
+    for name, each in examples().items():
+        components[name]["examples"] = each
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         path = re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)

@@ -76,7 +76,9 @@ class Ordered(msgspec.Struct, omit_defaults=True):
         uetr: of the payment.
         code: why it was refused, in a bulk.
         detail: one sentence for it.
-        pointer: where in the document that is, in a bulk.
+        pointer: where in the document, or among the words, that is, in a bulk.
+        transient: whether it may be taken when it is sent again later, in a document of its own where others of the
+            same document were taken.
         message_ids: of the messages it sent.
         repeated: this is the stored answer to a request that came before.
     """
@@ -87,6 +89,7 @@ class Ordered(msgspec.Struct, omit_defaults=True):
     code: str = ""
     detail: str = ""
     pointer: str = ""
+    transient: bool = False
     message_ids: tuple[str, ...] = ()
     repeated: bool = False
 

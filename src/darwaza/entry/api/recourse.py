@@ -22,12 +22,14 @@ from darwaza.services.payments.source import COMPLIANCE_ROLE
 async def evidence(call: Call) -> Response:
     """The order, every answer to it and both countries' signatures, in one file that anyone can check offline.
 
-    Of a payment of a bulk: the bulk's order, and what was said of this payment.
+    Of a payment of a bulk: the bulk's order, and what was said of this payment or of the order as a whole.
     """
     engine = call.server.gateway.engine
     row, number, data = own_payment(call, call.request.path_params["id"])
-    about = data.entries[number - 1].uetr if isinstance(data, Bulk) else ""
-    raw = collect(engine, message_key(find_order(engine, row.id).header), about=about)
+    order = find_order(engine, row.id).header
+    # A refusal of the order names the order's message.
+    about = (data.entries[number - 1].uetr, order.id) if isinstance(data, Bulk) else ()
+    raw = collect(engine, message_key(order), about=about)
     return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 
 

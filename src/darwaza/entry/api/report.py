@@ -85,7 +85,7 @@ class LineView(msgspec.Struct, omit_defaults=True):
     Attributes:
         sequence: of the transfer in the gateway's ledger, rising.
         at: when.
-        phase: moved, held, posted, voided or expired.
+        phase: ``move``, ``hold``, ``post``, ``void`` or ``expire``.
         amount: what it added to what is booked, with a sign; 0 for a hold and its release.
         booked: balance after it.
         available: balance after it, less what is held.

@@ -59,8 +59,8 @@ STATE: Mapping[str, str] = {
 TONES: Mapping[str, str] = {
     "credited": "good",
     "delivered": "good",
-    "screening": "bad",
-    "parked": "warn",
+    "screening": "warn",
+    "parked": "bad",
     "asked": "warn",
     "unknown": "warn",
     "returned": "warn",
@@ -256,8 +256,8 @@ PAYMENT_STATE: Mapping[str, str] = {
     "quoted": N_("quoted"),
     "reserved": N_("offer taken"),
     "expired": N_("quote lapsed"),
-    "screening": N_("stopped by screening"),
-    "parked": N_("waits for screening"),
+    "screening": N_("waits for screening"),
+    "parked": N_("stopped by screening"),
     "checking": N_("being screened"),
     "screened": N_("screened"),
     "sent": N_("sent"),
@@ -293,11 +293,11 @@ ACCOUNT_KIND: Mapping[str, str] = {
 }
 
 PHASE: Mapping[str, str] = {
-    "moved": N_("booked"),
-    "held": N_("held for a payment"),
-    "posted": N_("paid from what was held"),
-    "voided": N_("set free"),
-    "expired": N_("set free in time"),
+    "move": N_("booked"),
+    "hold": N_("held for a payment"),
+    "post": N_("paid from what was held"),
+    "void": N_("set free"),
+    "expire": N_("set free in time"),
 }
 
 REASON_CODE: Mapping[str, str] = {

@@ -169,13 +169,14 @@ class BulkSourceRules:
         if isinstance(made, Refusal):
             return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
-        agreed = check.Agreed(None, offer, place.corridor, payer, place.payee)
+        agreed = check.Agreed(None, None, offer, place.corridor, payer, place.payee)
         problem = check.defect(ordered, agreed, self._directory, context)
         if problem is not None:
             return problem
         if self._screen(names_of(transaction)) != ():
-            detail = "it has to be looked at: ask for a quote, which waits"
-            return Refusal.of(PaymentRefusal.NEEDS_QUOTE, detail, check.TRANSACTION)
+            return Refusal.of(
+                PaymentRefusal.GOES_ALONE, "it has to be looked at, and waits by itself", check.TRANSACTION
+            )
         amounts = amounts_of(offer.exchange)
         return Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN), offer
 

@@ -13,7 +13,6 @@ from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.machine import Context, Refusal
 from darwaza.ledger.asset import Asset
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory, Participant
 from darwaza.services.payments.record import Offer
 from darwaza.services.payments.status import TRANSFER_MESSAGE
@@ -42,7 +41,8 @@ class Agreed(NamedTuple):
     """What a payment is held against.
 
     Attributes:
-        quote_until: when the accepted quote lapses; None where there is no quote but a rate of the moment.
+        quote_until: when what is reserved for it lapses; None where nothing is.
+        quote_id: of the accepted quote, which the document names; None at a rate of the moment.
         offer: that was accepted.
         corridor: the terms.
         payer_bank: the payer's PSP.
@@ -50,6 +50,7 @@ class Agreed(NamedTuple):
     """
 
     quote_until: datetime | None
+    quote_id: str | None
     offer: Offer
     corridor: Corridor
     payer_bank: Participant
@@ -110,8 +111,7 @@ def defect(ordered: Ordered, agreed: Agreed, directory: Directory, context: Cont
 def _quote_problem(transaction: CreditTransferTransaction, agreed: Agreed, context: Context) -> Refusal | None:
     rate = transaction.agreed_rate
     until = agreed.quote_until
-    named = None if until is None else quote_id(context.case_id)
-    if rate is None or rate.quote_id != named or rate.rate != Decimal(agreed.offer.rate):
+    if rate is None or rate.quote_id != agreed.quote_id or rate.rate != Decimal(agreed.offer.rate):
         return Refusal.of(
             PaymentRefusal.QUOTE_OTHER, "the agreed rate is not the accepted quote's", TRANSACTION + "/AgrdRate"
         )

@@ -23,7 +23,7 @@ class PaymentRefusal(RefusalCode):
     OVER_PARTICIPANT_LIMIT = ("over_participant_limit", False)
     PURPOSE_WRONG = ("purpose_wrong", False)
     DATA_MISSING = ("data_missing", False)
-    NEEDS_QUOTE = ("needs_quote", False)
+    GOES_ALONE = ("goes_alone", False)
     NO_OFFER = ("no_offer", True)
     TOO_LATE = ("too_late", False)
     REASON_WRONG = ("reason_wrong", False)
@@ -52,7 +52,7 @@ REASONS: Final = {
     "over_participant_limit": "AM14",
     "purpose_wrong": "CH16",
     "data_missing": "RR02",
-    "needs_quote": "RR04",
+    "goes_alone": "RR04",
     "no_offer": "AB04",
     "reason_wrong": "CH16",
     "floor_crossed": "AM04",

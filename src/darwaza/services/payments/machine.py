@@ -132,7 +132,7 @@ def _quote(rule: QuoteRules) -> Table:
 
 def _source(rule: SourceRules) -> Table:
     table = {
-        (NEW, "remit"): Transition(rule.remit, ("sent",)),
+        (NEW, "remit"): Transition(rule.remit, ("sent", "parked", "screening")),
         ("reserved", "pay"): Transition(rule.pay, ("sent", "parked", "screening")),
         ("screening", "vetted"): Transition(rule.take_vetted, ("sent", "parked")),
         ("parked", "release"): Transition(rule.release, ("parked", "sent")),

@@ -359,7 +359,11 @@ class RefuseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Funds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of ``payments.allocated`` and ``payments.released``: an amount in minor units, as decimal digits."""
+    """Body of ``payments.allocated`` and ``payments.released``.
+
+    Attributes:
+        amount_minor: in minor units of the home's currency, as decimal digits.
+    """
 
     amount_minor: MinorText
 
@@ -368,12 +372,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The first line of an order. Fields in RFC 8785 order; amounts in minor units, as decimal digits.
 
     Attributes:
-        answer_by: see ``record.Payment``.
+        answer_by: until then the payee's bank may accept.
         credit: what the payee is credited.
         debit: what the payer is debited.
-        decide_by: see ``record.Payment``.
+        decide_by: until then an acceptance counts for an urgent payment; from then on the payee's gateway is asked.
         destination: what leaves the FXP's funds at the payee's gateway.
-        priority: ``HIGH`` or ``NORM``.
+        priority: of the instruction; none given is ``HIGH``.
         provider: the FXP's address at the payer's gateway.
         rate: agreed.
         source: what the FXP gets at the payer's gateway.
@@ -394,8 +398,8 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The first line of a bulk's order; see ``Terms``. The amounts of each payment follow from document and rate.
 
     Attributes:
-        answer_by: see ``record.Payment``.
-        decide_by: see ``record.Payment``.
+        answer_by: until then the payees' bank may accept.
+        decide_by: from then on the payees' gateway is asked.
         destination: what leaves the FXP's funds at the payees' gateway, in all.
         provider: the FXP's address at the payers' gateway.
         rate: agreed.

@@ -14,7 +14,7 @@ import msgspec
 
 from darwaza.errors import MalformedError, MessageError
 from darwaza.kernel.machine import Refusal
-from darwaza.kernel.message import Header
+from darwaza.kernel.message import REFUSED, Header, Refused, member_of
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.exchange import Fee
 from darwaza.ledger.exchange import Terms as ExchangeTerms
@@ -22,6 +22,7 @@ from darwaza.ledger.money import to_text
 from darwaza.services.payments import check, status
 from darwaza.services.payments.answers import read_answers
 from darwaza.services.payments.bulk import split
+from darwaza.services.payments.code import reason_of
 from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.message import (
     ANSWERS,
@@ -37,6 +38,7 @@ from darwaza.services.payments.message import (
     BulkTerms,
     read_bulk,
     read_order,
+    read_refused,
 )
 from darwaza.services.payments.source import offer_of
 from darwaza.services.payments.terms import rate_of
@@ -58,6 +60,7 @@ _STEPS: Final = {
     RETURNED: "gave it back",
 }
 
+REFUSED_KIND: Final = "payments" + REFUSED
 Found = list[tuple[Header, bytes | None]]
 
 _RANK: Final = {ORDER: 0, BULK: 0, STATUS: 1, ANSWERS: 1, DECIDED: 2}
@@ -144,7 +147,8 @@ def _of_one(header: Header, body: bytes, found: Found, wanted: str) -> list[Proo
     transaction, exchange = ordered.transaction, offer_of(terms).exchange
     if wanted not in {"", header.case_id, transaction.id.uetr}:
         return []
-    ends = _steps(found, transaction.id.uetr or "", deciding=DECIDED if ordered.urgent else STATUS)
+    deciding = DECIDED if ordered.urgent else STATUS
+    ends = _steps(found, header, transaction.id.uetr or "", deciding=deciding)
     amounts = exchange.debit_minor, exchange.credit_minor
     return [_proof(header, header.case_id, transaction, (terms.provider, terms.rate), amounts, ends)]
 
@@ -158,7 +162,7 @@ def _of_bulk(header: Header, body: bytes, found: Found, wanted: str) -> list[Pro
         debit, destination, credit = _amounts(transaction, terms)
         total += destination
         if wanted in {"", name, part.uetr}:
-            ends = _steps(said, part.uetr, deciding=ANSWERS)
+            ends = _steps(said, header, part.uetr, deciding=ANSWERS)
             proven.append(_proof(header, name, transaction, (terms.provider, terms.rate), (debit, credit), ends))
     if total != int(terms.destination):
         raise _unproven("the amounts of its payments do not come to the sum it names")
@@ -226,19 +230,24 @@ def _said(found: Found) -> list[Said]:
     ]
 
 
-def _steps(found: Iterable[Said], uetr: str, *, deciding: str) -> tuple[tuple[Step, ...], str, str]:
+def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) -> tuple[tuple[Step, ...], str, str]:
     """Every message about a payment in words, and the end they show.
 
     Args:
         found: oldest first.
+        order: header of the order, which the payee's gateway may have refused as a whole.
         uetr: of the payment.
         deciding: kind of the message by which it ends well: of an urgent one the payer's gateway decides.
     """
     steps, end, reason = [], OPEN, ""
     for header, body in found:
-        if deciding == ANSWERS and header.kind != BULK and not _names(body, uetr):
+        no = _refusal(header, body, order)
+        if deciding == ANSWERS and header.kind != BULK and no is None and not _names(body, uetr):
             continue
         what = _STEPS.get(header.kind, "")
+        if no is not None:
+            what = f"refused it ({no.code})"
+            end, reason = REJECTED, reason_of(no.code)
         if header.kind in (STATUS, DECIDED, ANSWERS) and body is not None:
             given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
             what = f"said {given}" + (f" ({why})" if why else "")
@@ -250,6 +259,15 @@ def _steps(found: Iterable[Said], uetr: str, *, deciding: str) -> tuple[tuple[St
             end = RETURNED_BACK
         steps.append(Step(header.created_at, header.origin, what or header.kind))
     return tuple(steps), end, reason
+
+
+def _refusal(header: Header, body: dict[str, tuple[str, str]] | bytes | None, order: Header) -> Refused | None:
+    """What a message says of the order, when it is the payee's gateway's refusal to act on it."""
+    by_payee = member_of(header.origin) == member_of(order.destination)
+    if header.kind != REFUSED_KIND or not by_payee or not isinstance(body, bytes):
+        return None
+    said = read_refused(body)
+    return said if (said.kind, said.message_id) == (order.kind, order.id) else None
 
 
 def _names(body: dict[str, tuple[str, str]] | bytes | None, uetr: str) -> bool:

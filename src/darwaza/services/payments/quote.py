@@ -50,7 +50,7 @@ class QuoteRules:
         )
         answer = {"quote_id": quote_id(context.case_id)}
         if asked.take_best:
-            return replace(self._reserve(payment, made[0], context), parties=(command.party,), answer=answer)
+            return replace(self.reserve(payment, made[0], context), parties=(command.party,), answer=answer)
         return Decision("quoted", payment, remind_at=until, parties=(command.party,), answer=answer)
 
     def place(self, market_id: str, bank: str, payee_bank: str, context: Context) -> Place | Refusal:
@@ -79,9 +79,10 @@ class QuoteRules:
             return Refusal.of(PaymentRefusal.QUOTE_OTHER, "there is no offer of this provider", "/provider")
         if lapsed(payment, context):
             return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired")
-        return self._reserve(payment, chosen, context)
+        return self.reserve(payment, chosen, context)
 
-    def _reserve(self, payment: Payment, chosen: Offer, context: Context) -> Decision[Any]:
+    def reserve(self, payment: Payment, chosen: Offer, context: Context) -> Decision[Any]:
+        """Hold what an offer takes of its provider's funds until the quote lapses."""
         hold = Hold(
             f"{context.case_id}/quote",
             *provider_leg(self._directory, payment, chosen),

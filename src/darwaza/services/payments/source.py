@@ -32,6 +32,7 @@ from darwaza.services.payments.message import (
     Remit,
     Terms,
     Vetted,
+    quote_id,
     read_order,
     read_refused,
     write_order,
@@ -114,7 +115,7 @@ class SourceRules:
     def remit(self, _: None, command: Command, context: Context) -> Outcome:
         """Pay at a rate of the moment: quote, acceptance and order in one decision.
 
-        A payment that stops at screening is refused here: only an accepted quote keeps its rate for that long.
+        One that stops at screening waits as under a quote: the rate and its provider's funds are its own for as long.
         """
         asked: Remit = command.body
         ordered = check.read_transfer(asked.document, asked.transfer)
@@ -126,9 +127,35 @@ class SourceRules:
         problem = self._problem(payment, ordered, context)
         if problem is not None:
             return problem
-        if self._screen(names_of(ordered.transaction)) != ():
-            return Refusal.of(PaymentRefusal.NEEDS_QUOTE, "it has to be looked at: ask for a quote, which waits")
-        return self._send(payment, ordered, asked.document, context)
+        hits = self._screen(names_of(ordered.transaction))
+        if hits == ():
+            return self._send(payment, ordered, asked.document, context)
+        return self._stopped(payment, ordered, asked.document, hits, context)
+
+    def _stopped(
+        self,
+        payment: Payment,
+        ordered: check.Ordered,
+        document: bytes,
+        hits: tuple[str, ...] | None,
+        context: Context,
+    ) -> Outcome:
+        """A payment at a rate of the moment that has to be looked at."""
+        corridor = self._directory.corridor(context.member, member_of(payment.payee_bank))
+        chosen = payment.chosen
+        if corridor is None or chosen is None:
+            return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this payment no more")
+        payment = replace(payment, quote_until=context.now + timedelta(seconds=corridor.quote_s))
+        reserved = self._quotes.reserve(payment, chosen, context)
+        waiting = self._screened(payment, ordered, document, hits, context)
+        if isinstance(waiting, Refusal):
+            return waiting
+        return replace(
+            waiting,
+            transfers=reserved.transfers,
+            notices=(*reserved.notices, *waiting.notices),
+            parties=(payment.payer_bank, *reserved.parties, *waiting.parties),
+        )
 
     def _at_rate(self, asked: Remit, ordered: check.Ordered, bank: str, context: Context) -> Payment | Refusal:
         """The payment at the first offer that has the rate the document names."""
@@ -152,7 +179,9 @@ class SourceRules:
         corridor = self._directory.corridor(member_of(payment.payer_bank), member_of(payment.payee_bank))
         if payer is None or payee is None or corridor is None or payment.chosen is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this payment no more")
-        agreed = check.Agreed(payment.quote_until, payment.chosen, corridor, payer, payee)
+        # Without a quote nobody was shown offers to choose from.
+        named = quote_id(context.case_id) if payment.offers else None
+        agreed = check.Agreed(payment.quote_until, named, payment.chosen, corridor, payer, payee)
         return check.problem(ordered, agreed, self._directory, context)
 
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:

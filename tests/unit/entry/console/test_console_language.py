@@ -5,7 +5,9 @@ import re
 import pytest
 from tools.catalogue import extract, read, updated
 
+from darwaza.entry.console import word
 from darwaza.entry.console.language import DEFAULT, LANGUAGES, Reader, catalogue_path, choose
+from darwaza.ledger.transfer import Phase
 
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
 PLACES = re.compile(r"%\(\w+\)s")
@@ -61,3 +63,12 @@ def test_readers_get_their_own_numbers_dates_and_names():
 def test_the_language_is_chosen(wanted, accepted, chosen):
     """Own choice, then the account's, then the browser's, then English."""
     assert choose(wanted, accepted) == chosen
+
+
+def test_every_kind_of_booking_is_called_by_a_word_of_the_language():
+    """A statement shows no name out of the code."""
+    assert word.PHASE.keys() == {one.value for one in Phase}
+    for language in LANGUAGES:
+        if language != DEFAULT:
+            told = {message.id: message.string for message in read(language)}
+            assert all(told[text] not in ("", text) for text in word.PHASE.values()), language

@@ -67,9 +67,38 @@ class TestRemit:
         desk.done(remit(desk, value))
         assert remit(desk, value).code == "duplicate_payment"
 
-    def test_a_payment_that_must_be_looked_at_is_sent_for_a_quote(self):
+    def test_a_payment_that_must_be_looked_at_waits_as_one_under_a_quote_does(self):
+        """Its rate and its provider's funds are reserved meanwhile, nothing else; two officers let it go on."""
         desk = Desk(names_listed([Listed("Muhammad Aslam", "UN 1")]))
-        assert remit(desk, transfer(desk)).code == "needs_quote"
+        funds = desk.pk.available("abroad:PK/fx-swift:KZ:KZT")
+        case_id = desk.done(remit(desk, transfer(desk))).case_id
+        assert desk.pk.state(case_id) == "parked"
+        assert desk.pk.available("position:PK/hbl:PKR") == FUNDS[HBL]
+        assert desk.pk.available("abroad:PK/fx-swift:KZ:KZT") < funds
+        for officer in ("amna", "bilal"):
+            desk.done(desk.pk.command("PK/sbp", "release", message.Clear(officer), case_id, roles=("compliance",)))
+        desk.carry()
+        for officer in ("dana", "erlan"):
+            desk.done(desk.kz.command("KZ/nbk", "release", message.Clear(officer), case_id, roles=("compliance",)))
+        desk.done(desk.confirm(case_id))
+        desk.carry()
+        assert desk.states(case_id) == ("settled", "credited")
+        desk.settle_down()
+        desk.check()
+
+    @pytest.mark.parametrize("ends", ["block", "silence"])
+    def test_what_nobody_lets_pass_frees_what_was_reserved(self, ends):
+        desk = Desk(names_listed([Listed("Muhammad Aslam", "UN 1")]))
+        before = [desk.pk.available(one) for one in ("position:PK/hbl:PKR", "abroad:PK/fx-swift:KZ:KZT")]
+        case_id = desk.done(remit(desk, transfer(desk))).case_id
+        if ends == "block":
+            desk.done(desk.pk.command("PK/sbp", "block", message.Block("amna"), case_id, roles=("compliance",)))
+        else:
+            desk.wait(3600)
+        assert desk.pk.state(case_id) == ("rejected" if ends == "block" else "expired")
+        assert [desk.pk.available(one) for one in ("position:PK/hbl:PKR", "abroad:PK/fx-swift:KZ:KZT")] == before
+        desk.settle_down()
+        desk.check()
 
 
 class TestBulk:
