@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from darwaza.entry.cli.main import main
+from darwaza.entry.cli.output import reports_errors
 
 WEAK = {
     "low order": bytes([1]) + bytes(31),
@@ -66,3 +67,13 @@ def test_a_file_that_cannot_be_written_is_told_in_words(folder: Path, tmp_path: 
     """A folder that is not there, on any command: an operator must act, and no trace of the program is shown."""
     done = found(folder, folder / "UZ" / "card.json", tmp_path / "missing" / "draft")
     assert (done.exit_code, done.stdout, json.loads(done.stderr)["code"]) == (4, "", "file_unusable")
+
+
+def test_a_reader_that_has_had_enough_is_no_file_that_cannot_be_used() -> None:
+    """``darwaza … | head`` ends in silence: the pipe's end is left to click."""
+
+    def prints() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        reports_errors(prints)()
