@@ -60,3 +60,9 @@ def test_nobody_votes_for_a_weak_key(folder: Path, tmp_path: Path, weak: str) ->
     draft.write_text((folder / "draft").read_text().replace(good, base64.b64encode(WEAK[weak]).decode()))
     refused(run("corridor", "vote", folder / "PK", draft, "-o", votes), votes)
     assert run("corridor", "vote", folder / "PK", folder / "draft", "-o", votes).exit_code == 0
+
+
+def test_a_file_that_cannot_be_written_is_told_in_words(folder: Path, tmp_path: Path) -> None:
+    """A folder that is not there, on any command: an operator must act, and no trace of the program is shown."""
+    done = found(folder, folder / "UZ" / "card.json", tmp_path / "missing" / "draft")
+    assert (done.exit_code, done.stdout, json.loads(done.stderr)["code"]) == (4, "", "file_unusable")
