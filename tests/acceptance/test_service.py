@@ -146,6 +146,10 @@ def test_a_request_may_wait_for_the_signature(corridor: LocalCorridor) -> None:
             assert time.monotonic() - began >= 0.9
             assert "delivered" not in late
             assert client.get(f"/v1/documents/{late['id']}").json()["stage"] == "accepted"
+            assert (late["id"] in at_stage(client, "accepted"), late["id"] in at_stage(client, "delivered")) == (
+                True,
+                False,
+            )
         finally:
             for cable in corridor.cables.values():
                 cable.mend()
@@ -153,6 +157,16 @@ def test_a_request_may_wait_for_the_signature(corridor: LocalCorridor) -> None:
         while client.get(f"/v1/documents/{late['id']}").json()["stage"] != "delivered":
             assert time.monotonic() < end
             time.sleep(0.05)
+        assert (late["id"] in at_stage(client, "accepted"), late["id"] in at_stage(client, "delivered")) == (
+            False,
+            True,
+        )
+
+
+def at_stage(client: httpx.Client, stage: str) -> list[str]:
+    """The ids of the documents that a list shows at a stage."""
+    page = client.get("/v1/documents", params={"state": stage, "limit": 200}).json()
+    return [one["id"] for one in page["documents"]]
 
 
 def test_an_auditor_checks_a_log_from_tiles_alone(corridor: LocalCorridor) -> None:

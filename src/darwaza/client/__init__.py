@@ -303,7 +303,7 @@ class Client(Caller):
 
         Args:
             with_: full address of the other side.
-            state: ``arrived``, ``handed-over`` and so on, see ``DocumentView``.
+            state: only at this stage: ``accepted``, ``delivered``, ``arrived`` and so on, see ``DocumentView``.
             ucr: consignment.
             since: opened at or after it; aware, or as RFC 3339 text.
             before: opened before it; the same.

@@ -1,5 +1,6 @@
 """What operators and auditors do with the Python client: ``Client(...).operator`` and ``Client(...).logs``."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -58,16 +59,32 @@ class Operator:
     def export_carrier(self, peer: str, to: Path, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Write a carrier file for a neighbour; returns its length in bytes.
 
+        The file is there only when it is whole and on the disk, so that a stick may be pulled out at once; until then
+        what stood under its name stays. Only its owner can read it, where the disk knows owners: it holds the papers.
+
         Args:
             peer: code of the neighbour.
             to: the file.
             progress: see ``client.Progress``; what there will be in all is not known, so it is told 0.
         """
-        with to.open("wb") as target:
-            for piece in self._caller.stream(f"/v1/operator/carrier/{in_path(peer)}"):
-                target.write(piece)
-                if progress is not None:
-                    progress(target.tell(), 0)
+        part = to.with_name(to.name + ".part")
+        part.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+                for piece in self._caller.stream(f"/v1/operator/carrier/{in_path(peer)}"):
+                    target.write(piece)
+                    if progress is not None:
+                        progress(target.tell(), 0)
+                target.flush()
+                os.fsync(target.fileno())
+            part.replace(to)
+        finally:
+            part.unlink(missing_ok=True)
+        folder = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
         return to.stat().st_size
 
     def import_carrier(self, pieces: Iterable[bytes]) -> Iterator[Report]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -12,10 +12,12 @@ from tests.unit.entry.described import hold
 
 from darwaza.bootstrap import Gateway
 from darwaza.entry.api.app import App
+from darwaza.entry.api.document import Stage
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.server import Server
 from darwaza.kernel.checkpoint import parse_checkpoint
 from darwaza.kernel.merkle import leaf_hash
+from darwaza.services.documents import SERVICE
 
 
 class Desk:
@@ -74,6 +76,27 @@ def test_an_accepted_document_is_answered_with_its_case(desk: Desk) -> None:
     view = desk.call("fbr", "GET", f"/v1/documents/{answer.json()['id']}").json()
     assert view["stage"] == "accepted"
     assert view["manifest"]["digest"] == sha256(b"<a/>").hexdigest()
+
+
+def test_documents_are_found_by_the_stage_that_is_shown(desk: Desk) -> None:
+    """What is shown as accepted is found as accepted; a word that is no stage is refused instead of finding none."""
+    sent = send(desk).json()["id"]
+
+    def found(stage: str) -> list[str]:
+        page = desk.call("fbr", "GET", "/v1/documents", params={"state": stage, "limit": 200}).json()
+        return [one["id"] for one in page["documents"]]
+
+    assert sent in found("accepted")
+    assert sent in found("offered")
+    assert all(sent not in found(stage) for stage in ("delivered", "arrived", "handed-over"))
+    refused = desk.call("fbr", "GET", "/v1/documents", params={"state": "sent"})
+    assert (refused.status_code, refused.json()["code"], refused.json()["pointer"]) == (
+        400,
+        "query_malformed",
+        "/state",
+    )
+    states = {state for cell in SERVICE.table.values() for state in cell.next}
+    assert set(get_args(Stage)) == states | {"accepted", "delivered"}
 
 
 def test_the_same_key_gets_the_stored_answer_and_another_request_a_conflict(desk: Desk) -> None:

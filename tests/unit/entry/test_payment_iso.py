@@ -249,6 +249,7 @@ class TestDoor:
             "query_malformed",
             "/message",
         )
+        corridor.do(ALATAU, f"/v1/payments/{quote['id']}/confirm", None)
 
     def asks(self, corridor, case_id, payment):
         from darwaza.services.payments import investigation, status

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
-from darwaza.entry.api.endpoint import JsonAnswer, _pairs
+from darwaza.entry.api.endpoint import JsonAnswer, _pairs, _read_query
+from darwaza.entry.api.link import OriginQuery
+from darwaza.entry.api.payment import OrderQuery
 from darwaza.entry.api.request import header_of
+from darwaza.errors import MalformedError
 
 
 @given(st.text(st.sampled_from("ab=&%+;2fF3d \u00e4")))
@@ -34,3 +37,16 @@ def test_a_json_answer_has_the_head_of_any_other(body):
     assert (lean.raw_headers, lean.body, lean.status_code) == (full.raw_headers, full.body, full.status_code)
     lean.headers["x-more"] = "1"
     assert (b"x-more", b"1") in lean.raw_headers
+
+
+def test_a_query_that_is_asked_again_is_judged_again():
+    """What was read is shared by who ask the same; a refusal is made for each, and another kind reads it anew."""
+    kept = _read_query(OrderQuery, b"to=KZ")
+    assert kept == OrderQuery(to="KZ")
+    assert _read_query(OrderQuery, b"to=KZ") == kept
+    assert _read_query(OrderQuery, b"") == OrderQuery()
+    for _ in range(2):
+        for kind, query in ((OrderQuery, b"to=kz"), (OrderQuery, b"to=KZ&to=KZ"), (OriginQuery, b"to=KZ")):
+            with pytest.raises(MalformedError) as refused:
+                _read_query(kind, query)
+            assert refused.value.code == "query_malformed"

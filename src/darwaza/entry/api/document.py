@@ -3,7 +3,7 @@
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,7 @@ from darwaza import config
 from darwaza.engine.intake import Accepted, Submit
 from darwaza.entry.api import paging
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.view.document import DocumentView, view_document
+from darwaza.entry.view.document import ACCEPTED, DELIVERED, DocumentView, view_document
 from darwaza.errors import DarwazaError, MalformedError
 from darwaza.kernel import instant
 from darwaza.kernel.corridor import PATH_POLICY_CHARACTERS_MAX
@@ -119,12 +119,18 @@ class BulkAnswer(msgspec.Struct, omit_defaults=True):
     detail: str = ""
 
 
+Stage = Literal[
+    "uploading", "offered", "accepted", "delivered", "incomplete", "arrived", "handed-over", "refused", "expired"
+]
+"""Stages of ``DocumentView``; ``offered`` is ``accepted`` and ``delivered`` together."""
+
+
 class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which documents, newest first.
 
     Attributes:
         with_: address of the other side.
-        state: only in this state.
+        state: only at this stage, see ``DocumentView``; ``offered`` for ``accepted`` and ``delivered`` together.
         ucr: only of this consignment.
         since: opened at or after, RFC 3339 with an offset.
         before: opened before, the same.
@@ -133,7 +139,7 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
     """
 
     with_: AddressText | None = msgspec.field(default=None, name="with")
-    state: Annotated[str, Meta(max_length=32)] | None = None
+    state: Stage | None = None
     ucr: UcrText | None = None
     since: datetime | None = None
     before: datetime | None = None
@@ -335,11 +341,14 @@ async def read(call: Call) -> DocumentView:
 async def find(call: Call) -> DocumentPage:
     """Documents of the caller."""
     query: ListQuery = call.query
+    # Whether the peer has signed stands in the logs, not with the case: of what is stored as offered a page is picked.
+    picks = query.state in {ACCEPTED, DELIVERED}
+    state = "offered" if picks else query.state
     wanted = CaseFilter(
         party=call.party.address,
         counterparty=query.with_,
         service=SERVICE,
-        states=() if query.state is None else (query.state,),
+        states=() if state is None else (state,),
         ucr=query.ucr,
         opened_from=_fine(query.since, "/since"),
         opened_before=_fine(query.before, "/before"),
@@ -347,7 +356,8 @@ async def find(call: Call) -> DocumentPage:
         items_max=query.limit,
     )
     rows, following = paging.page(call.server.store, wanted)
-    return DocumentPage([view_document(call.server.gateway.engine, row) for row in rows], following)
+    found = [view_document(call.server.gateway.engine, row) for row in rows]
+    return DocumentPage([one for one in found if not picks or one.stage == query.state], following)
 
 
 ENDPOINTS = (

@@ -308,7 +308,7 @@ def newest(document: bytes) -> bytes:
     Raises:
         MalformedError, TooLargeError: one of the older version cannot be read.
     """
-    return convert(document, NEWER) if _OLDER in document[:_HEAD_BYTES] else document
+    return convert(document, NEWER) if document.find(_OLDER, 0, _HEAD_BYTES) >= 0 else document
 
 
 def _uetr(document: bytes) -> str:

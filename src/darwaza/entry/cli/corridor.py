@@ -18,6 +18,7 @@ from darwaza.errors import OperatorError, PeerError
 from darwaza.kernel.admission import admit as judge
 from darwaza.kernel.amendment import Line, document_signer, found, propose, required_lines
 from darwaza.kernel.corridor import DEFAULT_CLASS, LANES_DEFAULT, Corridor, Link, Terms, parse_text, read
+from darwaza.kernel.enrolment import admit_keys
 from darwaza.kernel.history import History
 from darwaza.kernel.key import PrivateKey
 from darwaza.kernel.member import Card
@@ -178,6 +179,7 @@ def propose_command(
 
 
 def _write_draft(draft: Corridor, output: Path, *, as_json: bool) -> None:
+    admit_keys(draft.members, "/members")
     output.write_text(draft.text, "utf-8")
 
     def human() -> None:
@@ -199,6 +201,8 @@ def vote(folder: Path, draft: Path, former: Path | None, output: Path, *, as_jso
     """Sign DRAFT with the keys of the gateway in FOLDER: its vote, and proof that it holds its new keys."""
     member = GatewayConfig.load(folder / CONFIG_FILE).member
     document = parse_text(draft.read_text("utf-8"))
+    # A draft comes from another member: nobody signs for a key whose holder could later deny its signatures.
+    admit_keys(document.members, "/members")
     before = None if former is None else read(former.read_bytes())[0]
     keys = KeyFiles(folder / KEY_FOLDER)
     text = document.text.encode()

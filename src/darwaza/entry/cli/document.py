@@ -100,7 +100,7 @@ def send(file: Path, to: str, *, as_json: bool, **options: Any) -> None:
 @documents.command(name="list", epilog="Example: darwaza documents list --gateway uz --as customs --state arrived")
 @connection_options("")
 @click.option("--with", "with_", help="Address of the other side.")
-@click.option("--state", help="Only in this state.")
+@click.option("--state", help="Only at this stage, such as accepted, delivered or arrived.")
 @click.option("--ucr", help="Only of this consignment.")
 @click.option("--since", help="Opened at or after this instant, RFC 3339.")
 @click.option("--before", help="Opened before this instant, RFC 3339.")

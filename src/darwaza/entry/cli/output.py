@@ -109,5 +109,11 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except DarwazaError as fault:
             fail(fault, as_json=bool(kwargs.get("as_json")))
+        except BrokenPipeError:
+            raise  # who read what this prints has had enough, which click ends in silence
+        except OSError as fault:
+            # A file to read or write: a folder that is not there, a stick that is full, a name that may not be used.
+            wrong = OperatorError(f"a file cannot be used: {fault}", code="file_unusable")
+            fail(wrong, as_json=bool(kwargs.get("as_json")))
 
     return run

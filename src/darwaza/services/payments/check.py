@@ -218,13 +218,15 @@ def _missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator
             yield f"{name}Acct/Id"
         if large and (party.address is None or not (party.address.town and party.address.country)):
             yield f"{name}/PstlAdr"
-    if large and not _identified(transaction.debtor):
-        yield "Dbtr/Id"
+    if large:
+        yield from _unidentified(transaction.debtor)
 
 
 def _numbered(account: Account | None) -> bool:
     return account is not None and bool(account.iban or account.other_id)
 
 
-def _identified(party: Party) -> bool:
-    return bool(party.birth or party.person_ids or party.organisation_ids or party.lei or party.bic)
+def _unidentified(party: Party) -> Iterator[str]:
+    """Of a person the date of birth, whatever numbers it has besides; of an organisation one of its identifiers."""
+    if not (party.birth or party.organisation_ids or party.lei or party.bic):
+        yield "Dbtr/Id/PrvtId/DtAndPlcOfBirth" if party.person_ids else "Dbtr/Id"

@@ -76,8 +76,8 @@ class Corridor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         destination: code of the payee's member.
         limit_minor: most one payment may be, in the source currency.
         purposes: allowed purpose codes (ExternalPurpose1Code); empty when none is asked for.
-        identify_from_minor: from this source amount on the payer's address and a personal or organisation identifier
-            are needed (FATF Recommendation 16 of June 2025, cross-border above USD/EUR 1,000).
+        identify_from_minor: from this source amount on both addresses and the payer's date of birth, or its identifier
+            if it is an organisation, are needed (FATF Recommendation 16 of June 2025, above USD/EUR 1,000).
         answer_s: how long the payee's bank has to answer.
         grace_s: how much longer the payer's gateway waits for its answer to arrive.
         quote_s: how long a quote is held.

@@ -14,8 +14,10 @@ from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.codes import STATUS_REASONS
 from darwaza.standards.iso20022.message import write
-from darwaza.standards.iso20022.party import Account, Address, Agent, Coded, Party
+from darwaza.standards.iso20022.party import Account, Address, Agent, Coded, Identification, Party
 from darwaza.standards.iso20022.payment import AgreedRate, Charge
+
+KARACHI = Address(town="Karachi", country="PK")
 
 
 @pytest.fixture
@@ -126,8 +128,13 @@ class TestTravelRule:
     @pytest.mark.parametrize(
         ("fields", "missing"),
         [
-            ({"debtor": Party(name="A", address=Address(town="Karachi", country="PK"))}, "Dbtr/Id"),
+            ({"debtor": Party(name="A", address=KARACHI)}, "Dbtr/Id"),
+            (
+                {"debtor": Party(name="A", address=KARACHI, person_ids=(Identification(id="42101-1234567-1"),))},
+                "Dbtr/Id/PrvtId/DtAndPlcOfBirth",
+            ),
             ({"debtor": Party(name="A", lei="5493001KJTIIGC8Y1R12")}, "Dbtr/PstlAdr"),
+            ({"debtor": Party(name="A"), "creditor": Party()}, "Dbtr/PstlAdr, Cdtr/Nm, Cdtr/PstlAdr, Dbtr/Id"),
             ({"creditor": Party(name="B", address=Address(town="Almaty"))}, "Cdtr/PstlAdr"),
             ({"creditor": Party(address=Address(town="Almaty", country="KZ"))}, "Cdtr/Nm"),
             ({"creditor_account": None}, "CdtrAcct/Id"),
