@@ -269,6 +269,7 @@ class CycleView(TypedDict):
     bilateral: list[PositionView]
     multilateral: dict[str, list[Money]]
     settlement: list[PositionView]
+    undecided: list[str]
 
 
 class PaymentIndicators(TypedDict):

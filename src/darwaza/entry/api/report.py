@@ -22,6 +22,7 @@ from darwaza.entry.api.payment import SERVICE, TAG
 from darwaza.entry.view.payment import Money, money
 from darwaza.errors import ForbiddenError, MalformedError
 from darwaza.kernel import instant
+from darwaza.kernel.message import member_of
 from darwaza.ledger.account import Account
 from darwaza.ledger.money import to_text
 from darwaza.ledger.statement import Statement, StatementLine
@@ -134,7 +135,7 @@ class PositionView(msgspec.Struct, omit_defaults=True):
         debtor: member that owes.
         creditor: member that is owed.
         net: how much.
-        instruction: the pacs.009 that settles it.
+        instruction: the pacs.009 that settles it; not while payments between the two are undecided.
     """
 
     debtor: str
@@ -154,6 +155,8 @@ class CycleView(msgspec.Struct):
         bilateral: who owes whom, by pair and currency.
         multilateral: what each member gets or, with a minus sign, owes; every currency sums to zero.
         settlement: fewest debts that settle the multilateral positions.
+        undecided: members with which payments of the cycle have not ended: what is owed between them may still change,
+            and is not instructed yet.
     """
 
     cycle: int
@@ -163,6 +166,7 @@ class CycleView(msgspec.Struct):
     bilateral: list[PositionView]
     multilateral: dict[str, list[Money]]
     settlement: list[PositionView]
+    undecided: list[str] = []
 
 
 class IndicatorQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -344,30 +348,33 @@ async def settlements(call: Call) -> CycleView:
 
     Raises:
         ForbiddenError: ``not_allowed``.
-        MalformedError: ``cycle_open``: it has not ended, or a payment that may stand in it has not.
+        MalformedError: ``cycle_open``.
     """
     gateway, cycle = call.server.gateway, _asked_cycle(call)
     if gateway.directory.participant(call.party.address, "operator") is None:
         raise ForbiddenError("only a settlement operator settles", code="not_allowed")
     if cycle >= netting.cycle_of(gateway.clock.now()):
         raise MalformedError("the cycle has not ended yet", code="cycle_open", pointer="/cycle")
-    if await _undecided(call, cycle):
-        raise MalformedError("payments of the cycle have not ended yet", code="cycle_open", pointer="/cycle")
     return await _cycle(call, cycle, instruct=True)
 
 
-async def _undecided(call: Call, cycle: int) -> bool:
-    """Whether a payment may still come to stand in a cycle: then its instructions would be others under the same id."""
+async def _undecided(call: Call, cycle: int) -> set[str]:
+    """Members with which a payment may still come to stand in a cycle: the same instruction would be of another sum then.
+
+    One that cannot be reached for days keeps nobody else waiting.
+    """
     since = datetime.fromtimestamp(cycle * CYCLE_S, UTC)
     times = since - ORDERED_WITHIN, since + timedelta(seconds=CYCLE_S)
+    found: set[str] = set()
     async for _, payment in _payments(call, _banks(call), *times, UNDECIDED):
         if payment.answer_by is not None and netting.cycle_of(payment.answer_by) == cycle:
-            return True
-    return False
+            found |= {member_of(payment.payer_bank), member_of(payment.payee_bank)}
+    return found - {call.server.gateway.config.member}
 
 
 async def _cycle(call: Call, cycle: int, *, instruct: bool) -> CycleView:
     gateway = call.server.gateway
+    undecided = await _undecided(call, cycle)
     legs, count = await _legs(call, cycle)
     net = netting.multilateral(legs, cycle)
     since = datetime.fromtimestamp(cycle * CYCLE_S, UTC)
@@ -378,7 +385,8 @@ async def _cycle(call: Call, cycle: int, *, instruct: bool) -> CycleView:
 
     def show(position: netting.Position, *, instructed: bool) -> PositionView:
         # Dated by the cycle's end: whoever computes it, and whenever, writes the same instruction.
-        body = netting.write_instruction(gateway.directory, position, cycle, until).decode() if instructed else ""
+        known = instructed and not {position.debtor, position.creditor} & undecided
+        body = netting.write_instruction(gateway.directory, position, cycle, until).decode() if known else ""
         debt = _net(call, position.amount_minor, position.currency)
         return PositionView(position.debtor, position.creditor, debt, body)
 
@@ -390,6 +398,7 @@ async def _cycle(call: Call, cycle: int, *, instruct: bool) -> CycleView:
         bilateral=[show(one, instructed=instruct) for one in netting.bilateral(legs, cycle)],
         multilateral=by_member,
         settlement=[show(one, instructed=False) for one in netting.settle(net)],
+        undecided=sorted(undecided),
     )
 
 

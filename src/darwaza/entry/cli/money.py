@@ -271,12 +271,15 @@ def positions(cycle: int | None, target: Path | None, *, as_json: bool, **option
         console.print(f"cycle {found['cycle']}, {found['since']} to {found['until']}: {found['payments']} payments")
         for one in found["bilateral"]:
             console.print(f"   {one['debtor']} owes {one['creditor']} {amount(one['net'])}")
+        for member in found["undecided"]:
+            console.print(f"   [yellow]payments with {member} have not ended: it is settled when they have[/]")
 
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
         for one in found["bilateral"]:
             name = f"{found['cycle']}-{one['debtor']}-{one['creditor']}-{one['net']['currency']}.pacs009.xml"
-            (target / name).write_text(one["instruction"], "utf-8")
+            if one.get("instruction"):
+                (target / name).write_text(one["instruction"], "utf-8")
     show(found, as_json=as_json, human=human)
 
 
