@@ -359,7 +359,7 @@ async def settlements(call: Call) -> CycleView:
 
 
 async def _undecided(call: Call, cycle: int) -> set[str]:
-    """Members with which a payment may still come to stand in a cycle: the same instruction would be of another sum then.
+    """Members with which a payment may still come to stand in a cycle, so that what is owed may change.
 
     One that cannot be reached for days keeps nobody else waiting.
     """
