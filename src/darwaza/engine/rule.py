@@ -127,7 +127,7 @@ class Rules:
             case: as the batch has it; None to open it.
             given: the input.
             cause_id: id of the received message that is handled, or None.
-            now: the time the rule sees; the batch's unless a loss is being mended.
+            now: the time the rule sees and a case opens at; the batch's unless a loss is being mended.
             sent_before: messages this input sent before the loss; none of its kind and addressee is sent again, and
                 those said in the same words are marked.
 
@@ -195,7 +195,7 @@ class Rules:
                     unit.tracking.check_room(draft)
             if sent_before:
                 outcome = _without(outcome, sent_before)
-            return self._apply(unit, service, case_id, case, outcome, cause_id)
+            return self._apply(unit, service, case_id, case, outcome, cause_id, now)
         except PushbackError:
             raise
         except Exception as fault:  # the one place where a service's own fault is contained: a link must outlive it
@@ -209,10 +209,11 @@ class Rules:
         case: Case[Any] | None,
         decision: Decision[Any],
         cause: str | None,
+        now: datetime,
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         """Take a decision into the batch: its money first, because only the ledger can still say no."""
         if not decision.transfers:
-            sent = unit.apply(service.name, case_id, case, decision, cause)
+            sent = unit.apply(service.name, case_id, case, decision, cause, now)
             return sent if isinstance(sent, Refusal) else (decision, sent)
         book = unit.ledger.book
         savepoint = book.savepoint()
@@ -221,7 +222,7 @@ class Rules:
         if refusal is not None:
             return refusal
         try:
-            sent = unit.apply(service.name, case_id, case, decision, cause)
+            sent = unit.apply(service.name, case_id, case, decision, cause, now)
         except BaseException:
             book.rollback(savepoint)
             raise

@@ -177,9 +177,9 @@ class Unit:
         return None if fact.valid_until is not None and fact.valid_until < now else fact
 
     def apply(
-        self, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause_id: str | None
+        self, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause: str | None, at: datetime
     ) -> tuple[str, ...] | Refusal:
-        """Take a decision into the batch; returns the ids of the messages it sends, or why nothing was changed.
+        """Take a decision into the batch, a new case as of ``at``; returns ids of messages sent, or why nothing changed.
 
         Raises:
             ValueError: the service's fault, found before anything was changed.
@@ -190,7 +190,7 @@ class Unit:
         if len(data) > CASE_BYTES_MAX:
             return Refusal("case_too_large", f"a case of {len(data)} bytes is over the limit of {CASE_BYTES_MAX}")
         ucr = decision.ucr or (None if case is None else case.ucr)
-        opened = site.open_at(self.now) if case is None else case.opened_at
+        opened = site.open_at(at) if case is None else case.opened_at
         opened_text = instant.to_fine_text(opened)
         remind_at = None if decision.remind_at is None else instant.to_text(decision.remind_at)
         details = [site.encode(notice.detail) for notice in decision.notices]
@@ -215,7 +215,7 @@ class Unit:
         for fact, row in facts:
             self._facts[row.ucr, row.name] = fact
             changes.facts[row.ucr, row.name] = row
-        return tuple(self.send(draft, case_id, ucr, cause_id) for draft in decision.messages)
+        return tuple(self.send(draft, case_id, ucr, cause) for draft in decision.messages)
 
     def _fact_row(self, case_id: str, ucr: str, fact: Fact) -> FactRow:
         until = None if fact.valid_until is None else instant.to_text(fact.valid_until)

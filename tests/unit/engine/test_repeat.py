@@ -1,5 +1,7 @@
 """A party's retry after its gateway lost the disk is the same command, not a second delivery (P2)."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from tests.unit.engine.corridor import Corridor
@@ -11,11 +13,14 @@ from darwaza.engine.intake import Accepted, Adopt, Arrive, Settled, Submit, Take
 from darwaza.engine.repeat import blind_of
 from darwaza.errors import ConflictError
 from darwaza.kernel import batch
+from darwaza.kernel.instant import from_fine_text
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import decode_header
 from darwaza.ports.store import CaseFilter
 from darwaza.services.documents.machine import SERVICE
 from darwaza.services.documents.message import AddChunk, Manifest, Offer, Open, digest_of
+
+SECOND = timedelta(seconds=1)
 
 
 def command(key="k1", content=b"<a/>", party="PK/fbr"):
@@ -234,3 +239,18 @@ def test_a_blind_tells_strangers_nothing(corridor):
     header = decode_header(corridor.engines["PK"].store.leaf(f"PK {message}").header)
     assert header.blind not in blinds
     assert (len(header.blind), header.case_id) == (32, case)
+
+
+def test_a_document_that_comes_back_keeps_its_day(corridor):
+    """Lists and searches by time find it where it was, not on the day the disk was lost."""
+    first = corridor.one("PK", command())
+    corridor.world.clock.advance(3_600)
+    second = corridor.one("PK", command("k2", b"<b/>"))
+    days = {row.id: row.opened_at for row in corridor.engines["PK"].store.find_cases(CaseFilter(party="PK/fbr"))}
+    corridor.carry("PK", "UZ")
+    corridor.world.clock.advance(86_400)
+    lose_the_disk(corridor)
+    third = corridor.one("PK", command("k3", b"<c/>"))
+    rows = corridor.engines["PK"].store.find_cases(CaseFilter(party="PK/fbr"))
+    assert [row.id for row in rows] == [third.case_id, second.case_id, first.case_id]
+    assert all(abs(from_fine_text(row.opened_at) - from_fine_text(days[row.id])) < SECOND for row in rows[1:])
