@@ -177,7 +177,13 @@ class Unit:
         return None if fact.valid_until is not None and fact.valid_until < now else fact
 
     def apply(
-        self, service: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause: str | None, at: datetime
+        self,
+        service: str,
+        case_id: str,
+        case: Case[Any] | None,
+        decision: Decision[Any],
+        cause: str | None,
+        at: datetime,
     ) -> tuple[str, ...] | Refusal:
         """Take a decision into the batch, a new case as of ``at``; returns ids of messages sent, or why nothing changed.
 
