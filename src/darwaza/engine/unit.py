@@ -177,15 +177,9 @@ class Unit:
         return None if fact.valid_until is not None and fact.valid_until < now else fact
 
     def apply(
-        self,
-        service: str,
-        case_id: str,
-        case: Case[Any] | None,
-        decision: Decision[Any],
-        cause: str | None,
-        at: datetime,
+        self, name: str, case_id: str, case: Case[Any] | None, decision: Decision[Any], cause: str | None, at: datetime
     ) -> tuple[str, ...] | Refusal:
-        """Take a decision into the batch, a new case as of ``at``; returns ids of messages sent, or why nothing changed.
+        """Take a service's decision into the batch, on a new case as of ``at``; returns the ids of what it sends.
 
         Raises:
             ValueError: the service's fault, found before anything was changed.
@@ -205,19 +199,19 @@ class Unit:
         for notice, detail in zip(decision.notices, details, strict=True):
             sequence = site.notice_sequence + len(changes.notices) + 1
             changes.notices.append(NoticeRow(sequence, notice.party, notice.kind, case_id, detail, self.now_text))
-        self._cases[case_id] = (service, Case(case_id, decision.state, decision.data, ucr, opened, self.now))
+        self._cases[case_id] = (name, Case(case_id, decision.state, decision.data, ucr, opened, self.now))
         changes.cases[case_id] = CaseRow(
-            case_id, service, decision.state, data, ucr, opened_text, self.now_text, remind_at
+            case_id, name, decision.state, data, ucr, opened_text, self.now_text, remind_at
         )
         for party in dict.fromkeys(decision.parties):
-            concerned = PartyRow(party, service, opened_text, case_id)
+            concerned = PartyRow(party, name, opened_text, case_id)
             changes.parties.append(concerned)
             self._concerned.add(concerned)
-        for name in decision.names:
-            self._names[name] = case_id
-            changes.names.append((name, case_id))
+        for case_name in decision.names:
+            self._names[case_name] = case_id
+            changes.names.append((case_name, case_id))
         if decision.awaits or case is not None:
-            changes.awaits[case_id] = tuple((ucr or "", name) for name in decision.awaits)
+            changes.awaits[case_id] = tuple((ucr or "", one) for one in decision.awaits)
         for fact, row in facts:
             self._facts[row.ucr, row.name] = fact
             changes.facts[row.ucr, row.name] = row
