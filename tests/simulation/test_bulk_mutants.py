@@ -233,6 +233,7 @@ MUTANTS = [
 FIRST = {
     swallow_the_silence_of_the_payees_gateway: 71,
     swallow_the_silence_of_the_payees_bank: 13,
+    pay_back_on_silence: 87,
     take_names_again_after_a_loss: 105,
 }
 """Seeds from which on it does not take long."""

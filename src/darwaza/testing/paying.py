@@ -21,7 +21,7 @@ import msgspec
 
 from darwaza.engine.intake import Accepted, Outcome, PlaceOrders, Submit
 from darwaza.errors import FatalError, TransientError
-from darwaza.kernel.machine import Refusal
+from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.kernel.message import decode_header, member_of
 from darwaza.ledger.order import Move, Order
 from darwaza.ports.store import CaseFilter, Store
@@ -136,8 +136,10 @@ class Banks(Parties):
             asked = message.OpenMarket("KZ", "1.80")
             self._ask(OPERATOR, "open-market", asked, market_id("PK", "KZ"), "market", self._made)
 
-    def _made(self, outcome: Accepted) -> None:
-        self.market = outcome.case_id
+    def _made(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Refusal) and outcome.code != NOT_IN_TABLE:  # that says that it is open
+            raise BrokenError(f"the market was refused: {outcome}")
+        self.market = market_id("PK", "KZ")
         board = Board("1.75", START + timedelta(days=30))
         self._ask(SWIFT_FX, "post-rate", message.PostRate(board), self.market, "rate", self._rated)
 
