@@ -62,7 +62,7 @@ def test_no_bulk_is_taken_while_another_that_spent_the_money_is_lost():
 
 def test_answers_that_overtook_others_on_their_way():
     """The last was stored first: until the others had come nothing was acted upon, and nothing is wrong with that."""
-    live_through(RelayedBulkSimulation, [63])
+    live_through(RelayedBulkSimulation, [45])
 
 
 def test_an_order_that_came_again_before_what_was_answered_to_it():
