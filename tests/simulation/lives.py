@@ -2,6 +2,11 @@
 
 import sys
 
+from darwaza.services import payments
+from darwaza.services.payments import machine, sharing
+from darwaza.services.payments.message import RemitBulk
+from darwaza.testing import bulking, paying
+
 
 def live_through(life, seeds):
     """Run the life of every seed.
@@ -23,3 +28,18 @@ def live_through(life, seeds):
             sys.stderr.write(f"\nseed {seed} fails: {fault}; replay it with: {replays[-1]}\n")
     if faults:
         raise ExceptionGroup("; ".join(replays), faults)
+
+
+def take_bulks_unmet(patch):
+    """Let PK take bulks before it has met KZ, as a gateway does whose neighbours stay away for long (``MEET_S``).
+
+    Banks do not send anew what screening stopped: so it was when the lives with this were found.
+    """
+
+    def shared_by(directory):
+        shared = sharing.shared_by(directory)
+        return lambda *given: None if isinstance(given[-1], RemitBulk) else shared(*given)
+
+    patch(machine, "shared_by", shared_by)
+    patch(bulking.BulkSimulation, "near_service", payments.service(paying.SHORT, bulking.near))
+    patch(bulking.BulkBanks, "send_alone", lambda *_: None)

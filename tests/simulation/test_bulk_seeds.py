@@ -7,10 +7,10 @@ each payment of a bulk must have done to it. ``test_bulk_mutants`` shows that it
 from collections import Counter
 
 import pytest
-from tests.simulation.lives import live_through
+from tests.simulation.lives import live_through, take_bulks_unmet
 
 from darwaza.services.payments import answers, bulk_destination, bulk_source
-from darwaza.testing.bulking import BulkBanks, BulkSimulation
+from darwaza.testing.bulking import BulkSimulation
 from darwaza.testing.relayed_bulking import RelayedBulkSimulation
 
 SEEDS_PER_TEST = 20
@@ -51,13 +51,18 @@ def test_lives_have_every_end_of_a_payment_of_a_bulk():
 
 def test_a_uetr_that_was_taken_again_while_its_first_bulk_was_lost(monkeypatch):
     """PK lost its disk and took it anew before the first bulk came back; its name was given already."""
-    monkeypatch.setattr(BulkBanks, "send_alone", lambda *_: None)  # what the life of this seed was found with
+    take_bulks_unmet(monkeypatch.setattr)
     live_through(BulkSimulation, [105])
+
+
+def test_no_bulk_is_taken_while_another_that_spent_the_money_is_lost():
+    """PK lost its disk, and would have taken a bulk before KZ gave the first one back, for which nothing was left."""
+    live_through(BulkSimulation, [714])
 
 
 def test_answers_that_overtook_others_on_their_way():
     """The last was stored first: until the others had come nothing was acted upon, and nothing is wrong with that."""
-    live_through(RelayedBulkSimulation, [63])
+    live_through(RelayedBulkSimulation, [45])
 
 
 def test_an_order_that_came_again_before_what_was_answered_to_it():

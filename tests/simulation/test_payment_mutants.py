@@ -115,7 +115,7 @@ def forget_what_was_done(patch):
 
 
 def ignore_the_expiry_of_quotes(patch):
-    reserve, problem = QuoteRules._reserve, check._quote_problem
+    reserve, problem = QuoteRules.reserve, check._quote_problem
 
     def unlimited(self, *given):
         outcome = reserve(self, *given)
@@ -125,7 +125,7 @@ def ignore_the_expiry_of_quotes(patch):
         found = problem(transaction, agreed, context)
         return None if found is not None and found.code == "quote_expired" else found
 
-    patch(QuoteRules, "_reserve", unlimited)
+    patch(QuoteRules, "reserve", unlimited)
     patch(check, "_quote_problem", unhurried)
     patch(QuoteRules, "lapse", stay)
 

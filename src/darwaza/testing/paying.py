@@ -21,13 +21,15 @@ import msgspec
 
 from darwaza.engine.intake import Accepted, Outcome, PlaceOrders, Submit
 from darwaza.errors import FatalError, TransientError
-from darwaza.kernel.machine import Refusal
+from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
+from darwaza.kernel.message import decode_header, member_of
 from darwaza.ledger.order import Move, Order
 from darwaza.ports.store import CaseFilter, Store
 from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.bulk import split
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
+from darwaza.services.payments.market import market_id
 from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Payment, Record
 from darwaza.standards.iso20022.message import write
@@ -95,7 +97,8 @@ class Banks(Parties):
 
     def _ask(self, party: str, kind: str, body: Any, case_id: str | None, key: str, then: Any = None) -> None:
         roles = frozenset({"compliance"}) if party.endswith(("/sbp", "/nbk")) else frozenset()
-        given = Submit(party, roles, "payments", kind, key, sha256(key.encode()).digest(), body, case_id)
+        digest, opens = sha256(key.encode()).digest(), kind == "open-market"
+        given = Submit(party, roles, "payments", kind, key, digest, body, case_id, opens=opens)
         self._try_until(party[:2], given, then or (lambda _: None), [False])
 
     def _try_until(self, code: str, given: Any, then: Callable[[Any], None], done: list[bool]) -> None:
@@ -130,10 +133,13 @@ class Banks(Parties):
         if code == "KZ":
             self._ask("KZ/fx-swift", "allocate", message.Allocate("PK", "4000000.00"), None, "allocate")
         else:
-            self._ask(OPERATOR, "open-market", message.OpenMarket("KZ", "1.80"), None, "market", self._made)
+            asked = message.OpenMarket("KZ", "1.80")
+            self._ask(OPERATOR, "open-market", asked, market_id("PK", "KZ"), "market", self._made)
 
-    def _made(self, outcome: Accepted) -> None:
-        self.market = outcome.case_id
+    def _made(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Refusal) and outcome.code != NOT_IN_TABLE:  # that says that it is open
+            raise BrokenError(f"the market was refused: {outcome}")
+        self.market = market_id("PK", "KZ")
         board = Board("1.75", START + timedelta(days=30))
         self._ask(SWIFT_FX, "post-rate", message.PostRate(board), self.market, "rate", self._rated)
 
@@ -238,10 +244,14 @@ class Banks(Parties):
         over = None if until is None else getattr(payment, until)
         place = (code, node.life, case_id + state)
         stands_still = node.engine._newest > node.clock.now()  # noqa: SLF001 - nothing outside tests needs this
-        if over is None or node.clock.now() <= over or stands_still or not self._has_met(node):
+        if over is None or node.clock.now() <= over or stands_still or not self._knows(node, case_id):
             self._overdue.pop(place, None)
         elif self._payments.now_s > self._overdue.setdefault(place, self._payments.now_s) + OVERDUE_S:
             raise BrokenError(f"I8: {case_id} is {state} at {code} long after {over}")
+
+    def _knows(self, node: Node, case_id: str) -> bool:
+        """Whether a gateway may decide on a case: what it had heard and told may be lost with a disk."""
+        return self._has_met(node) and not awaits_cause(node.code, node.store, case_id)
 
     def _has_met(self, node: Node) -> bool:
         """Whether all who may know have said, since this gateway started, what it had told the other."""
@@ -319,6 +329,16 @@ class Banks(Parties):
             self._words = {case_id: word for case_id, word in self._words.items() if case_id in kept}
         if code == "PK":
             self._opened(code, None)
+
+
+def awaits_cause(code: str, store: Store, case_id: str) -> bool:
+    """Whether a gateway that lost its disk has an answer of its own on a case back, and not yet what it answered.
+
+    Until its peer has sent that again it knows neither what it had heard nor what it had decided, and decides nothing.
+    """
+    headers = [decode_header(raw) for _, _, raw in store.case_leaves(case_id)]
+    own = [one for one in headers if member_of(one.origin) == code and one.cause_id is not None]
+    return not all(store.known([f"{member_of(one.destination)} {one.cause_id}"]) for one in own)
 
 
 def _is_late(payment: Payment) -> bool:

@@ -21,6 +21,7 @@ from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
+from darwaza.services.payments.market import market_id
 from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Bulk, Payment, Record, Tier
 from darwaza.services.payments.screening import nobody_listed
@@ -70,8 +71,8 @@ class Land:
             met = Settle if row.author == self.code else Recollect
             self.run(met(row.origin, answer_ask(self.peer.engine, row.origin)))
 
-    def command(self, party, kind, body, case_id=None, *, roles=(), key=""):
-        given = Submit(party, frozenset(roles), "payments", kind, key, key.encode(), body, case_id)
+    def command(self, party, kind, body, case_id=None, *, roles=(), key="", opens=False):
+        given = Submit(party, frozenset(roles), "payments", kind, key, key.encode(), body, case_id, opens=opens)
         return self.run(given)[0]
 
     def case(self, case_id):
@@ -129,8 +130,8 @@ class Desk:
         for fx in ("KZ/fx-swift", "KZ/fx-slow"):
             self.done(self.kz.command(fx, "allocate", message.Allocate("PK", "50000000.00")))
         self.carry()
-        opened = self.done(self.pk.command(OPERATOR, "open-market", message.OpenMarket("KZ", "1.80")))
-        self.market = opened.case_id
+        self.market = market_id("PK", "KZ")
+        self.done(self.pk.command(OPERATOR, "open-market", message.OpenMarket("KZ", "1.80"), self.market, opens=True))
         self.post_rate(SWIFT_FX, "1.75", tiers=(Tier(1_000_000_00, 2_000),), improvements={UBL: 1_000})
         self.post_rate(SLOW_FX, "1.70")
 

@@ -6,10 +6,13 @@ from decimal import Decimal
 import msgspec
 import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
-from tests.unit.services.payments.test_restore import give_back, pay_in, replay
+from tests.unit.services.payments.test_restore import forget, give_back, pay_in, replay
 
-from darwaza.engine.intake import PlaceOrders
+from darwaza.engine.desk import answer_ask, answer_fetch
+from darwaza.engine.intake import Arrive, PlaceOrders, Settle, TakeBack, Wake
 from darwaza.engine.ledger import read_statement
+from darwaza.errors import PushbackError
+from darwaza.kernel import batch
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
@@ -18,6 +21,7 @@ from darwaza.services.payments.statement import shares_of
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.party import Coded
 from darwaza.standards.iso20022.payment import AgreedRate
+from darwaza.testing.paying import awaits_cause
 from darwaza.testing.trade import joined, pacs008
 
 SIZE = 5
@@ -265,3 +269,48 @@ def test_a_lost_side_is_rebuilt_with_the_same_payments_and_the_same_balances(sid
         said, bulks = read_statement(new.store, account.id), {case_id: new.case(case_id)[1]}
         of_it = [line for line in said.lines if line.posted_minor and line.transfer.case_id == case_id]
         assert all(sum(one.amount_minor for one in shares_of(line, bulks)) == abs(line.posted_minor) for line in of_it)
+
+
+def test_no_bulk_is_taken_before_the_other_side_has_said_what_it_was_told(desk):
+    """What an old backup has forgotten has spent the money already: its holds have to come back first."""
+    old, given = desk.pk.store.copy(), document(desk)
+    order(desk)
+    forget(desk.pk, old)
+    refused = remit(desk, given)
+    assert isinstance(refused, PushbackError)
+    assert refused.code == "catching_up"
+    desk.pk.meet()
+
+
+def test_nothing_ends_before_the_question_is_back_that_was_answered(desk):
+    """KZ has its answer back, and not yet what was asked: it knows not what it had decided by then."""
+    case_id = order(desk)
+    old = desk.kz.store.copy()
+    desk.world.clock.advance(60)
+    desk.pk.run(Wake(512))
+    assert desk.pk.state(case_id) == "bulk-unknown"
+    desk.move("PK", "KZ")
+    desk.move("KZ", "PK")
+    forget(desk.kz, old)
+    origin = desk.kz.own_log().origin
+    settled = desk.done(desk.kz.run(Settle(origin, answer_ask(desk.pk.engine, origin)))[0])
+    lost = answer_fetch(desk.pk.engine, origin, settled.take_back_from)
+    desk.done(desk.kz.run(TakeBack(batch.decode(lost)))[0])
+    desk.kz.meet()
+    desk.kz.run(Wake(512))
+    assert desk.kz.state(case_id) == "bulk-asked"
+    assert awaits_cause("KZ", desk.kz.store, case_id)
+    again(desk)
+    assert not awaits_cause("KZ", desk.kz.store, case_id)
+    desk.wait(5)
+    assert desk.kz.state(case_id) == "bulk-answered"
+    desk.settle_down()
+    desk.check()
+
+
+def again(desk):
+    """Let PK send what KZ has lost of its log."""
+    row = desk.pk.own_log()
+    (held,) = (one.size for one in desk.kz.store.logs() if one.origin == row.origin)
+    entries = desk.pk.store.leaves(row.id, held, row.size, 1 << 30)
+    desk.done(desk.kz.run(Arrive(batch.decode(batch.encode(row.origin, held, row.checkpoint, entries))))[0])
