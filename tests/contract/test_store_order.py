@@ -38,6 +38,17 @@ def restart(chain, reopen):
     assert len(chain.engines["PK"].site.order.early) == 1
 
 
+def come_through(chain, lost):
+    """Nothing is lost any more, and everything is sent until it has come."""
+    lost.clear()
+    for state in link_states(chain.world):
+        for engine in chain.engines.values():
+            engine.site.routing.learn(state)
+    for _ in range(3):
+        chain.wait(700)
+        chain.carry()
+
+
 def test_what_waits_and_what_is_sent_again_keep_their_order(chain, lost, reopen):
     """After the restart the two that vanished are sent again, and one more is written: all four in order."""
     case_id = overtaken(chain, lost)
@@ -60,13 +71,7 @@ def test_what_a_case_has_passed_is_refused_after_a_restart_too(chain, lost, reop
     assert chain.diary("PK", case_id).read == ("c",)
     chain.stores[chain.looked_at] = reopen()
     chain.start(chain.looked_at, seed=2)
-    lost.clear()
-    for state in link_states(chain.world):
-        for engine in chain.engines.values():
-            engine.site.routing.learn(state)
-    for _ in range(3):
-        chain.wait(700)
-        chain.carry()
+    come_through(chain, lost)
     assert chain.diary("PK", case_id).read == ("c",)
     assert chain.diary("KZ", case_id).returned == ("overtaken", "overtaken")
     chain.check()
@@ -83,13 +88,7 @@ def test_what_many_cases_have_passed_is_refused_although_few_of_them_are_kept_in
     chain.stores[chain.looked_at] = reopen()
     chain.start(chain.looked_at, seed=1)
     assert len(chain.engines["PK"].site.order.passed) == 2
-    lost.clear()
-    for state in link_states(chain.world):
-        for engine in chain.engines.values():
-            engine.site.routing.learn(state)
-    for _ in range(3):
-        chain.wait(700)
-        chain.carry()
+    come_through(chain, lost)
     for case_id in cases:
         assert chain.diary("PK", case_id).read == ("c",)
         assert chain.diary("KZ", case_id).returned == ("overtaken", "overtaken")

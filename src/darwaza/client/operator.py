@@ -17,6 +17,7 @@ from darwaza.client.answer.gateway import (
     SettlementView,
 )
 from darwaza.client.caller import Caller, in_path
+from darwaza.client.whole_file import written_whole
 
 
 class Operator:
@@ -67,19 +68,13 @@ class Operator:
             to: the file.
             progress: see ``client.Progress``; what there will be in all is not known, so it is told 0.
         """
-        part = to.with_name(to.name + ".part")
-        part.unlink(missing_ok=True)
-        try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-                for piece in self._caller.stream(f"/v1/operator/carrier/{in_path(peer)}"):
-                    target.write(piece)
-                    if progress is not None:
-                        progress(target.tell(), 0)
-                target.flush()
-                os.fsync(target.fileno())
-            part.replace(to)
-        finally:
-            part.unlink(missing_ok=True)
+        with written_whole(to, lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as target:
+            for piece in self._caller.stream(f"/v1/operator/carrier/{in_path(peer)}"):
+                target.write(piece)
+                if progress is not None:
+                    progress(target.tell(), 0)
+            target.flush()
+            os.fsync(target.fileno())
         folder = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

@@ -22,6 +22,7 @@ import msgspec
 from darwaza import config
 from darwaza.client.answer.gateway import CardView, DocumentView, PartyView, QuestionView
 from darwaza.client.caller import Caller, in_path
+from darwaza.client.whole_file import written_whole
 from darwaza.errors import ConflictError, MalformedError, MessageError, PeerError, TooLargeError
 from darwaza.kernel.enclosure import (
     ENCLOSURE_MEDIA_TYPE,
@@ -159,11 +160,9 @@ def close_file(file: Path, target: Path, bound: Bound, media_type: str, card: Se
         if (head.bound, head.key, target.stat().st_size) != (bound, card.fingerprint, length):
             raise ConflictError(f"{target} is sealed for another message", code="enclosure_misplaced")
         return
-    beside = target.with_name(target.name + ".part")
-    with beside.open("wb") as sealed:
+    with written_whole(target) as sealed:
         for piece in seal(_pieces(file), bound, inside, SealKey.of(card.key)):
             sealed.write(piece)
-    beside.replace(target)
 
 
 def open_file(sealed: Path, to: Path, view: DocumentView, keys: Sequence[UnsealKey]) -> Inside:
@@ -179,15 +178,10 @@ def open_file(sealed: Path, to: Path, view: DocumentView, keys: Sequence[UnsealK
         origin=view["sender"],
         ucr=view.get("ucr"),
     )
-    beside = to.with_name(to.name + ".part")
-    try:
-        inside, pieces = unseal(_pieces(sealed), bound, keys)
-        with beside.open("wb") as target:
-            for piece in pieces:
-                target.write(piece)
-        beside.replace(to)
-    finally:
-        beside.unlink(missing_ok=True)
+    inside, pieces = unseal(_pieces(sealed), bound, keys)
+    with written_whole(to) as target:
+        for piece in pieces:
+            target.write(piece)
     return inside
 
 

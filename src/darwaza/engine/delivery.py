@@ -44,11 +44,11 @@ def _was_overtaken(sent_before: tuple[Said, ...]) -> bool:
 
 
 def _at_the_edge(received: Received) -> str | None:
-    """Point at the instant of a message that lies at the edge of the calendar, if one does (``instant.beyond``)."""
-    if not instant.FIRST <= received.created_at < instant.LAST:
+    """Point at the instant of a message that lies at the edge of the calendar, if one does."""
+    if not instant.is_reckonable(received.created_at):
         return "/created_at"
     until = received.expires_at
-    return None if until is None or instant.FIRST <= until < instant.LAST else "/expires_at"
+    return None if until is None or instant.is_reckonable(until) else "/expires_at"
 
 
 class Delivery:

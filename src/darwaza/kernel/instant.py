@@ -104,15 +104,20 @@ def to_utc(given: datetime, pointer: str = "") -> datetime:
     )
 
 
+def is_reckonable(instant: datetime) -> bool:
+    """Whether an aware instant lies far enough from the edge of the calendar: from ``FIRST`` on, before ``LAST``."""
+    return FIRST <= instant < LAST
+
+
 def beyond(value: Any, at: str = "") -> str | None:
-    """Point at the first instant in a value that nobody can reckon with: before ``FIRST``, or not before ``LAST``.
+    """Point at the first instant in a value that nobody can reckon with (``is_reckonable``).
 
     Args:
         value: of structs, lists, tuples and dictionaries.
         at: RFC 6901 pointer to it.
     """
     if isinstance(value, datetime):
-        return at if value.tzinfo is not None and not FIRST <= value < LAST else None
+        return at if value.tzinfo is not None and not is_reckonable(value) else None
     if isinstance(value, msgspec.Struct):
         names = ((one.encode_name, getattr(value, one.name)) for one in msgspec.structs.fields(value))
     elif isinstance(value, dict):

@@ -57,7 +57,7 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     single = [(number, _submit_alone(call, parts[number - 1])) for number in alone]
     for numbers, gathered in bulks:
         given = _bulk_command(call, gathered, [parts[number - 1] for number in numbers])
-        waiting.append((numbers, call.server.loop.submit(given, len(gathered))))
+        waiting.append((numbers, call.server.submit(given, len(gathered))))
     answers = [Ordered()] * len(parts)
     for numbers, future in waiting:
         found = _answers(call, await future, [parts[number - 1].uetr for number in numbers])
@@ -76,7 +76,7 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
 
 def _submit_alone(call: Call, part: Part) -> Future[Outcome]:
     given = order_command(call, part.document, part.uetr, call.query, part.transfer)
-    return call.server.loop.submit(given, len(part.document))
+    return call.server.submit(given, len(part.document))
 
 
 def _alone(call: Call, outcome: Outcome, uetr: str) -> Ordered:

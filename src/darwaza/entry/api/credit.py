@@ -111,8 +111,7 @@ async def answer_many(call: Call) -> Counter:
     body: Words = call.body
     server = call.server
     waiting = [
-        (one, server.loop.submit(command(call, one.kind, one.body, one.case_id, key="")))
-        for one in commands(body.words)
+        (one, server.submit(command(call, one.kind, one.body, one.case_id, key=""))) for one in commands(body.words)
     ]
     answers = [_refused(at, word, NOT_IN_TABLE, "it is said twice") for at, word in enumerate(body.words)]
     for given, future in waiting:

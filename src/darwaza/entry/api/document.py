@@ -273,7 +273,7 @@ async def offer_many(call: Call) -> list[BulkAnswer]:
             item.path_policy,
         )
         given = command(call, "offer", asked, key=item.key, digest=_digest(asked))
-        waiting.append(call.server.loop.submit(given, len(item.content)))
+        waiting.append(call.server.submit(given, len(item.content)))
     answers = []
     for item, future in zip(items, waiting, strict=True):
         outcome = await future

@@ -11,6 +11,7 @@ from darwaza.client.answer.payment import Money, OfferView, Ordered, PaymentView
 from darwaza.client.payments import Payments
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file
+from darwaza.standards.iso20022.conversion import NEWER, OLDER
 
 Command = Callable[..., Any]
 T = TypeVar("T")
@@ -285,9 +286,7 @@ _output = click.option("-o", "--output", required=True, type=click.Path(path_typ
 @payments.command(epilog="Example: darwaza payments document 0190… -o payment.xml --gateway kz --as alatau-bank")
 @click.argument("payment")
 @_output
-@click.option(
-    "--message", type=click.Choice(["pacs.008.001.13", "pacs.008.001.08"]), help="The version that is wanted."
-)
+@click.option("--message", type=click.Choice([NEWER, OLDER]), help="The version that is wanted.")
 @as_party
 def document(payment: str, output: Path, message: str | None, *, as_json: bool, **options: Any) -> None:
     """Write the pacs.008 of PAYMENT to a file, byte for byte, or in the version a domestic system reads."""

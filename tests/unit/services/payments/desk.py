@@ -12,6 +12,7 @@ from darwaza.engine.desk import answer_ask
 from darwaza.engine.fsck import examine
 from darwaza.engine.intake import Acknowledge, Arrive, Cosigned, PlaceOrders, Recollect, Settle, Submit, Wake
 from darwaza.engine.ledger import account_from, transfer_from
+from darwaza.errors import PushbackError
 from darwaza.kernel import batch
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.note import parse
@@ -263,3 +264,16 @@ class Desk:
                     other = there.entries[number - 1].state if there else None
                     found[entry_id(case_id, number)] = (entry.state, other)
         return found
+
+
+def decides_nothing(desk, side, case_id, seconds):
+    """A gateway that has not heard everything ends no payment by its clock, and takes no word from its bank."""
+    land = desk.lands[side]
+    kept = land.state(case_id)
+    desk.world.clock.advance(seconds)
+    land.run(Wake(512))
+    assert land.state(case_id) == kept
+    words = {"KZ": lambda: desk.reject(case_id), "PK": desk.quote}
+    refused = words[side]()
+    assert isinstance(refused, PushbackError)
+    assert refused.code == "catching_up"

@@ -3,12 +3,11 @@
 import json
 
 import pytest
-from tests.unit.services.payments.desk import HALYK, HBL, Desk
+from tests.unit.services.payments.desk import HALYK, HBL, Desk, decides_nothing
 
-from darwaza.engine.intake import PlaceOrders, Wake
+from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Unit
-from darwaza.errors import PushbackError
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
@@ -140,14 +139,7 @@ def test_nothing_is_decided_before_the_other_side_has_said_what_it_was_told(side
     assert desk.states(case_id) == ("settled", "credited")
     land = desk.lands[side]
     forget(land, old[side])
-    kept = land.state(case_id)
-    desk.world.clock.advance(600)
-    land.run(Wake(512))
-    assert land.state(case_id) == kept
-    words = {"KZ": lambda: desk.reject(case_id), "PK": desk.quote}
-    refused = words[side]()
-    assert isinstance(refused, PushbackError)
-    assert refused.code == "catching_up"
+    decides_nothing(desk, side, case_id, 600)
     desk.done(desk.pk.run(PlaceOrders((Move("in", "external:PKR", "position:PK/hbl:PKR", 1),)))[0])
 
 

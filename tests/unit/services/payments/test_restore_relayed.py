@@ -1,10 +1,8 @@
 """After a loss, beside relays: nothing is decided before every neighbour that may know has said what it was told."""
 
 import pytest
+from tests.unit.services.payments.desk import decides_nothing
 from tests.unit.services.payments.test_bulk_relay import RelayedDesk, copy
-
-from darwaza.engine.intake import Wake
-from darwaza.errors import PushbackError
 
 PAST_ALL_ANSWERS_S = 40
 """Longer than a bank may take to answer (``PLAN``), shorter than a gateway waits for its neighbours (``MEET_S``)."""
@@ -20,17 +18,9 @@ def test_nothing_is_decided_before_the_relay_has_said_what_it_was_told(side):
     desk.done(desk.confirm(case_id))
     desk.carry()
     assert desk.states(case_id) == ("settled", "credited")
-    land = desk.lands[side]
     desk.chain.stores[side] = old[side]
     desk.chain.start(side, seed=1)
-    kept = land.state(case_id)
-    desk.world.clock.advance(PAST_ALL_ANSWERS_S)
-    land.run(Wake(512))
-    assert land.state(case_id) == kept
-    words = {"KZ": lambda: desk.reject(case_id), "PK": desk.quote}
-    refused = words[side]()
-    assert isinstance(refused, PushbackError)
-    assert refused.code == "catching_up"
+    decides_nothing(desk, side, case_id, PAST_ALL_ANSWERS_S)
     desk.chain.restore(side)
     desk.carry()
     desk.wait(5)
