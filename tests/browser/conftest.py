@@ -12,6 +12,7 @@ from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 60_000
+SIGN_IN = "/console/sign-in"
 
 
 # Not for the session: while Playwright runs, its event loop stands in the way of other tests of the same process.
@@ -49,8 +50,14 @@ def traffic(founded):
     return founded[1]
 
 
+@pytest.fixture(scope="session")
+def sessions():
+    """Cookies of whoever has signed in: a gateway lets one address sign in thirty times a minute."""
+    return {}
+
+
 @pytest.fixture
-def visit(chromium, corridor, traffic, request):
+def visit(chromium, corridor, traffic, sessions):
     """Open a page as somebody: ``visit("PK/asma", "/console/office", phone=True)``."""
     contexts = []
 
@@ -59,6 +66,7 @@ def visit(chromium, corridor, traffic, request):
         base = f"https://127.0.0.1:{corridor.port(code)}"
         context = chromium.new_context(
             base_url=base,
+            storage_state=sessions.get((who, language)),
             ignore_https_errors=True,
             viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 860},
             locale=language,
@@ -72,12 +80,14 @@ def visit(chromium, corridor, traffic, request):
         faults = []
         page.on("pageerror", lambda fault: faults.append(str(fault)))
         page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
-        if login:
-            page.goto("/console/sign-in")
+        page.goto(path)
+        if login and SIGN_IN in page.url:
             page.fill("[name=login]", login)
             page.fill("[name=password]", PASSWORD)
             follow(page, page.locator("button.main"))
-        page.goto(path)
+            assert SIGN_IN not in page.url, page.inner_text("main")
+            sessions[who, language] = context.storage_state()
+            page.goto(path)
         return SimpleNamespace(page=page, context=context, faults=faults)
 
     yield open_page
