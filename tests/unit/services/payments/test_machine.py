@@ -53,6 +53,9 @@ class Blank:
     def heard_until(self, member):
         return None
 
+    def said_before(self, kind):
+        return None
+
 
 def case_in(state):
     if state == NEW:
