@@ -20,7 +20,7 @@ LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 
 ASKED = frozenset({"payment.asked", "payment.bulk-asked"})
 _ANSWERED = frozenset({"payment.credited", "payment.refused"})
-_ENDED = frozenset({"payment.settled", "payment.rejected", "verification.ended"})
+_ENDED = frozenset({"payment.settled", "payment.rejected", "payment.blocked", "verification.ended"})
 
 
 class Till:

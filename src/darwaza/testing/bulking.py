@@ -185,7 +185,7 @@ class BulkBanks(Banks):
             party, kind, body = f"{code}/gateway", "vetted", message.Vetted(hits)
         elif entry.state == "screened":
             party, officer = watcher, rng.choice(("anna", "bolat"))
-            kind, body = ("release", message.Clear(officer)) if drawn < 0.8 else ("block", message.Block(officer))  # noqa: PLR2004
+            kind, body = ("release", message.Clear(officer)) if drawn < 0.8 else ("refuse", message.Refuse(officer))  # noqa: PLR2004
         elif entry.state == "credited" and drawn < 0.03:  # noqa: PLR2004
             kind, body = "return", message.GiveBack("AC04")
         elif entry.state == "recalled":

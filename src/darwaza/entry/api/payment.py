@@ -28,8 +28,8 @@ from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import command_on, concerns, entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.officer import COMPLIANCE_ROLE
 from darwaza.services.payments.record import Bulk, Fixed, Payment
-from darwaza.services.payments.source import COMPLIANCE_ROLE
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
 from darwaza.standards.iso20022.message import read

@@ -15,8 +15,8 @@ from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import message_key
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.officer import COMPLIANCE_ROLE
 from darwaza.services.payments.record import Bulk
-from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 
 async def evidence(call: Call) -> Response:
@@ -69,7 +69,15 @@ ENDPOINTS: Sequence[Endpoint] = (
     _command("refuse-recall", payments.KeepIt, "Keep a payment that was recalled (camt.029)"),
     _command("return", payments.GiveBack, "Give a credited payment back (pacs.004)"),
     _command(
-        "release", payments.Clear, "A finding is no match; a second officer's word lets it go on", role=COMPLIANCE_ROLE
+        "release", payments.Clear, "It may go on to the payee, also out of suspense: two officers", role=COMPLIANCE_ROLE
     ),
-    _command("block", payments.Block, "A finding is a match: the payment ends", role=COMPLIANCE_ROLE),
+    _command(
+        "refuse", payments.Refuse, "It goes back to the payer; out of suspense: two officers", role=COMPLIANCE_ROLE
+    ),
+    _command(
+        "block",
+        payments.Block,
+        "It goes neither on nor back, and its money into suspense (payee's gateway): two officers",
+        role=COMPLIANCE_ROLE,
+    ),
 )

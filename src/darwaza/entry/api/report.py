@@ -41,7 +41,7 @@ LINES_MAX: Final = 5_000
 """Transfers one statement shows, or payments of bulks behind them; an older one is asked for by the number it begins
 after."""
 PAGE_CASES: Final = 500
-UNDECIDED: Final = ("sent", "unknown", "checking", "screened", "asked", "accepted")
+UNDECIDED: Final = ("sent", "unknown", "checking", "screened", "asked", "accepted", "freezing")
 """States of a payment, at either gateway, that may still be credited in the cycle its answer was due in."""
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""

@@ -195,9 +195,20 @@ _officer = click.option("--officer", required=True, help="Who decides, within th
 @_officer
 @as_party
 def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """What screening found on PAYMENT is no match; a second officer's word lets it go on."""
+    """PAYMENT may go on to the payee, also out of suspense: a second officer's word lets it."""
     with Desk(options) as desk:
         done = desk.release(payment, officer)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+@payments.command(epilog="Example: darwaza payments refuse 0190… --officer a.khan --gateway pk --as sbp")
+@click.argument("payment")
+@_officer
+@as_party
+def refuse(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
+    """PAYMENT goes back to the payer; out of suspense a second officer's word sends it back."""
+    with Desk(options) as desk:
+        done = desk.refuse(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))
 
 
@@ -206,7 +217,7 @@ def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> Non
 @_officer
 @as_party
 def block(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """What screening found on PAYMENT is a match: it ends."""
+    """PAYMENT goes neither on nor back: a second officer's word puts its money into suspense."""
     with Desk(options) as desk:
         done = desk.block(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))

@@ -5,7 +5,7 @@ that the evidence of a payment holds the very document its payer's bank gave. St
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -223,23 +223,36 @@ class Reject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on.
+    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on to the payee.
 
     Attributes:
         officer: who decides, within the party.
     """
 
     officer: Text
+    said: ClassVar[Literal["release"]] = "release"
+
+
+class Refuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``refuse`` of a compliance officer: the money goes back to the payer; from suspense it takes two.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+    said: ClassVar[Literal["refuse"]] = "refuse"
 
 
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``block`` of a compliance officer: the payment ends here.
+    """Command ``block`` of a compliance officer at the payee's gateway; a second officer's word freezes the money.
 
     Attributes:
         officer: who decides, within the party.
     """
 
     officer: Text
+    said: ClassVar[Literal["block"]] = "block"
 
 
 class Vetted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

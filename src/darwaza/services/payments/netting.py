@@ -24,8 +24,10 @@ from darwaza.standards.iso20022.payment import PaymentId, Settlement
 
 CYCLE_S: Final = 3_600
 SETTLEMENT_MESSAGE: Final = "pacs.009.001.12"
-DONE: Final = frozenset({"settled", "recalling", "returning", "returned", "credited", "recalled", "given-back"})
-"""States of a payment that has been credited, at either gateway."""
+CREDITED: Final = frozenset({"settled", "recalling", "returning", "returned", "credited", "recalled", "given-back"})
+"""States of a payment that has been credited, at either gateway, or came back out of suspense."""
+DONE: Final = CREDITED | {"blocked", "frozen"}
+"""States of a payment that its payer has paid, at either gateway."""
 
 
 class Leg(NamedTuple):

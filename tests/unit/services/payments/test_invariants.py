@@ -307,7 +307,7 @@ def test_i13_nobody_on_a_list_is_credited_without_two_recorded_releases(seed):
             body, roles = message.Clear(officer), chance.choice((("compliance",), ("compliance",), ()))
             desk.lands[code].command(watchers[code], "release", body, case_id, roles=roles)
         elif drawn < 0.53:
-            desk.lands[code].command(watchers[code], "block", message.Block(officer), case_id, roles=("compliance",))
+            desk.lands[code].command(watchers[code], "refuse", message.Refuse(officer), case_id, roles=("compliance",))
         elif drawn < 0.8:
             desk.confirm(case_id)
         else:

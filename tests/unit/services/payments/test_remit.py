@@ -86,16 +86,16 @@ class TestRemit:
         desk.settle_down()
         desk.check()
 
-    @pytest.mark.parametrize("ends", ["block", "silence"])
+    @pytest.mark.parametrize("ends", ["refuse", "silence"])
     def test_what_nobody_lets_pass_frees_what_was_reserved(self, ends):
         desk = Desk(names_listed([Listed("Muhammad Aslam", "UN 1")]))
         before = [desk.pk.available(one) for one in ("position:PK/hbl:PKR", "abroad:PK/fx-swift:KZ:KZT")]
         case_id = desk.done(remit(desk, transfer(desk))).case_id
-        if ends == "block":
-            desk.done(desk.pk.command("PK/sbp", "block", message.Block("amna"), case_id, roles=("compliance",)))
+        if ends == "refuse":
+            desk.done(desk.pk.command("PK/sbp", "refuse", message.Refuse("amna"), case_id, roles=("compliance",)))
         else:
             desk.wait(3600)
-        assert desk.pk.state(case_id) == ("rejected" if ends == "block" else "expired")
+        assert desk.pk.state(case_id) == ("rejected" if ends == "refuse" else "expired")
         assert [desk.pk.available(one) for one in ("position:PK/hbl:PKR", "abroad:PK/fx-swift:KZ:KZT")] == before
         desk.settle_down()
         desk.check()
