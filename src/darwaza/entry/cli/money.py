@@ -1,7 +1,7 @@
 """darwaza payments, for FX providers, settlement operators and compliance: rates, money, screening, reports."""
 
 import csv
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -283,9 +283,12 @@ def positions(cycle: int | None, target: Path | None, *, as_json: bool, **option
     show(found, as_json=as_json, human=human)
 
 
-@payments.command(epilog="Example: darwaza payments indicators --gateway pk --as sbp")
-@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="The last day if not given.")
-@click.option("--before", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]))
+_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
+
+
+@payments.command(epilog="Example: darwaza payments indicators --since 2026-11-01 --gateway pk --as sbp")
+@click.option("--since", type=_MOMENT, help="A day in UTC, or 2026-11-29T06:00:00+05:00; the last day if not given.")
+@click.option("--before", type=_MOMENT, help="The same; now if not given.")
 @as_party
 def indicators(since: datetime | None, before: datetime | None, *, as_json: bool, **options: Any) -> None:
     """Print time, cost and failures of every corridor, as the G20 targets define them.
@@ -293,7 +296,9 @@ def indicators(since: datetime | None, before: datetime | None, *, as_json: bool
     At most 3 % cost, and credits within an hour for 75 %, within a day for all.
     """
     with Desk(options) as desk:
-        found = desk.indicators(since, before)
+        found = desk.indicators(
+            *(one if one is None or one.tzinfo else one.replace(tzinfo=UTC) for one in (since, before))
+        )
 
     verdicts = {True: "meets the G20 targets", False: "[red]misses the G20 targets[/]", None: "nothing to judge yet"}
 
