@@ -1,4 +1,4 @@
-"""Many payments in one pacs.008: those that go from one bank to another at one rate travel as one bulk, others alone.
+"""Many payments in one pacs.008: those of one priority from one bank to another at one rate travel as one bulk.
 
 Each payment is answered for itself, whichever way it goes.
 """
@@ -97,9 +97,12 @@ def _refused(why: DarwazaError | Refusal, uetr: str) -> Ordered:
 
 
 def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
-    """Numbers of the payments that go by themselves, and of those that go as bulks: to one bank at one rate."""
+    """Numbers of the payments that go by themselves, and of those that go as bulks.
+
+    Those of one bulk go to one bank at one rate, and have the same priority.
+    """
     alone: list[int] = []
-    together: dict[tuple[str | None, Any], list[int]] = {}
+    together: dict[tuple[str | None, Any, bool], list[int]] = {}
     for number, part in enumerate(parts, 1):
         read_part = read_transfer(part.document, part.transfer)
         rate = part.transfer.transactions[0].agreed_rate
@@ -112,7 +115,7 @@ def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[i
         ):
             alone.append(number)
         else:
-            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate
+            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate, read_part.urgent
             together.setdefault(key, []).append(number)
     return alone, list(together.values())
 
