@@ -361,9 +361,7 @@ class BulkSourceRules:
     def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
         """The decision with the next look at the bulk."""
         bulk: Bulk = decided.data
-        past = _past(bulk)
-        # What is urgent ends without being asked about.
-        again = past if bulk.urgent or past > context.now else context.now + INQUIRY_LAST
+        again = context.now + INQUIRY_LAST if decided.state == ASKED else _past(bulk)
         return replace(decided, remind_at=next_wake(bulk, again))
 
     # --- after the end of one ---
