@@ -250,6 +250,7 @@ MESSAGE: Mapping[str, str] = {
     "payments.recall": N_("Payment asked back"),
     "payments.resolved": N_("Answer to the recall"),
     "payments.returned": N_("Payment returned"),
+    "payments.refunded": N_("Refund told"),
 }
 
 PAYMENT_STATE: Mapping[str, str] = {

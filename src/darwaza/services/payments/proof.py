@@ -33,6 +33,7 @@ from darwaza.services.payments.message import (
     INQUIRY,
     ORDER,
     RECALL,
+    REFUNDED,
     RESOLVED,
     RETURNED,
     STATUS,
@@ -59,6 +60,7 @@ _STEPS: Final = {
     RECALL: "recalled it",
     RESOLVED: "kept it",
     RETURNED: "gave it back",
+    REFUNDED: "refunded it",
 }
 
 REFUSED_KIND: Final = "payments" + REFUSED
