@@ -33,7 +33,7 @@ def desk():
     return Desk()
 
 
-def transfers(desk, changes=None, size=SIZE, uetrs=None):
+def transfers(desk, changes=None, size=SIZE, uetrs=None, priority="NORM"):
     """As many payments, each of another amount; ``changes`` of the transaction by number."""
     made = []
     for number in range(1, size + 1):
@@ -44,7 +44,7 @@ def transfers(desk, changes=None, size=SIZE, uetrs=None):
         payment = msgspec.structs.replace(payment, chosen=swift)
         given = RATE | (changes or {}).get(number, {})
         uetr = desk.uetr() if uetrs is None else uetrs[number - 1]
-        made.append(pacs008(quoted, payment, desk.world.clock.now(), "NORM", uetr, given))
+        made.append(pacs008(quoted, payment, desk.world.clock.now(), priority, uetr, given))
     return made
 
 
