@@ -66,17 +66,17 @@ def swallow_decisions(patch):
 
 
 def tell_no_decision(patch):
-    patch(bulk_source, "_decisions", lambda *_: ())
+    patch(bulk_source, "drafts", lambda *_: ())
 
 
 def tell_no_rejection(patch):
     """Only what has settled is told."""
-    told = bulk_source._decisions
+    drafts = bulk_source.drafts
 
-    def mutant(case_id, bulk, decided, context):
-        return told(case_id, bulk, {n: one for n, one in decided.items() if one.state == "settled"}, context)
+    def mutant(kind, case_id, bulk, answers, *given):
+        return drafts(kind, case_id, bulk, [one for one in answers if one.status != "RJCT"], *given)
 
-    patch(bulk_source, "_decisions", mutant)
+    patch(bulk_source, "drafts", mutant)
     patch(BulkDestinationRules, "_undecided", lambda *_: {})
 
 

@@ -21,8 +21,7 @@ from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
-from darwaza.services.payments.bulk_source import unsuitable
-from darwaza.services.payments.check import read_transfer
+from darwaza.services.payments.check import bulk_problem, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.market import market_id
@@ -109,7 +108,7 @@ def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[i
         if (
             query.quote is not None
             or isinstance(read_part, Refusal)
-            or unsuitable(read_part) is not None
+            or bulk_problem(read_part) is not None
             or rate is None
             or rate.quote_id
         ):

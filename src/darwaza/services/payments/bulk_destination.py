@@ -16,14 +16,13 @@ import msgspec
 
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
-from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.machine import Case, Command, Context, Decision, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.services.payments import check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers, write_answers
+from darwaza.services.payments.answers import ANSWERS_MAX, Answer, drafts, read_answers
 from darwaza.services.payments.bulk import Part, pointer_in, split
-from darwaza.services.payments.bulk_source import other_priority, unsuitable
 from darwaza.services.payments.code import (
     NO_ANSWER_CREDITOR_AGENT,
     NO_ANSWER_GATEWAY,
@@ -41,7 +40,6 @@ from darwaza.services.payments.entry import (
     cut,
     end,
     end_notices,
-    entry_id,
     entry_of,
     is_open,
     kept_hits,
@@ -53,7 +51,6 @@ from darwaza.services.payments.entry import (
 from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.message import (
     ANSWERS,
-    XML_MEDIA_TYPE,
     AnswerBulk,
     Block,
     Clear,
@@ -220,7 +217,7 @@ class BulkDestinationRules:
         transaction = ordered.transaction
         if (transaction.debtor_agent.bic, transaction.creditor_agent.bic) != (payer.bic, payee.bic):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the agents are not those the order goes between")
-        return unsuitable(ordered) or other_priority(ordered, urgent=urgent)
+        return check.bulk_problem(ordered, urgent)
 
     def _leg(self, bulk: Bulk) -> tuple[str, str]:
         own = self._directory.currencies[member_of(bulk.payee_bank)]
@@ -338,7 +335,7 @@ class BulkDestinationRules:
             OPEN if any(map(is_open, after.entries)) else ENDED,
             after,
             transfers=self._postings(case_id, after, changed) if after.turns > bulk.turns else (),
-            messages=self._told(case_id, after, answers, f"A{after.turns}", context) if tell else (),
+            messages=drafts(ANSWERS, case_id, after, answers, context.now) if tell else (),
             notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused")),
         )
         return self._resting(decided, context)
@@ -361,16 +358,6 @@ class BulkDestinationRules:
                 if amount
             ),
         )
-
-    def _told(
-        self, case_id: str, bulk: Bulk, answers: list[Answer], suffix: str, context: Context
-    ) -> tuple[Draft, ...]:
-        drafts = []
-        for part, first in enumerate(range(0, len(answers), ANSWERS_MAX)):
-            name = status.message_id(entry_id(case_id, part), suffix)
-            body = write_answers(name, bulk.message_id, answers[first : first + ANSWERS_MAX], context.now)
-            drafts.append(Draft(ANSWERS, bulk.payee_bank, bulk.payer_bank, body, XML_MEDIA_TYPE))
-        return tuple(drafts)
 
     def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
         """The decision with the next look at the bulk."""
@@ -423,7 +410,7 @@ class BulkDestinationRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         answers = [_answer(entry) for entry in case.data.entries if entry.uetr in wanted][:ANSWERS_MAX]
-        messages = self._told(case.id, case.data, answers, "I" + message.id[-4:], context)
+        messages = drafts(ANSWERS, case.id, case.data, answers, context.now, "I" + message.id[-4:])
         return self._resting(Decision(case.state, case.data, messages=messages), context)
 
     # --- after the end of one ---

@@ -20,8 +20,8 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
-from darwaza.services.payments import charge, check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers, write_answers
+from darwaza.services.payments import check, status
+from darwaza.services.payments.answers import ANSWERS_MAX, Answer, drafts, read_answers
 from darwaza.services.payments.bulk import Part, gather, split
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
@@ -32,7 +32,6 @@ from darwaza.services.payments.entry import (
     earned_minor,
     end,
     end_notices,
-    entry_id,
     entry_of,
     next_wake,
     part_of_hold,
@@ -162,7 +161,7 @@ class BulkSourceRules:
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered
-        problem = unsuitable(ordered) or (like and other_priority(ordered, urgent=like.urgent))
+        problem = check.bulk_problem(ordered, None if like is None else like.urgent)
         if problem is not None:
             return problem
         transaction = ordered.transaction
@@ -326,7 +325,7 @@ class BulkSourceRules:
             case.state if left else ENDED,
             bulk,
             transfers=self._postings(case, settled, left),
-            messages=_decisions(case.id, bulk, {number: changed[number] for number in told}, context),
+            messages=drafts(DECISIONS, case.id, bulk, [_decided(changed[number]) for number in told], context.now),
             notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
         )
         return self._resting(decided, context)
@@ -460,41 +459,10 @@ class Like(NamedTuple):
     urgent: bool
 
 
-def unsuitable(ordered: check.Ordered) -> Refusal | None:
-    """Why a payment cannot go in a bulk but only by itself, or None."""
-    if charge.claim_of(ordered.transaction) is not None:
-        detail = "a payment of a charge on a consignment goes by itself"
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
-    return None
-
-
-def other_priority(ordered: check.Ordered, *, urgent: bool) -> Refusal | None:
-    """Why a payment cannot go in a bulk of this priority, or None."""
-    if ordered.urgent == urgent:
-        return None
-    detail = "all payments of a bulk have the same priority"
-    return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
-
-
-def _decisions(case_id: str, bulk: Bulk, decided: Mapping[int, Entry], context: Context) -> tuple[Draft, ...]:
-    """What was decided on urgent payments, as the payees' gateway is told."""
-    drafts = []
-    entries = list(decided.values())
-    for part, first in enumerate(range(0, len(entries), ANSWERS_MAX)):
-        name = status.message_id(entry_id(case_id, part), f"D{bulk.turns}")
-        answers = [
-            Answer(
-                one.uetr,
-                one.end_to_end,
-                status.SETTLED if one.state == "settled" else status.REJECTED,
-                one.reason,
-                one.detail,
-            )
-            for one in entries[first : first + ANSWERS_MAX]
-        ]
-        body = write_answers(name, bulk.message_id, answers, context.now)
-        drafts.append(Draft(DECISIONS, bulk.payer_bank, bulk.payee_bank, body, XML_MEDIA_TYPE))
-    return tuple(drafts)
+def _decided(entry: Entry) -> Answer:
+    """What the payees' gateway is told of an urgent payment that has ended here."""
+    given = status.SETTLED if entry.state == "settled" else status.REJECTED
+    return Answer(entry.uetr, entry.end_to_end, given, entry.reason, entry.detail)
 
 
 def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, member: str) -> Entry | Refusal:

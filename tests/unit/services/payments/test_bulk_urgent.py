@@ -1,5 +1,7 @@
 """Urgent payments of a bulk: nobody is credited before the payers' gateway has decided, and silence is a rejection."""
 
+import re
+
 import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
 from tests.unit.services.payments.test_bulk import answer, document, one, order, remit, states
@@ -9,7 +11,7 @@ from darwaza.engine.intake import Wake
 from darwaza.engine.ledger import read_statement
 from darwaza.kernel.instant import from_text
 from darwaza.kernel.message import decode_header
-from darwaza.services.payments import bulk_source, message, status
+from darwaza.services.payments import answers, check, message, status
 from darwaza.services.payments.answers import Answer, write_answers
 from darwaza.services.payments.statement import shares_of
 from darwaza.standards.iso20022.payment import PaymentType
@@ -154,10 +156,11 @@ def test_all_payments_of_a_bulk_have_the_priority_of_the_first_that_is_right(des
 
 
 def test_the_payees_gateway_refuses_by_itself_what_has_another_priority(desk, monkeypatch):
+    given = document(desk, {2: {"payment_type": PaymentType(priority="NORM")}}, priority="HIGH")
     with monkeypatch.context() as patch:
-        patch.setattr(bulk_source, "other_priority", lambda *_, **__: None)
-        other = {2: {"payment_type": PaymentType(priority="NORM")}}
-        case_id = urgent(desk, changes=other)
+        patch.setattr(check, "bulk_problem", lambda *_: None)
+        case_id = desk.done(remit(desk, given)).case_id
+    desk.carry()
     assert states(desk.kz, case_id) == ["asked", "refused", "asked", "asked", "asked"]
     desk.done(answer(desk, case_id, 1, 3, 4, 5))
     desk.carry()
@@ -168,8 +171,8 @@ def test_the_payees_gateway_refuses_by_itself_what_has_another_priority(desk, mo
 def statuses(desk, case_id, given, numbers, reason=""):
     """A pacs.002 on payments of a bulk."""
     entries = desk.kz.case(case_id)[1].entries
-    answers = [Answer(entries[n - 1].uetr, entries[n - 1].end_to_end, given, reason) for n in numbers]
-    return write_answers("made-up", "0" * 8, answers, desk.world.clock.now())
+    told_of = [Answer(entries[n - 1].uetr, entries[n - 1].end_to_end, given, reason) for n in numbers]
+    return write_answers("made-up", "0" * 8, told_of, desk.world.clock.now())
 
 
 def told(desk, side, case_id, kind, body, *, origin=None):
@@ -224,8 +227,19 @@ def test_an_answer_of_the_other_priority_is_refused(desk, priority, given):
     assert states(desk.pk, case_id) == ["sent"] * SIZE
 
 
+def test_no_two_documents_have_the_same_id(desk):
+    case_id = urgent(desk)
+    for word in (1, 2, (3, "AC04", ""), 4):
+        desk.done(answer(desk, case_id, word))
+    desk.carry()
+    desk.settle_down()
+    bodies = [desk.pk.store.body(log_id, index) for log_id, index, _ in desk.pk.store.case_leaves(case_id)][1:]
+    ids = [re.search(rb"<MsgId>([^<]+)</MsgId>", body)[1] for body in bodies]
+    assert len(set(ids)) == len(ids) == 9
+
+
 def test_more_decisions_than_a_message_holds(desk, monkeypatch):
-    monkeypatch.setattr(bulk_source, "ANSWERS_MAX", 2)
+    monkeypatch.setattr(answers, "ANSWERS_MAX", 2)
     case_id = urgent(desk)
     desk.done(answer(desk, case_id, 1, 2, 3, 4, 5))
     desk.cut = {"KZ"}
