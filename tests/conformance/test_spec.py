@@ -92,6 +92,7 @@ def test_every_message_of_payments_is_specified():
         payments.STATUS: status.STATUS_MESSAGE,
         payments.DECIDED: status.STATUS_MESSAGE,
         payments.ANSWERS: status.STATUS_MESSAGE,
+        payments.DECISIONS: status.STATUS_MESSAGE,
         payments.INQUIRY: status.INQUIRY_MESSAGE,
         payments.BULK_INQUIRY: status.INQUIRY_MESSAGE,
         payments.RECALL: investigation.RECALL_MESSAGE,

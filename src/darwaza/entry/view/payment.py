@@ -150,7 +150,7 @@ class PaymentView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
         checks: officers who looked at it; compliance only.
         recall_reason: why the payer's bank asked for it back.
         recall_answer: why the payee's bank kept it.
-        refund: what the payer's bank got back.
+        refund: what the payer's bank got back, or, while it is ``returning``, is to get when the provider has it.
         messages: of the case, with the receipts; each has evidence.
     """
 
@@ -237,7 +237,7 @@ def view_payment(
         decide_by=_text(payment.decide_by),
         ended_at=_text(payment.ended_at),
         reason=payment.reason,
-        reason_text=codes.STATUS_REASONS.get(payment.reason, ""),
+        reason_text=codes.reason_text(payment.reason),
         detail=payment.detail,
         hits=list(payment.hits) if compliance else [],
         checks=_checks(payment) if compliance else [],

@@ -10,7 +10,19 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from darwaza.errors import MalformedError
-from darwaza.services.payments.status import BLANKS, STATUS_MESSAGE, TRANSFER_MESSAGE, is_time, reasons_of, said_of
+from darwaza.kernel.machine import Draft
+from darwaza.services.payments.entry import entry_id, number_of
+from darwaza.services.payments.message import DECISIONS, XML_MEDIA_TYPE
+from darwaza.services.payments.record import Bulk
+from darwaza.services.payments.status import (
+    BLANKS,
+    STATUS_MESSAGE,
+    TRANSFER_MESSAGE,
+    is_time,
+    message_id,
+    reasons_of,
+    said_of,
+)
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.pacs002 import GroupStatus, StatusHeader, StatusReport, TransactionStatus
 from darwaza.standards.iso20022.text import escape, write_instant
@@ -81,6 +93,30 @@ def write_answers(message_id: str, original: str, answers: Sequence[Answer], now
     )
     # Every text above is from a document the schema has passed, or of our own making and bounded.
     return write(report, verify=False)
+
+
+def drafts(
+    kind: str, case_id: str, bulk: Bulk, answers: Sequence[Answer], now: datetime, suffix: str = ""
+) -> tuple[Draft, ...]:
+    """What one gateway tells the other of payments of a bulk, in as many messages as that takes.
+
+    Args:
+        kind: ``ANSWERS`` of the payees' bank, or ``DECISIONS`` of the payers'.
+        case_id: of the bulk.
+        bulk: after what is told.
+        answers: any number.
+        now: when they are made.
+        suffix: of the documents' ids, where they say again what was said; else that of the first payment is said once.
+    """
+    ends = (bulk.payer_bank, bulk.payee_bank) if kind == DECISIONS else (bulk.payee_bank, bulk.payer_bank)
+    made = []
+    for start in range(0, len(answers), ANSWERS_MAX):
+        first = answers[start]
+        said = suffix or ("D" if kind == DECISIONS else "A") + first.status
+        name = message_id(entry_id(case_id, number_of(bulk, first.uetr)), said)
+        body = write_answers(name, bulk.message_id, answers[start : start + ANSWERS_MAX], now)
+        made.append(Draft(kind, *ends, body, XML_MEDIA_TYPE))
+    return tuple(made)
 
 
 def read_answers(body: bytes) -> list[Answer]:

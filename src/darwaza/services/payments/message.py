@@ -20,6 +20,7 @@ RELEASED = "payments.released"
 ORDER = "payments.order"
 BULK = "payments.bulk"
 ANSWERS = "payments.answers"
+DECISIONS = "payments.decisions"
 BULK_INQUIRY = "payments.bulk-inquiry"
 STATUS = "payments.status"
 DECIDED = "payments.decided"
@@ -157,7 +158,7 @@ class Remit(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RemitBulk(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Command ``remit-bulk``: many ordinary payments to one bank at the rate they name, as ``Remit``.
+    """Command ``remit-bulk``: many payments to one bank at the rate they name, as ``Remit``; all urgent or none.
 
     Attributes:
         market: id of the market's case.
@@ -413,8 +414,10 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         answer_by: until then the payees' bank may accept.
-        decide_by: from then on the payees' gateway is asked.
+        decide_by: until then an acceptance counts for urgent payments; for others, from then on the payees' gateway is
+            asked.
         destination: what leaves the FXP's funds at the payees' gateway, in all.
+        priority: of every payment; see ``Terms``.
         provider: the FXP's address at the payers' gateway.
         rate: agreed.
     """
@@ -422,6 +425,7 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     answer_by: InstantText
     decide_by: InstantText
     destination: MinorText
+    priority: Literal["HIGH", "NORM"]
     provider: AddressText
     rate: RateText
 
