@@ -179,11 +179,12 @@ def deposits(output: Path, *, as_json: bool, **options: Any) -> None:
 
 
 @payments.command(epilog="Example: darwaza payments held --gateway pk --as sbp")
+@click.option("--blocked", is_flag=True, help="Those that are blocked, whose money stands in suspense.")
 @as_party
-def held(*, as_json: bool, **options: Any) -> None:
+def held(*, as_json: bool, blocked: bool, **options: Any) -> None:
     """List payments that screening has stopped, with what it found."""
     with Desk(options) as desk:
-        found = desk.held()
+        found = list(desk.payments("frozen")) if blocked else desk.held()
     show(found, as_json=as_json, human=lambda: each(print_payment, found))
 
 
