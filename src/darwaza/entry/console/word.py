@@ -292,19 +292,13 @@ PAYMENT_STATE: Mapping[str, str] = {
 
 OFFICER_ACTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "parked": {
-        "release": (
-            N_("Let it go on"),
-            N_("It is no match: the payment goes on to the payee's country. Two officers."),
-        ),
+        "release": (N_("Let it go on"), N_("It is no match: it goes on to the payee's country. Two officers.")),
         "refuse": (N_("Refuse it"), N_("The payment ends, and the payer keeps the money. One officer.")),
     },
     "screened": {
         "release": (N_("Let it go on"), N_("It is no match: the payee's bank is asked. Two officers.")),
         "refuse": (N_("Refuse it"), N_("The payment ends, and the payer keeps the money. One officer.")),
-        "block": (
-            N_("Block it"),
-            N_("The payer has paid, and the money goes neither on nor back: it is kept in suspense. Two officers."),
-        ),
+        "block": (N_("Block it"), N_("The payer pays, and the money goes neither on nor back. Two officers.")),
     },
     "frozen": {
         "release": (N_("Release it to the payee"), N_("The payee's bank is credited out of suspense. Two officers.")),

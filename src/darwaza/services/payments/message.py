@@ -464,13 +464,17 @@ def _read_order(body: bytes, decode: Callable[[bytes], Kind]) -> tuple[Kind, byt
     line, newline, document = body.partition(b"\n")
     if not newline or len(line) > TERMS_BYTES_MAX:
         raise MalformedError("an order begins with one line of JSON", code="payment_malformed")
-    try:
-        terms = decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise MalformedError(f"the terms cannot be read: {fault}", code="payment_malformed") from fault
+    terms = _decoded(decode, line, "the terms")
     if _encode(terms) != line:
         raise MalformedError("the terms are not in RFC 8785 form", code="payment_malformed")
     return terms, document
+
+
+def _decoded(decode: Callable[[bytes], Kind], body: bytes, what: str) -> Kind:
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise MalformedError(f"{what} cannot be read: {fault}", code="payment_malformed") from fault
 
 
 def write_funds(amount_minor: int) -> bytes:
@@ -484,10 +488,7 @@ def read_funds(body: bytes) -> int:
     Raises:
         MalformedError: ``payment_malformed``.
     """
-    try:
-        return int(_decode_funds(body).amount_minor)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise MalformedError(f"the amount cannot be read: {fault}", code="payment_malformed") from fault
+    return int(_decoded(_decode_funds, body, "the amount").amount_minor)
 
 
 def read_refused(body: bytes) -> Refused:
@@ -496,12 +497,4 @@ def read_refused(body: bytes) -> Refused:
     Raises:
         MalformedError: ``payment_malformed``.
     """
-    try:
-        return _decode_refused(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise MalformedError(f"the refusal cannot be read: {fault}", code="payment_malformed") from fault
-
-
-def quote_id(case_id: str) -> str:
-    """The quote's id in ISO 20022 messages, which ask for a UUID of version 4: the case's with that version."""
-    return f"{case_id[:14]}4{case_id[15:]}"
+    return _decoded(_decode_refused, body, "the refusal")
