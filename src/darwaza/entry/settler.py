@@ -19,12 +19,13 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from darwaza.config import HEADER_BYTES_MAX
 from darwaza.engine.engine import Engine
 from darwaza.engine.intake import Submit
 from darwaza.errors import PushbackError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
-from darwaza.kernel.message import GATEWAY_PARTY
+from darwaza.kernel.message import GATEWAY_PARTY, decode_header
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments.cycle import (
     COMPARING,
@@ -37,7 +38,7 @@ from darwaza.services.payments.cycle import (
 )
 from darwaza.services.payments.entry import BULK_STATES, payments_of
 from darwaza.services.payments.netting import Tally, cycle_of, spans
-from darwaza.services.payments.plan import Directory, mirror
+from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Cycle, Payment
 
 log = structlog.get_logger("darwaza.settler")
@@ -49,7 +50,7 @@ CASES_MAX: Final = 500
 CYCLES_AT_ONCE_MAX: Final = 24
 """Cycles told to one member in one look: a gateway that was away for long catches up step by step."""
 LOOK_BACK: Final = timedelta(days=60)
-"""A cycle that was first heard of longer ago is not compared any more."""
+"""Cycles that began longer ago are not told by a gateway that has told none, and not compared any more."""
 LOOK_S: Final = 5.0
 COMPARE_AGAIN_S: Final = 60.0
 """How often it is looked whether a difference is gone: what a member further away decided may come after its sums."""
@@ -176,14 +177,21 @@ class Settler:
         return row is not None and row.state != TOLD
 
     def _first(self, peer: str) -> int:
-        """The cycle after the newest one told; if none was, that in which this gateway opened the corridor."""
+        """The cycle after the newest one told; if none was, that in which this gateway began to speak.
+
+        What it said then its neighbours have given back after a loss, so that no cycle is left out by it.
+        """
         told = [cycle.number for _, cycle in self._cycles() if cycle.peer == peer and cycle.own is not None]
         if told:
             return max(told) + 1
-        asset = self._directory.currencies[peer]
-        rows = self.engine.store.accounts([mirror(peer, asset)])
-        opened_at = instant.from_text(rows[0][0].opened_at) if rows else self.engine.now()
-        return cycle_of(self._directory, opened_at)
+        now = self.engine.now()
+        own = (log.row for log in self.engine.logs.values() if log.row.author == self._member and log.row.size)
+        began_at = min((self._began_at(row.id) for row in own), default=now)
+        return cycle_of(self._directory, max(began_at, now - LOOK_BACK))
+
+    def _began_at(self, log_id: int) -> datetime:
+        ((header, _),) = self.engine.store.leaves(log_id, 0, 1, HEADER_BYTES_MAX)
+        return instant.from_text(decode_header(header).created_at)
 
     def _cycles(self, *states: str) -> list[Standing]:
         wanted = CaseFilter(party=self._gateway, service=NAME, states=states, items_max=CASES_MAX)

@@ -19,14 +19,12 @@ from darwaza.entry.view.payment import Money, money
 from darwaza.errors import ForbiddenError, MalformedError
 from darwaza.kernel import instant
 from darwaza.services.payments import netting
-from darwaza.services.payments.cycle import AGREED, DIFFERS, cycle_id
+from darwaza.services.payments.cycle import AGREED, DIFFERS, OWN_AWAITED, THEIRS_AWAITED, UNLIKE, cycle_id
 from darwaza.services.payments.netting import Leg, Position, Tally
 from darwaza.services.payments.record import Cycle, Sums
 
 CYCLE_MAX: Final = 70_000_000
 """The highest cycle that can be asked for: in the year 9955, shortly before no instant can be written any more."""
-OWN_AWAITED, THEIRS_AWAITED, UNLIKE = "own_sums_awaited", "sums_awaited", "sums_differ"
-"""What a settlement waits for: that this gateway's payments have ended, the other's sums, or that both come to one."""
 
 
 class PositionQuery(msgspec.Struct, forbid_unknown_fields=True):

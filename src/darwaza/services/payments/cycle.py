@@ -46,6 +46,8 @@ SUMS: Final = "netting.sums"
 REFUSED_KIND: Final = NAME + REFUSED
 TOLD, STATED, COMPARING, AGREED, DIFFERS = "told", "stated", "comparing", "agreed", "differs"
 """States of a cycle: only the other has told its sums, only this gateway has, both have, and what came of comparing."""
+OWN_AWAITED, THEIRS_AWAITED, UNLIKE = "own_sums_awaited", "sums_awaited", "sums_differ"
+"""What a settlement waits for: that this gateway's payments have ended, the other's sums, or that both come to one."""
 SUMS_MAX: Final = 8
 """Of one message; two members owe one another in two currencies, each way."""
 CYCLE_MAX: Final = 10**11

@@ -35,6 +35,8 @@ UNDECIDED: Final = frozenset({"sent", "unknown", "checking", "screened", "asked"
 _RETURNED: Final = frozenset({"returning", "returned", "given-back"})
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""
+CLOCKS_APART_MAX: Final = timedelta(hours=1)
+"""How far two gateways' clocks may differ: what one decided in a cycle may be of a case the other opened after it."""
 
 
 class Leg(NamedTuple):
@@ -100,7 +102,7 @@ def spans(directory: Directory, cycle: int) -> tuple[Span, Span]:
     """Where the payments of a cycle are found, and older ones that were returned in it."""
     since = start_of(directory, cycle) - ORDERED_WITHIN
     return (
-        Span(since, start_of(directory, cycle + 1), DONE | UNDECIDED),
+        Span(since, start_of(directory, cycle + 1) + CLOCKS_APART_MAX, DONE | UNDECIDED),
         Span(since - RETURN_WITHIN, since, _RETURNED),
     )
 
