@@ -92,6 +92,7 @@ def test_every_message_of_payments_is_specified():
         payments.STATUS: status.STATUS_MESSAGE,
         payments.DECIDED: status.STATUS_MESSAGE,
         payments.ANSWERS: f"section 5, {status.STATUS_MESSAGE}",
+        payments.DECISIONS: f"section 5, {status.STATUS_MESSAGE}",
         payments.INQUIRY: status.INQUIRY_MESSAGE,
         payments.BULK_INQUIRY: f"section 5, {status.INQUIRY_MESSAGE}",
         payments.RECALL: investigation.RECALL_MESSAGE,

@@ -22,6 +22,7 @@ from darwaza.services.payments.message import (
     BULK,
     BULK_INQUIRY,
     DECIDED,
+    DECISIONS,
     INQUIRY,
     ORDER,
     RECALL,
@@ -185,6 +186,7 @@ def _bulk_source(rule: BulkSourceRules) -> Table:
     table = {
         (NEW, "remit-bulk"): Transition(rule.remit, (sent, ended)),
         (NEW, restored(BULK)): Transition(rule.restore_order, (sent,)),
+        (sent, restored(DECISIONS)): Transition(rule.restore_decisions, (sent, ended)),
     }
     for state in either:
         table[state, ANSWERS] = Transition(rule.take_answers, (state, ended))
@@ -210,6 +212,8 @@ def _bulk_destination(rule: BulkDestinationRules) -> Table:
         (asked, "release-one"): Transition(rule.release, (asked,)),
         (asked, "block-one"): Transition(rule.block, (asked, ended)),
         (asked, restored(ANSWERS)): Transition(rule.restore_answers, (asked, ended)),
+        (asked, DECISIONS): Transition(rule.take_decisions, (asked, ended)),
+        (ended, DECISIONS): Transition(rule.keep, (ended,)),
     }
     for state in (asked, ended):
         table[state, ELAPSED] = Transition(rule.wait_over, (state, ended))
