@@ -227,14 +227,14 @@ def test_an_answer_of_the_other_priority_is_refused(desk, priority, given):
     assert states(desk.pk, case_id) == ["sent"] * SIZE
 
 
-def test_no_two_documents_have_the_same_id(desk):
+def test_no_two_documents_of_a_gateway_have_one_id(desk):
     case_id = urgent(desk)
     for word in (1, 2, (3, "AC04", ""), 4):
         desk.done(answer(desk, case_id, word))
     desk.carry()
     desk.settle_down()
-    bodies = [desk.pk.store.body(log_id, index) for log_id, index, _ in desk.pk.store.case_leaves(case_id)][1:]
-    ids = [one for body in bodies for one in re.findall(rb"<MsgId>([^<]+)</MsgId>", body)]
+    said = [(one[0], desk.pk.store.body(*one[:2])) for one in desk.pk.store.case_leaves(case_id)][1:]
+    ids = [(log_id, one) for log_id, body in said for one in re.findall(rb"<MsgId>([^<]+)</MsgId>", body)]
     assert len(set(ids)) == len(ids) == 9
 
 
