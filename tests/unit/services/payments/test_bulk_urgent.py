@@ -233,13 +233,13 @@ def test_no_two_documents_of_a_gateway_have_one_id(desk):
         desk.done(answer(desk, case_id, word))
     desk.carry()
     desk.settle_down()
-    said = [(one[0], desk.pk.store.body(*one[:2])) for one in desk.pk.store.case_leaves(case_id)][1:]
-    ids = [(log_id, one) for log_id, body in said for one in re.findall(rb"<MsgId>([^<]+)</MsgId>", body)]
+    told_in = [(one[0], desk.pk.store.body(*one[:2])) for one in desk.pk.store.case_leaves(case_id)][1:]
+    ids = [(log_id, one) for log_id, body in told_in for one in re.findall(rb"<MsgId>([^<]+)</MsgId>", body)]
     assert len(set(ids)) == len(ids) == 9
 
 
 def test_more_decisions_than_a_message_holds(desk, monkeypatch):
-    monkeypatch.setattr(answers, "ANSWERS_BYTES_MAX", 2_000)
+    monkeypatch.setattr(answers, "ANSWERS_BYTES_MAX", 1_500)
     case_id = urgent(desk)
     desk.done(answer(desk, case_id, 1, 2, 3, 4, 5))
     desk.cut = {"KZ"}
