@@ -194,6 +194,8 @@ def _bulk_source(rule: BulkSourceRules) -> Table:
         table[state, ELAPSED] = Transition(rule.wait_over, (state, unknown, ended))
         table[state, restored(BULK_INQUIRY)] = Transition(rule.restore_inquiry, (unknown,))
     table[ended, ANSWERS] = table[ended, REFUSED_KIND] = Transition(rule.keep, own)
+    # After a loss: both sides may have spoken of what is silent, and the other's word may be back before the own one.
+    table[ended, restored(DECISIONS)] = Transition(rule.restore_decisions, own)
     table[ended, ELAPSED] = Transition(rule.wait_over, own)
     for state in (*either, ended):
         table[state, "recall-one"] = Transition(rule.recall, (state,))
@@ -212,6 +214,7 @@ def _bulk_destination(rule: BulkDestinationRules) -> Table:
         (asked, "release-one"): Transition(rule.release, (asked,)),
         (asked, "block-one"): Transition(rule.block, (asked, ended)),
         (asked, restored(ANSWERS)): Transition(rule.restore_answers, (asked, ended)),
+        (ended, restored(ANSWERS)): Transition(rule.restore_answers, (ended,)),
         (asked, DECISIONS): Transition(rule.take_decisions, (asked, ended)),
         (ended, DECISIONS): Transition(rule.keep, (ended,)),
     }

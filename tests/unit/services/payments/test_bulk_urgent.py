@@ -312,3 +312,29 @@ def test_a_lost_side_is_rebuilt_with_the_same_payments_and_the_same_balances(sid
         lines, bulks = read_statement(new.store, account.id).lines, {case_id: new.case(case_id)[1]}
         of_it = [line for line in lines if line.posted_minor and line.transfer.case_id == case_id]
         assert all(sum(one.amount_minor for one in shares_of(line, bulks)) == abs(line.posted_minor) for line in of_it)
+
+
+@pytest.mark.parametrize("side", ["PK", "KZ"])
+def test_what_both_sides_said_of_one_at_once_may_come_back_in_either_order(side):
+    """After a loss the other's word has ended it when the own comes back; nothing waits for ever because of that."""
+    before, after = Desk(), Desk()
+    for desk in (before, after):
+        pay_in(desk)
+    case_id = urgent(before)
+    before.world.clock.advance(0.1)
+    before.done(answer(before, case_id, 1))
+    before.world.clock.advance(0.1)
+    before.carry()
+    before.cut = {"PK", "KZ"}
+    before.wait(26)
+    before.cut = set()
+    before.carry()
+    assert states(before.pk, case_id) == ["settled", "rejected", "rejected", "rejected", "rejected"]
+    old, new, peer = before.lands[side], after.lands[side], before.lands["KZ" if side == "PK" else "PK"]
+    words = [(header, body, own) for _, _, header, body, own in replay(case_id, old, peer)]
+    after.world.clock.at = from_text(words[0][0]["created_at"])
+    silence = [word for word in words if word[2] and word[0]["kind"] in (message.ANSWERS, message.DECISIONS)][-1:]
+    for header, body, own in (*(word for word in words if word not in silence), *silence):
+        give_back(new, case_id, header, body, own=own)
+    assert new.state(case_id) == old.state(case_id)
+    assert states(new, case_id) == states(old, case_id)
