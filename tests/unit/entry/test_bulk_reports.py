@@ -17,7 +17,7 @@ from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.message import Refused, decode_header
 from darwaza.kernel.verdict import Result
-from darwaza.services.payments.message import read_bulk, write_order
+from darwaza.services.payments.message import read_bulk, write_bulk
 from darwaza.services.payments.proof import prove
 from darwaza.standards.iso20022.message import read
 
@@ -71,6 +71,29 @@ def test_each_is_proven_by_itself(corridor, ordered):
             assert (by_id.end_to_end, by_id.rate) == (shown["end_to_end"], chosen["rate"])
             assert [p.id for p in proofs_of(raw)] == [o["id"] for o in ordered]
         assert verify(raw.replace(b"alatau", b"altyau", 1), history, now).result is Result.INVALID
+
+
+def test_an_urgent_one_is_paid_when_that_was_decided_and_not_before(corridor):
+    """An acceptance alone proves that the payees' bank was ready; the decision is in the evidence of each it names."""
+    now = corridor.clock.now() + timedelta(seconds=20)
+    history = read_history(corridor.local.path("PK"), SystemClock())
+    body = bulk(corridor, **{f"of_{number}": {"priority": "HIGH"} for number in range(3)})
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    corridor.run()
+    words = [{"id": answers[0]["id"]}, {"id": answers[1]["id"], "reason": "AC04"}]
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": words, "limit": 0})
+    corridor.run()
+    steps = (["ordered", "said ACTC", "said ACSC"], ["ordered", "said RJCT (AC04)"], ["ordered"])
+    for one, end, said in zip(answers, ("settled", "rejected", "open"), steps, strict=True):
+        for who in (INDUS, ALATAU):
+            raw = evidence_of(corridor, who, one["id"])
+            assert verify(raw, history, now).result is Result.VALID
+            (proven,) = proofs_of(raw, one["id"])
+            assert (proven.end, [step.what for step in proven.steps]) == (end, said)
+    held = evidence.decode(evidence_of(corridor, INDUS, answers[0]["id"]))
+    left = tuple(one for one in held.items if "payments.decisions" not in one.header)
+    (alone,) = proofs_of(evidence.encode(msgspec.structs.replace(held, items=left)), answers[0]["id"])
+    assert (alone.end, [step.what for step in alone.steps]) == ("open", ["ordered", "said ACTC"])
 
 
 def test_what_happened_to_each_is_what_was_said_of_it(corridor, ordered):
@@ -132,9 +155,9 @@ def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):
 def test_amounts_that_do_not_come_to_the_sum_prove_nothing(corridor, ordered):
     """Signatures alone do not make the amounts of each payment true: they have to come to what was held."""
     held = evidence.decode(evidence_of(corridor, INDUS, ordered[0]["id"]))
-    terms, document = read_bulk(held.items[0].body)
+    terms, documents = read_bulk(held.items[0].body)
     for changed in ({"destination": str(int(terms.destination) + 1)}, {"rate": "1.76"}):
-        body = write_order(msgspec.structs.replace(terms, **changed), document)
+        body = write_bulk(msgspec.structs.replace(terms, **changed), documents)
         forged = msgspec.structs.replace(held.items[0], body=body)
         with pytest.raises(MalformedError) as caught:
             proofs_of(evidence.encode(evidence.Evidence(held.format, (forged, *held.items[1:]))))

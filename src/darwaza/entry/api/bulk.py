@@ -1,4 +1,4 @@
-"""Many payments in one pacs.008: those that go from one bank to another at one rate travel as one bulk, others alone.
+"""Many payments in one pacs.008: those of one priority from one bank to another at one rate travel as one bulk.
 
 Each payment is answered for itself, whichever way it goes.
 """
@@ -21,8 +21,7 @@ from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
-from darwaza.services.payments.bulk_source import unsuitable
-from darwaza.services.payments.check import read_transfer
+from darwaza.services.payments.check import bulk_problem, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.market import market_id
@@ -51,13 +50,15 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     parts = split(document)
     alone, together = _apart(parts, call.query)
     waiting: list[tuple[list[int], Any]] = []
-    bulks = [one for numbers in together for one in fitting(document, parts, numbers)]
-    alone += [numbers[0] for numbers, _ in bulks if len(numbers) == 1]
-    bulks = [one for one in bulks if len(one[0]) > 1]
+    documents = [part.document for part in parts]
+    bulks = [one for numbers in together for one in fitting(documents, numbers)]
+    alone += [numbers[0] for numbers in bulks if len(numbers) == 1]
+    bulks = [numbers for numbers in bulks if len(numbers) > 1]
     single = [(number, _submit_alone(call, parts[number - 1])) for number in alone]
-    for numbers, gathered in bulks:
-        given = _bulk_command(call, gathered, [parts[number - 1] for number in numbers])
-        waiting.append((numbers, call.server.submit(given, len(gathered))))
+    for numbers in bulks:
+        given = _bulk_command(call, [parts[number - 1] for number in numbers])
+        size = sum(len(documents[number - 1]) for number in numbers)
+        waiting.append((numbers, call.server.submit(given, size)))
     answers = [Ordered()] * len(parts)
     for numbers, future in waiting:
         found = _answers(call, await future, [parts[number - 1].uetr for number in numbers])
@@ -97,33 +98,39 @@ def _refused(why: DarwazaError | Refusal, uetr: str) -> Ordered:
 
 
 def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
-    """Numbers of the payments that go by themselves, and of those that go as bulks: to one bank at one rate."""
+    """Numbers of the payments that go by themselves, and of those that go as bulks.
+
+    Those of one bulk go to one bank at one rate, and have the same priority.
+    """
     alone: list[int] = []
-    together: dict[tuple[str | None, Any], list[int]] = {}
+    together: dict[tuple[str | None, Any, bool], list[int]] = {}
     for number, part in enumerate(parts, 1):
         read_part = read_transfer(part.document, part.transfer)
         rate = part.transfer.transactions[0].agreed_rate
         if (
             query.quote is not None
             or isinstance(read_part, Refusal)
-            or unsuitable(read_part) is not None
+            or bulk_problem(read_part) is not None
             or rate is None
             or rate.quote_id
         ):
             alone.append(number)
         else:
-            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate
+            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate, read_part.urgent
             together.setdefault(key, []).append(number)
     return alone, list(together.values())
 
 
-def _bulk_command(call: Call, document: bytes, parts: list[Part]) -> Submit:
-    """The command a bulk is; the same document again gets the same answer."""
+def _bulk_command(call: Call, parts: list[Part]) -> Submit:
+    """The command a bulk is; the same payments again get the same answer."""
     bank = call.server.gateway.directory.bank(parts[0].transfer.transactions[0].creditor_agent.bic)
     market = market_id(call.server.gateway.config.member, "" if bank is None else bank.member)
-    body = payments.RemitBulk(market, document)
-    given = command(call, "remit-bulk", body, None, key="bulk " + sha256(document).hexdigest()[:48])
-    return msgspec.structs.replace(given, body=msgspec.structs.replace(body, parts=parts))
+    documents = tuple(part.document for part in parts)
+    body = payments.RemitBulk(market, documents)
+    key = "bulk " + sha256(b"".join(documents)).hexdigest()[:48]
+    given = command(call, "remit-bulk", body, None, key=key)
+    known = msgspec.structs.replace(body, transfers=tuple(part.transfer for part in parts))
+    return msgspec.structs.replace(given, body=known)
 
 
 def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Ordered]:

@@ -11,6 +11,7 @@ from darwaza.client.answer.payment import Money, OfferView, Ordered, PaymentView
 from darwaza.client.payments import Payments
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file
+from darwaza.standards.iso20022 import codes
 from darwaza.standards.iso20022.conversion import NEWER, OLDER
 
 Command = Callable[..., Any]
@@ -63,6 +64,11 @@ def percent(ppm: int) -> str:
     return f"{ppm // 10_000}.{ppm % 10_000 // 100:02d} %"
 
 
+def worded(reason: str) -> str:
+    """Word a reason of ISO 20022: its code and what it means."""
+    return f"{reason} {codes.reason_text(reason)}".strip()
+
+
 def print_payment(view: PaymentView) -> None:
     """Print a quote or payment for people."""
     end = f"{view.get('status', '')} {view.get('reason', '')} {view.get('reason_text', '')}".strip()
@@ -77,9 +83,12 @@ def print_payment(view: PaymentView) -> None:
     for hit in view.get("hits", ()):
         console.print(f"   [yellow]screening:[/] {escape(hit)}")
     if view.get("recall_reason"):
-        console.print(f"   recalled: {view['recall_reason']}  {view.get('recall_answer', '')}")
+        console.print(f"   recalled: {worded(view['recall_reason'])}")
+    if view.get("recall_answer"):
+        console.print(f"   kept: {worded(view['recall_answer'])}")
     if view.get("refund"):
-        console.print(f"   refunded {amount(view['refund'])}")
+        waits = ", when the FX provider has it" if view["state"] == "returning" else ""
+        console.print(f"   {'to be refunded' if waits else 'refunded'} {amount(view['refund'])}{waits}")
     for message in view.get("messages", ()):
         signed = "signed by both" if message.get("delivered") else "waiting for the receipt"
         console.print(f"   {message['created_at']}  {message['kind']:20} {message['id']}  {signed}")
@@ -202,18 +211,36 @@ def show_command(payment: str, *, uetr: bool, as_json: bool, **options: Any) -> 
 # --- the payee's bank ---
 
 
+_version = click.option(
+    "--message", type=click.Choice([NEWER, OLDER]), help="The version that is wanted; pacs.008.001.13 if not given."
+)
+
+
 @payments.command(name="credits", epilog="Example: darwaza payments credits --wait 20 --gateway kz --as alatau-bank")
 @click.option("--limit", default=50, show_default=True)
 @click.option("--wait", "wait_s", default=0, show_default=True, help="Wait so many seconds for one.")
+@click.option(
+    "--documents", "target", type=click.Path(path_type=Path, file_okay=False), help="Write each one's pacs.008 here."
+)
+@_version
 @as_party
-def credits_command(limit: int, wait_s: int, *, as_json: bool, **options: Any) -> None:
-    """List credits that wait for the bank's word."""
+def credits_command(
+    limit: int, wait_s: int, target: Path | None, message: str | None, *, as_json: bool, **options: Any
+) -> None:
+    """List credits that wait for the bank's word, and write their orders for a domestic system to read."""
     with Desk(options) as desk:
-        found = desk.credits(limit=limit, wait_s=wait_s)
+        found = desk.credits(limit=limit, documents=target is not None, message=message, wait_s=wait_s)
+    if target is not None:
+        target.mkdir(parents=True, exist_ok=True)
+        for one in found:
+            if one.get("document"):
+                (target / f"{one['id']}.pacs008.xml").write_text(one["document"], "utf-8")
 
     def human() -> None:
         for one in found:
             console.print(f"{one['id']}  {amount(one['credit'])} from {one['payer_bank']}, by {one['answer_by']}")
+            if one.get("code"):
+                console.print(f"   [red]{one['code']}[/]  {escape(one['detail'])} (at {escape(one['pointer'])})")
 
     show(found, as_json=as_json, human=human)
 
@@ -286,7 +313,7 @@ _output = click.option("-o", "--output", required=True, type=click.Path(path_typ
 @payments.command(epilog="Example: darwaza payments document 0190… -o payment.xml --gateway kz --as alatau-bank")
 @click.argument("payment")
 @_output
-@click.option("--message", type=click.Choice([NEWER, OLDER]), help="The version that is wanted.")
+@_version
 @as_party
 def document(payment: str, output: Path, message: str | None, *, as_json: bool, **options: Any) -> None:
     """Write the pacs.008 of PAYMENT to a file, byte for byte, or in the version a domestic system reads."""

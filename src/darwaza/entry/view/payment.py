@@ -15,8 +15,8 @@ from darwaza.ledger.rate import PPM, effective_rate, offered, rate_to_text
 from darwaza.ports.store import CaseRow
 from darwaza.services.payments.entry import entry_id, one_of
 from darwaza.services.payments.indicator import cost_minor
-from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory
+from darwaza.services.payments.quote import quote_id
 from darwaza.services.payments.record import Bulk, Offer, Payment
 from darwaza.standards.iso20022 import codes
 
@@ -124,7 +124,7 @@ class PaymentView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
         opened_at: when this gateway first knew it.
         changed_at: when it last changed here.
         quote_until: when the quote lapses.
-        offers: of the quote, best first.
+        offers: of the quote, best first; in a list the best one, until one is accepted.
         chosen: the accepted offer.
         uetr: of the payment.
         message_id: of the pacs.008.
@@ -140,7 +140,7 @@ class PaymentView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
         checks: officers who looked at it; compliance only.
         recall_reason: why the payer's bank asked for it back.
         recall_answer: why the payee's bank kept it.
-        refund: what the payer's bank got back.
+        refund: what the payer's bank got back, or, while it is ``returning``, is to get when the provider has it.
         messages: of the case, with the receipts; each has evidence.
     """
 
@@ -195,7 +195,7 @@ def view_payment(
         row: of a case that holds a payment.
         directory: who takes part, and on what terms.
         number: of a payment of a bulk; 0 for a case of its own.
-        full: with messages and all offers.
+        full: with messages and all offers; otherwise with the best one of a quote of which none was accepted.
         compliance: with what screening found.
         data: of the case, where it has been read.
     """
@@ -205,6 +205,7 @@ def view_payment(
     # Only the payer's gateway knows the margin, and so the cost.
     corridor = None if payment.quoted_at is None else directory.corridor(*members)
     chosen = payment.chosen
+    offers = payment.offers if full else payment.offers[: 0 if chosen else 1]
     refunded = payment.returned_at is not None and payment.refund_minor
     return PaymentView(
         id=entry_id(row.id, number) if number else row.id,
@@ -216,7 +217,7 @@ def view_payment(
         opened_at=row.opened_at,
         changed_at=row.changed_at,
         quote_until=_text(payment.quote_until),
-        offers=[view_offer(one, source, destination, corridor) for one in payment.offers] if full else [],
+        offers=[view_offer(one, source, destination, corridor) for one in offers],
         chosen=None if chosen is None else view_offer(chosen, source, destination, corridor),
         uetr=payment.uetr,
         message_id=payment.message_id,
@@ -226,7 +227,7 @@ def view_payment(
         decide_by=_text(payment.decide_by),
         ended_at=_text(payment.ended_at),
         reason=payment.reason,
-        reason_text=codes.STATUS_REASONS.get(payment.reason, ""),
+        reason_text=codes.reason_text(payment.reason),
         detail=payment.detail,
         hits=list(payment.hits) if compliance else [],
         checks=[CheckView(one.officer, instant.to_text(one.at)) for one in payment.checks] if compliance else [],

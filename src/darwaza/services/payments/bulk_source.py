@@ -1,13 +1,16 @@
-"""A bulk at the payers' gateway: one order for many ordinary payments of one bank to another, and the end of each.
+"""A bulk at the payers' gateway: one order for many payments of one bank to another, and the end of each.
 
 Each payment is checked as one of its own is; what is wrong is left out and told, and the rest is sent. The end of each
 is decided at the payees' gateway, which tells many in a message. Silence becomes a rejection as it does for a single
 payment: when that gateway's log has gone past the deadline without an answer in it.
+
+All are urgent or none is, as the first that is right. The end of urgent ones is decided here: acceptances that come in
+time settle, what comes late and what is silent is rejected, and each is told, many in a message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,17 +18,17 @@ from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import member_of
+from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
-from darwaza.services.payments import charge, check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, read_answers
-from darwaza.services.payments.bulk import Part, gather, split
+from darwaza.services.payments import check, status
+from darwaza.services.payments.answers import draft_inquiry, drafts, read_answers
+from darwaza.services.payments.bulk import Part, new_entry, read_parts
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
     End,
     Ends,
-    amounts_of,
     earned_minor,
     end,
     end_notices,
@@ -39,15 +42,13 @@ from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.market import Place
 from darwaza.services.payments.message import (
     BULK,
-    BULK_INQUIRY,
-    ORDER_MEDIA_TYPE,
-    XML_MEDIA_TYPE,
+    DECISIONS,
     BulkTerms,
     OfBulk,
     RemitBulk,
     read_bulk,
     read_refused,
-    write_order,
+    write_bulk,
 )
 from darwaza.services.payments.plan import (
     Directory,
@@ -88,7 +89,7 @@ class BulkSourceRules:
         """Check every payment, hold the money of those that are right, and send one order for them."""
         asked: RemitBulk = command.body
         try:
-            parts: list[Part] = asked.parts or split(asked.document)
+            parts = read_parts(asked.documents, asked.transfers)
         except MessageError as fault:
             return Refusal(PaymentRefusal.MALFORMED.code, f"{fault.code}: {fault.detail}", fault.pointer)
         payer = self._directory.participant(command.party, "psp")
@@ -97,20 +98,21 @@ class BulkSourceRules:
         if payer is None or payee is None or corridor is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan does not serve these payments")
         taken = context.named(part.uetr for part in parts)
-        found: list[tuple[int, Entry, Offer]] = []
+        found: list[tuple[bytes, Entry, Offer]] = []
         refused: list[tuple[str, str, str, str]] = []
-        provider = ""
+        like: Like | None = None
         place = self._quotes.place(asked.market, payer.address, payee.address, context)
-        for number, part in enumerate(parts, 1):
-            one = self._checked(part, place, payer, provider, taken, context)
+        first = parts[0].transfer.header.message_id
+        for part in parts:
+            one = self._checked(part, first, place, payer, like, taken, context)
             if isinstance(one, Refusal):
                 refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
-            provider = one[1].provider
-            found.append((number, *one))
+            entry, offer, urgent = one
+            like = Like(offer.provider, urgent)
+            found.append((part.document, entry, offer))
         answer = {"refused": refused}
-        if not found:
-            first = parts[0].transfer.header.message_id
+        if like is None:
             nothing = Bulk(
                 payer_bank=payer.address,
                 payee_bank=payee.address,
@@ -122,7 +124,6 @@ class BulkSourceRules:
                 entries=(),
             )
             return Decision(ENDED, nothing, answer=answer)
-        document = gather(asked.document, parts, [number for number, _, _ in found])
         offer = found[0][2]
         bulk = Bulk(
             payer_bank=payer.address,
@@ -130,32 +131,34 @@ class BulkSourceRules:
             provider=offer.provider,
             rate=offer.rate,
             margin_ppm=offer.margin_ppm,
-            message_id=parts[0].transfer.header.message_id,
+            message_id=first,
+            urgent=like.urgent,
             sent_at=context.now,
             answer_by=context.now + corridor.answer_time,
             decide_by=context.now + corridor.answer_time + corridor.grace,
             market=asked.market,
             entries=tuple(entry for _, entry, _ in found),
         )
-        return replace(self._send(bulk, document, context), answer=answer)
+        return replace(self._send(bulk, [document for document, _, _ in found], context), answer=answer)
 
     def _checked(
         self,
         part: Part,
+        first: str,
         place: Place | Refusal,
         payer: Participant,
-        provider: str,
+        like: "Like | None",
         taken: dict[str, str],
         context: Context,
-    ) -> tuple[Entry, Offer] | Refusal:
-        """One payment with the offer it goes by, or why it does not go."""
+    ) -> tuple[Entry, Offer, bool] | Refusal:
+        """One payment with the offer it goes by and whether it is urgent, or why it does not go."""
         problem = check.duplicate(part.uetr, taken, context)
         if problem is not None:
             return problem
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered
-        problem = unsuitable(ordered)
+        problem = check.bulk_problem(ordered, None if like is None else like.urgent)
         if problem is not None:
             return problem
         transaction = ordered.transaction
@@ -165,7 +168,9 @@ class BulkSourceRules:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
         if isinstance(place, Refusal):
             return replace(place, pointer=check.TRANSACTION)
-        made = offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
+        made = offers_at(
+            place, (given, transaction.charges[0].amount), rate.rate, context, like.provider if like else ""
+        )
         if isinstance(made, Refusal):
             return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
@@ -177,19 +182,20 @@ class BulkSourceRules:
             return Refusal.of(
                 PaymentRefusal.GOES_ALONE, "it has to be looked at, and waits by itself", check.TRANSACTION
             )
-        amounts = amounts_of(offer.exchange)
-        return Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN), offer
+        entry = new_entry(part, first, offer.exchange, SOURCE_OPEN, spread_minor=offer.spread_minor)
+        return entry, offer, ordered.urgent
 
-    def _send(self, bulk: Bulk, document: bytes, context: Context) -> Decision[Any]:
+    def _send(self, bulk: Bulk, documents: list[bytes], context: Context) -> Decision[Any]:
         total = total_of(bulk.entries)
         terms = BulkTerms(
             answer_by=instant.to_text(bulk.answer_by),
             decide_by=instant.to_text(bulk.decide_by),
             destination=str(total.destination_minor),
+            priority="HIGH" if bulk.urgent else "NORM",
             provider=bulk.provider,
             rate=bulk.rate,
         )
-        draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
+        draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_bulk(terms, documents), PARTS_MEDIA_TYPE)
         low = position_notices(self._directory, context.ledger, bulk.payer_bank, total.debit_minor)
         there = member_of(bulk.payee_bank)
         low += abroad_notices(self._directory, context.ledger, bulk.provider, there, total.destination_minor)
@@ -223,7 +229,7 @@ class BulkSourceRules:
     # --- the end of payments ---
 
     def take_answers(self, case: BulkCase, message: Received, context: Context) -> Outcome:
-        """The payees' gateway answers some of them. What has ended stays as it is."""
+        """The payees' gateway answers some of them, or accepts urgent ones. What has ended stays as it is."""
         if message.origin != case.data.payee_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers")
         try:
@@ -231,18 +237,30 @@ class BulkSourceRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         said = {one.uetr: one for one in answers}
+        well = status.ACCEPTED if case.data.urgent else status.CREDITED
+        end_well = self._end_well(case.data, context)
         ends: Ends = {}
+        decided: list[int] = []
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
             if one is None or entry.state != SOURCE_OPEN:
                 continue
-            if one.status == status.CREDITED:
-                ends[number] = End("settled")
+            if one.status == well:
+                ends[number] = end_well
+                decided.append(number)
             elif one.status == status.REJECTED:
                 ends[number] = End("rejected", one.reason, one.detail)
+            elif one.status != status.PENDING:
+                return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{one.status[:4]} is no answer to this payment")
         if said:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
-        return self._end(case, ends, context)
+        return self._end(case, ends, context, decided if case.data.urgent else ())
+
+    def _end_well(self, bulk: Bulk, context: Context) -> End:
+        """What a good answer that comes now makes of a payment; an urgent one's acceptance may come too late."""
+        if bulk.urgent and context.now > bulk.decide_by:
+            return End("rejected", NO_ANSWER_GATEWAY, "too late")
+        return End("settled")
 
     def take_refused(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """The payees' gateway cannot act on what was sent. Only a refused order is an end, of all."""
@@ -257,35 +275,38 @@ class BulkSourceRules:
         return self._reject_open(case, reason_of(body.code), body.detail, context)
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
-        """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it."""
+        """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it.
+
+        What is urgent is for this gateway to decide: it is rejected and told.
+        """
         tried = unfold_due(case, "returning", self._reversal.try_again, context)
         case = replace(case, data=tried.data)
         bulk = case.data
-        unanswered = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state == SOURCE_OPEN]
         if not unanswered or context.now <= bulk.decide_by:
             return self._resting(tried, context)
+        if bulk.urgent:
+            return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, "no answer", context, tell=True))
         heard = context.heard_until(member_of(bulk.payee_bank))
         if heard is not None and heard > bulk.answer_by:
             detail = "the payee's gateway has signed later messages and no acceptance"
             return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
         asked = replace(bulk, asked=bulk.asked + 1)
-        body = status.write_inquiries(
-            status.message_id(case.id, f"Q{asked.asked}"),
-            bulk.message_id,
-            [(entry.end_to_end, entry.uetr) for entry in unanswered[:ANSWERS_MAX]],
-            context.now,
-        )
-        draft = Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, XML_MEDIA_TYPE)
+        # What has no room in one is asked about the next time.
+        draft = draft_inquiry(case.id, asked, unanswered, context.now)
         notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
         wake = next_wake(asked, context.now + inquiry_wait(bulk.asked))
         return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
 
-    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Decision[Any]:
+    def _reject_open(
+        self, case: BulkCase, reason: str, detail: str, context: Context, *, tell: bool = False
+    ) -> Decision[Any]:
         unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN]
-        return self._end(case, dict.fromkeys(unanswered, End("rejected", reason, detail)), context)
+        ends = dict.fromkeys(unanswered, End("rejected", reason, detail))
+        return self._end(case, ends, context, unanswered if tell else ())
 
-    def _end(self, case: BulkCase, ends: Ends, context: Context) -> Decision[Any]:
-        """Post what is settled, free what is rejected, and hold on to the rest."""
+    def _end(self, case: BulkCase, ends: Ends, context: Context, told: Collection[int] = ()) -> Decision[Any]:
+        """Post what is settled, free what is rejected, hold on to the rest, and tell what was decided here."""
         if not ends:
             return self._as_it_is(case, context)
         bulk, changed = end(case.data, ends, context.now)
@@ -295,6 +316,7 @@ class BulkSourceRules:
             case.state if left else ENDED,
             bulk,
             transfers=self._postings(case, settled, left),
+            messages=drafts(DECISIONS, case.id, bulk, told, context.now),
             notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
         )
         return self._resting(decided, context)
@@ -328,9 +350,9 @@ class BulkSourceRules:
 
     def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
         """The decision with the next look at the bulk."""
-        past = _past(decided.data)
-        again = past if past > context.now else context.now + INQUIRY_LAST
-        return replace(decided, remind_at=next_wake(decided.data, again))
+        bulk: Bulk = decided.data
+        again = context.now + INQUIRY_LAST if decided.state == ASKED else _past(bulk)
+        return replace(decided, remind_at=next_wake(bulk, again))
 
     # --- after the end of one ---
 
@@ -367,14 +389,15 @@ class BulkSourceRules:
     def restore_order(self, _: None, message: Received, context: Context) -> Outcome:
         """Rebuild a bulk from its own order, given back after a loss, with its holds."""
         try:
-            terms, document = read_bulk(message.body)
-            parts = split(document)
+            terms, documents = read_bulk(message.body)
+            parts = read_parts(documents)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         payee, rate = self._directory.participant(message.destination, "psp"), rate_of(terms.rate)
         if payee is None or isinstance(rate, Refusal):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this bulk no more")
-        entries = [_restored(part, rate, payee, self._directory, context.member) for part in parts]
+        first = parts[0].transfer.header.message_id
+        entries = [_restored(part, first, rate, payee, self._directory, context.member) for part in parts]
         wrong = next((one for one in entries if isinstance(one, Refusal)), None)
         if wrong is not None:
             return wrong
@@ -384,7 +407,8 @@ class BulkSourceRules:
             payee_bank=message.destination,
             provider=terms.provider,
             rate=terms.rate,
-            message_id=parts[0].transfer.header.message_id,
+            message_id=first,
+            urgent=terms.priority == "HIGH",
             sent_at=message.created_at,
             answer_by=instant.from_text(terms.answer_by),
             decide_by=instant.from_text(terms.decide_by),
@@ -405,23 +429,33 @@ class BulkSourceRules:
         asked = replace(case.data, asked=case.data.asked + 1)
         return Decision(ASKED, asked, remind_at=next_wake(asked, context.now + INQUIRY_LAST))
 
+    def restore_decisions(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """Rebuild the ends of urgent payments from what this gateway told of them, given back after a loss."""
+        try:
+            said = {one.uetr: one for one in read_answers(message.body)}
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        ends: Ends = {}
+        for number, entry in enumerate(case.data.entries, 1):
+            one = said.get(entry.uetr)
+            if one is not None and entry.state == SOURCE_OPEN:
+                well = one.status == status.SETTLED
+                ends[number] = End("settled") if well else End("rejected", one.reason, one.detail)
+        return self._end(case, ends, context)
 
-def unsuitable(ordered: check.Ordered) -> Refusal | None:
-    """Why a payment cannot go in a bulk but only by itself, or None."""
-    if ordered.urgent:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "an urgent payment goes by itself", check.TRANSACTION)
-    if charge.claim_of(ordered.transaction) is not None:
-        detail = "a payment of a charge on a consignment goes by itself"
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
-    return None
+
+class Like(NamedTuple):
+    """What every payment of a bulk has in common with the first that is right: its FX provider, and its priority."""
+
+    provider: str
+    urgent: bool
 
 
-def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, member: str) -> Entry | Refusal:
-    transaction = part.transfer.transactions[0]
-    exchange = exchange_at(transaction, rate, payee, directory, member)
-    if isinstance(exchange, Refusal):
-        return exchange
-    return Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, SOURCE_OPEN)
+def _restored(
+    part: Part, first: str, rate: Rate, payee: Participant, directory: Directory, member: str
+) -> Entry | Refusal:
+    exchange = exchange_at(part.transfer.transactions[0], rate, payee, directory, member)
+    return exchange if isinstance(exchange, Refusal) else new_entry(part, first, exchange, SOURCE_OPEN)
 
 
 def _past(bulk: Bulk) -> datetime:

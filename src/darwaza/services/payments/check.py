@@ -12,6 +12,7 @@ from typing import NamedTuple
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.machine import Context, Refusal
 from darwaza.ledger.asset import Asset
+from darwaza.services.payments import charge
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.plan import Corridor, Directory, Participant
 from darwaza.services.payments.record import Offer
@@ -157,6 +158,22 @@ def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, dire
     return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{wrong} is not the quote's", f"{TRANSACTION}/{wrong}")
 
 
+def bulk_problem(ordered: Ordered, urgent: bool | None = None) -> Refusal | None:
+    """Why a payment cannot go in a bulk but only by itself, or None.
+
+    Args:
+        ordered: the payment.
+        urgent: whether those of the bulk are; None for whichever bulk.
+    """
+    if charge.claim_of(ordered.transaction) is not None:
+        detail = "a payment of a charge on a consignment goes by itself"
+    elif urgent not in (None, ordered.urgent):
+        detail = "all payments of a bulk have the same priority"
+    else:
+        return None
+    return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, TRANSACTION)
+
+
 def _comes_to(amount: Amount | None, minor: int, asset: Asset) -> bool:
     return amount is not None and (amount.minor, amount.scale, amount.currency) == (minor, asset.scale, asset.code)
 
@@ -192,10 +209,19 @@ def _purpose_problem(transaction: CreditTransferTransaction, corridor: Corridor)
 
 
 def _data_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Refusal | None:
-    large = agreed.offer.exchange.source_minor >= agreed.corridor.identify_from_minor
-    missing = list(_missing(transaction, large=large))
-    if missing:
-        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(missing), f"{TRANSACTION}/{missing[0]}")
+    return data_problem(transaction, large=agreed.corridor.identifies(agreed.offer.exchange.source_minor))
+
+
+def data_problem(transaction: CreditTransferTransaction, *, large: bool) -> Refusal | None:
+    """Why a payment does not say who pays whom as it must, or None.
+
+    Args:
+        transaction: that is held against Recommendation 16.
+        large: whether it is of an amount from which its corridor identifies (``Corridor.identifies``).
+    """
+    lacking = list(missing(transaction, large=large))
+    if lacking:
+        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(lacking), f"{TRANSACTION}/{lacking[0]}")
     for account, name in ((transaction.debtor_account, "DbtrAcct"), (transaction.creditor_account, "CdtrAcct")):
         if account is not None and account.iban is not None:
             try:
@@ -205,8 +231,8 @@ def _data_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Ref
     return None
 
 
-def _missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[str]:
-    """Elements that Recommendation 16 asks for at this amount and that are not there."""
+def missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[str]:
+    """Elements that Recommendation 16 asks for at this amount and that are not there; see ``data_problem``."""
     sides = (
         ("Dbtr", transaction.debtor, transaction.debtor_account),
         ("Cdtr", transaction.creditor, transaction.creditor_account),

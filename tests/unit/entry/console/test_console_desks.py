@@ -106,6 +106,46 @@ def test_a_bulk_is_one_line_that_leads_to_each_of_its_payments(bank):
     assert payer.get(f"/console/bulks/{bank.settled()}").status_code == 404
 
 
+def test_a_quote_nobody_has_taken_shows_what_its_best_offer_comes_to(bank):
+    """On the page, in its file and over HTTP; once an offer is taken the amounts are that one's."""
+    quote = bank.quote(amount="50100.00", take_best=False)
+    best, taken = quote["offers"]
+    clerk = Browser(bank.gateways["PK"], "bilal")
+
+    def line():
+        clerk.get("/console/bank")
+        (found,) = clerk.page.xpath(f"//section[@id='payments']//tr[.//a[@href='/console/payments/{quote['id']}']]")
+        return [" ".join(cell.text_content().split()) for cell in found.xpath("td")][2:4]
+
+    def worded(money):
+        return " ".join(Reader("en").decimal(money["amount"], money["currency"]).split())
+
+    assert line() == [worded(best["debit"]) + "best offer", worded(best["credit"])]
+    clerk.get("/console/bank?form=csv")
+    (row,) = (one for one in clerk.answer.text.splitlines() if quote["id"] in one)
+    assert "50100.00,PKR," + best["credit"]["amount"] in row
+    (told,) = (one for one in bank.get(INDUS, "/v1/payments")["payments"] if one["id"] == quote["id"])
+    assert told["offers"] == [best]
+    bank.do(INDUS, f"/v1/payments/quotes/{quote['id']}/accept", {"provider": taken["provider"]})
+    assert line() == [worded(taken["debit"]), worded(taken["credit"])]
+    assert "offers" not in next(one for one in bank.get(INDUS, "/v1/payments")["payments"] if one["id"] == quote["id"])
+
+
+def test_what_a_state_pays_stands_beside_what_the_payer_pays(bank):
+    """A remittance is not as cheap as its payer sees it; where nothing is subsidised there is no such line."""
+    bank.do("KZ/nbk", "/v1/payments/deposits", {"participant": "KZ/alatau-bank", "amount": "900000.00", "id": "r1"})
+    for amount, told in (("200000.00", True), ("2000.00", False)):
+        quote = bank.quote(INDUS, amount, bank="KZ/alatau-bank", fee="0.00")
+        clerk = Browser(bank.gateways["KZ"], "aigul")
+        clerk.get(f"/console/payments/{quote['id']}")
+        rows = {row[0].text_content(): row[1].text_content() for row in clerk.page.xpath("//table//tr[count(td) = 2]")}
+        assert ("A state pays besides" in rows) is told
+        if told:
+            assert rows["A state pays besides"] == Reader("en").decimal("2500.00", "KZT")
+            total = quote["offers"][0]["cost"]["total"]["amount"]
+            assert rows["Payer and state together"] == Reader("en").decimal(total, "KZT")
+
+
 def test_a_payment_of_another_bank_is_not_found(bank):
     """Nor its statement, nor its evidence."""
     payment = bank.ordered()
