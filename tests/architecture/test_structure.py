@@ -218,9 +218,7 @@ def test_every_command_endpoint_and_setting_is_documented():
 
 
 def test_every_command_speaks_to_programs_and_shows_an_example():
-    """``--json`` everywhere but at ``serve``, whose log is JSON already; in every ``--help`` an example, and of every
-    option what it is.
-    """
+    """``--json`` everywhere but at ``serve``, whose log is JSON already; every ``--help`` has one, and all options."""
     from tools.reference import command_line, walk
 
     leaves = [(one, path) for one, path in walk(command_line, ("darwaza",)) if not hasattr(one, "commands")]

@@ -15,8 +15,8 @@ from darwaza.ledger.rate import PPM, effective_rate, offered, rate_to_text
 from darwaza.ports.store import CaseRow
 from darwaza.services.payments.entry import entry_id, one_of
 from darwaza.services.payments.indicator import cost_minor
-from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory
+from darwaza.services.payments.quote import quote_id
 from darwaza.services.payments.record import Bulk, Offer, Payment
 from darwaza.standards.iso20022 import codes
 
