@@ -71,6 +71,7 @@ class Loop:
         self.news = Bell()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
+        self._gatherers: list[Callable[[], None]] = []
         self.batches = 0
         self.inputs = 0
 
@@ -96,10 +97,15 @@ class Loop:
         self._queue_bytes += bytes_held
         if type(given) in PROMPT:
             self._schedule_at(0.0)
-        elif self._timer is None:
+        else:
+            self.expect()
+        return future
+
+    def expect(self) -> None:
+        """See to it that a transaction comes for what is queued, or gathered by a ``gatherer``."""
+        if self._timer is None:
             # An idle engine takes a lone input at once. A busy one lets company gather since its last transaction.
             self._schedule_at(self._ended_s + config.BATCH_WAIT_S_MAX)
-        return future
 
     def _schedule_at(self, at_s: float) -> None:
         """Run the next batch then, unless it is to run sooner."""
@@ -116,6 +122,8 @@ class Loop:
         return len(self._queue)
 
     def _run_batch(self) -> None:
+        for gatherer in self._gatherers:
+            gatherer()
         self._timer = None
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), config.ENGINE_INPUTS_MAX))]
         self._queue_bytes -= sum(held for _, _, held, _ in taken)
@@ -160,6 +168,10 @@ class Loop:
     def listen(self, listener: Callable[[], None]) -> None:
         """Be called after every commit."""
         self._listeners.append(listener)
+
+    def gather(self, gatherer: Callable[[], None]) -> None:
+        """Have this called before every transaction: it submits what it has gathered for it since it told ``expect``."""
+        self._gatherers.append(gatherer)
 
     # --- running ---
 

@@ -18,8 +18,10 @@ from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_order, unread, wants_xml
 from darwaza.entry.api.transit import asked_digest
+from darwaza.entry.company import Fellow, way_of
+from darwaza.entry.order import order_document
 from darwaza.entry.view.payment import PaymentView, view_payment
-from darwaza.errors import DarwazaError, MalformedError, MessageError
+from darwaza.errors import ConflictError, DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.kernel.message import MemberText, UuidText
 from darwaza.ports.store import CaseRow, PartyRow
@@ -264,20 +266,89 @@ async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
 
 
 async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Refusal:
-    """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become."""
+    """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become.
+
+    It travels in company where it can (``entry.company``), else by itself.
+    """
     try:
         document = newest(document)
-        uetr = _uetr(document)
-        given = order_command(call, document, idempotency_key(call) or uetr, call.query)
-        outcome: Outcome = await call.server.submit(given, len(document))
+        uetr, own = _uetr(document), idempotency_key(call)
+        known = _read(document)
+        fellow = None if own or known is None else _fellow(call, document, uetr, known)
+        joined = None if fellow is None else call.server.company.join(fellow)
+        outcome: Outcome = None if joined is None else await joined
+        if outcome is None:
+            # A key of its own may be the name of another payment that went in company: that is no refusal below.
+            before = _sent_before(call, own, document)
+            return before or await _order_alone(call, document, own or uetr, known)
     except MessageError as fault:
         return fault
-    answer = ordered(outcome, uetr)
-    if isinstance(answer, Ordered) and answer.repeated:
-        answer.state = call.server.store.cases([answer.id])[answer.id].state
-    elif isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
+    return _ordered(call, outcome, uetr, document)
+
+
+async def _order_alone(
+    call: Call, document: bytes, key: str, known: CreditTransfer | None
+) -> Ordered | DarwazaError | Refusal:
+    given = order_command(call, document, key, call.query, known)
+    answer = _ordered(call, await call.server.submit(given, len(document)), key, document)
+    if isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
         return _unusable(call, given.case_id, answer)
     return answer
+
+
+def _ordered(call: Call, outcome: Outcome, key: str, document: bytes) -> Ordered | DarwazaError | Refusal:
+    """Word the outcome of an order; what is sent again is answered with what it has become."""
+    answer = ordered(outcome, _uetr(document))
+    if isinstance(answer, Ordered) and answer.repeated:
+        answer.state = call.server.store.cases([answer.id])[answer.id].state
+    if isinstance(answer, Refusal):
+        return _sent_before(call, key, document) or answer
+    return answer
+
+
+def _sent_before(call: Call, key: str, document: bytes) -> Ordered | ConflictError | None:
+    """The answer to a payment that went in a bulk before: its key is a name of the bulk, and no answer is stored.
+
+    The bulk's order holds the document, to compare; one that was forgotten is as any UETR that was taken (None).
+    """
+    engine = call.server.gateway.engine
+    case_id = engine.store.named([key]).get(key) if key else None
+    if case_id is None:
+        return None
+    bulk = engine.site.recent.find([case_id], engine.store, engine.site.decode_case)[case_id][1].data
+    if not isinstance(bulk, Bulk) or bulk.payer_bank != call.party.address:
+        return None
+    number = number_of(bulk, key)
+    try:
+        same = read(order_document(engine, case_id, number)).transactions == read(document).transactions  # SHIM
+    except MessageError:
+        return None
+    if not same:
+        return ConflictError("this key was used for another request", code="key_reused")
+    return Ordered(entry_id(case_id, number), bulk.entries[number - 1].state, key, repeated=True)
+
+
+def _read(document: bytes) -> CreditTransfer | None:
+    """What a document says; None where the rules have to say what is wrong with it."""
+    try:
+        transfer = read(document)
+    except MessageError:
+        return None
+    return transfer if isinstance(transfer, CreditTransfer) else None
+
+
+def _fellow(call: Call, document: bytes, uetr: str, known: CreditTransfer) -> Fellow | None:
+    """A payment that can travel with others, or None."""
+    if not uetr or call.query.quote is not None:
+        return None
+    query = call.query if call.query.to is not None else _place(call, document, known)
+    if query.quote is not None:
+        return None
+    market = market_id(call.server.gateway.config.member, query.to or "")
+    way = way_of(document, known, call.party.address, call.party.roles, market, uetr)
+    if way is None:
+        return None
+    return Fellow(way, uetr, document, known, lambda: order_command(call, document, uetr, query, known))
 
 
 def _unusable(call: Call, case_id: str, refusal: Refusal) -> Refusal:
@@ -296,10 +367,18 @@ async def _await_end(call: Call, answer: Ordered, wait_s: float) -> None:
     """Put the state a payment is in when it has ended, or the caller has waited long enough, into an answer.
 
     The state that the answer holds is the newest: between the commit, or for a repetition the look at the case, and
-    here no other batch has run. The notice of the end is named after the state.
+    here no batch has run that could hold the payment's end. The notice of the end is named after the state.
     """
-    kind = await call.server.till.ended(call.party.address, answer.id, wait_s)
-    answer.state = kind.removeprefix(NOTICE) if kind else call.server.store.cases([answer.id])[answer.id].state
+    case_id, number = split_id(answer.id)
+    name = answer.uetr if number else case_id
+    kind = await call.server.till.ended(call.party.address, name, wait_s)
+    answer.state = kind.removeprefix(NOTICE) if kind else _state(call, case_id, number)
+
+
+def _state(call: Call, case_id: str, number: int) -> str:
+    engine = call.server.gateway.engine
+    case = engine.site.recent.find([case_id], engine.store, engine.site.decode_case)[case_id][1]
+    return one_of(case.state, case.data, number)[0]
 
 
 def newest(document: bytes) -> bytes:
