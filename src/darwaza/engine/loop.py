@@ -88,9 +88,7 @@ class Loop:
         Raises:
             PushbackError: ``overloaded``: the queue is at its limit; nothing was queued.
         """
-        full = self._queue_bytes + bytes_held > config.ENGINE_QUEUE_BYTES_MAX
-        if self._queue and (full or len(self._queue) >= config.ENGINE_QUEUE_MAX):
-            raise PushbackError("too many requests are waiting", retry_after_s=QUEUE_RETRY_S)
+        self.admit(0, bytes_held)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._queue.append((given, future, bytes_held, errand))
@@ -101,8 +99,23 @@ class Loop:
             self.expect()
         return future
 
+    def admit(self, waiting: int, bytes_held: int) -> None:
+        """Hold that there is room for one more input.
+
+        Args:
+            waiting: inputs that wait besides those that are queued.
+            bytes_held: of their bodies and of the one more.
+
+        Raises:
+            PushbackError: ``overloaded``.
+        """
+        full = self._queue_bytes + bytes_held > config.ENGINE_QUEUE_BYTES_MAX
+        queued = len(self._queue) + waiting
+        if queued and (full or queued >= config.ENGINE_QUEUE_MAX):
+            raise PushbackError("too many requests are waiting", retry_after_s=QUEUE_RETRY_S)
+
     def expect(self) -> None:
-        """See to it that a transaction comes for what is queued, or gathered by a ``gatherer``."""
+        """See to it that a transaction comes for what is queued, or was gathered (see ``gather``)."""
         if self._timer is None:
             # An idle engine takes a lone input at once. A busy one lets company gather since its last transaction.
             self._schedule_at(self._ended_s + config.BATCH_WAIT_S_MAX)
@@ -170,7 +183,7 @@ class Loop:
         self._listeners.append(listener)
 
     def gather(self, gatherer: Callable[[], None]) -> None:
-        """Have this called before every transaction: it submits what it has gathered for it since it told ``expect``."""
+        """Have this called before every transaction: it submits what it has gathered since it told ``expect``."""
         self._gatherers.append(gatherer)
 
     # --- running ---

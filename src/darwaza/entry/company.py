@@ -16,9 +16,10 @@ from typing import Final, NamedTuple
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
-from darwaza.engine.loop import QUEUE_RETRY_S, Loop
+from darwaza.engine.loop import Loop
 from darwaza.errors import PushbackError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
+from darwaza.kernel.machine import Refusal
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.check import read_transfer
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
@@ -29,6 +30,7 @@ COMPANY_PAYMENTS_MAX: Final = 100
 COMPANY_BYTES_MAX: Final = config.ORDINARY_BODY_BYTES_MAX - TERMS_BYTES_MAX - LETTER_OVERHEAD_BYTES
 """Of the documents of one company: their order stays an ordinary message, which no later one overtakes."""
 SERVICE: Final = "payments"
+SEPARATOR = b"\x1e"  # SHIM
 
 
 class Way(NamedTuple):
@@ -56,7 +58,7 @@ class Fellow(NamedTuple):
 
     Attributes:
         way: see ``Way``.
-        key: its idempotency key, by which an answer may be stored.
+        key: its UETR.
         document: pacs.008.001.13 of this payment alone.
         transfer: what the document says.
         alone: makes the command it is by itself.
@@ -72,6 +74,25 @@ class Fellow(NamedTuple):
 Waiting = tuple[Fellow, "asyncio.Future[Outcome | None]"]
 
 
+class Group:
+    """Payments of one way that wait for the next transaction.
+
+    Attributes:
+        waiting: by their keys.
+        bytes: of their documents as the parts of one body.
+    """
+
+    __slots__ = ("bytes", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Waiting] = {}
+        self.bytes = 0
+
+    def has_room(self, size: int) -> bool:
+        """Whether one more document can travel with these."""
+        return len(self.waiting) < COMPANY_PAYMENTS_MAX and self.bytes + size <= COMPANY_BYTES_MAX
+
+
 def way_of(
     document: bytes, transfer: CreditTransfer, party: str, roles: frozenset[str], market: str, uetr: str
 ) -> Way | None:
@@ -85,10 +106,11 @@ def way_of(
         market: id of the market's case.
         uetr: by which the bank's request knows it.
     """
-    if len(document) > COMPANY_BYTES_MAX:
+    # In an encoding other than UTF-8, which XML may have, the byte that parts a body may be half of a character.
+    if len(document) > COMPANY_BYTES_MAX or SEPARATOR in document:
         return None
     ordered = read_transfer(document, transfer)
-    if not isinstance(ordered, tuple) or unsuitable(ordered) is not None:
+    if isinstance(ordered, Refusal) or unsuitable(ordered) is not None:
         return None
     rate, bank = ordered.transaction.agreed_rate, ordered.transaction.creditor_agent.bic
     if rate is None or rate.quote_id or bank is None or ordered.transaction.id.uetr != uetr:
@@ -107,8 +129,8 @@ class Company:
     def __init__(self, loop: Loop) -> None:
         self.companies = self.payments = 0
         self._loop = loop
-        self._gathered: dict[Way, dict[str, Waiting]] = {}
-        self._bytes: dict[Way, int] = {}
+        self._groups: dict[Way, Group] = {}
+        self._waiting = self._waiting_bytes = 0
         loop.gather(self._give)
 
     def join(self, fellow: Fellow) -> "asyncio.Future[Outcome | None] | None":
@@ -121,54 +143,56 @@ class Company:
         Raises:
             PushbackError: ``overloaded``: too much waits already.
         """
-        if self._loop.queued >= config.ENGINE_QUEUE_MAX:
-            raise PushbackError("too many requests are waiting", retry_after_s=QUEUE_RETRY_S)
-        way = fellow.way
-        together = self._gathered.get(way, {})
-        if fellow.key in together:
+        way, size = fellow.way, len(fellow.document)
+        self._loop.admit(self._waiting, self._waiting_bytes + size)
+        group = self._groups.get(way)
+        if group is not None and fellow.key in group.waiting:
             return None
-        if (
-            len(together) >= COMPANY_PAYMENTS_MAX
-            or self._bytes.get(way, 0) + len(fellow.document) > COMPANY_BYTES_MAX
-        ):
+        if group is not None and not group.has_room(size):
             self._give_one(way)
+            group = None
+        if group is None:
+            group = self._groups[way] = Group()
         future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        self._gathered.setdefault(way, {})[fellow.key] = fellow, future
-        self._bytes[way] = self._bytes.get(way, 0) + len(fellow.document)
+        group.waiting[fellow.key] = fellow, future
+        group.bytes += size + len(SEPARATOR)
+        self._waiting += 1
+        self._waiting_bytes += size
         self._loop.expect()
         return future
 
     def _give(self) -> None:
         """Give the engine all that has gathered."""
-        for way in list(self._gathered):
+        for way in list(self._groups):
             self._give_one(way)
 
     def _give_one(self, way: Way) -> None:
-        waiting, held = list(self._gathered.pop(way).values()), self._bytes.pop(way)
-        alone = self._known(way, waiting) if len(waiting) > 1 else set[str]()
-        together = [one for one in waiting if one[0].key not in alone]
-        for fellow, future in waiting:
-            if fellow.key in alone:
-                self._submit([(fellow, future)], fellow.alone(), len(fellow.document))
+        together = self._groups.pop(way).waiting
+        self._waiting -= len(together)
+        self._waiting_bytes -= sum(len(fellow.document) for fellow, _ in together.values())
+        if len(together) > 1:
+            # One that was taken before, alone, has a stored answer, which only the command it was finds.
+            for _, key in self._loop.engine.store.answers([(way.party, key) for key in together]):
+                self._send_alone(together.pop(key))
         if len(together) == 1:
-            self._submit(together, together[0][0].alone(), held)
+            self._send_alone(*together.values())
         elif together:
-            documents = tuple(fellow.document for fellow, _ in together)
-            transfers = tuple(fellow.transfer for fellow, _ in together)
-            body = _shim(way.market, documents, transfers)
-            given = Submit(way.party, way.roles, SERVICE, "remit-bulk", "", b"", body)
-            self._submit(together, given, held)
-            self.companies += 1
-            self.payments += len(together)
+            self._send_together(way, list(together.values()))
 
-    def _known(self, way: Way, waiting: list[Waiting]) -> set[str]:
-        """Keys of those that were taken before, alone: what was answered then is the answer."""
-        asked = [(way.party, fellow.key) for fellow, _ in waiting]
-        return {key for _, key in self._loop.engine.store.answers(asked)}
+    def _send_alone(self, one: Waiting) -> None:
+        self._submit([one], one[0].alone())
 
-    def _submit(self, waiting: list[Waiting], given: Submit, bytes_held: int) -> None:
+    def _send_together(self, way: Way, waiting: list[Waiting]) -> None:
+        documents = tuple(fellow.document for fellow, _ in waiting)
+        transfers = tuple(fellow.transfer for fellow, _ in waiting)
+        body = _shim(way.market, documents, transfers)
+        self._submit(waiting, Submit(way.party, way.roles, SERVICE, "remit-bulk", "", b"", body))
+        self.companies += 1
+        self.payments += len(waiting)
+
+    def _submit(self, waiting: list[Waiting], given: Submit) -> None:
         try:
-            outcome = self._loop.submit(given, bytes_held)
+            outcome = self._loop.submit(given, sum(len(fellow.document) for fellow, _ in waiting))
         except PushbackError as full:
             for _, future in waiting:
                 _tell(future, full)
@@ -190,7 +214,7 @@ def _share(waiting: list[Waiting], decided: "asyncio.Future[Outcome]") -> None:
     refused = {uetr for uetr, *_ in outcome.answer["refused"]} if isinstance(outcome, Accepted) else None
     number = 0
     for fellow, future in waiting:
-        if refused is None or fellow.transfer.transactions[0].id.uetr in refused:
+        if refused is None or fellow.key in refused:
             _tell(future, None)
             continue
         number += 1
@@ -206,7 +230,11 @@ def _shim(market, documents, transfers):
     import msgspec
     from darwaza.services.payments.bulk import Part
     from darwaza.standards.iso20022.message import write
+
     first = transfers[0]
     header = msgspec.structs.replace(first.header, transaction_count=len(transfers), control_sum=None, total=None)
-    whole = write(msgspec.structs.replace(first, header=header, transactions=tuple(t.transactions[0] for t in transfers)), verify=False)
+    whole = write(
+        msgspec.structs.replace(first, header=header, transactions=tuple(t.transactions[0] for t in transfers)),
+        verify=False,
+    )
     return RemitBulk(market, whole, [Part(t.transactions[0].id.uetr, d, t) for d, t in zip(documents, transfers)])

@@ -79,7 +79,7 @@ async def take(call: Call) -> Response:
 async def _order(call: Call, document: bytes, value: CreditTransfer) -> Response:
     call.query = OrderQuery()
     if len(value.transactions) == 1:
-        return answer_order(call, document, await order_one(call, document), value)
+        return answer_order(call, document, await order_one(call, document, value), value)
     return answer_bulk(call, document, await order_all(call, document), value)
 
 

@@ -265,15 +265,18 @@ async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
     return answer_order(call, document, answer) if wants_xml(call) else answer
 
 
-async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Refusal:
+async def order_one(
+    call: Call, document: bytes, known: CreditTransfer | None = None
+) -> Ordered | DarwazaError | Refusal:
     """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become.
 
-    It travels in company where it can (``entry.company``), else by itself.
+    It travels in company where it can (``entry.company``), else by itself. What it says, where that is ``known``, is
+    read once.
     """
     try:
-        document = newest(document)
-        uetr, own = _uetr(document), idempotency_key(call)
-        known = _read(document)
+        newer = newest(document)
+        known = known if known is not None and newer is document else _read(newer)
+        document, uetr, own = newer, _uetr(newer), idempotency_key(call)
         fellow = None if own or known is None else _fellow(call, document, uetr, known)
         joined = None if fellow is None else call.server.company.join(fellow)
         outcome: Outcome = None if joined is None else await joined
