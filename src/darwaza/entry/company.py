@@ -228,6 +228,7 @@ def _tell(future: "asyncio.Future[Outcome | None]", outcome: Outcome | None) -> 
 
 def _shim(market, documents, transfers):
     import msgspec
+
     from darwaza.services.payments.bulk import Part
     from darwaza.standards.iso20022.message import write
 

@@ -10,8 +10,8 @@ from darwaza.engine.drill import Drills
 from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.engine.routed import is_delivered
-from darwaza.entry.company import Company
 from darwaza.entry.clerk import Clerk, ClerkTask
+from darwaza.entry.company import Company
 from darwaza.entry.delivery import Deliveries
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
