@@ -13,6 +13,8 @@ from darwaza.entry.demo.demo import Demo
 from darwaza.entry.demo.payments import PaymentsChapter
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.sample import remittance
+from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
+from darwaza.standards.iso20022.message import read
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -72,6 +74,10 @@ def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path
     assert run(corridor, bank, "pay", file)["status"] == "ACSP"
     (waiting,) = run(corridor, other, "credits", "--wait", "20")
     assert first_event(corridor, other, "payment.asked")["detail"]["credit"] == waiting["credit"]
+    (older,) = run(corridor, other, "credits", "--documents", tmp_path / "older", "--message", OLDER)
+    written = (tmp_path / "older" / f"{waiting['id']}.pacs008.xml").read_text("utf-8")
+    assert written == older["document"]
+    assert read(convert(written.encode(), NEWER)) == read(file.read_bytes())
     run(corridor, other, "document", waiting["id"], "-o", tmp_path / "came.xml")
     assert (tmp_path / "came.xml").read_bytes() == file.read_bytes()
     run(corridor, other, "confirm", waiting["id"])

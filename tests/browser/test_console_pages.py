@@ -127,34 +127,70 @@ def test_an_officer_clears_a_truck(visit, traffic, corridor, scripts):
         assert "Nothing on the way has that plate" in page.inner_text("main")
 
 
-@pytest.mark.parametrize("scripts", [True, False])
-def test_a_clerk_compares_pays_and_is_paid(visit, traffic, scripts):
-    """Quote, take, pay at one bank; the credit accepted at the other; final at both."""
-    seen = visit("PK/bilal", "/console/bank", scripts=scripts)
-    page = seen.page
+PAYMENT = (
+    ("payer", "Muhammad Aslam"),
+    ("payer_town", "Karachi"),
+    ("payer_account", "PK36SCBL0000001123456702"),
+    ("payee", "Toshkent Meva OOO"),
+    ("payee_town", "Toshkent"),
+    ("payee_account", "20208000900123456001"),
+)
+
+
+def quoted(visit, amount, **options):
+    """Quote a payment to Uzbekistan, take the first offer, and say who pays whom."""
+    page = visit("PK/bilal", "/console/bank", **options).page
     page.locator("select[name=payee_bank]").select_option("UZ/chorsu-bank")
-    page.fill("[name=amount]", "88000.00")
+    page.fill("[name=amount]", amount)
     follow(page, page.locator("form[action$='/quote'] button"))
     follow(page, page.locator("form[action$='/choose'] button").first)
-    for name, value in (
-        ("payer", "Muhammad Aslam"),
-        ("payer_town", "Karachi"),
-        ("payer_account", "PK36SCBL0000001123456702"),
-        ("payee", "Toshkent Meva OOO"),
-        ("payee_town", "Toshkent"),
-        ("payee_account", "20208000900123456001"),
-    ):
+    for name, value in PAYMENT:
         page.fill(f"[name={name}]", value)
-    follow(page, page.locator("form[action$='/pay'] button"))
-    assert "What will happen" in page.inner_text("main")
+    return page
+
+
+def ends_well(visit, page, **options):
+    """Order what the page shows; the other bank credits it, and both say that it is final."""
     follow(page, page.locator("form[action$='/pay'] button"))
     assert "The payment is ordered." in page.inner_text("main"), page.inner_text("main")
     address = page.url.split("?")[0].rpartition("/console")[2]
-    other = visit("UZ/malika", "/console/bank", scripts=scripts)
+    other = visit("UZ/malika", "/console/bank", **options)
     reload_until(other.page, lambda: other.page.locator("#credits tbody a").count())
     other.page.goto("/console" + address)
     follow(other.page, other.page.locator("form[action$='/confirm'] button"))
     reload_until(page, lambda: re.search("settled|credited", page.inner_text("main .head")))
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_clerk_compares_pays_and_is_paid(visit, traffic, scripts):
+    """Quote, take, pay at one bank; the credit accepted at the other; final at both."""
+    page = quoted(visit, "88000.00", scripts=scripts)
+    assert page.locator("[name=payer_born]").count() == 0
+    follow(page, page.locator("form[action$='/pay'] button"))
+    assert "What will happen" in page.inner_text("main")
+    ends_well(visit, page, scripts=scripts)
+
+
+@pytest.mark.parametrize("kind", ["person", "organisation"])
+def test_a_clerk_pays_so_much_that_more_must_be_known_of_the_payer(visit, traffic, kind):
+    """What is missing is said at its field before anything is ordered; then the payment goes through."""
+    page = quoted(visit, "400000.00", scripts=kind == "person")
+    page.check(f"[name=payer_kind][value={kind}]")
+    shown, hidden = ("payer_born", "payer_id") if kind == "person" else ("payer_id", "payer_born")
+    assert page.locator(f"[name={shown}]").is_visible()
+    assert not page.locator(f"[name={hidden}]").is_visible()
+    follow(page, page.locator("form[action$='/pay'] button"))
+    assert page.locator(f"#{shown}-wrong").inner_text() == "Please fill this in."
+    assert page.locator(f"[name={shown}]").evaluate("field => field === document.activeElement")
+    assert page.locator("[name=payer]").input_value() == "Muhammad Aslam"
+    if kind == "person":
+        page.fill("[name=payer_born]", "1980-05-17")
+        page.fill("[name=payer_born_town]", "Karachi")
+    else:
+        page.fill("[name=payer_id]", "0012345-6")
+    follow(page, page.locator("form[action$='/pay'] button"))
+    assert ("born 17 May 1980" if kind == "person" else "0012345-6") in page.inner_text("main")
+    ends_well(visit, page)
 
 
 @pytest.mark.parametrize("scripts", [True, False])

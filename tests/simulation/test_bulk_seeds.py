@@ -65,11 +65,6 @@ def test_answers_that_overtook_others_on_their_way():
     live_through(RelayedBulkSimulation, [45])
 
 
-def test_an_order_that_came_again_before_what_was_answered_to_it():
-    """KZ had lost its disk, and would have refused as too late what it had credited: a neighbour not yet met knew."""
-    live_through(RelayedBulkSimulation, [51])
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(1_000, 11_000, SEEDS_PER_BLOCK))
 def test_payments_of_a_bulk_end_alike_for_long(first):

@@ -60,9 +60,11 @@ VALUES = {
     "policy": "avoid AF", "origin": "pk.example/log", "destination": examples()["MarketView"][0]["destination"],
 }  # fmt: skip
 """Arguments by name; others by their type."""
+OLDER = {"message": "pacs.008.001.08"}
 OTHERWISE = {"Client.documents": {"state": "arrived"},
              "Operator.explain_route": {"to": "KZ"}, "Payments.pay": {"to": "KZ"},
-             "Payments.document": {"message": "pacs.008.001.08"}, "Payments.verify": {"to": "KZ"},
+             "Payments.document": OLDER, "Payments.credits": OLDER, "Payments.answer_credits": OLDER,
+             "Payments.verify": {"to": "KZ"},
              "Payments.allocate": {"to": "KZ"}, "Payments.release_funds": {"to": "KZ"},
              "Sealing.publish": {"public": bytes(1216)}}  # fmt: skip
 

@@ -137,15 +137,31 @@ class Payments:
 
     # --- the payee's bank ---
 
-    def credits(self, *, limit: int = 50, documents: bool = False, wait_s: int = 0) -> list[Credit]:
-        """Credits that wait for the party's word, those that wait longest first."""
-        query = {"limit": str(limit), "documents": "true" if documents else "false"}
+    def credits(
+        self, *, limit: int = 50, documents: bool = False, message: str | None = None, wait_s: int = 0
+    ) -> list[Credit]:
+        """Credits that wait for the party's word, those that wait longest first.
+
+        Args:
+            limit: at most so many.
+            documents: with their pacs.008.
+            message: its version: ``pacs.008.001.13``, also when none is given, or ``pacs.008.001.08``; one that does
+                not fit into it has a ``code``, ``detail`` and ``pointer`` instead of a ``document``.
+            wait_s: wait so long for one.
+        """
+        query = given({"limit": str(limit), "documents": "true" if documents else "false", "message": message})
         headers = {"prefer": f"wait={wait_s}"} if wait_s else {}
         found: list[Credit] = self._caller.call("GET", "/v1/payments/credits", params=query, headers=headers)
         return found
 
     def answer_credits(
-        self, words: Sequence[Mapping[str, str]], *, limit: int = 0, documents: bool = False, key: str | None = None
+        self,
+        words: Sequence[Mapping[str, str]],
+        *,
+        limit: int = 0,
+        documents: bool = False,
+        message: str | None = None,
+        key: str | None = None,
     ) -> Counter:
         """Answer many credits and get the next ones.
 
@@ -153,12 +169,14 @@ class Payments:
             words: each with ``id``, and, to refuse, ``reason`` and perhaps ``detail``.
             limit: credits wanted in return.
             documents: with their pacs.008.
+            message: its version; see ``credits``.
             key: idempotency key.
 
         Returns:
             ``answers`` in the order of the words, and ``credits``.
         """
-        done: Counter = self._do("/credits", {"words": list(words), "limit": limit, "documents": documents}, key=key)
+        asked = {"words": list(words), "limit": limit, "documents": documents} | given({"message": message})
+        done: Counter = self._do("/credits", asked, key=key)
         return done
 
     def confirm(self, payment: str, *, key: str | None = None) -> Ordered:

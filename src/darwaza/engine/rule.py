@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -32,6 +32,11 @@ WAKE_DEPTH_MAX = 16
 """Decisions that follow from one input by way of facts."""
 
 
+EXPIRED: Final = Refusal(
+    "corridor_expired", "the corridor document has expired; only receiving goes on", "", transient=True
+)
+
+
 class Said(msgspec.Struct):
     """An own message that an input had made this gateway send before it lost its disk.
 
@@ -53,9 +58,18 @@ class Said(msgspec.Struct):
 class RuleContext:
     """See ``darwaza.kernel.machine.Context``."""
 
-    __slots__ = ("_service", "_site", "_ucr", "_unit", "case_id", "member", "now", "reachable")
+    __slots__ = ("_sent_before", "_service", "_site", "_ucr", "_unit", "case_id", "member", "now", "reachable")
 
-    def __init__(self, site: Site, unit: Unit, service: str, case_id: str, ucr: str | None, now: datetime) -> None:
+    def __init__(
+        self,
+        site: Site,
+        unit: Unit,
+        service: str,
+        case_id: str,
+        ucr: str | None,
+        now: datetime,
+        sent_before: tuple[Said, ...],
+    ) -> None:
         self.now = now
         self.member = site.member
         self.case_id = case_id
@@ -64,6 +78,7 @@ class RuleContext:
         self._unit = unit
         self._service = service
         self._ucr = ucr
+        self._sent_before = sent_before
 
     @property
     def ledger(self) -> LedgerView:
@@ -84,7 +99,11 @@ class RuleContext:
 
     def unsendable(self, draft: Draft, body_bytes: int) -> Refusal | None:
         """Why a message like this one, but with a body of so many bytes, could not be sent now, or None."""
-        return self._unit.tracking.refusal(draft, body_bytes)
+        return self._unit.tracking.refusal(draft, body_bytes) or _expired(self._site, self._unit)
+
+    def said_before(self, kind: str) -> bytes | None:
+        """What this gateway said in answer to the same input before it lost its disk, or None."""
+        return next((one.body for one in self._sent_before if one.header.kind == kind), None)
 
     def look(self, case_id: str) -> Case[Any] | None:
         """Another case of the same service as the batch has it, or None."""
@@ -182,7 +201,7 @@ class Rules:
         sent_before: tuple[Said, ...],
     ) -> tuple[Decision[Any], tuple[str, ...]] | Refusal:
         ucr = getattr(given, "ucr", None) if case is None else case.ucr
-        context = RuleContext(self._site, unit, service.name, case_id, ucr, now)
+        context = RuleContext(self._site, unit, service.name, case_id, ucr, now, sent_before)
         try:
             outcome = decide(service, case, given, context)
             if type(outcome) is Refusal:
@@ -241,11 +260,7 @@ class Rules:
             refusal = unit.tracking.refusal(draft)
             if refusal is not None:
                 return refusal
-        if not self._site.trust.may_send(unit.now):
-            return Refusal(
-                "corridor_expired", "the corridor document has expired; only receiving goes on", "", transient=True
-            )
-        return None
+        return _expired(self._site, unit)
 
     def _wake(self, unit: Unit, facts: tuple[Fact, ...], ucr: str, cause_id: str | None) -> None:
         """Give stated facts to the cases that await them, and so on, in the same batch."""
@@ -270,6 +285,11 @@ class Rules:
             unit.faults.append(fault.detail)
             return ()
         return () if isinstance(outcome, Refusal) else outcome[0].facts
+
+
+def _expired(site: Site, unit: Unit) -> Refusal | None:
+    """Why nothing can be sent under this corridor document any more, or None."""
+    return None if site.trust.may_send(unit.now) else EXPIRED
 
 
 def _without(decision: Decision[Any], sent_before: tuple[Said, ...]) -> Decision[Any]:

@@ -3,7 +3,7 @@
 A call carries up to ``NOTICES_MAX`` notices, and the answer may carry the bank's words on credits, as a pull does::
 
     POST https://bank.example/darwaza
-    webhook-id: PK-hbl-1842
+    webhook-id: KZ-halyk-1842-1842
     webhook-timestamp: 1795843692
     webhook-signature: v1a,BASE64
 
@@ -12,8 +12,11 @@ A call carries up to ``NOTICES_MAX`` notices, and the answer may carry the bank'
     200 {"words": [{"id": "…"}, {"id": "…", "reason": "AC04"}]}
 
 The signature is Ed25519 over ``id.timestamp.body`` (Standard Webhooks, asymmetric form) by the member's log key, which
-is in the corridor document: nobody keeps a shared secret. A party that does not answer is called again, ever more
-rarely; what it has taken is remembered in ``webhooks.json`` beside the store.
+is in the corridor document: nobody keeps a shared secret. The id names the first and the last notice. A party that does
+not answer is called again, ever more rarely; what it has taken is remembered in ``webhooks.json`` beside the store.
+
+For a bank that wants it a call brings in ``credits`` what a pull would tell of the credits that its notices are about
+and that still wait, each with its pacs.008, in the version that the bank reads (``Party.webhook_message``).
 """
 
 import asyncio
@@ -30,6 +33,7 @@ from darwaza import config
 from darwaza.adapters.keyfile.party import Party
 from darwaza.bootstrap import Gateway
 from darwaza.engine.intake import Submit
+from darwaza.entry.view.credit import DOCUMENTS_BYTES_MAX, Credit, Version, waiting_credits
 from darwaza.entry.word import Given, Word, commands
 from darwaza.errors import PeerError, PushbackError
 from darwaza.kernel import instant
@@ -41,10 +45,14 @@ log = structlog.get_logger("darwaza.webhook")
 
 CURSOR_FILE: Final = "webhooks.json"
 NOTICES_MAX: Final = 200
+CREDITS_MAX: Final = config.BULK_ITEMS_MAX
+"""In a call; notices of more are left for the next one."""
 PARTIES_READ_S: Final = 5.0
 IDLE_S: Final = 5.0
 RETRY_FIRST_S: Final = 1.0
 RETRY_LAST_S: Final = 60.0
+ASKING: Final = frozenset({"payment.asked", "payment.bulk-asked"})
+"""Notices of credits that wait for the word of the payee's bank."""
 
 
 class Called(msgspec.Struct):
@@ -57,10 +65,16 @@ class Called(msgspec.Struct):
     detail: Any
 
 
-class Call(msgspec.Struct):
-    """The body of a call."""
+class Call(msgspec.Struct, omit_defaults=True):
+    """The body of a call.
+
+    Attributes:
+        notices: in order.
+        credits: that they are about and that still wait, for a party that wants their documents.
+    """
 
     notices: list[Called]
+    credits: list[Credit] = []
 
 
 class Reply(msgspec.Struct):
@@ -145,8 +159,9 @@ class Caller:
             if not rows:
                 await self._changed(IDLE_S)
                 continue
+            call = self._told(party, rows)
             try:
-                reply = await self._call(party, rows)
+                reply = await self._call(party, call)
             except PeerError as fault:
                 log.warning("webhook", party=party.name, code=fault.code, detail=fault.detail)
                 await asyncio.sleep(wait_s)
@@ -154,15 +169,34 @@ class Caller:
                 continue
             for given in commands(reply.words):
                 await self._give(party, address, given)
-            seen, wait_s = rows[-1].sequence, RETRY_FIRST_S
+            seen, wait_s = call.notices[-1].sequence, RETRY_FIRST_S
             self._cursors.keep(party.name, seen)
 
-    async def _call(self, party: Party, rows: list[NoticeRow]) -> Reply:
-        notices = [
-            Called(row.sequence, row.kind, row.case_id, row.at, msgspec.msgpack.decode(row.detail)) for row in rows
-        ]
-        body = _encode(Call(notices))
-        name = f"{self._gateway.config.member}-{party.name}-{rows[0].sequence}"
+    def _told(self, party: Party, rows: list[NoticeRow]) -> Call:
+        """As many of the notices as one call can bring, with the credits they are about."""
+        call, told = Call([], []), 0
+        for row in rows:
+            detail = msgspec.msgpack.decode(row.detail)
+            found = self._credits(party, row, detail) if party.webhook_message else []
+            told += sum(len(one.document) for one in found)
+            if call.notices and (len(call.credits) + len(found) > CREDITS_MAX or told > DOCUMENTS_BYTES_MAX):
+                break
+            call.notices.append(Called(row.sequence, row.kind, row.case_id, row.at, detail))
+            call.credits.extend(found)
+        return call
+
+    def _credits(self, party: Party, row: NoticeRow, detail: Any) -> list[Credit]:
+        if row.kind not in ASKING:
+            return []
+        site, version = self._gateway.engine.site, msgspec.convert(party.webhook_message, Version)
+        held = site.recent.find([row.case_id], self._gateway.engine.store, site.decode_case).get(row.case_id)
+        numbers = detail.get("numbers", ())
+        return [] if held is None else list(waiting_credits(self._gateway, held[1], version, numbers))
+
+    async def _call(self, party: Party, call: Call) -> Reply:
+        body = _encode(call)
+        first, last = call.notices[0].sequence, call.notices[-1].sequence
+        name = f"{self._gateway.config.member}-{party.name}-{first}-{last}"
         seconds = instant.to_seconds(self._gateway.clock.now())
         signature = self._gateway.keys.log.sign(f"{name}.{seconds}.".encode() + body)
         headers = {

@@ -302,7 +302,14 @@ class Context(Protocol):
     def unsendable(self, draft: Draft, body_bytes: int) -> Refusal | None:
         """Why a message like this one, but with a body of so many bytes, could not be sent now; None when it could.
 
-        What a decision sends is held against this anyway; a rule asks when the messages come with later inputs.
+        What a decision sends is held against this anyway; a rule asks when the messages come with later inputs, or
+        when it decides the same without them.
+        """
+
+    def said_before(self, kind: str) -> bytes | None:
+        """What this gateway said in a message of this kind in answer to the same input, before it lost its disk.
+
+        None when nothing came back, as always without a loss. A rule asks for what it could not work out again.
         """
 
     def look(self, case_id: str) -> "Case[Any] | None":

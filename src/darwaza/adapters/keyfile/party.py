@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from darwaza.config import REQUESTS_PER_S_MAX, TOKEN_BYTES
-from darwaza.errors import OperatorError
+from darwaza.errors import MalformedError, OperatorError
 from darwaza.kernel.sealcard import Published
 from darwaza.ports.clock import Entropy
 
@@ -35,6 +35,7 @@ class Party(msgspec.Struct, frozen=True):
         requests_per_s_max: averaged over ten seconds.
         about: for people.
         webhook: address its notices are posted to (``entry.webhook``); "" for none.
+        webhook_message: version of the pacs.008 that calls bring of credits that wait for its word; "" for none.
         sealing: the public key that documents for it are sealed to, as it published it; None when it has none.
     """
 
@@ -45,6 +46,15 @@ class Party(msgspec.Struct, frozen=True):
     about: str = ""
     webhook: Annotated[str, Meta(pattern=r"^(https?://[!-~]{1,1000})?$(?!\n)")] = ""
     sealing: Published | None = None
+    webhook_message: Annotated[str, Meta(pattern=r"^(pacs\.008\.001\.(13|08))?$(?!\n)")] = ""
+
+
+_FORMS = {
+    "/name": "a party's name has at most 63 lower-case letters, digits, hyphens and full stops, none of them at an end",
+    "/webhook": "a webhook is an address such as https://bank.example/darwaza, of at most 1,000 characters",
+    "/webhook_message": "a webhook brings pacs.008.001.13 or pacs.008.001.08",
+    "/requests_per_s_max": "a party may make at least one request a second",
+}
 
 
 class PartyFile:
@@ -100,7 +110,18 @@ class PartyFile:
         return self._by_digest.get(sha256(token.encode()).hexdigest())
 
     def put(self, party: Party) -> None:
-        """Add a party, or replace the one of its name."""
+        """Add a party, or replace the one of its name.
+
+        Raises:
+            MalformedError: ``party_malformed``: a field is not of its form; nothing was written.
+            OperatorError: ``parties_malformed``.
+        """
+        try:
+            msgspec.convert(msgspec.to_builtins(party), Party)
+        except msgspec.ValidationError as fault:
+            pointer = str(fault).rpartition("`$")[2].rstrip("`").replace(".", "/")
+            detail = f"a party is not of its form: {_FORMS.get(pointer, fault)}"
+            raise MalformedError(detail, code="party_malformed", pointer=pointer) from fault
         with self._alone():
             self.refresh()
             self._write({**self._parties, party.name: party})

@@ -113,6 +113,9 @@ class Credit(TypedDict):
     urgent: bool
     answer_by: str
     document: NotRequired[str]
+    code: NotRequired[str]
+    detail: NotRequired[str]
+    pointer: NotRequired[str]
 
 
 class Counter(TypedDict):

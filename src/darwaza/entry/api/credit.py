@@ -6,7 +6,7 @@ A bank hears of a credit in three ways, whichever it likes: it asks (here), it l
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -18,47 +18,21 @@ from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_payment, own_record, submit
 from darwaza.entry.api.problem import problem_of
-from darwaza.entry.order import order_document, parts_of
-from darwaza.entry.view.payment import Money, money
+from darwaza.entry.order import order_document
+from darwaza.entry.view.credit import ASKED, DOCUMENTS_BYTES_MAX, Credit, Version, given_in, waiting_credits
 from darwaza.entry.word import Word, commands
 from darwaza.errors import DarwazaError
-from darwaza.kernel import instant
-from darwaza.kernel.machine import NOT_IN_TABLE, Case, Refusal
+from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import entry_id, entry_of, exchange_of, split_id
+from darwaza.services.payments.entry import entry_of, split_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Payment
-from darwaza.standards.iso20022.conversion import NEWER, convert
+from darwaza.standards.iso20022.conversion import NEWER
 
-ASKED: Final = "asked"
 TAKEN: Final = frozenset({"accepted", "credited"})
 """States after the bank has accepted."""
-
-
-class Credit(msgspec.Struct, omit_defaults=True):
-    """A payment that waits for the word of the payee's bank.
-
-    Attributes:
-        id: of the case.
-        uetr: of the payment.
-        end_to_end: the payer's reference.
-        payer_bank: address.
-        credit: what the payee gets.
-        urgent: the payer's gateway still decides after the bank's word.
-        answer_by: until then the bank may answer.
-        document: the pacs.008, when it was asked for.
-    """
-
-    id: str
-    uetr: str
-    end_to_end: str
-    payer_bank: str
-    credit: Money
-    urgent: bool
-    answer_by: str
-    document: str = ""
 
 
 class Words(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -68,11 +42,13 @@ class Words(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
         words: answered one by one, in order.
         limit: credits wanted, those that wait longest first.
         documents: with their pacs.008.
+        message: its version.
     """
 
     words: Annotated[tuple[Word, ...], Meta(max_length=config.BULK_ITEMS_MAX)] = ()
     limit: Annotated[int, Meta(ge=0, le=config.BULK_ITEMS_MAX)] = 0
     documents: bool = False
+    message: Version = NEWER
 
 
 class Counter(msgspec.Struct, omit_defaults=True):
@@ -88,22 +64,24 @@ class CreditQuery(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         limit: at most so many.
         documents: with their pacs.008.
+        message: its version.
     """
 
     limit: Annotated[int, Meta(ge=1, le=config.BULK_ITEMS_MAX)] = 50
     documents: bool = False
+    message: Version = NEWER
 
 
 class DocumentQuery(msgspec.Struct, forbid_unknown_fields=True):
     """In which version of pacs.008: the one that travels between countries, or the one that domestic systems read."""
 
-    message: Literal["pacs.008.001.13", "pacs.008.001.08"] = NEWER
+    message: Version = NEWER
 
 
 async def pull(call: Call) -> list[Credit]:
     """Credits that wait for the caller's word; ``Prefer: wait=20`` waits for one."""
     query: CreditQuery = call.query
-    return await _waiting(call, query.limit, documents=query.documents)
+    return await _waiting(call, query.limit, query.message if query.documents else None)
 
 
 async def answer_many(call: Call) -> Counter:
@@ -129,7 +107,7 @@ async def answer_many(call: Call) -> Counter:
             answers[at] = said_so
         else:
             answers[at] = _refused(at, word, said_so.code, said_so.detail, transient=problem_of(said_so).transient)
-    found = await _waiting(call, body.limit, documents=body.documents) if body.limit else []
+    found = await _waiting(call, body.limit, body.message if body.documents else None) if body.limit else []
     return Counter(answers, found)
 
 
@@ -166,72 +144,38 @@ def _refused(at: int, word: Word, code: str, detail: str, uetr: str = "", *, tra
     return Ordered(id=word.id, uetr=uetr, code=code, detail=detail, pointer=f"/words/{at}/id", transient=transient)
 
 
-async def _waiting(call: Call, limit: int, *, documents: bool) -> list[Credit]:
+async def _waiting(call: Call, limit: int, version: Version | None) -> list[Credit]:
     server, bank = call.server, call.party.address
     left_s, clock = preferred_wait_s(call), server.gateway.clock
     until_s = clock.monotonic_s() + left_s
     while True:
-        found = _credits(call, server.till.credits(bank), limit, documents=documents)
+        found = list(islice(_bearable(_credits(call, server.till.credits(bank), version)), limit))
         left_s = until_s - clock.monotonic_s()
         if found or left_s <= 0 or not await server.changed(left_s):
             return found
 
 
-def _credits(call: Call, ids: list[str], limit: int, *, documents: bool) -> list[Credit]:
+def _bearable(credits_: Iterator[Credit]) -> Iterator[Credit]:
+    """Credits until their documents are too much for one answer; the first is never."""
+    told = 0
+    for one in credits_:
+        told += len(one.document)
+        if told > DOCUMENTS_BYTES_MAX and told > len(one.document):
+            return
+        yield one
+
+
+def _credits(call: Call, ids: list[str], version: Version | None) -> Iterator[Credit]:
     server, site = call.server, call.server.gateway.engine.site
-    found: list[Credit] = []
     for start in range(0, len(ids), config.BULK_ITEMS_MAX):
         part = ids[start : start + config.BULK_ITEMS_MAX]
         cases = site.recent.find(part, server.store, site.decode_case)
         for case_id in part:
             held = cases.get(case_id)
-            if held is not None and held[1].state == BULK_ASKED:
-                found.extend(islice(_credits_of(call, held[1], documents=documents), limit - len(found)))
-                if len(found) == limit:
-                    return found
-            elif held is None or held[1].state != ASKED:
+            if held is None or held[1].state not in {ASKED, BULK_ASKED}:
                 server.till.answered(call.party.address, case_id)
             else:
-                found.append(_credit(call, held[1], documents=documents))
-                if len(found) == limit:
-                    return found
-    return found
-
-
-def _credits_of(call: Call, case: Case[Bulk], *, documents: bool) -> Iterator[Credit]:
-    """The payments of a bulk that wait for the bank's word."""
-    gateway, bulk = call.server.gateway, case.data
-    asset = gateway.directory.currencies[gateway.config.member]
-    until = instant.to_text(bulk.answer_by)
-    parts = parts_of(gateway.engine, case.id) if documents else []
-    for number, entry in enumerate(bulk.entries, 1):
-        if entry.state == ASKED:
-            yield Credit(
-                id=entry_id(case.id, number),
-                uetr=entry.uetr,
-                end_to_end=entry.end_to_end,
-                payer_bank=bulk.payer_bank,
-                credit=money(exchange_of(entry).credit_minor, asset),
-                urgent=False,
-                answer_by=until,
-                document=parts[number - 1].document.decode() if documents else "",
-            )
-
-
-def _credit(call: Call, case: Case[Payment], *, documents: bool) -> Credit:
-    gateway, payment = call.server.gateway, case.data
-    asset = gateway.directory.currencies[gateway.config.member]
-    minor = 0 if payment.chosen is None else payment.chosen.exchange.credit_minor
-    return Credit(
-        id=case.id,
-        uetr=payment.uetr,
-        end_to_end=payment.end_to_end,
-        payer_bank=payment.payer_bank,
-        credit=money(minor, asset),
-        urgent=payment.urgent,
-        answer_by="" if payment.answer_by is None else instant.to_text(payment.answer_by),
-        document=order_document(gateway.engine, case.id).decode() if documents else "",
-    )
+                yield from waiting_credits(server.gateway, held[1], version)
 
 
 async def document(call: Call) -> Response:
@@ -243,7 +187,7 @@ async def document(call: Call) -> Response:
     row, number, _ = own_payment(call, call.request.path_params["id"])
     found = order_document(call.server.gateway.engine, row.id, number)
     query: DocumentQuery = call.query
-    return Response(found if query.message == NEWER else convert(found, query.message), media_type=XML_MEDIA_TYPE)
+    return Response(given_in(found, query.message), media_type=XML_MEDIA_TYPE)
 
 
 async def confirm(call: Call) -> Ordered | DarwazaError | Refusal:

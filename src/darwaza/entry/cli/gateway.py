@@ -1,6 +1,7 @@
 """darwaza init, serve, party, key, backup, migrate, forget, fsck."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -16,6 +17,7 @@ from darwaza.entry.cli.output import REFUSED, console, json_option, reports_erro
 from darwaza.entry.journal import set_up
 from darwaza.entry.retention import forget_bodies
 from darwaza.entry.serve import serve
+from darwaza.standards.iso20022.conversion import NEWER, OLDER
 from darwaza.storage import backup_store, migrate_store
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
@@ -49,7 +51,7 @@ def init(
     card = found_gateway(
         folder, member=member, name=name, urls=urls, host=host or "127.0.0.1", port=int(port), store=store
     )
-    token = _add_party(folder, OPERATOR_TOKEN, frozenset({OPERATOR, AUDITOR}), "runs this gateway", REQUESTS_PER_S_MAX)
+    token = _add_party(folder, OPERATOR_TOKEN, frozenset({OPERATOR, AUDITOR}), about="runs this gateway")
     _keep_token(folder, OPERATOR_TOKEN, token)
 
     def human() -> None:
@@ -78,14 +80,13 @@ def party() -> None:
     """Who is served by a gateway: agencies, banks, carriers, operators, auditors."""
 
 
-def _add_party(folder: Path, name: str, roles: frozenset[str], about: str, rate: int, webhook: str = "") -> str:
+def _add_party(folder: Path, name: str, roles: frozenset[str], **changes: Any) -> str:
+    """Add a party, or change one; what is not among the changes stays as it is."""
     parties = PartyFile(folder / PARTY_FILE)
     token, digest = new_token(SystemEntropy())
-    held = {one.name: one for one in parties.all()}.get(name)
-    tokens = (*held.tokens, digest) if held else (digest,)
-    webhook = webhook or (held.webhook if held else "")
-    sealing = held.sealing if held else None
-    parties.put(Party(name, roles | (held.roles if held else frozenset()), tokens, rate, about, webhook, sealing))
+    held = {one.name: one for one in parties.all()}.get(name, Party(name))
+    wanted = {field: value for field, value in changes.items() if value is not None}
+    parties.put(msgspec.structs.replace(held, roles=roles | held.roles, tokens=(*held.tokens, digest), **wanted))
     return token
 
 
@@ -101,19 +102,44 @@ def _keep_token(folder: Path, name: str, token: str) -> Path:
 @folder_argument
 @click.argument("name")
 @click.option("--role", "roles", multiple=True, help="What it may do; may be given several times.")
-@click.option("--about", default="", help="For people.")
-@click.option("--rate", default=REQUESTS_PER_S_MAX, show_default=True, help="Requests a second.")
-@click.option("--webhook", default="", help="Address its notices are posted to: https://…")
+@click.option("--about", help="For people.")
+@click.option("--rate", type=int, help=f"Requests a second; {REQUESTS_PER_S_MAX} if never given.")
+@click.option("--webhook", help="Address its notices are posted to: https://…; '' for none.")
+@click.option(
+    "--webhook-message",
+    type=click.Choice([NEWER, OLDER, ""]),
+    help="Calls bring the pacs.008 of credits, in this version; '' for none.",
+)
 @click.option(
     "--keep", is_flag=True, help="Also keep the token in the gateway's folder, for --as NAME on this machine."
 )
 @json_option
 @reports_errors
 def add_party(
-    folder: Path, name: str, roles: tuple[str, ...], about: str, rate: int, webhook: str, *, keep: bool, as_json: bool
+    folder: Path,
+    name: str,
+    roles: tuple[str, ...],
+    about: str | None,
+    rate: int | None,
+    webhook: str | None,
+    webhook_message: str | None,
+    *,
+    keep: bool,
+    as_json: bool,
 ) -> None:
-    """Add a party, or give one another token. The token is shown once; only its digest is stored."""
-    token = _add_party(folder, name, frozenset(roles), about, rate, webhook)
+    """Add a party, or give one another token and change what is named. The token is shown once.
+
+    Only its digest is stored.
+    """
+    token = _add_party(
+        folder,
+        name,
+        frozenset(roles),
+        about=about,
+        requests_per_s_max=rate,
+        webhook=webhook,
+        webhook_message=webhook_message,
+    )
     if keep:
         _keep_token(folder, name, token)
     show({"name": name, "token": token}, as_json=as_json, human=lambda: console.print(f"{name}: {token}"))

@@ -202,18 +202,36 @@ def show_command(payment: str, *, uetr: bool, as_json: bool, **options: Any) -> 
 # --- the payee's bank ---
 
 
+_version = click.option(
+    "--message", type=click.Choice([NEWER, OLDER]), help="The version that is wanted; pacs.008.001.13 if not given."
+)
+
+
 @payments.command(name="credits", epilog="Example: darwaza payments credits --wait 20 --gateway kz --as alatau-bank")
 @click.option("--limit", default=50, show_default=True)
 @click.option("--wait", "wait_s", default=0, show_default=True, help="Wait so many seconds for one.")
+@click.option(
+    "--documents", "target", type=click.Path(path_type=Path, file_okay=False), help="Write each one's pacs.008 here."
+)
+@_version
 @as_party
-def credits_command(limit: int, wait_s: int, *, as_json: bool, **options: Any) -> None:
-    """List credits that wait for the bank's word."""
+def credits_command(
+    limit: int, wait_s: int, target: Path | None, message: str | None, *, as_json: bool, **options: Any
+) -> None:
+    """List credits that wait for the bank's word, and write their orders for a domestic system to read."""
     with Desk(options) as desk:
-        found = desk.credits(limit=limit, wait_s=wait_s)
+        found = desk.credits(limit=limit, documents=target is not None, message=message, wait_s=wait_s)
+    if target is not None:
+        target.mkdir(parents=True, exist_ok=True)
+        for one in found:
+            if one.get("document"):
+                (target / f"{one['id']}.pacs008.xml").write_text(one["document"], "utf-8")
 
     def human() -> None:
         for one in found:
             console.print(f"{one['id']}  {amount(one['credit'])} from {one['payer_bank']}, by {one['answer_by']}")
+            if one.get("code"):
+                console.print(f"   [red]{one['code']}[/]  {escape(one['detail'])} (at {escape(one['pointer'])})")
 
     show(found, as_json=as_json, human=human)
 
@@ -286,7 +304,7 @@ _output = click.option("-o", "--output", required=True, type=click.Path(path_typ
 @payments.command(epilog="Example: darwaza payments document 0190… -o payment.xml --gateway kz --as alatau-bank")
 @click.argument("payment")
 @_output
-@click.option("--message", type=click.Choice([NEWER, OLDER]), help="The version that is wanted.")
+@_version
 @as_party
 def document(payment: str, output: Path, message: str | None, *, as_json: bool, **options: Any) -> None:
     """Write the pacs.008 of PAYMENT to a file, byte for byte, or in the version a domestic system reads."""

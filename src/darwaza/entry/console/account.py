@@ -30,11 +30,13 @@ class PaymentLine(msgspec.Struct, frozen=True):
         direction: ``out`` or ``in``.
         other: address of the other bank.
         state: of the case.
-        debit, credit: what leaves the payer and what reaches the payee; None without an accepted offer.
+        debit, credit: what leaves the payer and what reaches the payee, by the accepted offer or else by the best one;
+            None without any.
         reference: the payer's; of a bulk the id of its message.
         opened_at: RFC 3339.
         count: payments in a bulk; None for a case of its own.
         reason: why it failed, or "".
+        offered: no offer was accepted, so the amounts are only offered.
     """
 
     id: str
@@ -47,6 +49,7 @@ class PaymentLine(msgspec.Struct, frozen=True):
     opened_at: str
     count: int | None = None
     reason: str = ""
+    offered: bool = False
 
 
 def _number(amount: Money | None) -> str | None:
@@ -144,11 +147,12 @@ def _line(engine: Engine, directory: Directory, row: CaseRow, own: str) -> Payme
 
 def _payment_line(directory: Directory, row: CaseRow, name: str, state: str, payment: Payment, own: str) -> PaymentLine:
     debit = credit = None
-    if payment.chosen is not None:
+    offer = payment.chosen or next(iter(payment.offers), None)
+    if offer is not None:
         source, destination = (
             directory.currencies.get(member_of(one)) for one in (payment.payer_bank, payment.payee_bank)
         )
-        exchange = payment.chosen.exchange
+        exchange = offer.exchange
         debit = None if source is None else money(exchange.debit_minor, source)
         credit = None if destination is None else money(exchange.credit_minor, destination)
     out = payment.payer_bank == own
@@ -162,4 +166,5 @@ def _payment_line(directory: Directory, row: CaseRow, name: str, state: str, pay
         reference=payment.end_to_end,
         opened_at=row.opened_at,
         reason=payment.reason,
+        offered=offer is not None and payment.chosen is None,
     )

@@ -6,7 +6,7 @@ compiled form that could be older than its source. Names of countries, dates and
 
 import io
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -108,6 +108,10 @@ class Reader:
         """Write a day."""
         at = self._aware(value).astimezone(ZoneInfo(zone) if zone else self.zone)
         return format_date(at.date(), "d MMM y", locale=self.locale)
+
+    def birthday(self, value: date) -> str:
+        """Write a day that is no instant, and so of no zone."""
+        return format_date(value, "d MMM y", locale=self.locale)
 
     def offset(self, at: datetime) -> str:
         """Write an instant's distance from UTC."""

@@ -1,22 +1,56 @@
-"""Writes the payment order that a bank's form fills in: a pacs.008.001.13 of one payment under an accepted offer."""
+"""Writes the payment order that a bank's form fills in: a pacs.008.001.13 of one payment under an accepted offer.
 
-from datetime import datetime
+What is missing or wrong in it is found by the rule that the gateway itself holds the order against, and told by the
+fields of the form that it is about (``PLACES``).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
 
 from darwaza.entry.view.payment import Money, PaymentView
 from darwaza.errors import MalformedError
+from darwaza.services.payments.check import TRANSACTION, data_problem, missing
 from darwaza.services.payments.plan import Directory
 from darwaza.standards.iso20022.amount import Amount
+from darwaza.standards.iso20022.identifier import check_lei
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer, CreditTransferTransaction, Header
-from darwaza.standards.iso20022.party import Account, Address, Agent, Coded, Party
+from darwaza.standards.iso20022.party import Account, Address, Agent, Birth, Coded, Identification, Party
 from darwaza.standards.iso20022.payment import AgreedRate, Charge, PaymentId, PaymentType, Settlement
 
 NAMESPACE = UUID("5f4e3a52-2b53-4d07-9a52-0f3c1a2b7d10")
 """Of UETRs made from a form's own number, so that the same form sent twice is the same payment."""
+
+
+_ID = "Dbtr/Id/PrvtId/DtAndPlcOfBirth"
+PLACES: Final[Mapping[str, str]] = {
+    "payer": "Dbtr/Nm",
+    "payer_town": "Dbtr/PstlAdr/TwnNm",
+    "payer_country": "Dbtr/PstlAdr/Ctry",
+    "payer_account": "DbtrAcct/Id",
+    "payer_born": f"{_ID}/BirthDt",
+    "payer_born_town": f"{_ID}/CityOfBirth",
+    "payer_born_country": f"{_ID}/CtryOfBirth",
+    "payer_id": "Dbtr/Id/OrgId",
+    "payee": "Cdtr/Nm",
+    "payee_town": "Cdtr/PstlAdr/TwnNm",
+    "payee_country": "Cdtr/PstlAdr/Ctry",
+    "payee_account": "CdtrAcct/Id",
+    "purpose": "Purp/Cd",
+    "reference": "PmtId/EndToEndId",
+    "remittance": "RmtInf/Ustrd",
+}
+"""Elements of the transaction that a form's fields are written to."""
+_PERSON: Final = frozenset({"payer_born", "payer_born_town", "payer_born_country"})
+_ORGANISATION: Final = frozenset({"payer_id"})
+_INDEX: Final = re.compile(r"\[\d+\]")
+_ABOVE: Final = _INDEX.sub("", TRANSACTION) + "/"
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -24,6 +58,10 @@ class Form(msgspec.Struct, frozen=True):
 
     Attributes:
         payer, payer_town, payer_country, payer_account: who pays.
+        payer_kind: ``organisation``, or a person. The fields after it count from the amount on from which the corridor
+            identifies.
+        payer_born, payer_born_town, payer_born_country: of a person: the day (RFC 3339, full-date) and the place.
+        payer_id: of an organisation: its LEI, or another number it is registered under.
         payee, payee_town, payee_country, payee_account: who is paid.
         purpose: ISO 20022 external purpose code, "" for none.
         reference: the payer's own, at most 35 characters.
@@ -35,6 +73,11 @@ class Form(msgspec.Struct, frozen=True):
     payer_town: str
     payer_country: str
     payer_account: str
+    payer_kind: str
+    payer_born: str
+    payer_born_town: str
+    payer_born_country: str
+    payer_id: str
     payee: str
     payee_town: str
     payee_country: str
@@ -43,6 +86,49 @@ class Form(msgspec.Struct, frozen=True):
     reference: str
     remittance: str
     urgent: bool
+
+
+class IncompleteError(MalformedError):
+    """The form lacks something, or something in it is wrong.
+
+    Attributes:
+        elements: of the transaction that it is about, with all that lie below them.
+    """
+
+    code = "data_missing"
+
+    def __init__(self, detail: str, elements: Iterable[str]) -> None:
+        """Say what is wrong, in one sentence, and where."""
+        self.elements = tuple(elements)
+        super().__init__(detail, pointer=f"{TRANSACTION}/{self.elements[0]}")
+
+
+def identifies(quote: PaymentView, directory: Directory) -> bool:
+    """Whether the payment is of an amount from which its corridor wants to know more of who pays whom."""
+    members = (one.partition("/")[0] for one in (quote.payer_bank, quote.payee_bank))
+    corridor = directory.corridor(*members)
+    return corridor is not None and quote.chosen is not None and corridor.identifies(_amount(quote.chosen.source).minor)
+
+
+def fields_at(form: Mapping[str, str], elements: Iterable[str]) -> list[str]:
+    """The fields that elements of the transaction are about: those that are empty, or else all of them.
+
+    Args:
+        form: what was typed, by field.
+        elements: paths of elements, as in ``PLACES``, or pointers to them.
+    """
+    paths = [_INDEX.sub("", one).removeprefix(_ABOVE) for one in elements]
+    others = _PERSON if form["payer_kind"] == "organisation" else _ORGANISATION
+    about = [
+        name
+        for name, place in PLACES.items()
+        if name not in others and any(_within(place, path) or _within(path, place) for path in paths)
+    ]
+    return [name for name in about if not form[name]] or about
+
+
+def _within(one: str, other: str) -> bool:
+    return one == other or one.startswith(other + "/")
 
 
 def write_order(form: Form, quote: PaymentView, directory: Directory, now: datetime, once: str) -> bytes:
@@ -56,11 +142,13 @@ def write_order(form: Form, quote: PaymentView, directory: Directory, now: datet
         once: the form's own number.
 
     Raises:
-        MalformedError: no offer was taken yet, or a field is not of its form.
+        IncompleteError: what the corridor asks for at this amount is not there.
+        MalformedError: ``offer_missing``: no offer was taken yet; otherwise a field is not of its form.
     """
     chosen = quote.chosen
     if chosen is None:
         raise MalformedError("take an offer first", code="offer_missing")
+    large = identifies(quote, directory)
     uetr = _random_looking(uuid5(NAMESPACE, once))
     payer_bank, payee_bank = _agent(directory, quote.payer_bank), _agent(directory, quote.payee_bank)
     payment = CreditTransferTransaction(
@@ -81,7 +169,7 @@ def write_order(form: Form, quote: PaymentView, directory: Directory, now: datet
             Charge(amount=_amount(chosen.source_fee), agent=payer_bank),
             Charge(amount=_amount(chosen.destination_fee), agent=payee_bank),
         ),
-        debtor=_party(form.payer, form.payer_town, form.payer_country),
+        debtor=_payer(form, now.date()) if large else _party(form.payer, form.payer_town, form.payer_country),
         debtor_account=_account(form.payer_account),
         debtor_agent=payer_bank,
         creditor_agent=payee_bank,
@@ -90,6 +178,9 @@ def write_order(form: Form, quote: PaymentView, directory: Directory, now: datet
         purpose=Coded(code=form.purpose) if form.purpose else None,
         remittance=(form.remittance,) if form.remittance else (),
     )
+    refused = data_problem(payment, large=large)
+    if refused is not None:
+        raise IncompleteError(refused.detail, [*missing(payment, large=large)] or [refused.pointer])
     header = Header(
         message_id=uetr[:8] + "-MSG",
         created_at=now.replace(microsecond=0),
@@ -110,11 +201,42 @@ def _agent(directory: Directory, address: str) -> Agent:
 
 
 def _party(name: str, town: str, country: str) -> Party:
-    return Party(name=name, address=Address(town=town, country=country) if town and country else None)
+    return Party(name=name or None, address=Address(town=town, country=country) if town and country else None)
 
 
-def _account(text: str) -> Account:
+def _payer(form: Form, today: date) -> Party:
+    """The payer with what it is known by; a part of a birth is none, for the standard has the whole or nothing."""
+    party = _party(form.payer, form.payer_town, form.payer_country)
+    if form.payer_kind == "organisation":
+        return msgspec.structs.replace(party, **_known_by(form.payer_id))
+    born = None
+    if form.payer_born and form.payer_born_town and form.payer_born_country:
+        born = Birth(on=_day(form.payer_born, today), city=form.payer_born_town, country=form.payer_born_country)
+    return msgspec.structs.replace(party, birth=born)
+
+
+def _day(text: str, today: date) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.max
+    if day > today:
+        raise IncompleteError("there is no such day of birth", [PLACES["payer_born"]])
+    return day
+
+
+def _known_by(number: str) -> dict[str, object]:
+    try:
+        check_lei(number.upper())
+    except MalformedError:
+        return {"organisation_ids": (Identification(id=number),) if number else ()}
+    return {"lei": number.upper()}
+
+
+def _account(text: str) -> Account | None:
     plain = text.replace(" ", "").upper()
+    if not plain:
+        return None
     is_iban = plain[:2].isalpha() and plain[2:4].isdigit()
     return Account(iban=plain) if is_iban else Account(other_id=plain)
 

@@ -250,6 +250,7 @@ MESSAGE: Mapping[str, str] = {
     "payments.recall": N_("Payment asked back"),
     "payments.resolved": N_("Answer to the recall"),
     "payments.returned": N_("Payment returned"),
+    "payments.refunded": N_("Refund told"),
 }
 
 PAYMENT_STATE: Mapping[str, str] = {
@@ -417,6 +418,12 @@ NO: Mapping[str, str] = {
     "already_terminated": N_("That leg has been terminated already."),
     "not_yet_started": N_("That leg has not been started yet."),
     "unknown_party": N_("There is no such recipient."),
+    "data_missing": N_("Something about payer or payee is missing or wrong. See the marked fields."),
+    "purpose_wrong": N_("That is no purpose this corridor takes."),
+    "quote_expired": N_("The quote has expired. Ask again what it costs."),
+    "over_corridor_limit": N_("That is more than one payment may be between these countries."),
+    "over_participant_limit": N_("That is more than your bank may send in one payment."),
+    "floor_crossed": N_("There is not enough money for it."),
     "internal_fault": N_("Something went wrong here. It is written down; nothing half-done was kept."),
 }
 

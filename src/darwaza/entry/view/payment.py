@@ -124,7 +124,7 @@ class PaymentView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
         opened_at: when this gateway first knew it.
         changed_at: when it last changed here.
         quote_until: when the quote lapses.
-        offers: of the quote, best first.
+        offers: of the quote, best first; in a list the best one, until one is accepted.
         chosen: the accepted offer.
         uetr: of the payment.
         message_id: of the pacs.008.
@@ -195,7 +195,7 @@ def view_payment(
         row: of a case that holds a payment.
         directory: who takes part, and on what terms.
         number: of a payment of a bulk; 0 for a case of its own.
-        full: with messages and all offers.
+        full: with messages and all offers; otherwise with the best one of a quote of which none was accepted.
         compliance: with what screening found.
         data: of the case, where it has been read.
     """
@@ -205,6 +205,7 @@ def view_payment(
     # Only the payer's gateway knows the margin, and so the cost.
     corridor = None if payment.quoted_at is None else directory.corridor(*members)
     chosen = payment.chosen
+    offers = payment.offers if full else payment.offers[: 0 if chosen else 1]
     refunded = payment.returned_at is not None and payment.refund_minor
     return PaymentView(
         id=entry_id(row.id, number) if number else row.id,
@@ -216,7 +217,7 @@ def view_payment(
         opened_at=row.opened_at,
         changed_at=row.changed_at,
         quote_until=_text(payment.quote_until),
-        offers=[view_offer(one, source, destination, corridor) for one in payment.offers] if full else [],
+        offers=[view_offer(one, source, destination, corridor) for one in offers],
         chosen=None if chosen is None else view_offer(chosen, source, destination, corridor),
         uetr=payment.uetr,
         message_id=payment.message_id,

@@ -351,6 +351,10 @@ class BulkDestinationRules:
         rules = {"credited": self._reversal.take_recall, "given-back": self._reversal.crossed}
         return self._of_message(case, message, context, rules)
 
+    def take_refunded(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payers' gateway tells what its bank gets for one that was returned."""
+        return self._of_message(case, message, context, {"given-back": self._reversal.take_refunded})
+
     def give_back(self, case: BulkCase, command: Command, context: Context) -> Outcome:
         """The payees' bank returns one of them."""
         return self._of_command(case, command, context, ("credited", "recalled"), self._reversal.give_back)

@@ -192,10 +192,19 @@ def _purpose_problem(transaction: CreditTransferTransaction, corridor: Corridor)
 
 
 def _data_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Refusal | None:
-    large = agreed.offer.exchange.source_minor >= agreed.corridor.identify_from_minor
-    missing = list(_missing(transaction, large=large))
-    if missing:
-        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(missing), f"{TRANSACTION}/{missing[0]}")
+    return data_problem(transaction, large=agreed.corridor.identifies(agreed.offer.exchange.source_minor))
+
+
+def data_problem(transaction: CreditTransferTransaction, *, large: bool) -> Refusal | None:
+    """Why a payment does not say who pays whom as it must, or None.
+
+    Args:
+        transaction: that is held against Recommendation 16.
+        large: whether it is of an amount from which its corridor identifies (``Corridor.identifies``).
+    """
+    lacking = list(missing(transaction, large=large))
+    if lacking:
+        return Refusal.of(PaymentRefusal.DATA_MISSING, "missing: " + ", ".join(lacking), f"{TRANSACTION}/{lacking[0]}")
     for account, name in ((transaction.debtor_account, "DbtrAcct"), (transaction.creditor_account, "CdtrAcct")):
         if account is not None and account.iban is not None:
             try:
@@ -205,8 +214,8 @@ def _data_problem(transaction: CreditTransferTransaction, agreed: Agreed) -> Ref
     return None
 
 
-def _missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[str]:
-    """Elements that Recommendation 16 asks for at this amount and that are not there."""
+def missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[str]:
+    """Elements that Recommendation 16 asks for at this amount and that are not there; see ``data_problem``."""
     sides = (
         ("Dbtr", transaction.debtor, transaction.debtor_account),
         ("Cdtr", transaction.creditor, transaction.creditor_account),

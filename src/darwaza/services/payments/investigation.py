@@ -27,6 +27,9 @@ RESOLUTION_MESSAGE: Final = "camt.029.001.13"
 RETURN_MESSAGE: Final = "pacs.004.001.14"
 REFUSED_RECALL: Final = "RJCR"
 PENDING_RECALL: Final = "PDCR"
+BACK: Final = "B"
+REFUND: Final = "F"
+"""The legs of a return, which are told apart by their message ids."""
 
 Kind = TypeVar("Kind", bound=Message)
 
@@ -107,19 +110,21 @@ def read_resolution(body: bytes, uetr: str | None) -> str:
     return _code(transactions[0].reasons)
 
 
-def write_return(payment: Payment, case_id: str, reason: str, amount_minor: int, asset: Asset, now: datetime) -> bytes:
-    """Write a pacs.004."""
+def write_return(
+    payment: Payment, case_id: str, reason: str, amount_minor: int, asset: Asset, now: datetime, *, leg: str = BACK
+) -> bytes:
+    """Write a pacs.004: of what comes back (``BACK``), or of what the payer's bank is given for it (``REFUND``)."""
     returned = PaymentReturn(
         message=RETURN_MESSAGE,
         header=ReturnHeader(
-            message_id=message_id(case_id, "B"),
+            message_id=message_id(case_id, leg),
             created_at=now.replace(microsecond=0),
             transaction_count=1,
             settlement=Settlement(method="CLRG"),
         ),
         transactions=(
             ReturnTransaction(
-                return_id=message_id(case_id, "B"),
+                return_id=message_id(case_id, BACK),
                 original=original_of(payment),
                 end_to_end=payment.end_to_end,
                 uetr=payment.uetr,

@@ -25,6 +25,7 @@ from darwaza.services.payments.message import (
     INQUIRY,
     ORDER,
     RECALL,
+    REFUNDED,
     RELEASED,
     REQUEST_DECIDED,
     REQUESTED,
@@ -214,6 +215,7 @@ def _bulk_destination(rule: BulkDestinationRules) -> Table:
         table[state, ELAPSED] = Transition(rule.wait_over, (state, ended))
         table[state, BULK_INQUIRY] = Transition(rule.take_inquiry, (state,))
         table[state, RECALL] = Transition(rule.take_recall, (state,))
+        table[state, REFUNDED] = Transition(rule.take_refunded, (state,))
         table[state, "return-one"] = Transition(rule.give_back, (state,))
         table[state, "refuse-recall-one"] = Transition(rule.keep_it, (state,))
         table[state, restored(RETURNED)] = Transition(rule.restore_returned, (state,))
@@ -229,6 +231,7 @@ def _reversal(rule: ReversalRules) -> Table:
         ("returning", ELAPSED): Transition(rule.try_again, ("returned", "returning")),
         ("credited", RECALL): Transition(rule.take_recall, ("recalled",)),
         ("given-back", RECALL): Transition(rule.crossed, ("given-back",)),
+        ("given-back", REFUNDED): Transition(rule.take_refunded, ("given-back",)),
         ("recalled", "refuse-recall"): Transition(rule.keep_it, ("credited",)),
         ("recalled", ELAPSED): Transition(rule.recall_over, ("credited",)),
         ("recalled", restored(RESOLVED)): Transition(rule.restore_resolved, ("credited",)),

@@ -42,6 +42,11 @@ class MarketRules:
             return Refusal.of(
                 PaymentRefusal.MARKET_UNKNOWN, f"there is no corridor to {asked.destination!r}", "/destination"
             )
+        if context.case_id != market_id(context.member, asked.destination):
+            # Whoever asks for offers looks there alone, and what was posted anywhere else nobody would see.
+            return Refusal.of(
+                PaymentRefusal.MARKET_UNKNOWN, f"the market to {asked.destination} has another id", "/case_id"
+            )
         found = _rate(asked.mid)
         if isinstance(found, Refusal):
             return found

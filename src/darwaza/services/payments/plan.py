@@ -96,6 +96,10 @@ class Corridor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     subsidy_minor: int = 0
     subsidy_from_minor: int = 0
 
+    def identifies(self, source_minor: int) -> bool:
+        """Whether a payment of this source amount says more of who pays whom; see ``identify_from_minor``."""
+        return source_minor >= self.identify_from_minor
+
     def subsidy_of(self, source_minor: int) -> int:
         """What a state pays for a payment of this source amount."""
         return self.subsidy_minor if source_minor >= self.subsidy_from_minor else 0

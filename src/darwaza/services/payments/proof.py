@@ -32,6 +32,7 @@ from darwaza.services.payments.message import (
     INQUIRY,
     ORDER,
     RECALL,
+    REFUNDED,
     RESOLVED,
     RETURNED,
     STATUS,
@@ -58,6 +59,7 @@ _STEPS: Final = {
     RECALL: "recalled it",
     RESOLVED: "kept it",
     RETURNED: "gave it back",
+    REFUNDED: "refunded it",
 }
 
 REFUSED_KIND: Final = "payments" + REFUSED

@@ -4,7 +4,8 @@ A credited payment is final; what follows is a payment of its own kind, backward
 there to the payer's bank. Who erred bears the exchange risk. A return for the payee's bank's own reasons gives the
 payer's bank exactly what the provider had got, at the agreed rate, which the provider stands by. A return on the
 payer's recall (reason FOCR) gives back exactly what had been paid out abroad, exchanged at the provider's rate of the
-day.
+day. That rate stands at the payer's gateway alone, so it tells the other what it makes of it: from its own word it
+knows the refund again after a loss.
 """
 
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.liquidity import position_notices
 from darwaza.services.payments.message import (
     RECALL,
+    REFUNDED,
     RESOLVED,
     RETURNED,
     XML_MEDIA_TYPE,
@@ -92,9 +94,21 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         if amount_minor != payment.chosen.exchange.destination_minor:
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "a return is of the whole payment")
-        refund = self._refund(payment, reason, context)
+        told = context.said_before(REFUNDED)
+        try:
+            refund = self._refund(payment, reason, context) if told is None else _told(told, payment)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         back = replace(payment, reason=reason, refund_minor=refund, returned_at=made_at)
-        return self._give_back(case.id, back, context)
+        outcome = self._give_back(case.id, back, context)
+        if reason != ON_RECALL or isinstance(outcome, Refusal):
+            return outcome
+        own = self._directory.currencies[context.member]
+        body = investigation.write_return(back, case.id, reason, refund, own, context.now, leg=investigation.REFUND)
+        draft = Draft(REFUNDED, payment.payer_bank, payment.payee_bank, body, XML_MEDIA_TYPE)
+        # What has come back is taken all the same when nothing can be sent just now.
+        unsendable = context.unsendable(draft, len(body))
+        return outcome if unsendable is not None else replace(outcome, messages=(draft,))
 
     def try_again(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
         """Perhaps the provider has money by now."""
@@ -172,6 +186,16 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank recalls")
         return Decision("given-back", case.data)
 
+    def take_refunded(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
+        """The payer's gateway tells what its bank gets: nothing follows from it, but it is kept for that gateway."""
+        if message.origin != case.data.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway refunds")
+        try:
+            _told(message.body, case.data)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        return Decision(case.state, case.data)
+
     def give_back(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank returns the payment, on its own account or because it was recalled."""
         asked: GiveBack = command.body
@@ -244,6 +268,12 @@ class ReversalRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         return Decision("credited", replace(case.data, recall_answer=reason))
+
+
+def _told(body: bytes, payment: Payment) -> int:
+    """What a message says the payer's bank is given for what came back."""
+    _reason, refund_minor, _made_at = investigation.read_return(body, payment.uetr)
+    return refund_minor
 
 
 def _over(payment: Payment, time: timedelta, context: Context) -> bool:

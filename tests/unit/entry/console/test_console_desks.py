@@ -106,6 +106,31 @@ def test_a_bulk_is_one_line_that_leads_to_each_of_its_payments(bank):
     assert payer.get(f"/console/bulks/{bank.settled()}").status_code == 404
 
 
+def test_a_quote_nobody_has_taken_shows_what_its_best_offer_comes_to(bank):
+    """On the page, in its file and over HTTP; once an offer is taken the amounts are that one's."""
+    quote = bank.quote(amount="50100.00", take_best=False)
+    best, taken = quote["offers"]
+    clerk = Browser(bank.gateways["PK"], "bilal")
+
+    def line():
+        clerk.get("/console/bank")
+        (found,) = clerk.page.xpath(f"//section[@id='payments']//tr[.//a[@href='/console/payments/{quote['id']}']]")
+        return [" ".join(cell.text_content().split()) for cell in found.xpath("td")][2:4]
+
+    def worded(money):
+        return " ".join(Reader("en").decimal(money["amount"], money["currency"]).split())
+
+    assert line() == [worded(best["debit"]) + "best offer", worded(best["credit"])]
+    clerk.get("/console/bank?form=csv")
+    (row,) = (one for one in clerk.answer.text.splitlines() if quote["id"] in one)
+    assert "50100.00,PKR," + best["credit"]["amount"] in row
+    (told,) = (one for one in bank.get(INDUS, "/v1/payments")["payments"] if one["id"] == quote["id"])
+    assert told["offers"] == [best]
+    bank.do(INDUS, f"/v1/payments/quotes/{quote['id']}/accept", {"provider": taken["provider"]})
+    assert line() == [worded(taken["debit"]), worded(taken["credit"])]
+    assert "offers" not in next(one for one in bank.get(INDUS, "/v1/payments")["payments"] if one["id"] == quote["id"])
+
+
 def test_a_payment_of_another_bank_is_not_found(bank):
     """Nor its statement, nor its evidence."""
     payment = bank.ordered()

@@ -108,6 +108,8 @@ class Land:
 class Desk:
     """Both gateways, funded, with a market from PK to KZ."""
 
+    mid: str | None = "1.80"
+
     def __init__(self, screen=nobody_listed):
         self.cut = set()
         self.found(screen)
@@ -132,7 +134,7 @@ class Desk:
             self.done(self.kz.command(fx, "allocate", message.Allocate("PK", "50000000.00")))
         self.carry()
         self.market = market_id("PK", "KZ")
-        self.done(self.pk.command(OPERATOR, "open-market", message.OpenMarket("KZ", "1.80"), self.market, opens=True))
+        self.done(self.pk.command(OPERATOR, "open-market", message.OpenMarket("KZ", self.mid), self.market, opens=True))
         self.post_rate(SWIFT_FX, "1.75", tiers=(Tier(1_000_000_00, 2_000),), improvements={UBL: 1_000})
         self.post_rate(SLOW_FX, "1.70")
 

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.services.payments.desk import BANKS, FUNDS, HBL, OPERATOR, UBL, Desk
 
 from darwaza.services.payments import message
-from darwaza.services.payments.check import _missing
+from darwaza.services.payments.check import missing
 from darwaza.services.payments.code import REASONS, PaymentRefusal, reason_of
 from darwaza.services.payments.names import Listed
 from darwaza.services.payments.screening import names_listed
@@ -158,7 +158,7 @@ class TestTravelRule:
         from tests.unit.services.payments.desk import pacs008
 
         value = pacs008(reserved, desk.pk.case(reserved)[1], desk.world.clock.now(), "HIGH", desk.uetr(), {})
-        assert list(_missing(value.transactions[0], large=True)) == []
+        assert list(missing(value.transactions[0], large=True)) == []
 
 
 class TestScreening:

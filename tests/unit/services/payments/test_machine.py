@@ -9,6 +9,7 @@ from darwaza.kernel.machine import ELAPSED, NEW, NOT_IN_TABLE, Case, Command, El
 from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
+from darwaza.services.payments.market import market_id
 from darwaza.services.payments.record import (
     Alias,
     Board,
@@ -50,6 +51,9 @@ class Blank:
         return None
 
     def heard_until(self, member):
+        return None
+
+    def said_before(self, kind):
         return None
 
 
@@ -148,12 +152,21 @@ class TestTable:
 class TestMarket:
     def test_only_an_operator_opens_a_market_that_has_a_corridor(self):
         desk = Desk()
+        desk.market = market_id("KZ", "PK")
         for party, body, code in (
-            (HBL, message.OpenMarket("KZ"), "not_allowed"),
-            ("PK/sbp", message.OpenMarket("UZ"), "market_unknown"),
-            ("PK/sbp", message.OpenMarket("KZ", "0"), "rate_not_positive"),
+            (HALYK, message.OpenMarket("PK"), "not_allowed"),
+            ("KZ/nbk", message.OpenMarket("UZ"), "market_unknown"),
+            ("KZ/nbk", message.OpenMarket("PK", "0"), "rate_not_positive"),
         ):
-            assert desk.pk.command(party, "open-market", body).code == code
+            assert desk.kz.command(party, "open-market", body, desk.market, opens=True).code == code
+
+    def test_a_market_has_the_id_that_everybody_derives(self):
+        """Another would be a market whose rates nobody is offered, and bulks would be taken before it is known."""
+        desk = Desk()
+        for case_id in (None, market_id("KZ", "PK")):
+            refused = desk.pk.command("PK/sbp", "open-market", message.OpenMarket("KZ"), case_id, opens=True)
+            assert (refused.code, refused.pointer) == ("market_unknown", "/case_id")
+        assert [row.id for row in desk.pk.store.scan_cases() if row.state == "market-open"] == [desk.market]
 
     def test_rates_are_checked_when_they_are_posted(self):
         from darwaza.services.payments import message
@@ -194,10 +207,11 @@ class TestMarket:
         assert desk.quote().code == "no_offer"
 
     def test_without_a_mid_rate_there_is_no_margin_and_no_spread(self):
-        desk = Desk()
-        opened = desk.done(desk.pk.command("PK/sbp", "open-market", message.OpenMarket("KZ")))
-        desk.market = opened.case_id
-        desk.post_rate("PK/fx-slow", "1.7")
+        class WithoutMid(Desk):
+            mid = None
+
+        desk = WithoutMid()
+        desk.done(desk.pk.command("PK/fx-swift", "withdraw-rate", message.WithdrawRate(), desk.market))
         offer = desk.pk.case(desk.done(desk.quote()).case_id)[1].chosen
         assert (offer.margin_ppm, offer.spread_minor) == (None, 0)
         desk.done(desk.pk.command("PK/sbp", "set-mid", message.SetMid("1.6"), desk.market))

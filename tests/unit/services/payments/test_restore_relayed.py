@@ -2,10 +2,16 @@
 
 import pytest
 from tests.unit.services.payments.desk import decides_nothing
-from tests.unit.services.payments.test_bulk_relay import RelayedDesk, copy
+from tests.unit.services.payments.test_bulk_relay import Relay, RelayedDesk, RelayedLand, copy
+
+from darwaza.engine import recovery
+from darwaza.testing.statement import link_states
 
 PAST_ALL_ANSWERS_S = 40
 """Longer than a bank may take to answer (``PLAN``), shorter than a gateway waits for its neighbours (``MEET_S``)."""
+OVER_AF = {("CN", "KZ"): 900_000}
+OVER_CN = {("AF", "KZ"): 900_000}
+"""Latencies of links, by which the best way goes over one neighbour."""
 
 
 @pytest.mark.parametrize("side", ["PK", "KZ"])
@@ -27,3 +33,67 @@ def test_nothing_is_decided_before_the_relay_has_said_what_it_was_told(side):
     desk.carry()
     assert desk.states(case_id) == ("settled", "credited")
     desk.chain.check()
+
+
+class Diamond(RelayedDesk):
+    """Two ways between PK and KZ: an order goes over AF, what is answered to it over CN."""
+
+    def found(self, screen):
+        self.chain = Relay((("AF", "KZ"), ("AF", "PK"), ("CN", "KZ"), ("CN", "PK")), OVER_AF, lanes=2)
+        self.world = self.chain.world
+        self.pk, self.kz = RelayedLand(self.chain, "PK"), RelayedLand(self.chain, "KZ")
+
+    def answer_over_cn(self):
+        """Let KZ alone find the way over AF slow."""
+        self.wait(1)
+        for state in link_states(self.world, OVER_CN):
+            self.chain.engines["KZ"].site.routing.learn(state)
+
+
+def credited_and_lost():
+    """A payment is credited; KZ loses its disk and meets AF, which brings the order again too late, but not CN."""
+    desk = Diamond()
+    kept = copy(desk.chain.stores["KZ"])
+    case_id = desk.order(priority="NORM")
+    desk.carry()
+    desk.answer_over_cn()
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    assert desk.states(case_id) == ("settled", "credited")
+    assert "payments.status" not in {one.kind for one in desk.chain.headers("KZ", "AF")}
+    desk.chain.stores["KZ"] = kept
+    desk.chain.start("KZ", seed=1)
+    desk.chain.dark = {"CN"}
+    desk.chain.restore("KZ")
+    desk.wait(PAST_ALL_ANSWERS_S)
+    desk.carry()
+    return desk, case_id
+
+
+def meet_cn(desk):
+    """CN is back and gives KZ what KZ had answered."""
+    desk.chain.dark = set()
+    desk.chain.restore("KZ")
+    desk.carry()
+    desk.wait(5)
+    desk.carry()
+
+
+def test_an_order_is_not_refused_before_the_neighbour_was_met_that_holds_the_answer():
+    """Too late it is, but it was taken in time: it waits for what was answered, and is credited as it was."""
+    desk, case_id = credited_and_lost()
+    assert desk.kz.state(case_id) is None
+    assert case_id in [one.case_id for one in desk.chain.engines["KZ"].site.order.early.values()]
+    meet_cn(desk)
+    assert desk.states(case_id) == ("settled", "credited")
+    desk.chain.check()
+
+
+def test_whoever_refuses_it_at_once_says_two_things(monkeypatch):
+    """The same life catches a gateway without the guard: it has refused what it had credited."""
+    monkeypatch.setattr(recovery, "may_be_answered", lambda *_: False)
+    desk, case_id = credited_and_lost()
+    assert desk.kz.state(case_id) is None
+    assert case_id not in [one.case_id for one in desk.chain.engines["KZ"].site.order.early.values()]
+    meet_cn(desk)
+    assert desk.states(case_id) == ("settled", None)

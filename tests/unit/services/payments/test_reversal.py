@@ -2,11 +2,14 @@
 
 import pytest
 from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, SWIFT_FX, Desk
+from tests.unit.services.payments.test_restore import give_back as tell
+from tests.unit.services.payments.test_restore import said
 
 from darwaza.engine.intake import PlaceOrders
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
 from darwaza.services.payments.reversal import RECALL_ANSWER, RETURN_WITHIN
+from darwaza.standards.iso20022.message import read
 
 
 @pytest.fixture
@@ -97,6 +100,24 @@ class TestRecall:
         assert desk.states(paid) == ("returned", "given-back")
         assert desk.pk.case(paid)[1].refund_minor == 87_500_00
         assert desk.pk.balance("position:PK/hbl:PKR") == FUNDS[HBL] - 100_100_00 + 87_500_00
+        (refund,) = [body for header, body in said(desk.pk, paid) if header["kind"] == message.REFUNDED]
+        (one,) = read(refund).transactions
+        assert (one.amount.text(), one.amount.currency, one.uetr) == ("87500.00", "PKR", desk.pk.case(paid)[1].uetr)
+
+    def test_a_refund_is_told_by_the_payers_bank_alone_and_about_its_payment(self, desk, paid):
+        """What tells something else is refused, and nothing follows from what is taken."""
+        desk.done(recall(desk, paid))
+        desk.carry()
+        desk.done(give_back(desk, paid, "FOCR"))
+        desk.carry()
+        ((header, body),) = [one for one in said(desk.pk, paid) if one[0]["kind"] == message.REFUNDED]
+        before = desk.kz.case(paid)
+        tell(desk.kz, paid, header, body, own=False)
+        assert desk.kz.case(paid) == before
+        strange = tell(desk.kz, paid, header | {"origin": "PK/ubl"}, body, own=False, refused=True)
+        assert strange.code == "not_allowed"
+        other = body.replace(before[1].uetr.encode(), b"00000000-0000-4000-8000-000000000000")
+        assert tell(desk.kz, paid, header, other, own=False, refused=True).code == "payment_malformed"
 
     def test_without_a_rate_of_the_day_the_agreed_one_holds(self, desk, paid):
         pay_in(desk)

@@ -1,17 +1,19 @@
 """The bank desk: quotes with their full cost, paying, credits to answer, statements, positions, screening."""
 
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from starlette.responses import Response
 
+from darwaza.entry.api.problem import problem_of
 from darwaza.entry.api.report import CycleView, LineView, StatementView
 from darwaza.entry.console import word
 from darwaza.entry.console.account import bulk_line, find_bulk, list_bulk, list_payments
 from darwaza.entry.console.desk import DeclinedError
 from darwaza.entry.console.listing import Column, Listing
-from darwaza.entry.console.order import Form, write_order
+from darwaza.entry.console.order import Form, IncompleteError, fields_at, identifies, write_order
 from darwaza.entry.console.page import Page, get, post
 from darwaza.entry.console.visit import Visit
 from darwaza.entry.console.word import N_
@@ -78,6 +80,8 @@ async def show_payment(visit: Visit, problem: dict[str, str] | None = None, stat
             grades[message.id] = grade_of(engine, log.row.id, message.index, message.id)
     directory = visit.server.gateway.directory
     corridor = directory.corridor(view.payer_bank.partition("/")[0], view.payee_bank.partition("/")[0])
+    typed = _typed(visit)
+    at = problem.get("elements", problem["pointer"]).split() if problem else []
     offers = view.offers or ([view.chosen] if view.chosen else [])
     return visit.page(
         "payment.html",
@@ -89,10 +93,17 @@ async def show_payment(visit: Visit, problem: dict[str, str] | None = None, stat
         ours=view.payer_bank == own,
         theirs=view.payee_bank == own,
         purposes=sorted(corridor.purposes) if corridor else [],
+        identified=identifies(view, directory),
+        wrong=fields_at(typed, at) if "payer" in visit.form else [],
         reasons=REASONS,
-        given={name: visit.field(name) for name in Form.__struct_fields__},
+        given=typed,
         problem=problem,
     )
+
+
+def _typed(visit: Visit) -> dict[str, str]:
+    """What stands in the form of an order, by field."""
+    return {name: visit.field(name)[:NAME_MAX] for name in Form.__struct_fields__}
 
 
 async def show_bulk(visit: Visit) -> Response:
@@ -125,17 +136,24 @@ async def choose(visit: Visit) -> Response:
 async def pay(visit: Visit) -> Response:
     """Order the payment; shows first what leaves and what arrives."""
     view: PaymentView = await visit.desk.ask("/v1/payments/{id}", id=visit.name("id"))
-    typed = {name: visit.field(name)[:NAME_MAX] for name in Form.__struct_fields__ if name != "urgent"}
-    if not visit.confirmed:
-        fields = typed | {"urgent": visit.field("urgent"), "once": visit.field("once")}
-        return visit.page("payment-confirm.html", title=N_("Pay?"), view=view, fields=fields)
-    form = Form(**typed, urgent=visit.field("urgent") == "yes")
-    gateway = visit.server.gateway
+    typed, gateway = _typed(visit), visit.server.gateway
+    form = Form(**{name: text for name, text in typed.items() if name != "urgent"}, urgent=typed["urgent"] == "yes")
     try:
         document = write_order(form, view, gateway.directory, gateway.clock.now(), visit.field("once"))
     except MessageError as fault:
-        wrong = {"text": fault.detail, "detail": "", "code": fault.code, "pointer": fault.pointer}
-        return await show_payment(visit, wrong, 400)
+        elements = fault.elements if isinstance(fault, IncompleteError) else [fault.pointer]
+        told = visit.explain(DeclinedError(problem_of(fault))) | {"elements": " ".join(elements)}
+        return await show_payment(visit, told, 400)
+    if not visit.confirmed:
+        person = identifies(view, gateway.directory) and form.payer_kind != "organisation"
+        return visit.page(
+            "payment-confirm.html",
+            title=N_("Pay?"),
+            view=view,
+            fields=typed | {"once": visit.field("once")},
+            identified=identifies(view, gateway.directory),
+            born=visit.reader.birthday(date.fromisoformat(form.payer_born)) if person else "",
+        )
     query = {"quote": view.id}
     try:
         done = await visit.desk.act("/v1/payments", document, query=query, key=visit.field("once"))
