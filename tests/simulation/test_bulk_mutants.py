@@ -126,8 +126,9 @@ def tell_no_refusal(patch):
     """What is wrong on arrival is refused and never told; it is asked for in vain."""
     told = BulkDestinationRules._told
 
-    def mutant(self, case_id, bulk, answers, suffix, context):
-        return told(self, case_id, bulk, [one for one in answers if one.status != "RJCT"], suffix, context)
+    def mutant(self, case_id, bulk, numbers, context):
+        credited = [number for number in numbers if bulk.entries[number - 1].state != "refused"]
+        return told(self, case_id, bulk, credited, context)
 
     patch(BulkDestinationRules, "_told", mutant)
 

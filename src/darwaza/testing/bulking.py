@@ -36,7 +36,7 @@ from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bulkkeeper import BulkAuditor
 from darwaza.testing.party import Parties
 from darwaza.testing.paying import FLOORS, SHORT, Banks, PaymentSimulation, screen
-from darwaza.testing.trade import HALYK, HBL, KASPI, SWIFT_FX, UBL, joined, pacs008, payee_of, uetr_of
+from darwaza.testing.trade import HALYK, HBL, KASPI, SWIFT_FX, UBL, pacs008, payee_of, uetr_of
 
 RATE = "1.75"
 FEES = {HALYK: 100_00, KASPI: 0}
@@ -94,7 +94,7 @@ class BulkBanks(Banks):
         uetrs = {one.transactions[0].id.uetr for one in made}
         if len(uetrs) < len(made):
             return  # no bank pays one payment twice in a document; the gateway refuses the whole of it
-        asked = message.RemitBulk(self.market, write(joined(made)))
+        asked = message.RemitBulk(self.market, tuple(map(write, made)))
         told = partial(self.send_alone, bank, f"b{self.ordered}", made)
         self._ask(bank, "remit-bulk", asked, None, f"b{self.ordered}", told)
 

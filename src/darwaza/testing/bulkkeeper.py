@@ -54,23 +54,25 @@ class Told:
     def take(self, key: str, kind: str, case_id: str, body: bytes) -> None:
         """Read one more; a message of another kind says nothing."""
         if kind == "payments.bulk":
-            line, _, document = body.partition(b"\n")
-            self._order(case_id, json.loads(line), document)
+            terms, *documents = body.split(b"\x1e")
+            self._order(case_id, json.loads(terms), documents)
         elif kind == "payments.answers":
-            self._answers(key, case_id, body)
+            self._answers(key, case_id, body.split(b"\x1e"))
         elif kind == "payments.returned":
             for one in _all(body, "OrgnlUETR"):
                 self.returned.add((case_id, _text(one)))
 
-    def _order(self, case_id: str, terms: dict[str, str], document: bytes) -> None:
-        for number, one in enumerate(_all(document, "CdtTrfTxInf"), 1):
+    def _order(self, case_id: str, terms: dict[str, str], documents: list[bytes]) -> None:
+        for number, document in enumerate(documents, 1):
+            (one,) = _all(document, "CdtTrfTxInf")
             debit, source = _minor(one, "InstdAmt"), _minor(one, "IntrBkSttlmAmt")
             fee = [_minor(charge, "Amt") for charge in one.iterfind("{*}ChrgsInf")][1]
             bought = int(source * Decimal(terms["rate"]))
             self.legs[case_id][_text(one.find(".//{*}UETR"))] = Leg(number, debit, bought, bought - fee)
 
-    def _answers(self, key: str, case_id: str, document: bytes) -> None:
-        for one in _all(document, "TxInfAndSts"):
+    def _answers(self, key: str, case_id: str, documents: list[bytes]) -> None:
+        for document in documents:
+            (one,) = _all(document, "TxInfAndSts")
             uetr, said = _text(one.find("{*}OrgnlUETR")), _text(one.find("{*}TxSts"))
             if said not in ("ACCC", "RJCT"):
                 continue

@@ -45,7 +45,6 @@ from darwaza.kernel.message import GATEWAY_PARTY
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import investigation
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.answers import ANSWERS_MAX
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Request
 from darwaza.services.payments.request import ACCEPTED, REJECTED, write_decision
@@ -59,6 +58,8 @@ from darwaza.standards.iso20022.pacs028 import StatusRequest
 from darwaza.standards.iso20022.pain013 import RequestToPay, RequestToPayStatus
 
 PENDING: Final = "PDNG"
+INQUIRED_MAX: Final = 125
+"""Most payments a bank asks about in one message."""
 Refused = DarwazaError | Refusal
 
 
@@ -83,8 +84,8 @@ async def _order(call: Call, document: bytes, value: CreditTransfer) -> Response
 
 
 async def _inquire(call: Call, _: bytes, value: StatusRequest) -> Response:
-    if not 0 < len(value.transactions) <= ANSWERS_MAX:
-        detail = f"it asks about 1 to {ANSWERS_MAX} payments"
+    if not 0 < len(value.transactions) <= INQUIRED_MAX:
+        detail = f"it asks about 1 to {INQUIRED_MAX} payments"
         raise MalformedError(detail, code="message_unsuitable", pointer="/Document/FIToFIPmtStsReq")
     found = [find_payment(call, one, value.originals) for one in value.transactions]
     if len(found) == 1:

@@ -1,112 +1,84 @@
-"""Statuses of many payments of one pacs.008 in one pacs.002.001.15.
+"""What is said of payments of a bulk: a body in parts with a document for each, as a payment by itself has it.
 
-As in ``status``, what is without a reason, as nearly all are, is written from a template and known again by it; a test
-holds that whatever the template lets through the schema lets through too. Anything else takes the long way.
+A message is as large as an ordinary one may be (``config.ORDINARY_BODY_BYTES_MAX``), sealed or not, so that no later
+one overtakes it; what does not fit goes in the next.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from darwaza.errors import MalformedError
-from darwaza.services.payments.status import BLANKS, STATUS_MESSAGE, TRANSFER_MESSAGE, is_time, reasons_of, said_of
-from darwaza.standards.iso20022.message import read, write
-from darwaza.standards.iso20022.pacs002 import GroupStatus, StatusHeader, StatusReport, TransactionStatus
-from darwaza.standards.iso20022.text import escape, write_instant
+import msgspec
 
-ANSWERS_MAX: Final = 125
-"""Most statuses of a message: so it stays an ordinary one (``config.ORDINARY_BODY_BYTES_MAX``), which no later one
-overtakes, whatever texts its reasons have."""
-
-_HEAD: Final = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.15">'
-    "<FIToFIPmtStsRpt><GrpHdr><MsgId>%s</MsgId><CreDtTm>%s</CreDtTm></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>%s"
-    "</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.13</OrgnlMsgNmId></OrgnlGrpInfAndSts>"
+from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.kernel import parts
+from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
+from darwaza.services.payments.destination import STATUS_OF
+from darwaza.services.payments.entry import entry_id, payment_of
+from darwaza.services.payments.record import Bulk
+from darwaza.services.payments.status import (
+    REJECTED,
+    Told,
+    read_inquiry,
+    read_told,
+    write_inquiry,
+    write_status,
 )
-_ONE: Final = (
-    "<TxInfAndSts><OrgnlEndToEndId>%s</OrgnlEndToEndId><OrgnlUETR>%s</OrgnlUETR><TxSts>%s</TxSts></TxInfAndSts>"
-)
-_TAIL: Final = "</FIToFIPmtStsRpt></Document>"
-_ID, _TIME, _UETR, _STATUS = BLANKS
-_head: Final = re.compile((re.escape(_HEAD) % (_ID, _TIME, _ID)).encode("ascii")).match
-_one: Final = re.compile((re.escape(_ONE) % (_ID, _UETR, _STATUS)).encode("ascii")).match
-_tail: Final = _TAIL.encode("ascii")
+
+ANSWERS_BYTES_MAX: Final = ORDINARY_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES
+"""Of a body before it is sealed. A document of one payment has some 600 bytes, and with a reason at most 2 KiB."""
 
 
-class Answer(NamedTuple):
-    """What becomes of one payment.
-
-    Attributes:
-        uetr: of the payment.
-        end_to_end: the payer's reference.
-        status: ISO 20022 transaction status.
-        reason: ISO 20022 status reason, or "".
-        detail: one sentence for it, or "".
-    """
-
-    uetr: str
-    end_to_end: str
-    status: str
-    reason: str = ""
-    detail: str = ""
+def write_answers(case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> Iterator[bytes]:
+    """Bodies with a pacs.002 for each payment of these numbers, as it stands at the payees' gateway."""
+    return _bodies(_status(case_id, bulk, number, now) for number in numbers)
 
 
-def write_answers(message_id: str, original: str, answers: Sequence[Answer], now: datetime) -> bytes:
-    """Write a pacs.002.
-
-    Args:
-        message_id: its own.
-        original: message id of the pacs.008.
-        answers: at most ``ANSWERS_MAX``.
-        now: when it is made.
-    """
-    at = now.replace(microsecond=0)
-    if not any(one.reason for one in answers):
-        lines = [_ONE % (escape(one.end_to_end), one.uetr, one.status) for one in answers]
-        return (_HEAD % (message_id, write_instant(at), escape(original)) + "".join(lines) + _TAIL).encode()
-    report = StatusReport(
-        message=STATUS_MESSAGE,
-        header=StatusHeader(message_id=message_id, created_at=at),
-        groups=(GroupStatus(message_id=original, message_name=TRANSFER_MESSAGE),),
-        transactions=tuple(
-            TransactionStatus(
-                end_to_end=one.end_to_end,
-                uetr=one.uetr,
-                status=one.status,
-                reasons=reasons_of(one.reason, one.detail),
-            )
-            for one in answers
-        ),
-    )
-    # Every text above is from a document the schema has passed, or of our own making and bounded.
-    return write(report, verify=False)
-
-
-def read_answers(body: bytes) -> list[Answer]:
-    """Read a pacs.002 about payments of one pacs.008.
+def read_answers(body: bytes) -> list[Told]:
+    """What a body says of payments.
 
     Raises:
-        MalformedError, TooLargeError: it cannot be read; ``payment_malformed`` when it says too much or nothing.
+        MalformedError, TooLargeError: it cannot be read; see ``status.read_told``.
     """
-    plain = _plain(body)
-    if plain is not None:
-        return plain
-    report = read(body)
-    if not isinstance(report, StatusReport) or not 0 < len(report.transactions) <= ANSWERS_MAX:
-        raise MalformedError(f"an answer is a pacs.002 of at most {ANSWERS_MAX} payments", code="payment_malformed")
-    return [Answer(one.uetr or "", one.end_to_end or "", *said_of(one)) for one in report.transactions]
+    return [read_told(document) for document in parts.split(body)]
 
 
-def _plain(body: bytes) -> list[Answer] | None:
-    head = _head(body)
-    if head is None or not is_time(head[1]) or not body.endswith(_tail):
-        return None
-    at, end, found = head.end(), len(body) - len(_tail), list[Answer]()
-    while at < end and len(found) < ANSWERS_MAX:
-        one = _one(body, at)
-        if one is None:
-            return None
-        found.append(Answer(one[1].decode("ascii"), "", one[2].decode("ascii")))
-        at = one.end()
-    return found if at == end and found else None
+def write_inquiries(case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> Iterator[bytes]:
+    """Bodies with a pacs.028 for each payment of these numbers."""
+    return _bodies(_inquiry(case_id, bulk, number, now) for number in numbers)
+
+
+def read_inquiries(body: bytes) -> frozenset[str]:
+    """UETRs of the payments a body asks about.
+
+    Raises:
+        MalformedError, TooLargeError: it cannot be read; see ``status.read_inquiry``.
+    """
+    return frozenset(map(read_inquiry, parts.split(body)))
+
+
+def _status(case_id: str, bulk: Bulk, number: int, now: datetime) -> bytes:
+    entry = bulk.entries[number - 1]
+    payment, name = payment_of(bulk, entry), entry_id(case_id, number)
+    if entry.state == "refused":
+        return write_status(payment, name, REJECTED, now, reason=entry.reason, detail=entry.detail)
+    return write_status(payment, name, STATUS_OF[entry.state], now)
+
+
+def _inquiry(case_id: str, bulk: Bulk, number: int, now: datetime) -> bytes:
+    payment = payment_of(bulk, bulk.entries[number - 1])
+    return write_inquiry(msgspec.structs.replace(payment, asked=bulk.asked), entry_id(case_id, number), now)
+
+
+def _bodies(documents: Iterable[bytes]) -> Iterator[bytes]:
+    """Each as large as it may be."""
+    taken: list[bytes] = []
+    size = 0
+    for document in documents:
+        if taken and size + len(document) > ANSWERS_BYTES_MAX:
+            yield parts.join(taken)
+            taken, size = [], 0
+        taken.append(document)
+        size += len(document) + 1
+    if taken:
+        yield parts.join(taken)

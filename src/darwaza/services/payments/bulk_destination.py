@@ -5,7 +5,7 @@ accept the rest until ``answer_by``, one by one or many in a request, and each a
 in one request is told in one message, or as many as its size asks for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,22 +15,21 @@ from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
+from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.services.payments import check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, Answer, read_answers, write_answers
-from darwaza.services.payments.bulk import Part, pointer_in, split
+from darwaza.services.payments.answers import read_answers, read_inquiries, write_answers
+from darwaza.services.payments.bulk import Part, new_entry, pointer_in, read_parts
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.code import NO_ANSWER_CREDITOR_AGENT, REGULATORY, PaymentRefusal, reason_of
-from darwaza.services.payments.destination import DECISION_WITHIN, STATUS_OF
+from darwaza.services.payments.destination import DECISION_WITHIN
 from darwaza.services.payments.entry import (
     End,
     Ends,
-    amounts_of,
     cut,
     end,
     end_notices,
-    entry_id,
     entry_of,
     is_open,
     kept_hits,
@@ -42,7 +41,6 @@ from darwaza.services.payments.entry import (
 from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.message import (
     ANSWERS,
-    XML_MEDIA_TYPE,
     AnswerBulk,
     Block,
     Clear,
@@ -76,9 +74,9 @@ class BulkDestinationRules:
     def take_order(self, _: None, message: Received, context: Context) -> Outcome:
         """Hold the provider's money and ask the payees' bank; what is wrong is refused, each by itself."""
         try:
-            terms, document = read_bulk(message.body)
+            terms, documents = read_bulk(message.body)
             answer_by, decide_by = instant.from_text(terms.answer_by), instant.from_text(terms.decide_by)
-            parts = split(document)
+            parts = read_parts(documents)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         payee = self._directory.participant(message.destination, "psp")
@@ -95,8 +93,9 @@ class BulkDestinationRules:
         entries: list[Entry] = []
         refused: Ends = {}
         known = context.named(part.uetr for part in parts)
+        first = parts[0].transfer.header.message_id
         for number, part in enumerate(parts, 1):
-            entry, problem = self._entry(part, rate, payer, payee, known, context)
+            entry, problem = self._entry(part, first, rate, payer, payee, known, context)
             if isinstance(entry, Refusal):
                 # Its amounts are not known, so neither is what to hold: the order as a whole is not what it says.
                 return replace(entry, pointer=pointer_in(entry.pointer, number))
@@ -111,7 +110,7 @@ class BulkDestinationRules:
             payee_bank=message.destination,
             provider=terms.provider,
             rate=terms.rate,
-            message_id=parts[0].transfer.header.message_id,
+            message_id=first,
             answer_by=answer_by,
             decide_by=decide_by,
             entries=tuple(entries),
@@ -166,7 +165,14 @@ class BulkDestinationRules:
         return Notice(bulk.payee_bank, "payment.bulk-asked", told)
 
     def _entry(
-        self, part: Part, rate: Rate, payer: Participant, payee: Participant, known: dict[str, str], context: Context
+        self,
+        part: Part,
+        first: str,
+        rate: Rate,
+        payer: Participant,
+        payee: Participant,
+        known: dict[str, str],
+        context: Context,
     ) -> tuple[Entry | Refusal, Refusal | None]:
         """One payment with what is wrong with it; a refusal in its place when its amounts cannot be known."""
         transaction = part.transfer.transactions[0]
@@ -175,7 +181,7 @@ class BulkDestinationRules:
             return exchange, None
         hits = self._screen(names_of(transaction))
         state = "checking" if hits is None else "screened" if hits else "asked"
-        entry = Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, state, hits=kept_hits(hits or ()))
+        entry = new_entry(part, first, exchange, state, hits=kept_hits(hits or ()))
         return entry, self._problem(part, payer, payee, known, context)
 
     def _problem(
@@ -287,12 +293,11 @@ class BulkDestinationRules:
         if not ends:
             return self._resting(Decision(state, bulk))
         after, changed = end(bulk, ends, context.now)
-        answers = [_answer(entry) for entry in changed.values()]
         decided = Decision(
             OPEN if any(map(is_open, after.entries)) else ENDED,
             after,
             transfers=self._postings(case_id, bulk, changed),
-            messages=self._told(case_id, after, answers, f"A{after.turns}", context) if tell else (),
+            messages=self._told(case_id, after, changed, context) if tell else (),
             notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused")),
         )
         return self._resting(decided)
@@ -316,15 +321,11 @@ class BulkDestinationRules:
             ),
         )
 
-    def _told(
-        self, case_id: str, bulk: Bulk, answers: list[Answer], suffix: str, context: Context
-    ) -> tuple[Draft, ...]:
-        drafts = []
-        for part, first in enumerate(range(0, len(answers), ANSWERS_MAX)):
-            name = status.message_id(entry_id(case_id, part), suffix)
-            body = write_answers(name, bulk.message_id, answers[first : first + ANSWERS_MAX], context.now)
-            drafts.append(Draft(ANSWERS, bulk.payee_bank, bulk.payer_bank, body, XML_MEDIA_TYPE))
-        return tuple(drafts)
+    def _told(self, case_id: str, bulk: Bulk, numbers: Iterable[int], context: Context) -> tuple[Draft, ...]:
+        return tuple(
+            Draft(ANSWERS, bulk.payee_bank, bulk.payer_bank, body, PARTS_MEDIA_TYPE)
+            for body in write_answers(case_id, bulk, numbers, context.now)
+        )
 
     def _resting(self, decided: Decision[Any]) -> Decision[Any]:
         bulk: Bulk = decided.data
@@ -337,11 +338,11 @@ class BulkDestinationRules:
         if message.origin != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank asks")
         try:
-            wanted = set(status.read_inquiries(message.body))
+            wanted = read_inquiries(message.body)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        answers = [_answer(entry) for entry in case.data.entries if entry.uetr in wanted][:ANSWERS_MAX]
-        messages = self._told(case.id, case.data, answers, "I" + message.id[-4:], context)
+        numbers = [number for number, entry in enumerate(case.data.entries, 1) if entry.uetr in wanted]
+        messages = self._told(case.id, case.data, numbers, context)
         return self._resting(Decision(case.state, case.data, messages=messages))
 
     # --- after the end of one ---
@@ -412,9 +413,3 @@ def _in_state(bulk: Bulk, number: int, *states: str) -> Entry | Refusal:
     if isinstance(entry, Refusal) or entry.state in states:
         return entry
     return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"the payment is {entry.state}", "/number")
-
-
-def _answer(entry: Entry) -> Answer:
-    if entry.state == "refused":
-        return Answer(entry.uetr, entry.end_to_end, status.REJECTED, entry.reason, entry.detail)
-    return Answer(entry.uetr, entry.end_to_end, STATUS_OF[entry.state])

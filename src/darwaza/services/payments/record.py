@@ -159,7 +159,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_def
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
-    """One payment of a bulk. Its number is its place in the bulk's document, from 1 on.
+    """One payment of a bulk. Its number is its place among the documents of the bulk's order, from 1 on.
 
     Attributes:
         uetr: see ``Payment``.
@@ -171,6 +171,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
         hits, checks: see ``Payment``.
         wake_at: when a recall or a return that waits is looked at again.
         turn: ``Bulk.turns`` after it ended: which transfers of the bulk were made for it among others; 0 until then.
+        message_id: of its pacs.008, where that is not the bulk's; else "".
     """
 
     uetr: str
@@ -189,10 +190,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
     hits: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     turn: int = 0
+    message_id: str = ""
 
 
 class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=True):
-    """Ordinary payments of one document from one bank to another, at either gateway.
+    """Ordinary payments from one bank to another that are ordered together, at either gateway.
 
     Attributes:
         payer_bank: address of the payers' PSP.
@@ -200,7 +202,7 @@ class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=
         provider: the FXP's address at the payers' gateway.
         rate: agreed, the same for all.
         margin_ppm: of the mid rate; None without one, and at the payees' gateway.
-        message_id: of the pacs.008.
+        message_id: of the first pacs.008, and of all that are cut from one.
         sent_at: when the order left; None at the payees' gateway.
         answer_by: until then the payees' bank may accept.
         decide_by: from then on its gateway is asked.
