@@ -20,6 +20,7 @@ from darwaza.engine.loop import Loop
 from darwaza.errors import PushbackError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
+from darwaza.kernel.parts import SEPARATOR
 from darwaza.services.payments.bulk_source import unsuitable
 from darwaza.services.payments.check import read_transfer
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
@@ -30,7 +31,6 @@ COMPANY_PAYMENTS_MAX: Final = 100
 COMPANY_BYTES_MAX: Final = config.ORDINARY_BODY_BYTES_MAX - TERMS_BYTES_MAX - LETTER_OVERHEAD_BYTES
 """Of the documents of one company: their order stays an ordinary message, which no later one overtakes."""
 SERVICE: Final = "payments"
-SEPARATOR = b"\x1e"  # SHIM
 
 
 class Way(NamedTuple):
@@ -185,7 +185,7 @@ class Company:
     def _send_together(self, way: Way, waiting: list[Waiting]) -> None:
         documents = tuple(fellow.document for fellow, _ in waiting)
         transfers = tuple(fellow.transfer for fellow, _ in waiting)
-        body = _shim(way.market, documents, transfers)
+        body = RemitBulk(way.market, documents, transfers, apart=True)
         self._submit(waiting, Submit(way.party, way.roles, SERVICE, "remit-bulk", "", b"", body))
         self.companies += 1
         self.payments += len(waiting)
@@ -224,18 +224,3 @@ def _share(waiting: list[Waiting], decided: "asyncio.Future[Outcome]") -> None:
 def _tell(future: "asyncio.Future[Outcome | None]", outcome: Outcome | None) -> None:
     if not future.done():
         future.set_result(outcome)
-
-
-def _shim(market, documents, transfers):
-    import msgspec
-
-    from darwaza.services.payments.bulk import Part
-    from darwaza.standards.iso20022.message import write
-
-    first = transfers[0]
-    header = msgspec.structs.replace(first.header, transaction_count=len(transfers), control_sum=None, total=None)
-    whole = write(
-        msgspec.structs.replace(first, header=header, transactions=tuple(t.transactions[0] for t in transfers)),
-        verify=False,
-    )
-    return RemitBulk(market, whole, [Part(t.transactions[0].id.uetr, d, t) for d, t in zip(documents, transfers)])

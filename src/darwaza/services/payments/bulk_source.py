@@ -108,6 +108,8 @@ class BulkSourceRules:
             provider = one[1].provider
             found.append((part.document, *one))
         answer = {"refused": refused}
+        if not found and asked.apart:
+            return Refusal.of(PaymentRefusal.GOES_ALONE, "none of them passes")
         if not found:
             nothing = Bulk(
                 payer_bank=payer.address,

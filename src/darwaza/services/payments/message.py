@@ -165,11 +165,14 @@ class RemitBulk(msgspec.Struct, frozen=True, omit_defaults=True):
         market: id of the market's case.
         documents: pacs.008.001.13 with one transaction each, 1 to ``bulk.BULK_TRANSACTIONS_MAX``.
         transfers: what the documents say, where they have been read already.
+        apart: they were ordered apart, and each that is refused here is ordered alone then: when none passes, nothing
+            is kept.
     """
 
     market: str
     documents: tuple[bytes, ...]
     transfers: tuple[CreditTransfer, ...] | None = None
+    apart: bool = False
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
