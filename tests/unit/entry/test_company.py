@@ -126,6 +126,21 @@ def test_what_went_in_company_is_found_answered_and_shown_as_what_went_alone(cor
             assert corridor.call(bank, "GET", f"/v1/payments/{shown['id']}/document").content == document
 
 
+def test_a_statement_names_each_payment_by_its_own_message(corridor):
+    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    answers = corridor.pay_at_once(*documents)
+    corridor.run()
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(answers)]})
+    corridor.run()
+    account = "position:PK/indus-bank:PKR"
+    said = read(corridor.call(INDUS, "GET", f"/v1/payments/statement?account={account}", headers=XML).content)
+    (entry,) = (one for one in said.statements[0].entries if len(one.details[0].transactions) > 1)
+    (details,) = entry.details
+    assert (details.message_id, details.transaction_count) == (None, 3)
+    shown = [(one.message_id, one.uetr) for one in details.transactions]
+    assert shown == [(read(one).header.message_id, uetr_of(one)) for one in documents]
+
+
 def test_payments_of_several_banks_gather_by_bank(corridor):
     """Each bank's answers are its own, and nobody sees another's payment."""
     corridor.do(SBP, "/v1/payments/deposits", {"participant": RAVI, "amount": "9000000.00", "id": "d2"})
@@ -377,6 +392,19 @@ def test_a_store_that_pushes_back_is_told_to_each(corridor, monkeypatch):
         patched.setattr(engine.store, "commit", busy)
         assert {one.status_code for one in corridor.pay_at_once(*documents)} == {503}
     assert [one.status_code for one in corridor.pay_at_once(*documents)] == [201] * 3
+
+
+def test_urgent_payments_travel_with_urgent_ones(corridor):
+    """Of one moment and one bank: two companies, and each ends as its priority says."""
+    documents = [corridor.document(f"{1000 + n}.00", priority=("HIGH", "NORM")[n % 2]) for n in range(4)]
+    answers = corridor.pay_at_once(*documents)
+    cases = [one.partition(".")[0] for one in ids(answers)]
+    assert cases[0] == cases[2] != cases[1] == cases[3]
+    corridor.run()
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(answers)]})
+    corridor.run()
+    shown = [corridor.show(INDUS, one) for one in ids(answers)]
+    assert [(one["state"], one["urgent"]) for one in shown] == [("settled", True), ("settled", False)] * 2
 
 
 def test_the_rate_parts_companies(corridor):
