@@ -271,6 +271,14 @@ def test_a_key_of_its_own_that_is_the_uetr_of_one_that_went_in_company_is_a_conf
     assert answer.json()["code"] == "key_reused"
 
 
+def test_a_uetr_that_was_the_key_of_another_payment_is_a_conflict_in_company_too(corridor):
+    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    headers = {"idempotency-key": uetr_of(documents[0])}
+    assert corridor.call(INDUS, "POST", "/v1/payments", content=documents[1], headers=headers).status_code == 201
+    answers = corridor.pay_at_once(documents[0], documents[2], corridor.document("1004.00"))
+    assert [one.json().get("code") for one in answers] == ["key_reused", None, None]
+
+
 def test_the_uetr_of_another_banks_payment_is_a_duplicate(corridor):
     corridor.do(SBP, "/v1/payments/deposits", {"participant": RAVI, "amount": "9000000.00", "id": "d2"})
     documents = [corridor.document(f"{1000 + number}.00") for number in range(2)]
