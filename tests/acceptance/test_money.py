@@ -2,11 +2,14 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.entry.test_payment_iso import pain013
 
+from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import DEPOSIT_FILE, PLAN_FILE
 from darwaza.entry.cli.main import main
 from darwaza.entry.demo.demo import Demo
@@ -88,6 +91,11 @@ def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path
     assert ended["payments"] in (0, 1)  # of the last ended cycle, which may have ended meanwhile
     assert len(list((tmp_path / "settle").iterdir())) == len(ended["bilateral"])
     assert run(corridor, operator, "indicators")[0]["figures"]["credited"] == 1
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+    for since in (f"{yesterday}", f"{yesterday}T06:00:00+05:00"):
+        (one,) = run(corridor, operator, "indicators", "--since", since)
+        assert (one["figures"]["credited"], one["figures"]["within_day_share_ppm"]) == (1, 1_000_000)
+    assert run(corridor, fx, "withdraw-rate", "XX", code=1)["code"] == "market_unknown"
     assert run(corridor, bank, "recall", quote["id"], "--reason", "DUPL")["state"] == "recalling"
     refused = run(corridor, bank, "recall", quote["id"], "--reason", "DUPL", code=1)
     assert refused["code"] == "not_in_state"
@@ -106,6 +114,28 @@ def test_a_payment_from_the_plan_to_the_settlement_by_command(corridor, tmp_path
     ]
     proven = json.loads(CliRunner().invoke(main, words).output)
     assert (proven["result"], [one["end"] for one in proven["payments"]]) == ("valid", ["settled"])
+
+
+def test_a_payee_asks_first_by_command(corridor, tmp_path):
+    """The payer's bank reads who asks for what, and accepts; both see it."""
+    bank, other, file = "PK/indus-bank", "KZ/alatau-bank", tmp_path / "rent.xml"
+    file.write_bytes(pain013(SimpleNamespace(clock=SystemClock())))
+    done = run(corridor, other, "request-payment", file)
+    (waiting,) = eventually(lambda: run(corridor, bank, "requests", "--waiting"))
+    run(corridor, bank, "request-document", waiting["id"], "-o", tmp_path / "came.xml")
+    assert (tmp_path / "came.xml").read_bytes() == file.read_bytes()
+    assert run(corridor, bank, "accept-request", waiting["id"])["state"] == "request-agreed"
+    states = eventually(lambda: [one for one in run(corridor, other, "requests") if one["state"] != "requested"])
+    assert [(one["id"], one["state"]) for one in states] == [(done["id"], "request-accepted")]
+
+
+def eventually(found):
+    """Ask until something is there; returns it."""
+    until = time.monotonic() + 120
+    while not (answer := found()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return answer
 
 
 def test_salaries_go_as_a_bulk_and_each_is_a_payment_by_command(corridor, tmp_path):

@@ -124,13 +124,13 @@ def credit_the_refused(patch):
 
 def tell_no_refusal(patch):
     """What is wrong on arrival is refused and never told; it is asked for in vain."""
-    told = BulkDestinationRules._told
+    drafts = bulk_destination.drafts
 
-    def mutant(self, case_id, bulk, numbers, context):
+    def mutant(kind, case_id, bulk, numbers, now):
         credited = [number for number in numbers if bulk.entries[number - 1].state != "refused"]
-        return told(self, case_id, bulk, credited, context)
+        return drafts(kind, case_id, bulk, credited, now)
 
-    patch(BulkDestinationRules, "_told", mutant)
+    patch(bulk_destination, "drafts", mutant)
 
 
 def pay_back_on_silence(patch):

@@ -322,12 +322,12 @@ class Payments:
         """Id of the market to a member.
 
         Raises:
-            LookupError: there is none.
+            MessageError: ``market_unknown``: there is none.
         """
         for market in self.markets():
             if market["destination"] == destination:
                 return str(market["id"])
-        raise LookupError(f"there is no market to {destination}")
+        raise MessageError(f"there is no market to {destination}", code="market_unknown")
 
     def open_market(self, destination: str, mid: str | None = None, *, key: str | None = None) -> Ordered:
         """Open the market to a member (settlement operators)."""

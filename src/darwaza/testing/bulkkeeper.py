@@ -6,7 +6,7 @@ works out the amounts by plain sums, and asks at every commit and at the end whe
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from darwaza.engine.order import EARLY, ORDER, Early
+from darwaza.kernel.message import decode_header
 from darwaza.ports.store import Changes, LeafRow, Store
 from darwaza.testing.auditor import BrokenError, Memory
 from darwaza.testing.bookkeeper import Book, MoneyAuditor
@@ -35,34 +36,61 @@ class Leg(NamedTuple):
     credit: int
 
 
+class Said(NamedTuple):
+    """A message in a member's store, opened.
+
+    Attributes:
+        key: of the message.
+        kind: see ``Header``.
+        case_id: see ``Header``.
+        at: when its origin made it, RFC 3339.
+        body: plain.
+    """
+
+    key: str
+    kind: str
+    case_id: str
+    at: str
+    body: bytes
+
+
 class Told:
     """What the messages in one gateway's store say of payments of bulks.
 
     Attributes:
+        terms: of each bulk's order.
         legs: by case and UETR.
+        accepted: UETRs of urgent ones that the payees' bank accepts, by case.
         ends: whether it is credited, by case and UETR.
         answers: which of them a message tells, by case and the message's key.
         returned: (case, UETR) of those that were given back.
     """
 
     def __init__(self) -> None:
+        self.terms: dict[str, dict[str, str]] = {}
         self.legs: dict[str, dict[str, Leg]] = defaultdict(dict)
+        self.accepted: dict[str, set[str]] = defaultdict(set)
         self.ends: dict[str, dict[str, bool]] = defaultdict(dict)
         self.answers: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.returned: set[tuple[str, str]] = set()
 
-    def take(self, key: str, kind: str, case_id: str, body: bytes) -> None:
+    def take(self, said: Said) -> None:
         """Read one more; a message of another kind says nothing."""
-        if kind == "payments.bulk":
-            terms, *documents = body.split(b"\x1e")
-            self._order(case_id, json.loads(terms), documents)
-        elif kind == "payments.answers":
-            self._answers(key, case_id, body.split(b"\x1e"))
-        elif kind == "payments.returned":
-            for one in _all(body, "OrgnlUETR"):
-                self.returned.add((case_id, _text(one)))
+        if said.kind == "payments.bulk":
+            terms, *documents = said.body.split(b"\x1e")
+            self._order(said.case_id, json.loads(terms), documents)
+        elif said.kind in ("payments.answers", "payments.decisions"):
+            self._statuses(said)
+        elif said.kind == "payments.returned":
+            for one in _all(said.body, "OrgnlUETR"):
+                self.returned.add((said.case_id, _text(one)))
+
+    def is_urgent(self, case_id: str) -> bool:
+        """Whether nobody of a bulk is credited before the payers' gateway has decided."""
+        return case_id in self.terms and self.terms[case_id]["priority"] == "HIGH"
 
     def _order(self, case_id: str, terms: dict[str, str], documents: list[bytes]) -> None:
+        self.terms[case_id] = terms
         for number, document in enumerate(documents, 1):
             (one,) = _all(document, "CdtTrfTxInf")
             debit, source = _minor(one, "InstdAmt"), _minor(one, "IntrBkSttlmAmt")
@@ -70,15 +98,34 @@ class Told:
             bought = int(source * Decimal(terms["rate"]))
             self.legs[case_id][_text(one.find(".//{*}UETR"))] = Leg(number, debit, bought, bought - fee)
 
-    def _answers(self, key: str, case_id: str, documents: list[bytes]) -> None:
-        for document in documents:
+    def _statuses(self, said: Said) -> None:
+        case_id = said.case_id
+        for document in said.body.split(b"\x1e"):
             (one,) = _all(document, "TxInfAndSts")
-            uetr, said = _text(one.find("{*}OrgnlUETR")), _text(one.find("{*}TxSts"))
-            if said not in ("ACCC", "RJCT"):
+            uetr, given = _text(one.find("{*}OrgnlUETR")), _text(one.find("{*}TxSts"))
+            if given == "ACTC" and said.kind == "payments.answers":
+                self.accepted[case_id].add(uetr)
+            if given not in ("ACCC", "ACSC", "RJCT"):
                 continue
-            if self.ends[case_id].setdefault(uetr, said == "ACCC") != (said == "ACCC"):
+            if self.ends[case_id].setdefault(uetr, given != "RJCT") != (given != "RJCT"):
                 raise BrokenError(f"I8: {uetr} of {case_id} was told to have ended both ways")
-            self.answers[case_id][key].add(uetr)
+            self.answers[case_id][said.key].add(uetr)
+
+    def check_words(self, said: Said) -> None:
+        """Who may say what of a payment, and when, by the terms of the order; which may come back after its answers."""
+        if said.kind not in ("payments.answers", "payments.decisions") or said.case_id not in self.terms:
+            return
+        terms, urgent = self.terms[said.case_id], self.is_urgent(said.case_id)
+        given = {_text(one) for document in said.body.split(b"\x1e") for one in _all(document, "TxSts")}
+        if said.kind == "payments.decisions":
+            well, no = (set() if said.at > terms["decide_by"] else {"ACSC"}), {"RJCT"}
+            right = urgent and given <= (well or no)
+        elif urgent:
+            right = given <= {"RJCT", "PDNG"} | (set() if said.at > terms["answer_by"] else {"ACTC"})
+        else:
+            right = given <= {"ACCC", "RJCT", "PDNG"}
+        if not right:
+            raise BrokenError(f"I8: {said.kind} on {said.case_id} at {said.at} says {sorted(given)}")
 
     def ended(self, case_id: str, waiting: Container[str] = ()) -> set[str]:
         """UETRs of those that were told to have ended, but for what was told in messages that wait."""
@@ -94,16 +141,17 @@ class Told:
 class BulkAuditor(MoneyAuditor):
     """The auditor with both members' books, and with what was told of payments of bulks."""
 
-    def __init__(self, *given: Any, read: Callable[[str, LeafRow], tuple[str, str, str, bytes]]) -> None:
+    def __init__(self, *given: Any, read: Callable[[str, LeafRow], Said]) -> None:
         """See ``MoneyAuditor``.
 
         Args:
             given: as there.
-            read: key, kind, case and body of a message in a member's store, opened.
+            read: a message in a member's store, opened.
         """
         super().__init__(*given)
         self._read = read
         self.told = {code: Told() for code in self.books}
+        self._heard_until = ""
 
     def committed(self, member: str, changes: Changes, store: Store) -> None:
         """A batch is on the disk."""
@@ -111,7 +159,10 @@ class BulkAuditor(MoneyAuditor):
         if member not in self.told:
             return
         for leaf in changes.leaves:
-            self.told[member].take(*self._read(member, leaf))
+            said = self._read(member, leaf)
+            self.told[member].take(said)
+            self.told[member].check_words(said)
+        self._hear(member, changes.leaves, store)
         if not self._is_whole():
             return
         for case_id in {row.case_id for row in changes.transfers if row.case_id in self.told[member].legs}:
@@ -121,14 +172,41 @@ class BulkAuditor(MoneyAuditor):
             # A message that overtook another is stored, and acted upon only after that one (docs/adr/0016).
             if not self._held_rightly(member, case_id) and not self._held_rightly(member, case_id, early(store)):
                 raise BrokenError(f"I4: {self._held(member, case_id)} is held for {case_id} at {member}")
+            self._check_decided(case_id)
+
+    def _check_decided(self, case_id: str) -> None:
+        """Nobody of an urgent bulk is credited whose bank's acceptance the payers' gateway has not settled."""
+        here, there = self.told[self.payer], self.told[self.payee]
+        if there.is_urgent(case_id):
+            decided = {uetr for uetr, _ in here.credited(case_id)}
+            unsettled = {uetr for uetr, _ in there.credited(case_id)} - decided
+            if unsettled:
+                raise BrokenError(f"I9: {sorted(unsettled)} of {case_id} are credited, and not settled")
+
+    def _hear(self, member: str, leaves: Iterable[LeafRow], store: Store) -> None:
+        """Up to when the payees' gateway holds all ordinary messages of the payers', when they are neighbours."""
+        if member == self.payee:
+            direct = {row.id for row in store.logs() if row.author == self.payer and row.lane == 0}
+            dates = [decode_header(leaf.header).created_at for leaf in leaves if leaf.log_id in direct]
+            self._heard_until = max((self._heard_until, *dates))
 
     def _held_rightly(self, member: str, case_id: str, waiting: Container[str] = ()) -> bool:
-        """What is held for a case is the money of those of its payments that have not ended, to the unit."""
+        """What is held for a case is the money of those of its payments that have not ended, to the unit.
+
+        Those that are accepted and provably not decided end at the payees' gateway without a word.
+        """
         told = self.told[member]
         ended = told.ended(case_id, waiting)
-        left = [leg for uetr, leg in told.legs[case_id].items() if uetr not in ended]
-        right = {"debit": sum(leg.debit for leg in left), "fx": sum(leg.bought for leg in left)}
-        return all(amount in (0, right[name]) for name, amount in self._held(member, case_id).items())
+        left = {uetr: leg for uetr, leg in told.legs[case_id].items() if uetr not in ended}
+        silent = told.accepted[case_id] & left.keys() if member == self.payee else set()
+        if not silent or self._heard_until <= told.terms[case_id]["decide_by"]:
+            silent = set()
+        held = self._held(member, case_id)
+        debit, bought = sum(leg.debit for leg in left.values()), sum(leg.bought for leg in left.values())
+        freed = {0}
+        for uetr in silent:
+            freed |= {amount + left[uetr].bought for amount in freed}
+        return held["debit"] in (0, debit) and (held["fx"] == 0 or bought - held["fx"] in freed)
 
     def _held(self, member: str, case_id: str) -> dict[str, int]:
         held = {"debit": 0, "fx": 0}
@@ -140,11 +218,14 @@ class BulkAuditor(MoneyAuditor):
     def lost_disk(self, member: str, memory: Memory, store: Store, stores: dict[str, Store]) -> None:
         """A gateway starts from an older state of its disk, and what it knows was told with it."""
         super().lost_disk(member, memory, store, stores)
+        if member == self.payee:
+            self._heard_until = ""
         if member in self.told:
             self.told[member] = told = Told()
             for row in store.logs():
                 for leaf in store.scan_leaves(row.id):
-                    told.take(*self._read(member, leaf))
+                    told.take(self._read(member, leaf))
+                    self._hear(member, (leaf,), store)
 
     def check_money(self, stores: dict[str, Store]) -> None:
         """At the end: what moved at either side is what the messages come to, and each was paid once."""
@@ -158,6 +239,9 @@ class BulkAuditor(MoneyAuditor):
                 moved, right = self._moved(member, case_id), self._right(member, case_id)
                 if moved != right:
                     raise BrokenError(f"I7: {case_id} moved {moved} at {member}, not {right}")
+            unready = {uetr for uetr, _ in here.credited(case_id)} - here.accepted[case_id]
+            if here.is_urgent(case_id) and unready:
+                raise BrokenError(f"I9: {sorted(unready)} of {case_id} were settled, and never accepted")
             twice = paid & {uetr for uetr, _ in there.credited(case_id)}
             if twice:
                 raise BrokenError(f"I5: {sorted(twice)} were paid twice")

@@ -12,7 +12,7 @@ To see what one seed does: ``python -m darwaza.testing.paying 42``.
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -239,15 +239,20 @@ class Banks(Parties):
         Where the clock was set back, time stands still for the gateway until it has caught up: it dates nothing earlier
         than what it has signed.
         """
-        payment, node = self.record(code, case_id), self._payments.nodes[code]
-        until = self.times().get(state)
-        over = None if until is None else getattr(payment, until)
+        record, node = self.record(code, case_id), self._payments.nodes[code]
+        over = self._due(record, state)
         place = (code, node.life, case_id + state)
         stands_still = node.engine._newest > node.clock.now()  # noqa: SLF001 - nothing outside tests needs this
         if over is None or node.clock.now() <= over or stands_still or not self._knows(node, case_id):
             self._overdue.pop(place, None)
         elif self._payments.now_s > self._overdue.setdefault(place, self._payments.now_s) + OVERDUE_S:
             raise BrokenError(f"I8: {case_id} is {state} at {code} long after {over}")
+
+    def _due(self, record: Record | None, state: str) -> datetime | None:
+        """When what is in a state has to be in another, whatever others do; None for whenever."""
+        until = self.times().get(state)
+        due: datetime | None = None if until is None else getattr(record, until)
+        return due
 
     def _knows(self, node: Node, case_id: str) -> bool:
         """Whether a gateway may decide on a case: what it had heard and told may be lost with a disk."""

@@ -10,8 +10,8 @@ import msgspec
 
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.exchange import Fee
-from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Participant, Plan
+from darwaza.services.payments.quote import quote_id
 from darwaza.services.payments.record import Payment
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.pacs008 import CreditTransfer, CreditTransferTransaction, Header

@@ -73,6 +73,29 @@ def test_each_is_proven_by_itself(corridor, ordered):
         assert verify(raw.replace(b"alatau", b"altyau", 1), history, now).result is Result.INVALID
 
 
+def test_an_urgent_one_is_paid_when_that_was_decided_and_not_before(corridor):
+    """An acceptance alone proves that the payees' bank was ready; the decision is in the evidence of each it names."""
+    now = corridor.clock.now() + timedelta(seconds=20)
+    history = read_history(corridor.local.path("PK"), SystemClock())
+    body = bulk(corridor, **{f"of_{number}": {"priority": "HIGH"} for number in range(3)})
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    corridor.run()
+    words = [{"id": answers[0]["id"]}, {"id": answers[1]["id"], "reason": "AC04"}]
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": words, "limit": 0})
+    corridor.run()
+    steps = (["ordered", "said ACTC", "said ACSC"], ["ordered", "said RJCT (AC04)"], ["ordered"])
+    for one, end, said in zip(answers, ("settled", "rejected", "open"), steps, strict=True):
+        for who in (INDUS, ALATAU):
+            raw = evidence_of(corridor, who, one["id"])
+            assert verify(raw, history, now).result is Result.VALID
+            (proven,) = proofs_of(raw, one["id"])
+            assert (proven.end, [step.what for step in proven.steps]) == (end, said)
+    held = evidence.decode(evidence_of(corridor, INDUS, answers[0]["id"]))
+    left = tuple(one for one in held.items if "payments.decisions" not in one.header)
+    (alone,) = proofs_of(evidence.encode(msgspec.structs.replace(held, items=left)), answers[0]["id"])
+    assert (alone.end, [step.what for step in alone.steps]) == ("open", ["ordered", "said ACTC"])
+
+
 def test_what_happened_to_each_is_what_was_said_of_it(corridor, ordered):
     """The messages of a payment: the bulk's order and what names the payment, not what was said of others."""
     kinds = [[one["kind"] for one in corridor.show(INDUS, each["id"])["messages"]] for each in ordered]

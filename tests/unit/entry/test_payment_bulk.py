@@ -19,17 +19,17 @@ def corridor(tmp_path):
     corridor.close()
 
 
-def bulk(corridor, **changes):
+def bulk(corridor, size=SIZE, **changes):
     """Ordinary payments at a rate of the moment, each of another amount."""
     made = []
-    for number in range(SIZE):
+    for number in range(size):
         asked = {"payee_bank": ALATAU, "amount": f"{1000 + number}.00", "fee": "5.00"}
         quote = corridor.call(INDUS, "POST", "/v1/payments/quotes", asked).json()
         quote = {"chosen": quote["offers"][0], "payer_bank": INDUS, "payee_bank": ALATAU}
         given = {"priority": "NORM"} | changes.get(f"of_{number}", {})
         made.append(remittance.transaction(quote, corridor.clock.now(), **given))
     whole = read(remittance.document(made[0], now=corridor.clock.now()))
-    header = msgspec.structs.replace(whole.header, transaction_count=SIZE, control_sum=None, total=None)
+    header = msgspec.structs.replace(whole.header, transaction_count=size, control_sum=None, total=None)
     return write(msgspec.structs.replace(whole, header=header, transactions=tuple(made)))
 
 
@@ -67,10 +67,39 @@ def test_a_bulk_that_is_sent_again_is_answered_as_before(corridor):
     assert all(one["repeated"] for one in again)
 
 
-def test_urgent_ones_of_a_bulk_go_by_themselves(corridor):
+def test_payments_of_another_priority_go_as_another_bulk_or_by_themselves(corridor):
     body = bulk(corridor, of_1={"priority": "HIGH"})
     answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
     assert ["." in one["id"] for one in answers] == [True, False, True]
+    body = bulk(corridor, size=5, of_1={"priority": "HIGH"}, of_3={"priority": "HIGH"})
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    cases = [one["id"].partition(".")[0] for one in answers]
+    assert [one["id"].partition(".")[2] for one in answers] == ["1", "1", "2", "2", "3"]
+    assert (cases[0], cases[1]) == (cases[2], cases[3])
+    corridor.run()
+    assert [corridor.show(INDUS, one["id"])["urgent"] for one in answers] == [False, True, False, True, False]
+
+
+def test_an_urgent_bulk_is_credited_when_it_is_decided(corridor):
+    """The bank's word is answered as on an urgent payment of its own, also when it is said again."""
+    body = bulk(corridor, **{f"of_{number}": {"priority": "HIGH"} for number in range(SIZE)})
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    first, second, third = (one["id"] for one in answers)
+    corridor.run()
+    assert [one["urgent"] for one in corridor.get(ALATAU, "/v1/payments/credits")] == [True] * SIZE
+    words = {"words": [{"id": first}, {"id": second, "reason": "AC04"}]}
+    counter = corridor.call(ALATAU, "POST", "/v1/payments/credits", words).json()
+    assert [one["state"] for one in counter["answers"]] == ["accepted", "refused"]
+    assert [one["id"] for one in corridor.get(ALATAU, "/v1/payments/credits")] == [third]
+    again = corridor.call(ALATAU, "POST", "/v1/payments/credits", words).json()["answers"]
+    assert [(one["state"], one["repeated"]) for one in again] == [("accepted", True), ("refused", True)]
+    assert corridor.show(ALATAU, first)["status"] == "ACTC"
+    assert corridor.call(ALATAU, "POST", f"/v1/payments/{third}/confirm").json()["state"] == "accepted"
+    corridor.run()
+    assert [corridor.show(INDUS, one["id"])["status"] for one in answers] == ["ACSC", "RJCT", "ACSC"]
+    assert [corridor.show(ALATAU, one["id"])["status"] for one in answers] == ["ACCC", "RJCT", "ACCC"]
+    again = corridor.call(ALATAU, "POST", "/v1/payments/credits", words).json()["answers"]
+    assert [(one["state"], one["repeated"]) for one in again] == [("credited", True), ("refused", True)]
 
 
 def test_an_id_of_no_payment_is_not_found(corridor):

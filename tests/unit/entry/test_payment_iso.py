@@ -11,6 +11,7 @@ from darwaza.entry.sample import remittance
 from darwaza.kernel.message import decode_header
 from darwaza.services.payments.message import ORDER, read_order
 from darwaza.services.payments.record import Payment
+from darwaza.standards.iso20022 import codes
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import message_of, parse_document
@@ -226,7 +227,9 @@ class TestDoor:
         assert door(corridor, "PK/ravi-bank", inquiry, 404).reason == "not_found"
         assert door(corridor, INDUS, recall).confirmation == "PDCR"
         assert door(corridor, ALATAU, self.returned(corridor, quote["id"], payment)).transactions[0].status == "ACCC"
-        assert corridor.show(INDUS, quote["id"])["state"] == "returned"
+        returned = corridor.show(INDUS, quote["id"])
+        assert (returned["state"], returned["reason"]) == ("returned", "FOCR")
+        assert returned["reason_text"] == codes.RETURN_REASONS["FOCR"]
 
     def test_a_domestic_system_takes_a_payment_in_and_gets_one_in_the_older_version(self, corridor, shared_data):
         """pacs.008.001.08 at both ends, .13 between them; the quote comes through, and nothing else has changed."""

@@ -286,6 +286,7 @@ class PaymentIndicators(TypedDict):
     failed: dict[str, int]
     open: int
     within_share_ppm: int
+    within_day_share_ppm: int
     median_ms: int
     slowest_ms: int
     mean_cost_ppm: int
@@ -293,7 +294,7 @@ class PaymentIndicators(TypedDict):
 
 
 class IndicatorView(TypedDict):
-    """Key figures of a corridor, and whether it meets the G20 targets (at most 3 % cost, 75 % within an hour)."""
+    """Key figures of a corridor, and whether it meets the G20 targets, which is null where nothing was credited."""
 
     figures: PaymentIndicators
-    meets_targets: bool
+    meets_targets: bool | None

@@ -1,4 +1,4 @@
-"""Many payments in one pacs.008: those that go from one bank to another at one rate travel as one bulk, others alone.
+"""Many payments in one pacs.008: those of one priority from one bank to another at one rate travel as one bulk.
 
 Each payment is answered for itself, whichever way it goes.
 """
@@ -22,8 +22,7 @@ from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
-from darwaza.services.payments.bulk_source import unsuitable
-from darwaza.services.payments.check import read_transfer
+from darwaza.services.payments.check import bulk_problem, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.market import market_id
@@ -100,22 +99,25 @@ def _refused(why: DarwazaError | Refusal, uetr: str) -> Ordered:
 
 
 def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
-    """Numbers of the payments that go by themselves, and of those that go as bulks: to one bank at one rate."""
+    """Numbers of the payments that go by themselves, and of those that go as bulks.
+
+    Those of one bulk go to one bank at one rate, and have the same priority.
+    """
     alone: list[int] = []
-    together: dict[tuple[str | None, Any], list[int]] = {}
+    together: dict[tuple[str | None, Any, bool], list[int]] = {}
     for number, part in enumerate(parts, 1):
         read_part = read_transfer(part.document, part.transfer)
         rate = part.transfer.transactions[0].agreed_rate
         if (
             query.quote is not None
             or isinstance(read_part, Refusal)
-            or unsuitable(read_part) is not None
+            or bulk_problem(read_part) is not None
             or rate is None
             or rate.quote_id
         ):
             alone.append(number)
         else:
-            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate
+            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate, read_part.urgent
             together.setdefault(key, []).append(number)
     return alone, list(together.values())
 

@@ -114,26 +114,26 @@ async def answer_many(call: Call) -> Counter:
 def _told(call: Call, words: dict[int, Word], outcome: Any) -> list[Ordered]:
     """What became of each word on a payment of one bulk, by its place among all words."""
     case_id = split_id(next(iter(words.values())).id)[0]
+    taken = ""
     if isinstance(outcome, Accepted):
-        refused = dict(outcome.answer["refused"])
+        refused, taken = dict(outcome.answer["refused"]), outcome.answer["taken"]
     elif isinstance(outcome, Refusal) and outcome.code == NOT_IN_TABLE:
         refused = {split_id(word.id)[1]: NOT_IN_TABLE for word in words.values()}
     else:
         passes = problem_of(outcome).transient
         return [_refused(at, word, outcome.code, outcome.detail, transient=passes) for at, word in words.items()]
     bulk = own_record(call, case_id, Bulk)[1] if refused else None
-    return [_told_one(at, word, refused.get(split_id(word.id)[1]), bulk) for at, word in words.items()]
+    return [_told_one(at, word, refused.get(split_id(word.id)[1]), bulk, taken) for at, word in words.items()]
 
 
-def _told_one(at: int, word: Word, code: str | None, bulk: Bulk | None) -> Ordered:
-    state = "refused" if word.reason else "credited"
+def _told_one(at: int, word: Word, code: str | None, bulk: Bulk | None, taken: str) -> Ordered:
     if code is None or bulk is None:
-        return Ordered(word.id, state)
+        return Ordered(word.id, "refused" if word.reason else taken)
     entry = entry_of(bulk, split_id(word.id)[1])
     if isinstance(entry, Refusal):
         return _refused(at, word, code, entry.detail)
-    if entry.state == state and entry.reason == (word.reason or ""):
-        return Ordered(word.id, state, entry.uetr, repeated=True)
+    if entry.state == "refused" and entry.reason == word.reason if word.reason else entry.state in TAKEN:
+        return Ordered(word.id, entry.state, entry.uetr, repeated=True)
     over = code == PaymentRefusal.TOO_LATE.code
     detail = "the time to accept it is over" if over else f"the payment is {entry.state} and does not wait for this"
     return _refused(at, word, code, detail, entry.uetr)

@@ -177,10 +177,13 @@ class IndicatorQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class IndicatorView(msgspec.Struct):
-    """Key figures of a corridor, and whether it meets the G20 targets (at most 3 % cost, 75 % within an hour)."""
+    """Key figures of a corridor, and whether it meets the G20 targets, which is null where nothing was credited.
+
+    They are a cost of at most 3 %, and credits within an hour for 75 %, within a day for all.
+    """
 
     figures: Indicators
-    meets_targets: bool
+    meets_targets: bool | None
 
 
 # --- statements ---

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from darwaza.entry.cli.output import console, show, show_file
-from darwaza.entry.cli.payment import Desk, as_party, payments, print_done
+from darwaza.entry.cli.payment import Desk, as_party, payments, print_done, worded
+from darwaza.standards.iso20022 import codes
 
 KINDS = click.Choice(["MBNO", "EMAL", "SHID", "EWAL", "ACCT"])
 
@@ -70,7 +71,9 @@ def verify(value: str, kind: str, bank: str | None, to: str | None, *, as_json: 
         if found.get("verified"):
             console.print(f"{found['account']}  {found['bank']}  {found['name']}  (for the payer: {found['shown']})")
         else:
-            console.print(f"[yellow]not verified[/]  {found.get('reason', 'no answer yet')}")
+            reason = found.get("reason", "")
+            why = f"{reason} {codes.VERIFICATION_REASONS.get(reason, '')}".strip() or "no answer yet"
+            console.print(f"[yellow]not verified[/]  {why}")
 
     show(found, as_json=as_json, human=human)
 
@@ -131,9 +134,27 @@ def requests(*, waiting: bool, as_json: bool, **options: Any) -> None:
     def human() -> None:
         for one in found:
             way = f"{one['payee_bank']} asks {one['payer_bank']}"
-            console.print(f"{one['id']}  {one['state']:18} {way}  {one['end_to_end']}  by {one['expires_at']}")
+            when = "later" if one["later"] else "now"
+            why = f"  {worded(one['reason'])}" if one.get("reason") else ""
+            console.print(
+                f"{one['id']}  {one['state']:18} {way}  {one['end_to_end']}, {when}, by {one['expires_at']}{why}"
+            )
 
     show(found, as_json=as_json, human=human)
+
+
+@payments.command(
+    name="request-document",
+    epilog="Example: darwaza payments request-document 0190… -o rent.xml --gateway pk --as indus-bank",
+)
+@click.argument("request")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@as_party
+def request_document(request: str, output: Path, *, as_json: bool, **options: Any) -> None:
+    """Write the pain.013 of REQUEST to a file: who asks for how much, and what for."""
+    with Desk(options) as desk:
+        output.write_bytes(desk.request_document(request))
+    show_file(output, as_json=as_json)
 
 
 @payments.command(

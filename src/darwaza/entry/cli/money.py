@@ -1,7 +1,7 @@
 """darwaza payments, for FX providers, settlement operators and compliance: rates, money, screening, reports."""
 
 import csv
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -283,22 +283,35 @@ def positions(cycle: int | None, target: Path | None, *, as_json: bool, **option
     show(found, as_json=as_json, human=human)
 
 
-@payments.command(epilog="Example: darwaza payments indicators --gateway pk --as sbp")
-@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="The last day if not given.")
-@click.option("--before", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]))
+_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
+
+
+@payments.command(epilog="Example: darwaza payments indicators --since 2026-11-01 --gateway pk --as sbp")
+@click.option("--since", type=_MOMENT, help="A day in UTC, or 2026-11-29T06:00:00+05:00; the last day if not given.")
+@click.option("--before", type=_MOMENT, help="The same; now if not given.")
 @as_party
 def indicators(since: datetime | None, before: datetime | None, *, as_json: bool, **options: Any) -> None:
-    """Print time, cost and failures of every corridor, as the G20 targets define them."""
+    """Print time, cost and failures of every corridor, as the G20 targets define them.
+
+    At most 3 % cost, and credits within an hour for 75 %, within a day for all.
+    """
     with Desk(options) as desk:
-        found = desk.indicators(since, before)
+        found = desk.indicators(
+            *(one if one is None or one.tzinfo else one.replace(tzinfo=UTC) for one in (since, before))
+        )
+
+    verdicts = {True: "meets the G20 targets", False: "[red]misses the G20 targets[/]", None: "nothing to judge yet"}
 
     def human() -> None:
         for one in found:
             figures = one["figures"]
             ends = f"{figures['credited']} of {figures['ordered']} credited, median {figures['median_ms']} ms"
+            shares = percent(figures["within_share_ppm"]), percent(figures["within_day_share_ppm"])
+            times = f"{shares[0]} in an hour, {shares[1]} in a day"
             cost = f"cost {percent(figures['mean_cost_ppm'])}"
             failed = ", ".join(f"{reason} {count}" for reason, count in figures["failed"].items()) or "none"
-            target = "meets the G20 targets" if one["meets_targets"] else "[red]misses the G20 targets[/]"
-            console.print(f"{figures['source']} → {figures['destination']}  {ends}, {cost}, failed {failed}; {target}")
+            target = verdicts[one["meets_targets"]]
+            way = f"{figures['source']} → {figures['destination']}"
+            console.print(f"{way}  {ends}, {times}, {cost}, failed {failed}; {target}")
 
     show(found, as_json=as_json, human=human)

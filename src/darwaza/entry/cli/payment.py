@@ -11,6 +11,7 @@ from darwaza.client.answer.payment import Money, OfferView, Ordered, PaymentView
 from darwaza.client.payments import Payments
 from darwaza.entry.cli.connection import Connection, connection_options
 from darwaza.entry.cli.output import console, json_option, reports_errors, show, show_file
+from darwaza.standards.iso20022 import codes
 from darwaza.standards.iso20022.conversion import NEWER, OLDER
 
 Command = Callable[..., Any]
@@ -63,6 +64,11 @@ def percent(ppm: int) -> str:
     return f"{ppm // 10_000}.{ppm % 10_000 // 100:02d} %"
 
 
+def worded(reason: str) -> str:
+    """Word a reason of ISO 20022: its code and what it means."""
+    return f"{reason} {codes.reason_text(reason)}".strip()
+
+
 def print_payment(view: PaymentView) -> None:
     """Print a quote or payment for people."""
     end = f"{view.get('status', '')} {view.get('reason', '')} {view.get('reason_text', '')}".strip()
@@ -77,9 +83,12 @@ def print_payment(view: PaymentView) -> None:
     for hit in view.get("hits", ()):
         console.print(f"   [yellow]screening:[/] {escape(hit)}")
     if view.get("recall_reason"):
-        console.print(f"   recalled: {view['recall_reason']}  {view.get('recall_answer', '')}")
+        console.print(f"   recalled: {worded(view['recall_reason'])}")
+    if view.get("recall_answer"):
+        console.print(f"   kept: {worded(view['recall_answer'])}")
     if view.get("refund"):
-        console.print(f"   refunded {amount(view['refund'])}")
+        waits = ", when the FX provider has it" if view["state"] == "returning" else ""
+        console.print(f"   {'to be refunded' if waits else 'refunded'} {amount(view['refund'])}{waits}")
     for message in view.get("messages", ()):
         signed = "signed by both" if message.get("delivered") else "waiting for the receipt"
         console.print(f"   {message['created_at']}  {message['kind']:20} {message['id']}  {signed}")

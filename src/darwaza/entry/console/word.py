@@ -243,6 +243,7 @@ MESSAGE: Mapping[str, str] = {
     "payments.order": N_("Payment ordered"),
     "payments.bulk": N_("Bulk ordered"),
     "payments.answers": N_("Answers of the payees' bank"),
+    "payments.decisions": N_("Decisions on payments"),
     "payments.bulk-inquiry": N_("Answers asked for"),
     "payments.status": N_("Answer of the payee's bank"),
     "payments.decided": N_("Payment confirmed"),

@@ -94,7 +94,7 @@ def _of_bulk(
                 end_to_end=entry.end_to_end,
                 payer_bank=bulk.payer_bank,
                 credit=money(exchange_of(entry).credit_minor, asset),
-                urgent=False,
+                urgent=bulk.urgent,
                 answer_by=until,
             )
             yield _with(credit, parts[number - 1].document if parts else b"", version)

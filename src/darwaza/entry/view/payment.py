@@ -15,8 +15,8 @@ from darwaza.ledger.rate import PPM, effective_rate, offered, rate_to_text
 from darwaza.ports.store import CaseRow
 from darwaza.services.payments.entry import entry_id, one_of
 from darwaza.services.payments.indicator import cost_minor
-from darwaza.services.payments.message import quote_id
 from darwaza.services.payments.plan import Corridor, Directory
+from darwaza.services.payments.quote import quote_id
 from darwaza.services.payments.record import Bulk, Offer, Payment
 from darwaza.standards.iso20022 import codes
 
@@ -140,7 +140,7 @@ class PaymentView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
         checks: officers who looked at it; compliance only.
         recall_reason: why the payer's bank asked for it back.
         recall_answer: why the payee's bank kept it.
-        refund: what the payer's bank got back.
+        refund: what the payer's bank got back, or, while it is ``returning``, is to get when the provider has it.
         messages: of the case, with the receipts; each has evidence.
     """
 
@@ -227,7 +227,7 @@ def view_payment(
         decide_by=_text(payment.decide_by),
         ended_at=_text(payment.ended_at),
         reason=payment.reason,
-        reason_text=codes.STATUS_REASONS.get(payment.reason, ""),
+        reason_text=codes.reason_text(payment.reason),
         detail=payment.detail,
         hits=list(payment.hits) if compliance else [],
         checks=[CheckView(one.officer, instant.to_text(one.at)) for one in payment.checks] if compliance else [],

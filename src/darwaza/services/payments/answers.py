@@ -13,39 +13,53 @@ import msgspec
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.kernel import parts
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
+from darwaza.kernel.machine import Draft
+from darwaza.services.payments import status
 from darwaza.services.payments.destination import STATUS_OF
 from darwaza.services.payments.entry import entry_id, payment_of
+from darwaza.services.payments.message import BULK_INQUIRY, DECISIONS
 from darwaza.services.payments.record import Bulk
-from darwaza.services.payments.status import (
-    REJECTED,
-    Told,
-    read_inquiry,
-    read_told,
-    write_inquiry,
-    write_status,
-)
 
 ANSWERS_BYTES_MAX: Final = ORDINARY_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES
 """Of a body before it is sealed. A document of one payment has some 600 bytes, and with a reason at most 2 KiB."""
 
 
-def write_answers(case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> Iterator[bytes]:
-    """Bodies with a pacs.002 for each payment of these numbers, as it stands at the payees' gateway."""
-    return _bodies(_status(case_id, bulk, number, now) for number in numbers)
+def drafts(kind: str, case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> tuple[Draft, ...]:
+    """What one gateway tells the other of payments of a bulk, in as many messages as that takes.
+
+    Args:
+        kind: ``ANSWERS`` of the payees' bank, or ``DECISIONS`` of the payers'.
+        case_id: of the bulk.
+        bulk: after what is told.
+        numbers: of the payments, any number of them.
+        now: when it is told.
+    """
+    decides = kind == DECISIONS
+    ends = (bulk.payer_bank, bulk.payee_bank) if decides else (bulk.payee_bank, bulk.payer_bank)
+    documents = (_status(case_id, bulk, number, now, decides=decides) for number in numbers)
+    return tuple(Draft(kind, *ends, body, parts.PARTS_MEDIA_TYPE) for body in _bodies(documents))
 
 
-def read_answers(body: bytes) -> list[Told]:
+def read_answers(body: bytes) -> list[status.Told]:
     """What a body says of payments.
 
     Raises:
         MalformedError, TooLargeError: it cannot be read; see ``status.read_told``.
     """
-    return [read_told(document) for document in parts.split(body)]
+    return [status.read_told(document) for document in parts.split(body)]
 
 
-def write_inquiries(case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> Iterator[bytes]:
-    """Bodies with a pacs.028 for each payment of these numbers."""
-    return _bodies(_inquiry(case_id, bulk, number, now) for number in numbers)
+def draft_inquiry(case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> Draft:
+    """One inquiry about the first payments of these numbers, as many as have room in it.
+
+    Args:
+        case_id: of the bulk.
+        bulk: as it is now; its ``asked`` counts this inquiry.
+        numbers: of the payments, one at least.
+        now: when it is asked.
+    """
+    body = next(_bodies(_inquiry(case_id, bulk, number, now) for number in numbers))
+    return Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, parts.PARTS_MEDIA_TYPE)
 
 
 def read_inquiries(body: bytes) -> frozenset[str]:
@@ -54,20 +68,20 @@ def read_inquiries(body: bytes) -> frozenset[str]:
     Raises:
         MalformedError, TooLargeError: it cannot be read; see ``status.read_inquiry``.
     """
-    return frozenset(map(read_inquiry, parts.split(body)))
+    return frozenset(map(status.read_inquiry, parts.split(body)))
 
 
-def _status(case_id: str, bulk: Bulk, number: int, now: datetime) -> bytes:
+def _status(case_id: str, bulk: Bulk, number: int, now: datetime, *, decides: bool) -> bytes:
     entry = bulk.entries[number - 1]
     payment, name = payment_of(bulk, entry), entry_id(case_id, number)
-    if entry.state == "refused":
-        return write_status(payment, name, REJECTED, now, reason=entry.reason, detail=entry.detail)
-    return write_status(payment, name, STATUS_OF[entry.state], now)
+    if entry.state in ("refused", "rejected"):
+        return status.write_status(payment, name, status.REJECTED, now, reason=entry.reason, detail=entry.detail)
+    return status.write_status(payment, name, status.SETTLED if decides else STATUS_OF[entry.state], now)
 
 
 def _inquiry(case_id: str, bulk: Bulk, number: int, now: datetime) -> bytes:
     payment = payment_of(bulk, bulk.entries[number - 1])
-    return write_inquiry(msgspec.structs.replace(payment, asked=bulk.asked), entry_id(case_id, number), now)
+    return status.write_inquiry(msgspec.structs.replace(payment, asked=bulk.asked), entry_id(case_id, number), now)
 
 
 def _bodies(documents: Iterable[bytes]) -> Iterator[bytes]:

@@ -3,9 +3,12 @@
 The FX provider's money for all is held from the order's arrival on. What is wrong is refused at once; the bank may
 accept the rest until ``answer_by``, one by one or many in a request, and each acceptance credits at once. What was said
 in one request is told in one message, or as many as its size asks for.
+
+In an urgent bulk an acceptance moves nothing: the payment is credited when the payers' gateway has decided so, and
+refused when that gateway's log has gone past ``decide_by`` without a decision in it, as a single urgent payment is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,18 +16,24 @@ import msgspec
 
 from darwaza.errors import MessageError
 from darwaza.kernel import instant
-from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
+from darwaza.kernel.machine import Case, Command, Context, Decision, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
-from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.services.payments import check, status
-from darwaza.services.payments.answers import read_answers, read_inquiries, write_answers
+from darwaza.services.payments.answers import drafts, read_answers, read_inquiries
 from darwaza.services.payments.bulk import Part, new_entry, pointer_in, read_parts
-from darwaza.services.payments.bulk_source import unsuitable
-from darwaza.services.payments.code import NO_ANSWER_CREDITOR_AGENT, REGULATORY, PaymentRefusal, reason_of
-from darwaza.services.payments.destination import DECISION_WITHIN
+from darwaza.services.payments.code import (
+    NO_ANSWER_CREDITOR_AGENT,
+    NO_ANSWER_GATEWAY,
+    REGULATORY,
+    PaymentRefusal,
+    reason_of,
+)
+from darwaza.services.payments.destination import DECISION_WITHIN, LISTEN_AGAIN
 from darwaza.services.payments.entry import (
+    ACCEPTED,
+    DESTINATION_OPEN,
     End,
     Ends,
     cut,
@@ -59,6 +68,8 @@ Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
 replace = msgspec.structs.replace
 OPEN, ENDED = "bulk-asked", "bulk-answered"
+_TICK = timedelta(milliseconds=1)
+"""After a deadline, the first instant past it."""
 
 
 class BulkDestinationRules:
@@ -92,10 +103,11 @@ class BulkDestinationRules:
             return rate
         entries: list[Entry] = []
         refused: Ends = {}
+        urgent = terms.priority == "HIGH"
         known = context.named(part.uetr for part in parts)
         first = parts[0].transfer.header.message_id
         for number, part in enumerate(parts, 1):
-            entry, problem = self._entry(part, first, rate, payer, payee, known, context)
+            entry, problem = self._entry(part, first, rate, payer, payee, known, context, urgent=urgent)
             if isinstance(entry, Refusal):
                 # Its amounts are not known, so neither is what to hold: the order as a whole is not what it says.
                 return replace(entry, pointer=pointer_in(entry.pointer, number))
@@ -111,6 +123,7 @@ class BulkDestinationRules:
             provider=terms.provider,
             rate=terms.rate,
             message_id=first,
+            urgent=urgent,
             answer_by=answer_by,
             decide_by=decide_by,
             entries=tuple(entries),
@@ -173,6 +186,8 @@ class BulkDestinationRules:
         payee: Participant,
         known: dict[str, str],
         context: Context,
+        *,
+        urgent: bool,
     ) -> tuple[Entry | Refusal, Refusal | None]:
         """One payment with what is wrong with it; a refusal in its place when its amounts cannot be known."""
         transaction = part.transfer.transactions[0]
@@ -182,10 +197,17 @@ class BulkDestinationRules:
         hits = self._screen(names_of(transaction))
         state = "checking" if hits is None else "screened" if hits else "asked"
         entry = new_entry(part, first, exchange, state, hits=kept_hits(hits or ()))
-        return entry, self._problem(part, payer, payee, known, context)
+        return entry, self._problem(part, payer, payee, known, context, urgent=urgent)
 
     def _problem(
-        self, part: Part, payer: Participant, payee: Participant, known: dict[str, str], context: Context
+        self,
+        part: Part,
+        payer: Participant,
+        payee: Participant,
+        known: dict[str, str],
+        context: Context,
+        *,
+        urgent: bool,
     ) -> Refusal | None:
         problem = check.duplicate(part.uetr, known, context)
         if problem is not None:
@@ -196,7 +218,7 @@ class BulkDestinationRules:
         transaction = ordered.transaction
         if (transaction.debtor_agent.bic, transaction.creditor_agent.bic) != (payer.bic, payee.bic):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the agents are not those the order goes between")
-        return unsuitable(ordered)
+        return check.bulk_problem(ordered, urgent)
 
     def _leg(self, bulk: Bulk) -> tuple[str, str]:
         own = self._directory.currencies[member_of(bulk.payee_bank)]
@@ -252,7 +274,7 @@ class BulkDestinationRules:
     def _changed(self, case: BulkCase, number: int, entry: Entry, context: Context) -> Decision[Any]:
         bulk = with_entries(case.data, {number: entry})
         notices = (self._asked(bulk, [number], context),) if entry.state == "asked" else ()
-        return self._resting(Decision(case.state, bulk, notices=notices))
+        return self._resting(Decision(case.state, bulk, notices=notices), context)
 
     # --- the payees' bank ---
 
@@ -261,7 +283,8 @@ class BulkDestinationRules:
         asked: AnswerBulk = command.body
         if command.party != case.data.payee_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers")
-        over = context.now > case.data.answer_by
+        bulk, over = case.data, context.now > case.data.answer_by
+        taken = ACCEPTED if bulk.urgent else "credited"
         ends: Ends = {}
         told: list[tuple[int, str]] = []
         for word in asked.words:
@@ -271,42 +294,57 @@ class BulkDestinationRules:
             elif over and not word.reason:
                 told.append((word.number, PaymentRefusal.TOO_LATE.code))
             else:
-                ends[word.number] = End("refused" if word.reason else "credited", word.reason, word.detail)
-        return replace(self._ended(case.id, case.state, case.data, ends, context), answer={"refused": told})
+                ends[word.number] = End("refused" if word.reason else taken, word.reason, word.detail)
+        return replace(self._ended(case.id, case.state, bulk, ends, context), answer={"refused": told, "taken": taken})
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
-        """The payees' bank was silent: on payments, or on recalls."""
+        """Somebody was silent: the payees' bank on payments or recalls, or the payers' gateway, which had to decide."""
         looked = unfold_due(case, "recalled", self._reversal.recall_over, context)
         bulk: Bulk = looked.data
-        ends: Ends = {}
-        if context.now > bulk.answer_by:
-            silent = End("refused", NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
-            ends = {n: silent for n, entry in enumerate(bulk.entries, 1) if is_open(entry)}
-        return both(looked, self._ended(case.id, case.state, bulk, ends, context))
+        silent = self._silent(bulk, context)
+        # What the payers' gateway did not decide it has rejected already; nobody needs to be told.
+        ends = silent or self._undecided(bulk, context)
+        return both(looked, self._ended(case.id, case.state, bulk, ends, context, tell=bool(silent)))
+
+    def _silent(self, bulk: Bulk, context: Context) -> Ends:
+        """The ends of what the payees' bank has not answered in time."""
+        if context.now <= bulk.answer_by:
+            return {}
+        end_of = End("refused", NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
+        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state in DESTINATION_OPEN}
+
+    def _undecided(self, bulk: Bulk, context: Context) -> Ends:
+        """The ends of what was accepted, as soon as it is proven that it was not decided."""
+        heard = context.heard_until(member_of(bulk.payer_bank))
+        if heard is None or heard <= bulk.decide_by:
+            return {}
+        detail = "the payer's gateway has signed later messages and no decision"
+        end_of = End("refused", NO_ANSWER_GATEWAY, detail)
+        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state == ACCEPTED}
 
     # --- ends ---
 
     def _ended(
         self, case_id: str, state: str, bulk: Bulk, ends: Ends, context: Context, *, tell: bool = True
     ) -> Decision[Any]:
-        """Credit and refuse payments, and tell it; what has not ended keeps its part of what is held."""
+        """Accept, credit and refuse payments, and tell it; what has not ended keeps its part of what is held."""
         if not ends:
-            return self._resting(Decision(state, bulk))
+            return self._resting(Decision(state, bulk), context)
         after, changed = end(bulk, ends, context.now)
         decided = Decision(
             OPEN if any(map(is_open, after.entries)) else ENDED,
             after,
-            transfers=self._postings(case_id, bulk, changed),
-            messages=self._told(case_id, after, changed, context) if tell else (),
+            transfers=self._postings(case_id, after, changed) if after.turns > bulk.turns else (),
+            messages=drafts(ANSWERS, case_id, after, changed, context.now) if tell else (),
             notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused")),
         )
-        return self._resting(decided)
+        return self._resting(decided, context)
 
     def _postings(self, case_id: str, bulk: Bulk, changed: dict[int, Entry]) -> tuple[TransferOrder, ...]:
         credited = [one for one in changed.values() if one.state == "credited"]
-        left = [one for n, one in enumerate(bulk.entries, 1) if is_open(one) and n not in changed]
+        left = [one for one in bulk.entries if is_open(one)]
         own, payee = self._directory.currencies[member_of(bulk.payee_bank)], bulk.payee_bank
-        leg, turn = self._leg(bulk), bulk.turns
+        leg, turn = self._leg(bulk), bulk.turns - 1
         paid, rest = total_of(credited), total_of(left).destination_minor
         moves = (
             ("credit", position(payee, own), paid.credit_minor),
@@ -321,17 +359,47 @@ class BulkDestinationRules:
             ),
         )
 
-    def _told(self, case_id: str, bulk: Bulk, numbers: Iterable[int], context: Context) -> tuple[Draft, ...]:
-        return tuple(
-            Draft(ANSWERS, bulk.payee_bank, bulk.payer_bank, body, PARTS_MEDIA_TYPE)
-            for body in write_answers(case_id, bulk, numbers, context.now)
-        )
-
-    def _resting(self, decided: Decision[Any]) -> Decision[Any]:
+    def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
+        """The decision with the next look at the bulk."""
         bulk: Bulk = decided.data
-        return replace(decided, remind_at=next_wake(bulk, bulk.answer_by + timedelta(milliseconds=1)))
+        states = {entry.state for entry in bulk.entries}
+        times = [bulk.answer_by + _TICK] if states & DESTINATION_OPEN else []
+        if ACCEPTED in states:
+            past = bulk.decide_by + _TICK
+            times.append(past if past > context.now else context.now + LISTEN_AGAIN)
+        return replace(decided, remind_at=next_wake(bulk, min(times, default=None)))
 
     # --- the payers' gateway ---
+
+    def take_decisions(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """The payers' gateway has decided on urgent ones. What has ended stays as it is."""
+        if message.origin != case.data.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
+        try:
+            said = {one.uetr: one for one in read_answers(message.body)}
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
+        ends: Ends = {}
+        for number, entry in enumerate(case.data.entries, 1):
+            one = said.pop(entry.uetr, None)
+            if one is None or not is_open(entry):
+                continue
+            if one.status == status.REJECTED:
+                ends[number] = End("refused", one.reason, one.detail)
+            elif one.status == status.SETTLED and entry.state == ACCEPTED:
+                ends[number] = End("credited")
+            else:
+                # Also after a loss, when the acceptance is not back: taken later, or else not as it was decided.
+                return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{one.status[:4]} decides nothing here")
+        if said:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
+        return self._ended(case.id, case.state, case.data, ends, context, tell=False)
+
+    def keep(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """A word on what has ended changes nothing."""
+        if message.origin != case.data.payer_bank:
+            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
+        return self._resting(Decision(case.state, case.data), context)
 
     def take_inquiry(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """Say what has become of the payments asked for."""
@@ -342,8 +410,8 @@ class BulkDestinationRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         numbers = [number for number, entry in enumerate(case.data.entries, 1) if entry.uetr in wanted]
-        messages = self._told(case.id, case.data, numbers, context)
-        return self._resting(Decision(case.state, case.data, messages=messages))
+        messages = drafts(ANSWERS, case.id, case.data, numbers, context.now)
+        return self._resting(Decision(case.state, case.data, messages=messages), context)
 
     # --- after the end of one ---
 
@@ -371,13 +439,13 @@ class BulkDestinationRules:
         entry = _in_state(case.data, asked.number, *states)
         if isinstance(entry, Refusal):
             return entry
-        return self._rested(unfold(case, asked.number, rule, replace(command, body=asked.body), context))
+        return self._rested(unfold(case, asked.number, rule, replace(command, body=asked.body), context), context)
 
     def _of_message(self, case: BulkCase, message: Received, context: Context, rules: Mapping[str, Rule]) -> Outcome:
-        return self._rested(unfold_told(case, message, context, rules))
+        return self._rested(unfold_told(case, message, context, rules), context)
 
-    def _rested(self, outcome: Outcome) -> Outcome:
-        return outcome if isinstance(outcome, Refusal) else self._resting(outcome)
+    def _rested(self, outcome: Outcome, context: Context) -> Outcome:
+        return outcome if isinstance(outcome, Refusal) else self._resting(outcome, context)
 
     # --- after a loss ---
 
@@ -396,6 +464,8 @@ class BulkDestinationRules:
                 ends[number] = End("credited", detail=one.detail)
             elif one.status == status.REJECTED:
                 ends[number] = End("refused", one.reason, one.detail)
+            elif one.status == status.ACCEPTED:
+                ends[number] = End(ACCEPTED)
         return self._ended(case.id, case.state, case.data, ends, context, tell=False)
 
     def restore_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:

@@ -1,13 +1,16 @@
-"""A bulk at the payers' gateway: one order for many ordinary payments of one bank to another, and the end of each.
+"""A bulk at the payers' gateway: one order for many payments of one bank to another, and the end of each.
 
 Each payment is checked as one of its own is; what is wrong is left out and told, and the rest is sent. The end of each
 is decided at the payees' gateway, which tells many in a message. Silence becomes a rejection as it does for a single
 payment: when that gateway's log has gone past the deadline without an answer in it.
+
+All are urgent or none is, as the first that is right. The end of urgent ones is decided here: acceptances that come in
+time settle, what comes late and what is silent is rejected, and each is told, many in a message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,8 +21,8 @@ from darwaza.kernel.message import member_of
 from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
-from darwaza.services.payments import charge, check, status
-from darwaza.services.payments.answers import read_answers, write_inquiries
+from darwaza.services.payments import check, status
+from darwaza.services.payments.answers import draft_inquiry, drafts, read_answers
 from darwaza.services.payments.bulk import Part, new_entry, read_parts
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
@@ -39,7 +42,7 @@ from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.market import Place
 from darwaza.services.payments.message import (
     BULK,
-    BULK_INQUIRY,
+    DECISIONS,
     BulkTerms,
     OfBulk,
     RemitBulk,
@@ -97,20 +100,21 @@ class BulkSourceRules:
         taken = context.named(part.uetr for part in parts)
         found: list[tuple[bytes, Entry, Offer]] = []
         refused: list[tuple[str, str, str, str]] = []
-        provider = ""
+        like: Like | None = None
         place = self._quotes.place(asked.market, payer.address, payee.address, context)
         first = parts[0].transfer.header.message_id
         for part in parts:
-            one = self._checked(part, first, place, payer, provider, taken, context)
+            one = self._checked(part, first, place, payer, like, taken, context)
             if isinstance(one, Refusal):
                 refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
-            provider = one[1].provider
-            found.append((part.document, *one))
+            entry, offer, urgent = one
+            like = Like(offer.provider, urgent)
+            found.append((part.document, entry, offer))
         answer = {"refused": refused}
-        if not found and asked.apart:
+        if like is None and asked.apart:
             return Refusal.of(PaymentRefusal.GOES_ALONE, "none of them passes")
-        if not found:
+        if like is None:
             nothing = Bulk(
                 payer_bank=payer.address,
                 payee_bank=payee.address,
@@ -130,6 +134,7 @@ class BulkSourceRules:
             rate=offer.rate,
             margin_ppm=offer.margin_ppm,
             message_id=first,
+            urgent=like.urgent,
             sent_at=context.now,
             answer_by=context.now + corridor.answer_time,
             decide_by=context.now + corridor.answer_time + corridor.grace,
@@ -144,18 +149,18 @@ class BulkSourceRules:
         first: str,
         place: Place | Refusal,
         payer: Participant,
-        provider: str,
+        like: "Like | None",
         taken: dict[str, str],
         context: Context,
-    ) -> tuple[Entry, Offer] | Refusal:
-        """One payment with the offer it goes by, or why it does not go."""
+    ) -> tuple[Entry, Offer, bool] | Refusal:
+        """One payment with the offer it goes by and whether it is urgent, or why it does not go."""
         problem = check.duplicate(part.uetr, taken, context)
         if problem is not None:
             return problem
         ordered = check.read_transfer(part.document, part.transfer)
         if isinstance(ordered, Refusal):
             return ordered
-        problem = unsuitable(ordered)
+        problem = check.bulk_problem(ordered, None if like is None else like.urgent)
         if problem is not None:
             return problem
         transaction = ordered.transaction
@@ -165,7 +170,9 @@ class BulkSourceRules:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
         if isinstance(place, Refusal):
             return replace(place, pointer=check.TRANSACTION)
-        made = offers_at(place, (given, transaction.charges[0].amount), rate.rate, context, provider)
+        made = offers_at(
+            place, (given, transaction.charges[0].amount), rate.rate, context, like.provider if like else ""
+        )
         if isinstance(made, Refusal):
             return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
@@ -177,7 +184,8 @@ class BulkSourceRules:
             return Refusal.of(
                 PaymentRefusal.GOES_ALONE, "it has to be looked at, and waits by itself", check.TRANSACTION
             )
-        return new_entry(part, first, offer.exchange, SOURCE_OPEN, spread_minor=offer.spread_minor), offer
+        entry = new_entry(part, first, offer.exchange, SOURCE_OPEN, spread_minor=offer.spread_minor)
+        return entry, offer, ordered.urgent
 
     def _send(self, bulk: Bulk, documents: list[bytes], context: Context) -> Decision[Any]:
         total = total_of(bulk.entries)
@@ -185,6 +193,7 @@ class BulkSourceRules:
             answer_by=instant.to_text(bulk.answer_by),
             decide_by=instant.to_text(bulk.decide_by),
             destination=str(total.destination_minor),
+            priority="HIGH" if bulk.urgent else "NORM",
             provider=bulk.provider,
             rate=bulk.rate,
         )
@@ -222,7 +231,7 @@ class BulkSourceRules:
     # --- the end of payments ---
 
     def take_answers(self, case: BulkCase, message: Received, context: Context) -> Outcome:
-        """The payees' gateway answers some of them. What has ended stays as it is."""
+        """The payees' gateway answers some of them, or accepts urgent ones. What has ended stays as it is."""
         if message.origin != case.data.payee_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers")
         try:
@@ -230,18 +239,30 @@ class BulkSourceRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         said = {one.uetr: one for one in answers}
+        well = status.ACCEPTED if case.data.urgent else status.CREDITED
+        end_well = self._end_well(case.data, context)
         ends: Ends = {}
+        decided: list[int] = []
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
             if one is None or entry.state != SOURCE_OPEN:
                 continue
-            if one.status == status.CREDITED:
-                ends[number] = End("settled")
+            if one.status == well:
+                ends[number] = end_well
+                decided.append(number)
             elif one.status == status.REJECTED:
                 ends[number] = End("rejected", one.reason, one.detail)
+            elif one.status != status.PENDING:
+                return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{one.status[:4]} is no answer to this payment")
         if said:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
-        return self._end(case, ends, context)
+        return self._end(case, ends, context, decided if case.data.urgent else ())
+
+    def _end_well(self, bulk: Bulk, context: Context) -> End:
+        """What a good answer that comes now makes of a payment; an urgent one's acceptance may come too late."""
+        if bulk.urgent and context.now > bulk.decide_by:
+            return End("rejected", NO_ANSWER_GATEWAY, "too late")
+        return End("settled")
 
     def take_refused(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """The payees' gateway cannot act on what was sent. Only a refused order is an end, of all."""
@@ -256,31 +277,38 @@ class BulkSourceRules:
         return self._reject_open(case, reason_of(body.code), body.detail, context)
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
-        """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it."""
+        """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it.
+
+        What is urgent is for this gateway to decide: it is rejected and told.
+        """
         tried = unfold_due(case, "returning", self._reversal.try_again, context)
         case = replace(case, data=tried.data)
         bulk = case.data
         unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state == SOURCE_OPEN]
         if not unanswered or context.now <= bulk.decide_by:
             return self._resting(tried, context)
+        if bulk.urgent:
+            return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, "no answer", context, tell=True))
         heard = context.heard_until(member_of(bulk.payee_bank))
         if heard is not None and heard > bulk.answer_by:
             detail = "the payee's gateway has signed later messages and no acceptance"
             return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
         asked = replace(bulk, asked=bulk.asked + 1)
         # What has no room in one is asked about the next time.
-        body = next(write_inquiries(case.id, asked, unanswered, context.now))
-        draft = Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, PARTS_MEDIA_TYPE)
+        draft = draft_inquiry(case.id, asked, unanswered, context.now)
         notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
         wake = next_wake(asked, context.now + inquiry_wait(bulk.asked))
         return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
 
-    def _reject_open(self, case: BulkCase, reason: str, detail: str, context: Context) -> Decision[Any]:
+    def _reject_open(
+        self, case: BulkCase, reason: str, detail: str, context: Context, *, tell: bool = False
+    ) -> Decision[Any]:
         unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN]
-        return self._end(case, dict.fromkeys(unanswered, End("rejected", reason, detail)), context)
+        ends = dict.fromkeys(unanswered, End("rejected", reason, detail))
+        return self._end(case, ends, context, unanswered if tell else ())
 
-    def _end(self, case: BulkCase, ends: Ends, context: Context) -> Decision[Any]:
-        """Post what is settled, free what is rejected, and hold on to the rest."""
+    def _end(self, case: BulkCase, ends: Ends, context: Context, told: Collection[int] = ()) -> Decision[Any]:
+        """Post what is settled, free what is rejected, hold on to the rest, and tell what was decided here."""
         if not ends:
             return self._as_it_is(case, context)
         bulk, changed = end(case.data, ends, context.now)
@@ -290,6 +318,7 @@ class BulkSourceRules:
             case.state if left else ENDED,
             bulk,
             transfers=self._postings(case, settled, left),
+            messages=drafts(DECISIONS, case.id, bulk, told, context.now),
             notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
         )
         return self._resting(decided, context)
@@ -323,9 +352,9 @@ class BulkSourceRules:
 
     def _resting(self, decided: Decision[Any], context: Context) -> Decision[Any]:
         """The decision with the next look at the bulk."""
-        past = _past(decided.data)
-        again = past if past > context.now else context.now + INQUIRY_LAST
-        return replace(decided, remind_at=next_wake(decided.data, again))
+        bulk: Bulk = decided.data
+        again = context.now + INQUIRY_LAST if decided.state == ASKED else _past(bulk)
+        return replace(decided, remind_at=next_wake(bulk, again))
 
     # --- after the end of one ---
 
@@ -381,6 +410,7 @@ class BulkSourceRules:
             provider=terms.provider,
             rate=terms.rate,
             message_id=first,
+            urgent=terms.priority == "HIGH",
             sent_at=message.created_at,
             answer_by=instant.from_text(terms.answer_by),
             decide_by=instant.from_text(terms.decide_by),
@@ -401,15 +431,26 @@ class BulkSourceRules:
         asked = replace(case.data, asked=case.data.asked + 1)
         return Decision(ASKED, asked, remind_at=next_wake(asked, context.now + INQUIRY_LAST))
 
+    def restore_decisions(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """Rebuild the ends of urgent payments from what this gateway told of them, given back after a loss."""
+        try:
+            said = {one.uetr: one for one in read_answers(message.body)}
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        ends: Ends = {}
+        for number, entry in enumerate(case.data.entries, 1):
+            one = said.get(entry.uetr)
+            if one is not None and entry.state == SOURCE_OPEN:
+                well = one.status == status.SETTLED
+                ends[number] = End("settled") if well else End("rejected", one.reason, one.detail)
+        return self._end(case, ends, context)
 
-def unsuitable(ordered: check.Ordered) -> Refusal | None:
-    """Why a payment cannot go in a bulk but only by itself, or None."""
-    if ordered.urgent:
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "an urgent payment goes by itself", check.TRANSACTION)
-    if charge.claim_of(ordered.transaction) is not None:
-        detail = "a payment of a charge on a consignment goes by itself"
-        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, check.TRANSACTION)
-    return None
+
+class Like(NamedTuple):
+    """What every payment of a bulk has in common with the first that is right: its FX provider, and its priority."""
+
+    provider: str
+    urgent: bool
 
 
 def _restored(

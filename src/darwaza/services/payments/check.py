@@ -12,6 +12,7 @@ from typing import NamedTuple
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.machine import Context, Refusal
 from darwaza.ledger.asset import Asset
+from darwaza.services.payments import charge
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.plan import Corridor, Directory, Participant
 from darwaza.services.payments.record import Offer
@@ -155,6 +156,22 @@ def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, dire
     else:
         return None
     return Refusal.of(PaymentRefusal.AMOUNT_OTHER, f"{wrong} is not the quote's", f"{TRANSACTION}/{wrong}")
+
+
+def bulk_problem(ordered: Ordered, urgent: bool | None = None) -> Refusal | None:
+    """Why a payment cannot go in a bulk but only by itself, or None.
+
+    Args:
+        ordered: the payment.
+        urgent: whether those of the bulk are; None for whichever bulk.
+    """
+    if charge.claim_of(ordered.transaction) is not None:
+        detail = "a payment of a charge on a consignment goes by itself"
+    elif urgent not in (None, ordered.urgent):
+        detail = "all payments of a bulk have the same priority"
+    else:
+        return None
+    return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, TRANSACTION)
 
 
 def _comes_to(amount: Amount | None, minor: int, asset: Asset) -> bool:

@@ -22,6 +22,10 @@ replace = msgspec.structs.replace
 SOURCE_OPEN: Final = "sent"
 """At the payers' gateway an entry waits in this state until it ends."""
 DESTINATION_OPEN: Final = frozenset({"asked", "screened", "checking"})
+"""At the payees' gateway an entry waits in these for its bank's word, or for what has to come before that."""
+ACCEPTED: Final = "accepted"
+"""At the payees' gateway an urgent entry waits in this state for the payers' gateway's decision."""
+_OPEN: Final = DESTINATION_OPEN | {SOURCE_OPEN, ACCEPTED}
 BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
 """Of the case; each of its payments has one of its own."""
 DETAIL_CHARS_MAX: Final = 105
@@ -108,7 +112,7 @@ def payment_of(bulk: Bulk, entry: Entry) -> Payment:
         uetr=entry.uetr,
         message_id=entry.message_id or bulk.message_id,
         end_to_end=entry.end_to_end,
-        urgent=False,
+        urgent=bulk.urgent,
         sent_at=bulk.sent_at,
         answer_by=bulk.answer_by,
         decide_by=bulk.decide_by,
@@ -180,10 +184,10 @@ def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
 
 
 class End(NamedTuple):
-    """How a payment of a bulk ends.
+    """How a payment of a bulk ends; or, of an urgent one, that its bank has accepted it, which is no end yet.
 
     Attributes:
-        state: its last.
+        state: its next.
         reason: ISO 20022 status reason, or "".
         detail: one sentence for it, or "".
     """
@@ -194,12 +198,12 @@ class End(NamedTuple):
 
 
 Ends = dict[int, End]
-"""Of payments of a bulk that end in one decision, by number."""
+"""Of payments of a bulk that end, or are accepted, in one decision, by number."""
 
 
 def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
-    """The bulk after these ends, and its payments that have ended."""
-    turn = bulk.turns + 1
+    """The bulk after these ends, and the payments that they change; its turns stay when none has ended."""
+    turn = bulk.turns + any(one.state != ACCEPTED for one in ends.values())
     changed = {
         number: replace(
             bulk.entries[number - 1],
@@ -209,6 +213,8 @@ def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
             ended_at=now,
             turn=turn,
         )
+        if one.state != ACCEPTED
+        else replace(bulk.entries[number - 1], state=ACCEPTED)
         for number, one in ends.items()
     }
     return with_entries(replace(bulk, turns=turn), changed), changed
@@ -250,7 +256,7 @@ def part_of_hold(
 
 def is_open(entry: Entry) -> bool:
     """Whether a payment of a bulk has not ended at its gateway."""
-    return entry.state == SOURCE_OPEN or entry.state in DESTINATION_OPEN
+    return entry.state in _OPEN
 
 
 def next_wake(bulk: Bulk, open_at: datetime | None) -> datetime | None:

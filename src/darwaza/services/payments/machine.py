@@ -22,6 +22,7 @@ from darwaza.services.payments.message import (
     BULK,
     BULK_INQUIRY,
     DECIDED,
+    DECISIONS,
     INQUIRY,
     ORDER,
     RECALL,
@@ -185,6 +186,7 @@ def _bulk_source(rule: BulkSourceRules) -> Table:
     table = {
         (NEW, "remit-bulk"): Transition(rule.remit, (sent, ended)),
         (NEW, restored(BULK)): Transition(rule.restore_order, (sent,)),
+        (sent, restored(DECISIONS)): Transition(rule.restore_decisions, (sent, ended)),
     }
     for state in either:
         table[state, ANSWERS] = Transition(rule.take_answers, (state, ended))
@@ -192,6 +194,8 @@ def _bulk_source(rule: BulkSourceRules) -> Table:
         table[state, ELAPSED] = Transition(rule.wait_over, (state, unknown, ended))
         table[state, restored(BULK_INQUIRY)] = Transition(rule.restore_inquiry, (unknown,))
     table[ended, ANSWERS] = table[ended, REFUSED_KIND] = Transition(rule.keep, own)
+    # After a loss: both sides may have spoken of what is silent, and the other's word may be back before the own one.
+    table[ended, restored(DECISIONS)] = Transition(rule.restore_decisions, own)
     table[ended, ELAPSED] = Transition(rule.wait_over, own)
     for state in (*either, ended):
         table[state, "recall-one"] = Transition(rule.recall, (state,))
@@ -210,6 +214,9 @@ def _bulk_destination(rule: BulkDestinationRules) -> Table:
         (asked, "release-one"): Transition(rule.release, (asked,)),
         (asked, "block-one"): Transition(rule.block, (asked, ended)),
         (asked, restored(ANSWERS)): Transition(rule.restore_answers, (asked, ended)),
+        (ended, restored(ANSWERS)): Transition(rule.restore_answers, (ended,)),
+        (asked, DECISIONS): Transition(rule.take_decisions, (asked, ended)),
+        (ended, DECISIONS): Transition(rule.keep, (ended,)),
     }
     for state in (asked, ended):
         table[state, ELAPSED] = Transition(rule.wait_over, (state, ended))

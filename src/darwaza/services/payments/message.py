@@ -22,6 +22,7 @@ RELEASED = "payments.released"
 ORDER = "payments.order"
 BULK = "payments.bulk"
 ANSWERS = "payments.answers"
+DECISIONS = "payments.decisions"
 BULK_INQUIRY = "payments.bulk-inquiry"
 STATUS = "payments.status"
 DECIDED = "payments.decided"
@@ -159,7 +160,7 @@ class Remit(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RemitBulk(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Command ``remit-bulk``: many ordinary payments to one bank at the rate they name, as ``Remit``.
+    """Command ``remit-bulk``: many payments to one bank at the rate they name, as ``Remit``; all urgent or none.
 
     Attributes:
         market: id of the market's case.
@@ -405,8 +406,10 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         answer_by: until then the payees' bank may accept.
-        decide_by: from then on the payees' gateway is asked.
+        decide_by: until then an acceptance counts for urgent payments; for others, from then on the payees' gateway is
+            asked.
         destination: what leaves the FXP's funds at the payees' gateway, in all.
+        priority: of every payment; see ``Terms``.
         provider: the FXP's address at the payers' gateway.
         rate: agreed.
     """
@@ -414,6 +417,7 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     answer_by: InstantText
     decide_by: InstantText
     destination: MinorText
+    priority: Literal["HIGH", "NORM"]
     provider: AddressText
     rate: RateText
 
@@ -459,18 +463,6 @@ def read_bulk(body: bytes) -> tuple[BulkTerms, list[bytes]]:
     return _read_terms(line, _decode_bulk), documents
 
 
-def _read_terms(line: bytes, decode: Callable[[bytes], Kind]) -> Kind:
-    if len(line) > TERMS_BYTES_MAX:
-        raise MalformedError(f"terms have at most {TERMS_BYTES_MAX} bytes", code="payment_malformed")
-    try:
-        terms = decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise MalformedError(f"the terms cannot be read: {fault}", code="payment_malformed") from fault
-    if _encode(terms) != line:
-        raise MalformedError("the terms are not in RFC 8785 form", code="payment_malformed")
-    return terms
-
-
 def write_funds(amount_minor: int) -> bytes:
     """Write the body of a message about funds."""
     return _encode(Funds(str(amount_minor)))
@@ -482,10 +474,7 @@ def read_funds(body: bytes) -> int:
     Raises:
         MalformedError: ``payment_malformed``.
     """
-    try:
-        return int(_decode_funds(body).amount_minor)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise MalformedError(f"the amount cannot be read: {fault}", code="payment_malformed") from fault
+    return int(_read(body, _decode_funds, "the amount").amount_minor)
 
 
 def read_refused(body: bytes) -> Refused:
@@ -494,12 +483,20 @@ def read_refused(body: bytes) -> Refused:
     Raises:
         MalformedError: ``payment_malformed``.
     """
+    return _read(body, _decode_refused, "the refusal")
+
+
+def _read_terms(line: bytes, decode: Callable[[bytes], Kind]) -> Kind:
+    if len(line) > TERMS_BYTES_MAX:
+        raise MalformedError(f"terms have at most {TERMS_BYTES_MAX} bytes", code="payment_malformed")
+    terms = _read(line, decode, "the terms")
+    if _encode(terms) != line:
+        raise MalformedError("the terms are not in RFC 8785 form", code="payment_malformed")
+    return terms
+
+
+def _read(body: bytes, decode: Callable[[bytes], Kind], what: str) -> Kind:
     try:
-        return _decode_refused(body)
+        return decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise MalformedError(f"the refusal cannot be read: {fault}", code="payment_malformed") from fault
-
-
-def quote_id(case_id: str) -> str:
-    """The quote's id in ISO 20022 messages, which ask for a UUID of version 4: the case's with that version."""
-    return f"{case_id[:14]}4{case_id[15:]}"
+        raise MalformedError(f"{what} cannot be read: {fault}", code="payment_malformed") from fault

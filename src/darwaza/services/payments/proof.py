@@ -29,6 +29,7 @@ from darwaza.services.payments.message import (
     BULK,
     BULK_INQUIRY,
     DECIDED,
+    DECISIONS,
     INQUIRY,
     ORDER,
     RECALL,
@@ -65,7 +66,8 @@ _STEPS: Final = {
 REFUSED_KIND: Final = "payments" + REFUSED
 Found = list[tuple[Header, bytes | None]]
 
-_RANK: Final = {ORDER: 0, BULK: 0, STATUS: 1, ANSWERS: 1, DECIDED: 2}
+_STATUSES: Final = frozenset({STATUS, DECIDED, ANSWERS, DECISIONS})
+_RANK: Final = {ORDER: 0, BULK: 0, STATUS: 1, ANSWERS: 1, DECIDED: 2, DECISIONS: 2}
 """Of messages made in the same millisecond, that which the next one answers comes first."""
 
 
@@ -158,13 +160,13 @@ def _of_one(header: Header, body: bytes, found: Found, wanted: str) -> list[Proo
 def _of_bulk(header: Header, body: bytes, found: Found, wanted: str) -> list[Proof]:
     terms, documents = read_bulk(body)
     proven, total = [], 0
-    said = _said(found)
+    said, deciding = _said(found), DECISIONS if terms.priority == "HIGH" else ANSWERS
     for number, part in enumerate(read_parts(documents), 1):
         transaction, name = part.transfer.transactions[0], entry_id(header.case_id, number)
         debit, destination, credit = _amounts(transaction, terms)
         total += destination
         if wanted in {"", name, part.uetr}:
-            ends = _steps(said, header, part.uetr, deciding=ANSWERS)
+            ends = _steps(said, header, part.uetr, deciding=deciding)
             proven.append(_proof(header, name, transaction, (terms.provider, terms.rate), (debit, credit), ends))
     if total != int(terms.destination):
         raise _unproven("the amounts of its payments do not come to the sum it names")
@@ -223,10 +225,10 @@ Said = tuple[Header, dict[str, tuple[str, str]] | bytes | None]
 
 
 def _said(found: Found) -> list[Said]:
-    """The messages of a bulk, its answers read once."""
+    """The messages of a bulk, its answers and decisions read once."""
     return [
         (header, {one.uetr: (one.status, one.reason) for one in read_answers(body)})
-        if header.kind == ANSWERS and body is not None
+        if header.kind in _STATUSES and body is not None
         else (header, body)
         for header, body in found
     ]
@@ -244,13 +246,13 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
     steps, end, reason = [], OPEN, ""
     for header, body in found:
         no = _refusal(header, body, order)
-        if deciding == ANSWERS and header.kind != BULK and no is None and not _names(body, uetr):
+        if order.kind == BULK and header.kind != BULK and no is None and not _names(body, uetr):
             continue
         what = _STEPS.get(header.kind, "")
         if no is not None:
             what = f"refused it ({no.code})"
             end, reason = REJECTED, reason_of(no.code)
-        if header.kind in (STATUS, DECIDED, ANSWERS) and body is not None:
+        if header.kind in _STATUSES and body is not None:
             given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
             what = f"said {given}" + (f" ({why})" if why else "")
             if given == status.REJECTED:

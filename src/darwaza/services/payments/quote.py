@@ -14,7 +14,7 @@ from darwaza.ledger.order import Hold, Void
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.liquidity import abroad_notices
 from darwaza.services.payments.market import Place, Wanted, offers
-from darwaza.services.payments.message import Ask, Choose, quote_id
+from darwaza.services.payments.message import Ask, Choose
 from darwaza.services.payments.plan import Directory, abroad, mirror
 from darwaza.services.payments.record import Market, Offer, Payment
 from darwaza.standards.iso20022.amount import Amount
@@ -158,3 +158,8 @@ def provider_leg(directory: Directory, payment: Payment, chosen: Offer) -> tuple
 def lapsed(payment: Payment, context: Context) -> bool:
     """Whether the quote's time is over."""
     return payment.quote_until is not None and payment.quote_until <= context.now
+
+
+def quote_id(case_id: str) -> str:
+    """The quote's id in ISO 20022 messages, which ask for a UUID of version 4: the case's with that version."""
+    return f"{case_id[:14]}4{case_id[15:]}"

@@ -194,7 +194,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
 
 
 class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=True):
-    """Ordinary payments from one bank to another that are ordered together, at either gateway.
+    """Payments from one bank to another that are ordered together, all urgent or none, at either gateway.
 
     Attributes:
         payer_bank: address of the payers' PSP.
@@ -203,9 +203,10 @@ class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=
         rate: agreed, the same for all.
         margin_ppm: of the mid rate; None without one, and at the payees' gateway.
         message_id: of the first pacs.008, and of all that are cut from one.
+        urgent: see ``Payment``; the same for all.
         sent_at: when the order left; None at the payees' gateway.
         answer_by: until then the payees' bank may accept.
-        decide_by: from then on its gateway is asked.
+        decide_by: until then an acceptance counts for urgent payments; for others, from then on its gateway is asked.
         asked: how often it was.
         turns: how often a part of what was held has been posted or freed; numbers the holds.
         market: see ``Payment``.
@@ -218,6 +219,7 @@ class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=
     rate: str
     margin_ppm: int | None = None
     message_id: str
+    urgent: bool = False
     sent_at: datetime | None = None
     answer_by: datetime
     decide_by: datetime

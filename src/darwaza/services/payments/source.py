@@ -32,13 +32,12 @@ from darwaza.services.payments.message import (
     Remit,
     Terms,
     Vetted,
-    quote_id,
     read_order,
     read_refused,
     write_order,
 )
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
-from darwaza.services.payments.quote import QuoteRules, lapsed, offers_at, provider_leg
+from darwaza.services.payments.quote import QuoteRules, lapsed, offers_at, provider_leg, quote_id
 from darwaza.services.payments.record import Check, Offer, Payment
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction

@@ -303,3 +303,9 @@ CHARGE_BEARERS: Final = {
     "SLEV": "as the service level says",
 }
 """ChargeBearerType1Code, closed by the schema."""
+
+
+def reason_text(code: str) -> str:
+    """What a reason means, of a status, a return, a recall or its refusal; "" for a code of none of these lists."""
+    lists = (STATUS_REASONS, RETURN_REASONS, CANCELLATION_REASONS, CANCELLATION_STATUS_REASONS)
+    return next((one[code] for one in lists if code in one), "")

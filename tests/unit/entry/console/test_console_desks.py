@@ -131,6 +131,21 @@ def test_a_quote_nobody_has_taken_shows_what_its_best_offer_comes_to(bank):
     assert "offers" not in next(one for one in bank.get(INDUS, "/v1/payments")["payments"] if one["id"] == quote["id"])
 
 
+def test_what_a_state_pays_stands_beside_what_the_payer_pays(bank):
+    """A remittance is not as cheap as its payer sees it; where nothing is subsidised there is no such line."""
+    bank.do("KZ/nbk", "/v1/payments/deposits", {"participant": "KZ/alatau-bank", "amount": "900000.00", "id": "r1"})
+    for amount, told in (("200000.00", True), ("2000.00", False)):
+        quote = bank.quote(INDUS, amount, bank="KZ/alatau-bank", fee="0.00")
+        clerk = Browser(bank.gateways["KZ"], "aigul")
+        clerk.get(f"/console/payments/{quote['id']}")
+        rows = {row[0].text_content(): row[1].text_content() for row in clerk.page.xpath("//table//tr[count(td) = 2]")}
+        assert ("A state pays besides" in rows) is told
+        if told:
+            assert rows["A state pays besides"] == Reader("en").decimal("2500.00", "KZT")
+            total = quote["offers"][0]["cost"]["total"]["amount"]
+            assert rows["Payer and state together"] == Reader("en").decimal(total, "KZT")
+
+
 def test_a_payment_of_another_bank_is_not_found(bank):
     """Nor its statement, nor its evidence."""
     payment = bank.ordered()

@@ -33,7 +33,7 @@ def desk():
     return Desk()
 
 
-def transfers(desk, changes=None, size=SIZE, uetrs=None):
+def transfers(desk, changes=None, size=SIZE, uetrs=None, priority="NORM"):
     """As many payments, each of another amount; ``changes`` of the transaction by number."""
     made = []
     for number in range(1, size + 1):
@@ -44,7 +44,7 @@ def transfers(desk, changes=None, size=SIZE, uetrs=None):
         payment = msgspec.structs.replace(payment, chosen=swift)
         given = RATE | (changes or {}).get(number, {})
         uetr = desk.uetr() if uetrs is None else uetrs[number - 1]
-        made.append(pacs008(quoted, payment, desk.world.clock.now(), "NORM", uetr, given))
+        made.append(pacs008(quoted, payment, desk.world.clock.now(), priority, uetr, given))
     return made
 
 
@@ -81,7 +81,7 @@ def test_each_ends_by_itself_and_the_money_with_it(desk):
     case_id = order(desk)
     assert states(desk.pk, case_id) == ["sent"] * SIZE
     assert states(desk.kz, case_id) == ["asked"] * SIZE
-    assert desk.done(answer(desk, case_id, 1, (2, "AC04", "closed"), 3)).answer == {"refused": []}
+    assert desk.done(answer(desk, case_id, 1, (2, "AC04", "closed"), 3)).answer["refused"] == []
     desk.carry()
     assert states(desk.pk, case_id) == ["settled", "rejected", "settled", "sent", "sent"]
     desk.check(at_rest=False)
@@ -156,10 +156,10 @@ def test_a_lost_answer_is_asked_for_again(desk):
 def test_a_word_that_comes_twice_or_too_late_changes_nothing(desk):
     case_id = order(desk)
     desk.done(answer(desk, case_id, 1))
-    assert desk.done(answer(desk, case_id, 1, 9)).answer == {"refused": [(1, "not_in_state"), (9, "not_in_state")]}
-    assert answer(desk, case_id, 2).answer == {"refused": []}
+    assert desk.done(answer(desk, case_id, 1, 9)).answer["refused"] == [(1, "not_in_state"), (9, "not_in_state")]
+    assert answer(desk, case_id, 2).answer["refused"] == []
     desk.world.clock.advance(30)
-    assert desk.done(answer(desk, case_id, 3)).answer == {"refused": [(3, "too_late")]}
+    assert desk.done(answer(desk, case_id, 3)).answer["refused"] == [(3, "too_late")]
     desk.settle_down()
     desk.check()
 

@@ -1,5 +1,9 @@
 """Net positions and key figures: the same from either side's own messages."""
 
+from datetime import timedelta
+
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.services.payments.desk import HALYK, PLAN, UBL, Desk
@@ -111,7 +115,35 @@ class TestIndicators:
         assert (found.median_ms, found.slowest_ms, found.within_share_ppm) == (4_000, 4_000, 1_000_000)
         # Fees 2 x (100.00 PKR + 100.00 KZT at 1.75), spread 2,777.77 + 5,555.55 PKR, of 300,200.00 PKR.
         assert found.mean_cost_ppm == -(-(2 * (100_00 + 57_15) + 2_777_77 + 5_555_55) * 1_000_000 // 300_200_00)
-        assert found.meets_targets
+        assert found.within_day_share_ppm == 1_000_000
+        assert found.meets_targets is True
+
+    @pytest.mark.parametrize(
+        ("hours", "costs", "meets"),
+        [
+            ((1, 1, 1, 24), 0, True),
+            ((1, 1, 1, 24.01), 0, False),  # three quarters within an hour, but not the others within a day
+            ((1, 1, 1.01, 2), 0, False),
+            ((1,), 3_00, True),
+            ((1,), 3_01, False),
+            ((), 0, None),
+        ],
+    )
+    def test_a_corridor_meets_the_targets_as_they_are_published(self, hours, costs, meets):
+        """Cost at most 3 %, three quarters within an hour, the others within a day; nothing credited is no verdict."""
+        desk = Desk()
+        _, paid = desk.pk.case(desk.order())
+        exchange = msgspec.structs.replace(
+            paid.chosen.exchange, debit_minor=100_00, source_fee_minor=costs, destination_fee_minor=0
+        )
+        paid = msgspec.structs.replace(
+            paid, chosen=msgspec.structs.replace(paid.chosen, exchange=exchange, spread_minor=0)
+        )
+        ended = [
+            ("settled", msgspec.structs.replace(paid, ended_at=paid.sent_at + timedelta(hours=one))) for one in hours
+        ]
+        (found,) = indicators([*ended, ("rejected", paid)])
+        assert found.meets_targets is meets
 
     def test_the_whole_cost_of_an_offer_is_known_before_it_is_accepted(self):
         desk = Desk()
