@@ -21,8 +21,7 @@ from darwaza.errors import PushbackError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
-from darwaza.services.payments.bulk_source import unsuitable
-from darwaza.services.payments.check import read_transfer
+from darwaza.services.payments.check import bulk_problem, read_transfer
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -110,7 +109,7 @@ def way_of(
     if len(document) > COMPANY_BYTES_MAX or SEPARATOR in document:
         return None
     ordered = read_transfer(document, transfer)
-    if isinstance(ordered, Refusal) or unsuitable(ordered) is not None:
+    if isinstance(ordered, Refusal) or bulk_problem(ordered) is not None:
         return None
     rate, bank = ordered.transaction.agreed_rate, ordered.transaction.creditor_agent.bic
     if rate is None or rate.quote_id or bank is None or ordered.transaction.id.uetr != uetr:

@@ -113,7 +113,7 @@ class BulkSourceRules:
             found.append((part.document, entry, offer))
         answer = {"refused": refused}
         if like is None and asked.apart:
-            return Refusal.of(PaymentRefusal.GOES_ALONE, "none of them passes")
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "none of them passes")
         if like is None:
             nothing = Bulk(
                 payer_bank=payer.address,
