@@ -16,6 +16,7 @@ from darwaza.entry.delivery import Deliveries
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
 from darwaza.entry.retention import keep_forgetting
+from darwaza.entry.settler import Settler, SettlerTask
 from darwaza.entry.tidings import Tidings
 from darwaza.entry.till import Till
 from darwaza.entry.webhook import Caller
@@ -145,6 +146,9 @@ class Server:
         caller = Caller(self.gateway, self.gateway.webhook(), self.submit, self.changed)
         tidings = Tidings(self.gateway.engine, self.loop.courier)
         tasks = [running, clerk, asyncio.create_task(caller.run()), asyncio.create_task(tidings.keep_telling())]
+        if self.gateway.directory.plan.corridors:
+            settler = Settler(self.gateway.engine, self.gateway.directory)
+            tasks.append(asyncio.create_task(SettlerTask(settler, self.submit).run()))
         screening = self.gateway.screening()
         if screening is not None:
             examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)
