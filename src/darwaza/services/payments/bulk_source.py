@@ -112,6 +112,8 @@ class BulkSourceRules:
             like = Like(offer.provider, urgent)
             found.append((part.document, entry, offer))
         answer = {"refused": refused}
+        if like is None and asked.apart:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "none of them passes")
         if like is None:
             nothing = Bulk(
                 payer_bank=payer.address,
