@@ -100,7 +100,7 @@ def _valid() -> list[Case]:
     rotated = Log.of(FORTH, SENT, PK_2)
     new = _item(rotated, 1, rotated.note(5, (UZ, TWO.created_at + DAY)), corridor=_ref(TWO))
     later = TWO.created_at + 2 * DAY
-    empty = _of(header(1, body_bytes=0, body_digest=body_digest(b"")), body=b"")
+    empty = _of(header(1, body_bytes=0, body_digest=body_digest(b"", "application/xml")), body=b"")
     alone = _item(FORTH_LOG, 0, FORTH_LOG.note(1, RECEIPT))
     return [
         case("bilateral", "Signed by PK and UZ.", ITEM),

@@ -72,7 +72,7 @@ def _headers() -> list[Case]:
         Case("good-path-policy.json", encode_header(asked), "good", "Its sender wants a member avoided."),
         Case(
             "good-empty-body.json",
-            encode_header(header(4, body_bytes=0, body_digest=body_digest(b""))),
+            encode_header(header(4, body_bytes=0, body_digest=body_digest(b"", "application/xml"))),
             "good",
             "A body of no bytes.",
         ),

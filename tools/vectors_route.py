@@ -71,7 +71,7 @@ def relayed(before: Header, sent: Header, author: str, reader: str, **changes: A
         "expires_at": sent.expires_at,
         "relays": leaf_hash(raw).hex(),
         "body_bytes": len(BODY),
-        "body_digest": body_digest(BODY),
+        "body_digest": body_digest(BODY, RELAY_MEDIA_TYPE),
     }
     return header(20 + list(RINGS).index(author), **(fields | changes))
 

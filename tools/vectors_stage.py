@@ -56,7 +56,7 @@ def header(number: int, **changes: Any) -> Header:
     fields: dict[str, Any] = {
         "blind": _hex(f"blind {number}", 32),
         "body_bytes": len(BODY),
-        "body_digest": body_digest(BODY),
+        "body_digest": body_digest(BODY, "application/xml"),
         "case_id": CASE,
         "created_at": instant.to_text(SENT_AT + timedelta(milliseconds=number)),
         "destination": "UZ/customs",

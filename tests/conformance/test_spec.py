@@ -18,6 +18,7 @@ from darwaza.kernel import (
     message,
     naming,
     note,
+    parts,
     proof,
     sealcard,
 )
@@ -32,7 +33,6 @@ from darwaza.services.payments import (
     verification,
 )
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.answers import ANSWERS_MAX
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX
 
 SPEC = Path(__file__).parents[2] / "spec"
@@ -91,10 +91,10 @@ def test_every_message_of_payments_is_specified():
     written = {
         payments.STATUS: status.STATUS_MESSAGE,
         payments.DECIDED: status.STATUS_MESSAGE,
-        payments.ANSWERS: status.STATUS_MESSAGE,
-        payments.DECISIONS: status.STATUS_MESSAGE,
+        payments.ANSWERS: f"section 5, {status.STATUS_MESSAGE}",
+        payments.DECISIONS: f"section 5, {status.STATUS_MESSAGE}",
         payments.INQUIRY: status.INQUIRY_MESSAGE,
-        payments.BULK_INQUIRY: status.INQUIRY_MESSAGE,
+        payments.BULK_INQUIRY: f"section 5, {status.INQUIRY_MESSAGE}",
         payments.RECALL: investigation.RECALL_MESSAGE,
         payments.RESOLVED: f"{investigation.RESOLUTION_MESSAGE}, `{investigation.REFUSED_RECALL}`",
         payments.RETURNED: investigation.RETURN_MESSAGE,
@@ -112,9 +112,9 @@ def test_the_limits_and_statuses_of_payments_are_those_of_the_code():
     text = TEXTS["payments.md"]
     for said in (
         f"of at most {payments.TERMS_BYTES_MAX} bytes",
-        f"of 1 to {BULK_TRANSACTIONS_MAX} transactions",
-        f"and 1 to {ANSWERS_MAX} payments of the bulk",
-        f"names 1 to {ANSWERS_MAX} payments",
+        f"each of 1 to {BULK_TRANSACTIONS_MAX} payments",
+        f"at most {config.ORDINARY_BODY_BYTES_MAX} bytes, sealed or not",
+        f"`{parts.PARTS_MEDIA_TYPE}`",
         f"within {reversal.RECALL_ANSWER.days} days",
         f"`{reversal.ON_RECALL}`",
         f"`{reversal.NO_ANSWER}`",

@@ -126,8 +126,9 @@ def tell_no_refusal(patch):
     """What is wrong on arrival is refused and never told; it is asked for in vain."""
     drafts = bulk_destination.drafts
 
-    def mutant(kind, case_id, bulk, answers, *given):
-        return drafts(kind, case_id, bulk, [one for one in answers if one.status != "RJCT"], *given)
+    def mutant(kind, case_id, bulk, numbers, now):
+        credited = [number for number in numbers if bulk.entries[number - 1].state != "refused"]
+        return drafts(kind, case_id, bulk, credited, now)
 
     patch(bulk_destination, "drafts", mutant)
 

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from tests.simulation.lives import live_through, take_bulks_unmet
 
-from darwaza.services.payments import answers, bulk_destination, bulk_source
+from darwaza.services.payments import answers
 from darwaza.testing.bulking import BulkSimulation
 from darwaza.testing.relayed_bulking import RelayedBulkSimulation
 
@@ -30,8 +30,7 @@ def test_payments_of_a_bulk_end_alike_over_relays(first):
 @pytest.fixture
 def short_messages(monkeypatch):
     """A message has room for two answers."""
-    for module in (answers, bulk_destination, bulk_source):
-        monkeypatch.setattr(module, "ANSWERS_MAX", 2)
+    monkeypatch.setattr(answers, "ANSWERS_BYTES_MAX", 1_500)
 
 
 def test_answers_that_need_several_messages(short_messages):

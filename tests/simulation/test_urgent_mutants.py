@@ -73,8 +73,9 @@ def tell_no_rejection(patch):
     """Only what has settled is told."""
     drafts = bulk_source.drafts
 
-    def mutant(kind, case_id, bulk, answers, *given):
-        return drafts(kind, case_id, bulk, [one for one in answers if one.status != "RJCT"], *given)
+    def mutant(kind, case_id, bulk, numbers, now):
+        settled = [number for number in numbers if bulk.entries[number - 1].state == "settled"]
+        return drafts(kind, case_id, bulk, settled, now)
 
     patch(bulk_source, "drafts", mutant)
     patch(BulkDestinationRules, "_undecided", lambda *_: {})

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from tests.simulation.lives import live_through
 
-from darwaza.services.payments import answers, bulk_destination, bulk_source
+from darwaza.services.payments import answers
 from darwaza.testing.urgent_bulking import RelayedUrgentSimulation, UrgentSimulation
 
 SEEDS_PER_TEST = 20
@@ -28,8 +28,7 @@ def test_urgent_payments_of_a_bulk_end_alike_over_relays(first):
 @pytest.fixture
 def short_messages(monkeypatch):
     """A message has room for two answers, or two decisions."""
-    for module in (answers, bulk_destination, bulk_source):
-        monkeypatch.setattr(module, "ANSWERS_MAX", 2)
+    monkeypatch.setattr(answers, "ANSWERS_BYTES_MAX", 1_500)
 
 
 def test_decisions_that_need_several_messages(short_messages):

@@ -163,7 +163,8 @@ class Forwarding:
         if header.path is None:
             return header.body_digest
         try:
-            return body_digest(self._site.opened(partial(letter.read, body, Binding.of(header))))
+            opened = self._site.opened(partial(letter.read, body, Binding.of(header)))
+            return body_digest(opened, header.media_type)
         except DarwazaError:
             return None
 

@@ -78,7 +78,7 @@ def header_of_report(unit: "Unit", member: str, destination: str) -> Header:
     return Header(
         blind=unit.random_hex(),
         body_bytes=0,
-        body_digest=body_digest(b""),
+        body_digest=body_digest(b"", REPORT_MEDIA_TYPE),
         case_id=unit.new_id(),
         created_at=unit.now_text,
         destination=f"{destination}/{GATEWAY_PARTY}",

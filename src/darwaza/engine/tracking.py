@@ -27,12 +27,12 @@ from darwaza.kernel.machine import Draft, Refusal
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import (
     Header,
-    body_digest,
     decode_header,
     encode_header,
     is_withheld,
     member_of,
     message_key,
+    sealed_digest,
 )
 from darwaza.kernel.report import Item, Report, check
 from darwaza.kernel.seal import Binding
@@ -215,7 +215,7 @@ class Tracking:
         return self._with_path(header, sealed, path), sealed
 
     def _with_path(self, header: Header, sealed: bytes, path: tuple[str, ...]) -> bytes:
-        changes = {"body_bytes": len(sealed), "body_digest": body_digest(sealed), "path": path}
+        changes = {"body_bytes": len(sealed), "body_digest": sealed_digest(sealed), "path": path}
         return encode_header(msgspec.structs.replace(header, **changes))
 
     def _queue(self, path: tuple[str, ...], raw: bytes, body: bytes, key: str, case_id: str, *, bulk: bool) -> None:

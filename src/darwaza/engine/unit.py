@@ -298,7 +298,7 @@ class Unit:
         header = Header(
             blind=self.next_blind or self.random_hex(),
             body_bytes=len(body),
-            body_digest=body_digest(body),
+            body_digest=body_digest(body, draft.media_type),
             case_id=case_id,
             cause_id=cause_id,
             created_at=self.now_text,

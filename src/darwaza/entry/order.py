@@ -7,7 +7,7 @@ from darwaza.engine.routed import read_at
 from darwaza.errors import MalformedError
 from darwaza.kernel.message import Header, decode_header
 from darwaza.kernel.trail import RELAY_KIND
-from darwaza.services.payments.bulk import Part, split
+from darwaza.services.payments.bulk import Part, read_parts
 from darwaza.services.payments.message import BULK, ORDER, read_bulk, read_order
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
@@ -34,25 +34,26 @@ def find_order(engine: Engine, case_id: str) -> OrderMessage:
 
 
 def order_document(engine: Engine, case_id: str, number: int = 0) -> bytes:
-    """The pacs.008 of a payment, as its payer's bank gave it, or its part of a bulk's.
+    """The pacs.008 of a payment, alone or of a bulk, as its payer's bank gave it or as it was cut from one of many.
 
     Raises:
         MalformedError: as ``find_order``.
     """
-    return parts_of(engine, case_id)[number - 1].document if number else read_order(find_order(engine, case_id).body)[1]
+    body = find_order(engine, case_id).body
+    return read_bulk(body)[1][number - 1] if number else read_order(body)[1]
 
 
 def parts_of(engine: Engine, case_id: str) -> list[Part]:
-    """The payments of a bulk as its pacs.008 has them, in order.
+    """The payments of a bulk as their documents have them, in order.
 
     Raises:
         MalformedError: as ``find_order``.
     """
-    return split(read_bulk(find_order(engine, case_id).body)[1])
+    return read_parts(read_bulk(find_order(engine, case_id).body)[1])
 
 
 def transactions_of(engine: Engine, case_id: str) -> list[CreditTransferTransaction]:
-    """What the pacs.008 of a bulk says of each of its payments, in order.
+    """What the documents of a bulk say of its payments, in order.
 
     Raises:
         MalformedError: as ``find_order``.

@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.errors import MalformedError, TooLargeError
+from darwaza.kernel import parts
 from darwaza.kernel.address import ADDRESSES_KEPT
 
 VERSION = 1
@@ -52,7 +53,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         blind: 32 lower-case hex digits that nobody else can guess (see ``darwaza.engine.repeat``).
         body_bytes: length of the body, 0 to ``BODY_BYTES_MAX``.
-        body_digest: SHA-256 of the body, lower-case hex.
+        body_digest: of the body, lower-case hex; see ``body_digest``.
         case_id: UUID of the case, the same at every gateway.
         cause_id: UUID of the received message that this one answers in the same transaction, or absent.
         created_at: when the origin's gateway committed it.
@@ -122,8 +123,17 @@ def decode_header(raw: bytes) -> Header:
     return header
 
 
-def body_digest(body: bytes) -> str:
-    """SHA-256 in lower-case hex, as the header carries it."""
+def body_digest(body: bytes, media_type: str) -> str:
+    """What the header carries of a body that is not sealed, lower-case hex: SHA-256, or the digest of its parts.
+
+    Raises:
+        MalformedError: ``parts_malformed``; see ``parts.split``.
+    """
+    return parts.body_digest(body) if media_type == parts.PARTS_MEDIA_TYPE else sealed_digest(body)
+
+
+def sealed_digest(body: bytes) -> str:
+    """What the header carries of a body that is sealed, whatever is inside: SHA-256, lower-case hex."""
     return sha256(body).hexdigest()
 
 
@@ -131,9 +141,10 @@ def check_body(header: Header, body: bytes) -> None:
     """Hold a body against its header.
 
     Raises:
-        MalformedError: ``body_differs``.
+        MalformedError: ``body_differs``, or ``parts_malformed``.
     """
-    if len(body) != header.body_bytes or body_digest(body) != header.body_digest:
+    digest = body_digest(body, header.media_type) if header.path is None else sealed_digest(body)
+    if len(body) != header.body_bytes or digest != header.body_digest:
         raise MalformedError("the body is not the one the header names", code="body_differs", pointer="/body_digest")
 
 

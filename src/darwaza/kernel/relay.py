@@ -181,7 +181,7 @@ def forward(
         Header(
             blind=blind,
             body_bytes=len(body),
-            body_digest=body_digest(body),
+            body_digest=body_digest(body, RELAY_MEDIA_TYPE),
             case_id=passage.message.case_id,
             cause_id=passage.arrived_id,
             created_at=instant.to_text(now),

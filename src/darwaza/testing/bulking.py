@@ -28,6 +28,7 @@ from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.entry import DESTINATION_OPEN, is_open
 from darwaza.services.payments.machine import NAME
+from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment, Record
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -37,7 +38,7 @@ from darwaza.testing.auditor import Auditor, BrokenError
 from darwaza.testing.bulkkeeper import BulkAuditor, Said
 from darwaza.testing.party import Parties
 from darwaza.testing.paying import FLOORS, SHORT, Banks, PaymentSimulation, screen
-from darwaza.testing.trade import HALYK, HBL, KASPI, SWIFT_FX, UBL, joined, pacs008, payee_of, uetr_of
+from darwaza.testing.trade import HALYK, HBL, KASPI, SWIFT_FX, UBL, pacs008, payee_of, uetr_of
 
 RATE = "1.75"
 FEES = {HALYK: 100_00, KASPI: 0}
@@ -96,7 +97,7 @@ class BulkBanks(Banks):
         uetrs = {one.transactions[0].id.uetr for one in made}
         if len(uetrs) < len(made):
             return  # no bank pays one payment twice in a document; the gateway refuses the whole of it
-        asked = message.RemitBulk(self.market, write(joined(made)))
+        asked = message.RemitBulk(self.market, tuple(map(write, made)))
         told = partial(self.send_alone, bank, f"b{self.ordered}", made)
         self._ask(bank, "remit-bulk", asked, None, f"b{self.ordered}", told)
 
@@ -199,7 +200,7 @@ class BulkBanks(Banks):
             party, kind, body = f"{code}/gateway", "vetted", message.Vetted(hits)
         elif entry.state == "screened":
             party, officer = watcher, rng.choice(("anna", "bolat"))
-            kind, body = ("release", message.Clear(officer)) if drawn < 0.8 else ("refuse", message.Refuse(officer))  # noqa: PLR2004
+            kind, body = ("release", Clear(officer)) if drawn < 0.8 else ("refuse", Refuse(officer))  # noqa: PLR2004
         elif entry.state == "credited" and drawn < 0.03:  # noqa: PLR2004
             kind, body = "return", message.GiveBack("AC04")
         elif entry.state == "recalled":

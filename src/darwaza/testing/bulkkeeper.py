@@ -77,8 +77,8 @@ class Told:
     def take(self, said: Said) -> None:
         """Read one more; a message of another kind says nothing."""
         if said.kind == "payments.bulk":
-            line, _, document = said.body.partition(b"\n")
-            self._order(said.case_id, json.loads(line), document)
+            terms, *documents = said.body.split(b"\x1e")
+            self._order(said.case_id, json.loads(terms), documents)
         elif said.kind in ("payments.answers", "payments.decisions"):
             self._statuses(said)
         elif said.kind == "payments.returned":
@@ -89,9 +89,10 @@ class Told:
         """Whether nobody of a bulk is credited before the payers' gateway has decided."""
         return case_id in self.terms and self.terms[case_id]["priority"] == "HIGH"
 
-    def _order(self, case_id: str, terms: dict[str, str], document: bytes) -> None:
+    def _order(self, case_id: str, terms: dict[str, str], documents: list[bytes]) -> None:
         self.terms[case_id] = terms
-        for number, one in enumerate(_all(document, "CdtTrfTxInf"), 1):
+        for number, document in enumerate(documents, 1):
+            (one,) = _all(document, "CdtTrfTxInf")
             debit, source = _minor(one, "InstdAmt"), _minor(one, "IntrBkSttlmAmt")
             fee = [_minor(charge, "Amt") for charge in one.iterfind("{*}ChrgsInf")][1]
             bought = int(source * Decimal(terms["rate"]))
@@ -99,7 +100,8 @@ class Told:
 
     def _statuses(self, said: Said) -> None:
         case_id = said.case_id
-        for one in _all(said.body, "TxInfAndSts"):
+        for document in said.body.split(b"\x1e"):
+            (one,) = _all(document, "TxInfAndSts")
             uetr, given = _text(one.find("{*}OrgnlUETR")), _text(one.find("{*}TxSts"))
             if given == "ACTC" and said.kind == "payments.answers":
                 self.accepted[case_id].add(uetr)
@@ -114,7 +116,7 @@ class Told:
         if said.kind not in ("payments.answers", "payments.decisions") or said.case_id not in self.terms:
             return
         terms, urgent = self.terms[said.case_id], self.is_urgent(said.case_id)
-        given = {_text(one) for one in _all(said.body, "TxSts")}
+        given = {_text(one) for document in said.body.split(b"\x1e") for one in _all(document, "TxSts")}
         if said.kind == "payments.decisions":
             well, no = (set() if said.at > terms["decide_by"] else {"ACSC"}), {"RJCT"}
             right = urgent and given <= (well or no)

@@ -21,7 +21,7 @@ from darwaza.engine.tracking import Tracking
 from darwaza.kernel.checkpoint import Checkpoint
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.merkle import leaf_hash
-from darwaza.kernel.message import PATH_MEMBERS_MAX, Header, body_digest, decode_header, encode_header
+from darwaza.kernel.message import PATH_MEMBERS_MAX, Header, decode_header, encode_header, sealed_digest
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Note, Signature, format_note
 from darwaza.kernel.relay import Envelope, Passage, decode_envelope, forward
@@ -150,7 +150,7 @@ def _false_forward(liars: Liars, lie: str) -> Callable[..., tuple[Header, bytes]
             return header, body
         header, envelope = HANDED_ON[lie](_acting[-1], header, decode_envelope(body))
         wrong = msgspec.msgpack.encode(envelope)
-        return replace(header, body_bytes=len(wrong), body_digest=body_digest(wrong)), wrong
+        return replace(header, body_bytes=len(wrong), body_digest=sealed_digest(wrong)), wrong
 
     return false_forward
 

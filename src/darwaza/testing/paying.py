@@ -30,6 +30,7 @@ from darwaza.services.payments import message
 from darwaza.services.payments.bulk import split
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.market import market_id
+from darwaza.services.payments.officer import Block, Clear, Refuse
 from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Check, Payment, Record
 from darwaza.standards.iso20022.message import write
@@ -306,9 +307,9 @@ class Banks(Parties):
         """What an officer says of a payment that is stopped; who blocks one at the payee's gateway finds company."""
         officer, joins = self._rng.choice(("anna", "bolat")), any(one.word == "block" for one in checks)
         releases, silent = (0.2, 0.4) if state == "frozen" else (0.8, 1.0)
-        word: Any = message.Clear if drawn < releases else message.Refuse
+        word: Any = Clear if drawn < releases else Refuse
         if state == "screened" and (joins or drawn >= 1 - self.blocks):
-            word = message.Block
+            word = Block
         elif drawn >= silent:
             return "", None
         self._spoken[case_id, state, word.said].add(officer)

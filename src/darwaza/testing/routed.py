@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from darwaza.kernel.checkpoint import Checkpoint
 from darwaza.kernel.merkle import leaf_hash, node_hash
-from darwaza.kernel.message import Header, body_digest, encode_header
+from darwaza.kernel.message import Header, encode_header, sealed_digest
 from darwaza.kernel.naming import KeyRole, Lane
 from darwaza.kernel.note import Signer, Verifier, signed
 from darwaza.kernel.proof import Proof
@@ -34,7 +34,7 @@ BODY = b"sealed for Karachi"
 MESSAGE = Header(
     blind="0f" * 16,
     body_bytes=len(BODY),
-    body_digest=body_digest(BODY),
+    body_digest=sealed_digest(BODY),
     case_id="6f0b1f4e-0000-4000-8000-000000000001",
     created_at="2026-12-02T02:28:23.123Z",
     destination="PK/customs",

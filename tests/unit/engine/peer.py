@@ -29,7 +29,7 @@ def header(number, body=b"", **changes):
     fields = {
         "blind": f"{number:032x}",
         "body_bytes": len(body),
-        "body_digest": body_digest(body),
+        "body_digest": body_digest(body, OFFER_MEDIA_TYPE),
         "case_id": uuid(number),
         "created_at": "2026-11-01T06:00:00.000Z",
         "destination": "UZ/agency",

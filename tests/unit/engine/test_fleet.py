@@ -19,7 +19,7 @@ def sent(number):
     header = Header(
         blind="0" * 32,
         body_bytes=0,
-        body_digest=body_digest(b""),
+        body_digest=body_digest(b"", "application/json"),
         case_id="case",
         created_at=at,
         destination="PK/bank",

@@ -17,7 +17,7 @@ from darwaza.kernel import evidence, locality, policy
 from darwaza.kernel.examination import verify
 from darwaza.kernel.health import Condition, Measure
 from darwaza.kernel.machine import Draft
-from darwaza.kernel.message import body_digest
+from darwaza.kernel.message import sealed_digest
 
 MARK = b"content that only Karachi may read"
 
@@ -212,7 +212,7 @@ def test_lying_relay_is_put_aside_and_gone_round(lie, monkeypatch):
         if passage.path[passage.stage] != "AF" or passage.message.kind != "documents.offer":
             return header, body
         wrong = lie(msgspec.msgpack.decode(body))
-        return replace(header, body_bytes=len(wrong), body_digest=body_digest(wrong)), wrong
+        return replace(header, body_bytes=len(wrong), body_digest=sealed_digest(wrong)), wrong
 
     monkeypatch.setattr(forwarding, "forward", lying)
     case_id, message_id = chain.offer("KZ/trader", "PK/agency")

@@ -117,8 +117,9 @@ def test_many_are_asked_about_at_once(corridor, shared_data):
     """One pacs.028, one pacs.002, each payment with its own status."""
     ids = ordered(corridor)
     asked = [held(corridor, "PK", one) for one in ids]
-    about = [(one.end_to_end, one.uetr) for one in asked]
-    inquiry = status.write_inquiries("Q1", asked[0].message_id, about, corridor.clock.now())
+    inquiries = [read(status.write_inquiry(one, "Q1", corridor.clock.now())) for one in asked]
+    about = tuple(one.transactions[0] for one in inquiries)
+    inquiry = write(msgspec.structs.replace(inquiries[0], transactions=about))
     found = door(corridor, shared_data, INDUS, inquiry).transactions
     assert [(one.uetr, one.status) for one in found] == [(one.uetr, "ACSC") for one in asked]
 

@@ -17,7 +17,7 @@ from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.message import Refused, decode_header
 from darwaza.kernel.verdict import Result
-from darwaza.services.payments.message import read_bulk, write_order
+from darwaza.services.payments.message import read_bulk, write_bulk
 from darwaza.services.payments.proof import prove
 from darwaza.standards.iso20022.message import read
 
@@ -155,9 +155,9 @@ def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):
 def test_amounts_that_do_not_come_to_the_sum_prove_nothing(corridor, ordered):
     """Signatures alone do not make the amounts of each payment true: they have to come to what was held."""
     held = evidence.decode(evidence_of(corridor, INDUS, ordered[0]["id"]))
-    terms, document = read_bulk(held.items[0].body)
+    terms, documents = read_bulk(held.items[0].body)
     for changed in ({"destination": str(int(terms.destination) + 1)}, {"rate": "1.76"}):
-        body = write_order(msgspec.structs.replace(terms, **changed), document)
+        body = write_bulk(msgspec.structs.replace(terms, **changed), documents)
         forged = msgspec.structs.replace(held.items[0], body=body)
         with pytest.raises(MalformedError) as caught:
             proofs_of(evidence.encode(evidence.Evidence(held.format, (forged, *held.items[1:]))))

@@ -15,7 +15,7 @@ from darwaza.kernel.note import Note
 from darwaza.kernel.proof import format_proof, parse_proof, verify
 from darwaza.kernel.relay import Envelope, Passage, decode_envelope, receive, same_message
 from darwaza.kernel.report import Item
-from darwaza.kernel.trail import Hop, Logs, check_hops, check_path
+from darwaza.kernel.trail import RELAY_MEDIA_TYPE, Hop, Logs, check_hops, check_path
 from darwaza.testing.cast import CORRIDOR_NAME
 from darwaza.testing.routed import (
     BODY,
@@ -56,7 +56,7 @@ def test_a_relay_forwards_in_its_own_name():
     header = msgspec.json.decode(raw, type=Header)
     assert (header.origin, header.destination, header.path) == ("UZ/gateway", "AF/gateway", None)
     assert (header.case_id, header.expires_at, header.cause_id) == (MESSAGE.case_id, MESSAGE.expires_at, MESSAGE.id)
-    assert (header.relays, header.body_digest) == (leaf_hash(RAW).hex(), body_digest(body))
+    assert (header.relays, header.body_digest) == (leaf_hash(RAW).hex(), body_digest(body, RELAY_MEDIA_TYPE))
 
 
 PATHS = [

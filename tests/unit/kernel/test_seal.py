@@ -36,7 +36,7 @@ def header(**changes) -> Header:
     fields = {
         "blind": "00" * 16,
         "body_bytes": 4,
-        "body_digest": body_digest(b"body"),
+        "body_digest": body_digest(b"body", "application/pdf"),
         "created_at": "2026-11-22T02:28:23.123Z",
         "path": ("KZ", "UZ", "PK"),
     } | {name: getattr(BINDING, name) for name in BINDING.__struct_fields__}

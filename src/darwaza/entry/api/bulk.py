@@ -15,7 +15,8 @@ from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, unread, wants_xml
-from darwaza.entry.api.payment import TAG, Ordered, OrderQuery, command, newest, order_command, ordered
+from darwaza.entry.api.order import OrderQuery, newest, order_command
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered
 from darwaza.entry.api.problem import problem_of
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
@@ -50,13 +51,15 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     parts = split(document)
     alone, together = _apart(parts, call.query)
     waiting: list[tuple[list[int], Any]] = []
-    bulks = [one for numbers in together for one in fitting(document, parts, numbers)]
-    alone += [numbers[0] for numbers, _ in bulks if len(numbers) == 1]
-    bulks = [one for one in bulks if len(one[0]) > 1]
+    documents = [part.document for part in parts]
+    bulks = [one for numbers in together for one in fitting(documents, numbers)]
+    alone += [numbers[0] for numbers in bulks if len(numbers) == 1]
+    bulks = [numbers for numbers in bulks if len(numbers) > 1]
     single = [(number, _submit_alone(call, parts[number - 1])) for number in alone]
-    for numbers, gathered in bulks:
-        given = _bulk_command(call, gathered, [parts[number - 1] for number in numbers])
-        waiting.append((numbers, call.server.submit(given, len(gathered))))
+    for numbers in bulks:
+        given = _bulk_command(call, [parts[number - 1] for number in numbers])
+        size = sum(len(documents[number - 1]) for number in numbers)
+        waiting.append((numbers, call.server.submit(given, size)))
     answers = [Ordered()] * len(parts)
     for numbers, future in waiting:
         found = _answers(call, await future, [parts[number - 1].uetr for number in numbers])
@@ -119,13 +122,16 @@ def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[i
     return alone, list(together.values())
 
 
-def _bulk_command(call: Call, document: bytes, parts: list[Part]) -> Submit:
-    """The command a bulk is; the same document again gets the same answer."""
+def _bulk_command(call: Call, parts: list[Part]) -> Submit:
+    """The command a bulk is; the same payments again get the same answer."""
     bank = call.server.gateway.directory.bank(parts[0].transfer.transactions[0].creditor_agent.bic)
     market = market_id(call.server.gateway.config.member, "" if bank is None else bank.member)
-    body = payments.RemitBulk(market, document)
-    given = command(call, "remit-bulk", body, None, key="bulk " + sha256(document).hexdigest()[:48])
-    return msgspec.structs.replace(given, body=msgspec.structs.replace(body, parts=parts))
+    documents = tuple(part.document for part in parts)
+    body = payments.RemitBulk(market, documents)
+    key = "bulk " + sha256(b"".join(documents)).hexdigest()[:48]
+    given = command(call, "remit-bulk", body, None, key=key)
+    known = msgspec.structs.replace(body, transfers=tuple(part.transfer for part in parts))
+    return msgspec.structs.replace(given, body=known)
 
 
 def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Ordered]:

@@ -29,13 +29,12 @@ from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_doc
 from darwaza.entry.api.bulk import order_all
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_of_many, status_report, unreadable
+from darwaza.entry.api.order import OrderQuery, order_one
 from darwaza.entry.api.payment import (
     SERVICE,
     TAG,
     Ordered,
-    OrderQuery,
     held_payment,
-    order_one,
     own_record,
     submit,
 )
@@ -46,7 +45,6 @@ from darwaza.kernel.message import GATEWAY_PARTY
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments import investigation
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.answers import ANSWERS_MAX
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Request
 from darwaza.services.payments.request import ACCEPTED, REJECTED, write_decision
@@ -60,6 +58,8 @@ from darwaza.standards.iso20022.pacs028 import StatusRequest
 from darwaza.standards.iso20022.pain013 import RequestToPay, RequestToPayStatus
 
 PENDING: Final = "PDNG"
+INQUIRED_MAX: Final = 125
+"""Most payments a bank asks about in one message."""
 Refused = DarwazaError | Refusal
 
 
@@ -79,13 +79,13 @@ async def take(call: Call) -> Response:
 async def _order(call: Call, document: bytes, value: CreditTransfer) -> Response:
     call.query = OrderQuery()
     if len(value.transactions) == 1:
-        return answer_order(call, document, await order_one(call, document), value)
+        return answer_order(call, document, await order_one(call, document, value), value)
     return answer_bulk(call, document, await order_all(call, document), value)
 
 
 async def _inquire(call: Call, _: bytes, value: StatusRequest) -> Response:
-    if not 0 < len(value.transactions) <= ANSWERS_MAX:
-        detail = f"it asks about 1 to {ANSWERS_MAX} payments"
+    if not 0 < len(value.transactions) <= INQUIRED_MAX:
+        detail = f"it asks about 1 to {INQUIRED_MAX} payments"
         raise MalformedError(detail, code="message_unsuitable", pointer="/Document/FIToFIPmtStsReq")
     found = [find_payment(call, one, value.originals) for one in value.transactions]
     if len(found) == 1:

@@ -1,148 +1,98 @@
-"""Statuses of many payments of one pacs.008 in one pacs.002.001.15.
+"""What is said of payments of a bulk: a body in parts with a document for each, as a payment by itself has it.
 
-As in ``status``, what is without a reason, as nearly all are, is written from a template and known again by it; a test
-holds that whatever the template lets through the schema lets through too. Anything else takes the long way.
+A message is as large as an ordinary one may be (``config.ORDINARY_BODY_BYTES_MAX``), sealed or not, so that no later
+one overtakes it; what does not fit goes in the next.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from darwaza.errors import MalformedError
+import msgspec
+
+from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.kernel import parts
+from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Draft
-from darwaza.services.payments.entry import entry_id, number_of
-from darwaza.services.payments.message import DECISIONS, XML_MEDIA_TYPE
+from darwaza.services.payments import status
+from darwaza.services.payments.destination import STATUS_OF
+from darwaza.services.payments.entry import entry_id, payment_of
+from darwaza.services.payments.message import BULK_INQUIRY, DECISIONS
 from darwaza.services.payments.record import Bulk
-from darwaza.services.payments.status import (
-    BLANKS,
-    STATUS_MESSAGE,
-    TRANSFER_MESSAGE,
-    is_time,
-    message_id,
-    reasons_of,
-    said_of,
-)
-from darwaza.standards.iso20022.message import read, write
-from darwaza.standards.iso20022.pacs002 import GroupStatus, StatusHeader, StatusReport, TransactionStatus
-from darwaza.standards.iso20022.text import escape, write_instant
 
-ANSWERS_MAX: Final = 125
-"""Most statuses of a message: so it stays an ordinary one (``config.ORDINARY_BODY_BYTES_MAX``), which no later one
-overtakes, whatever texts its reasons have."""
-
-_HEAD: Final = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.15">'
-    "<FIToFIPmtStsRpt><GrpHdr><MsgId>%s</MsgId><CreDtTm>%s</CreDtTm></GrpHdr><OrgnlGrpInfAndSts><OrgnlMsgId>%s"
-    "</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.13</OrgnlMsgNmId></OrgnlGrpInfAndSts>"
-)
-_ONE: Final = (
-    "<TxInfAndSts><OrgnlEndToEndId>%s</OrgnlEndToEndId><OrgnlUETR>%s</OrgnlUETR><TxSts>%s</TxSts></TxInfAndSts>"
-)
-_TAIL: Final = "</FIToFIPmtStsRpt></Document>"
-_ID, _TIME, _UETR, _STATUS = BLANKS
-_head: Final = re.compile((re.escape(_HEAD) % (_ID, _TIME, _ID)).encode("ascii")).match
-_one: Final = re.compile((re.escape(_ONE) % (_ID, _UETR, _STATUS)).encode("ascii")).match
-_tail: Final = _TAIL.encode("ascii")
+ANSWERS_BYTES_MAX: Final = ORDINARY_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES
+"""Of a body before it is sealed. A document of one payment has some 600 bytes, and with a reason at most 2 KiB."""
 
 
-class Answer(NamedTuple):
-    """What becomes of one payment.
-
-    Attributes:
-        uetr: of the payment.
-        end_to_end: the payer's reference.
-        status: ISO 20022 transaction status.
-        reason: ISO 20022 status reason, or "".
-        detail: one sentence for it, or "".
-    """
-
-    uetr: str
-    end_to_end: str
-    status: str
-    reason: str = ""
-    detail: str = ""
-
-
-def write_answers(message_id: str, original: str, answers: Sequence[Answer], now: datetime) -> bytes:
-    """Write a pacs.002.
-
-    Args:
-        message_id: its own.
-        original: message id of the pacs.008.
-        answers: at most ``ANSWERS_MAX``.
-        now: when it is made.
-    """
-    at = now.replace(microsecond=0)
-    if not any(one.reason for one in answers):
-        lines = [_ONE % (escape(one.end_to_end), one.uetr, one.status) for one in answers]
-        return (_HEAD % (message_id, write_instant(at), escape(original)) + "".join(lines) + _TAIL).encode()
-    report = StatusReport(
-        message=STATUS_MESSAGE,
-        header=StatusHeader(message_id=message_id, created_at=at),
-        groups=(GroupStatus(message_id=original, message_name=TRANSFER_MESSAGE),),
-        transactions=tuple(
-            TransactionStatus(
-                end_to_end=one.end_to_end,
-                uetr=one.uetr,
-                status=one.status,
-                reasons=reasons_of(one.reason, one.detail),
-            )
-            for one in answers
-        ),
-    )
-    # Every text above is from a document the schema has passed, or of our own making and bounded.
-    return write(report, verify=False)
-
-
-def drafts(
-    kind: str, case_id: str, bulk: Bulk, answers: Sequence[Answer], now: datetime, suffix: str = ""
-) -> tuple[Draft, ...]:
+def drafts(kind: str, case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> tuple[Draft, ...]:
     """What one gateway tells the other of payments of a bulk, in as many messages as that takes.
 
     Args:
         kind: ``ANSWERS`` of the payees' bank, or ``DECISIONS`` of the payers'.
         case_id: of the bulk.
         bulk: after what is told.
-        answers: any number.
-        now: when they are made.
-        suffix: of the documents' ids, where they say again what was said; else that of the first payment is said once.
+        numbers: of the payments, any number of them.
+        now: when it is told.
     """
-    ends = (bulk.payer_bank, bulk.payee_bank) if kind == DECISIONS else (bulk.payee_bank, bulk.payer_bank)
-    made = []
-    for start in range(0, len(answers), ANSWERS_MAX):
-        first = answers[start]
-        said = suffix or ("D" if kind == DECISIONS else "A") + first.status
-        name = message_id(entry_id(case_id, number_of(bulk, first.uetr)), said)
-        body = write_answers(name, bulk.message_id, answers[start : start + ANSWERS_MAX], now)
-        made.append(Draft(kind, *ends, body, XML_MEDIA_TYPE))
-    return tuple(made)
+    decides = kind == DECISIONS
+    ends = (bulk.payer_bank, bulk.payee_bank) if decides else (bulk.payee_bank, bulk.payer_bank)
+    documents = (_status(case_id, bulk, number, now, decides=decides) for number in numbers)
+    return tuple(Draft(kind, *ends, body, parts.PARTS_MEDIA_TYPE) for body in _bodies(documents))
 
 
-def read_answers(body: bytes) -> list[Answer]:
-    """Read a pacs.002 about payments of one pacs.008.
+def read_answers(body: bytes) -> list[status.Told]:
+    """What a body says of payments.
 
     Raises:
-        MalformedError, TooLargeError: it cannot be read; ``payment_malformed`` when it says too much or nothing.
+        MalformedError, TooLargeError: it cannot be read; see ``status.read_told``.
     """
-    plain = _plain(body)
-    if plain is not None:
-        return plain
-    report = read(body)
-    if not isinstance(report, StatusReport) or not 0 < len(report.transactions) <= ANSWERS_MAX:
-        raise MalformedError(f"an answer is a pacs.002 of at most {ANSWERS_MAX} payments", code="payment_malformed")
-    return [Answer(one.uetr or "", one.end_to_end or "", *said_of(one)) for one in report.transactions]
+    return [status.read_told(document) for document in parts.split(body)]
 
 
-def _plain(body: bytes) -> list[Answer] | None:
-    head = _head(body)
-    if head is None or not is_time(head[1]) or not body.endswith(_tail):
-        return None
-    at, end, found = head.end(), len(body) - len(_tail), list[Answer]()
-    while at < end and len(found) < ANSWERS_MAX:
-        one = _one(body, at)
-        if one is None:
-            return None
-        found.append(Answer(one[1].decode("ascii"), "", one[2].decode("ascii")))
-        at = one.end()
-    return found if at == end and found else None
+def draft_inquiry(case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> Draft:
+    """One inquiry about the first payments of these numbers, as many as have room in it.
+
+    Args:
+        case_id: of the bulk.
+        bulk: as it is now; its ``asked`` counts this inquiry.
+        numbers: of the payments, one at least.
+        now: when it is asked.
+    """
+    body = next(_bodies(_inquiry(case_id, bulk, number, now) for number in numbers))
+    return Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, parts.PARTS_MEDIA_TYPE)
+
+
+def read_inquiries(body: bytes) -> frozenset[str]:
+    """UETRs of the payments a body asks about.
+
+    Raises:
+        MalformedError, TooLargeError: it cannot be read; see ``status.read_inquiry``.
+    """
+    return frozenset(map(status.read_inquiry, parts.split(body)))
+
+
+def _status(case_id: str, bulk: Bulk, number: int, now: datetime, *, decides: bool) -> bytes:
+    entry = bulk.entries[number - 1]
+    payment, name = payment_of(bulk, entry), entry_id(case_id, number)
+    if entry.state in ("refused", "rejected"):
+        return status.write_status(payment, name, status.REJECTED, now, reason=entry.reason, detail=entry.detail)
+    return status.write_status(payment, name, status.SETTLED if decides else STATUS_OF[entry.state], now)
+
+
+def _inquiry(case_id: str, bulk: Bulk, number: int, now: datetime) -> bytes:
+    payment = payment_of(bulk, bulk.entries[number - 1])
+    return status.write_inquiry(msgspec.structs.replace(payment, asked=bulk.asked), entry_id(case_id, number), now)
+
+
+def _bodies(documents: Iterable[bytes]) -> Iterator[bytes]:
+    """Each as large as it may be."""
+    taken: list[bytes] = []
+    size = 0
+    for document in documents:
+        if taken and size + len(document) > ANSWERS_BYTES_MAX:
+            yield parts.join(taken)
+            taken, size = [], 0
+        taken.append(document)
+        size += len(document) + 1
+    if taken:
+        yield parts.join(taken)

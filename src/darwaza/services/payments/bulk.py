@@ -1,7 +1,7 @@
-"""The document of a bulk: one pacs.008 with many payments, salaries for instance, taken apart and put together again.
+"""The payments of a bulk: a pacs.008 for each, as its bank gave it or cut from one with many, salaries for instance.
 
-Each payment is checked, paid and answered by itself; one that is wrong stops no other. What is left of them when those
-are taken out that are wrong, or go by themselves, travels as one document again.
+Each payment is checked, paid and answered by itself; one that is wrong stops no other. Those that go together travel as
+the parts of one message (``kernel.parts``), so that each can be shown without the others.
 
 A part is cut from the bytes as they came: the payment byte for byte, between what the group says of all. So each is
 read once and never written anew. Where bytes alone are not certain to be what they look like (a comment, a prefix, a
@@ -9,7 +9,7 @@ fault that needs its place named) the whole is read, and the parts are written.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -17,8 +17,12 @@ import msgspec
 
 from darwaza.errors import MalformedError, MessageError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
+from darwaza.kernel.parts import SEPARATOR
 from darwaza.kernel.relay import ROUTED_BODY_BYTES_MAX
+from darwaza.ledger.exchange import Exchange
+from darwaza.services.payments.entry import amounts_of
 from darwaza.services.payments.message import TERMS_BYTES_MAX
+from darwaza.services.payments.record import Entry
 from darwaza.services.payments.status import TRANSFER_MESSAGE
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
@@ -27,8 +31,9 @@ from darwaza.standards.iso20022.pacs008 import HEADER, CreditTransfer
 from darwaza.standards.iso20022.payment import check_totals
 
 BULK_TRANSACTIONS_MAX = 1_000
-BULK_DOCUMENT_BYTES_MAX: Final = ROUTED_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES - TERMS_BYTES_MAX - 1
-"""Of the document of one bulk: behind its terms, sealed and in an envelope, it still is a body."""
+BULK_BYTES_MAX: Final = ROUTED_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES - TERMS_BYTES_MAX
+"""Of the documents of one bulk, each with the byte that parts it: behind its terms, sealed and in an envelope, it still
+is a body."""
 PARTS_BYTES_MAX: Final = 8 * DOCUMENT_BYTES_MAX
 """What the group says stands in every part: without a limit, a long group with many short payments would fill memory.
 Ten times what a bulk of salaries comes to."""
@@ -69,52 +74,68 @@ def split(document: bytes) -> list[Part]:
         MalformedError, TooLargeError: it cannot be read; ``bulk_unsuitable`` when it is another message, has too many
             payments, one without a UETR or with another's, or says too much of all.
     """
-    parts = _cut(document) or list(_written(document))
+    return _counted(_cut(document) or list(_written(document)))
+
+
+def _counted(parts: list[Part]) -> list[Part]:
     uetrs = {part.uetr for part in parts}
     if len(parts) > BULK_TRANSACTIONS_MAX or "" in uetrs or len(uetrs) != len(parts):
-        raise MalformedError(
-            f"a bulk has at most {BULK_TRANSACTIONS_MAX} payments, each with a UETR of its own", code="bulk_unsuitable"
-        )
+        raise _too_many()
     return parts
 
 
-def gather(document: bytes, parts: list[Part], numbers: list[int]) -> bytes:
-    """The document with these of its payments alone, byte for byte where it can be cut; the whole as it came.
+def read_parts(documents: Sequence[bytes], transfers: Sequence[CreditTransfer] | None = None) -> list[Part]:
+    """The payments of a bulk from a document for each.
 
     Args:
-        document: as it came.
-        parts: of ``split``.
-        numbers: of the payments, from 1 on, ascending.
+        documents: as they came, or as ``split`` has cut them.
+        transfers: what they say, where they have been read already.
+
+    Raises:
+        MalformedError, TooLargeError: one cannot be read; ``bulk_unsuitable`` as ``split``, and for one without exactly
+            one payment.
     """
-    if len(numbers) == len(parts):
-        return document
-    cut = _pieces(document)
-    if cut is None:
-        kept = tuple(parts[number - 1].transfer.transactions[0] for number in numbers)
-        first = parts[0].transfer
-        header = msgspec.structs.replace(first.header, transaction_count=len(kept))
-        return write(msgspec.structs.replace(first, header=header, transactions=kept), verify=False)
-    head, totals, payments, tail = cut
-    count = b"<NbOfTxs>%d</NbOfTxs>" % len(numbers)
-    kept_bytes = b"".join(payments[number - 1] + _CLOSE for number in numbers)
-    return head[: totals.start()] + count + head[totals.end() :] + kept_bytes + tail
+    if len(documents) > BULK_TRANSACTIONS_MAX:
+        raise _too_many()
+    read_all = map(read, documents) if transfers is None else transfers
+    parts = [_part(document, transfer) for document, transfer in zip(documents, read_all, strict=True)]
+    if any(len(part.transfer.transactions) != 1 for part in parts):
+        raise MalformedError("a document of a bulk has one payment", code="bulk_unsuitable")
+    return _counted(parts)
 
 
-def fitting(document: bytes, parts: list[Part], numbers: list[int]) -> Iterator[tuple[list[int], bytes]]:
-    """Bulks that can travel, with their documents, of these payments: one, or halves for as long as it is too large.
+def fitting(documents: Sequence[bytes], numbers: list[int]) -> Iterator[list[int]]:
+    """Bulks that can travel of these payments: one, or halves for as long as it is too large.
 
     Args:
-        document: as it came.
-        parts: of ``split``.
-        numbers: see ``gather``.
+        documents: of all payments.
+        numbers: of those that go together, from 1 on, ascending.
     """
-    gathered = gather(document, parts, numbers)
-    if len(gathered) <= BULK_DOCUMENT_BYTES_MAX or len(numbers) == 1:
-        yield numbers, gathered
+    size = sum(len(documents[number - 1]) + len(SEPARATOR) for number in numbers)
+    if size <= BULK_BYTES_MAX or len(numbers) == 1:
+        yield numbers
         return
     middle = len(numbers) // 2
-    yield from fitting(document, parts, numbers[:middle])
-    yield from fitting(document, parts, numbers[middle:])
+    yield from fitting(documents, numbers[:middle])
+    yield from fitting(documents, numbers[middle:])
+
+
+def new_entry(
+    part: Part, first: str, exchange: Exchange, state: str, *, spread_minor: int = 0, hits: tuple[str, ...] = ()
+) -> Entry:
+    """A payment of a bulk as it begins.
+
+    Args:
+        part: the payment.
+        first: message id of the first payment's document.
+        exchange: all its amounts.
+        state: in which it begins.
+        spread_minor: see ``Entry``.
+        hits: see ``Entry``.
+    """
+    name, message_id = part.transfer.transactions[0].id.end_to_end, part.transfer.header.message_id
+    own = "" if message_id == first else message_id
+    return Entry(part.uetr, name, amounts_of(exchange), spread_minor, state, hits=hits, message_id=own)
 
 
 def pointer_in(pointer: str, number: int) -> str:
@@ -203,6 +224,12 @@ def _bounded(documents: Iterable[bytes]) -> Iterator[bytes]:
         if taken > PARTS_BYTES_MAX:
             raise MalformedError("the group says too much of all its payments", code="bulk_unsuitable")
         yield one
+
+
+def _too_many() -> MalformedError:
+    return MalformedError(
+        f"a bulk has at most {BULK_TRANSACTIONS_MAX} payments, each with a UETR of its own", code="bulk_unsuitable"
+    )
 
 
 def _unsuitable() -> MalformedError:

@@ -21,8 +21,8 @@ from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.services.payments import check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, Answer, drafts, read_answers
-from darwaza.services.payments.bulk import Part, pointer_in, split
+from darwaza.services.payments.answers import drafts, read_answers, read_inquiries
+from darwaza.services.payments.bulk import Part, new_entry, pointer_in, read_parts
 from darwaza.services.payments.code import (
     NO_ANSWER_CREDITOR_AGENT,
     NO_ANSWER_GATEWAY,
@@ -30,14 +30,13 @@ from darwaza.services.payments.code import (
     PaymentRefusal,
     reason_of,
 )
-from darwaza.services.payments.destination import DECISION_WITHIN, LISTEN_AGAIN, STATUS_OF
+from darwaza.services.payments.destination import DECISION_WITHIN, LISTEN_AGAIN
 from darwaza.services.payments.entry import (
     ACCEPTED,
     DESTINATION_OPEN,
     DETAIL_CHARS_MAX,
     End,
     Ends,
-    amounts_of,
     end,
     end_notices,
     entry_of,
@@ -85,9 +84,9 @@ class BulkDestinationRules:
     def take_order(self, _: None, message: Received, context: Context) -> Outcome:
         """Hold the provider's money and ask the payees' bank; what is wrong is refused, each by itself."""
         try:
-            terms, document = read_bulk(message.body)
+            terms, documents = read_bulk(message.body)
             answer_by, decide_by = instant.from_text(terms.answer_by), instant.from_text(terms.decide_by)
-            parts = split(document)
+            parts = read_parts(documents)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         payee = self._directory.participant(message.destination, "psp")
@@ -105,14 +104,15 @@ class BulkDestinationRules:
         refused: Ends = {}
         urgent = terms.priority == "HIGH"
         known = context.named(part.uetr for part in parts)
+        first = parts[0].transfer.header.message_id
         for number, part in enumerate(parts, 1):
-            entry, problem = self._entry(part, rate, payer, payee, known, context, urgent=urgent)
+            entry, problem = self._entry(part, first, rate, payer, payee, known, context, urgent=urgent)
             if isinstance(entry, Refusal):
                 # Its amounts are not known, so neither is what to hold: the order as a whole is not what it says.
                 return replace(entry, pointer=pointer_in(entry.pointer, number))
             entries.append(entry)
             if problem is not None:
-                refused[number] = End("refused", reason_of(problem.code), problem.detail)
+                refused[number] = End("refused", reason_of(problem.code, problem.pointer), problem.detail)
         held = total_of(entries).destination_minor
         if held != int(terms.destination):
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the terms are not the document's", "/destination")
@@ -121,7 +121,7 @@ class BulkDestinationRules:
             payee_bank=message.destination,
             provider=terms.provider,
             rate=terms.rate,
-            message_id=parts[0].transfer.header.message_id,
+            message_id=first,
             urgent=urgent,
             answer_by=answer_by,
             decide_by=decide_by,
@@ -179,6 +179,7 @@ class BulkDestinationRules:
     def _entry(
         self,
         part: Part,
+        first: str,
         rate: Rate,
         payer: Participant,
         payee: Participant,
@@ -194,7 +195,7 @@ class BulkDestinationRules:
             return exchange, None
         hits = self._screen(names_of(transaction))
         state = "checking" if hits is None else "screened" if hits else "asked"
-        entry = Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, state, hits=kept_hits(hits or ()))
+        entry = new_entry(part, first, exchange, state, hits=kept_hits(hits or ()))
         return entry, self._problem(part, payer, payee, known, context, urgent=urgent)
 
     def _problem(
@@ -324,12 +325,11 @@ class BulkDestinationRules:
         if not ends:
             return self._resting(Decision(state, bulk), context)
         after, changed = end(bulk, ends, context.now)
-        answers = [_answer(entry) for entry in changed.values()]
         decided = Decision(
             OPEN if any(map(is_open, after.entries)) else ENDED,
             after,
             transfers=self._postings(case_id, after, changed) if after.turns > bulk.turns else (),
-            messages=drafts(ANSWERS, case_id, after, answers, context.now) if tell else (),
+            messages=drafts(ANSWERS, case_id, after, changed, context.now) if tell else (),
             notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused")),
         )
         return self._resting(decided, context)
@@ -400,11 +400,11 @@ class BulkDestinationRules:
         if message.origin != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank asks")
         try:
-            wanted = set(status.read_inquiries(message.body))
+            wanted = read_inquiries(message.body)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        answers = [_answer(entry) for entry in case.data.entries if entry.uetr in wanted][:ANSWERS_MAX]
-        messages = drafts(ANSWERS, case.id, case.data, answers, context.now, "I" + message.id[-4:])
+        numbers = [number for number, entry in enumerate(case.data.entries, 1) if entry.uetr in wanted]
+        messages = drafts(ANSWERS, case.id, case.data, numbers, context.now)
         return self._resting(Decision(case.state, case.data, messages=messages), context)
 
     # --- after the end of one ---
@@ -477,9 +477,3 @@ def _in_state(bulk: Bulk, number: int, *states: str) -> Entry | Refusal:
     if isinstance(entry, Refusal) or entry.state in states:
         return entry
     return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"the payment is {entry.state}", "/number")
-
-
-def _answer(entry: Entry) -> Answer:
-    if entry.state == "refused":
-        return Answer(entry.uetr, entry.end_to_end, status.REJECTED, entry.reason, entry.detail)
-    return Answer(entry.uetr, entry.end_to_end, STATUS_OF[entry.state])

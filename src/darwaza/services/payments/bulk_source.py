@@ -18,17 +18,17 @@ from darwaza.errors import MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import member_of
+from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.services.payments import check, status
-from darwaza.services.payments.answers import ANSWERS_MAX, Answer, drafts, read_answers
-from darwaza.services.payments.bulk import Part, gather, split
+from darwaza.services.payments.answers import draft_inquiry, drafts, read_answers
+from darwaza.services.payments.bulk import Part, new_entry, read_parts
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
     SOURCE_OPEN,
     End,
     Ends,
-    amounts_of,
     earned_minor,
     end,
     end_notices,
@@ -42,16 +42,13 @@ from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.market import Place
 from darwaza.services.payments.message import (
     BULK,
-    BULK_INQUIRY,
     DECISIONS,
-    ORDER_MEDIA_TYPE,
-    XML_MEDIA_TYPE,
     BulkTerms,
     OfBulk,
     RemitBulk,
     read_bulk,
     read_refused,
-    write_order,
+    write_bulk,
 )
 from darwaza.services.payments.plan import (
     Directory,
@@ -92,7 +89,7 @@ class BulkSourceRules:
         """Check every payment, hold the money of those that are right, and send one order for them."""
         asked: RemitBulk = command.body
         try:
-            parts: list[Part] = asked.parts or split(asked.document)
+            parts = read_parts(asked.documents, asked.transfers)
         except MessageError as fault:
             return Refusal(PaymentRefusal.MALFORMED.code, f"{fault.code}: {fault.detail}", fault.pointer)
         payer = self._directory.participant(command.party, "psp")
@@ -101,21 +98,23 @@ class BulkSourceRules:
         if payer is None or payee is None or corridor is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan does not serve these payments")
         taken = context.named(part.uetr for part in parts)
-        found: list[tuple[int, Entry, Offer]] = []
+        found: list[tuple[bytes, Entry, Offer]] = []
         refused: list[tuple[str, str, str, str]] = []
         like: Like | None = None
         place = self._quotes.place(asked.market, payer.address, payee.address, context)
-        for number, part in enumerate(parts, 1):
-            one = self._checked(part, place, payer, like, taken, context)
+        first = parts[0].transfer.header.message_id
+        for part in parts:
+            one = self._checked(part, first, place, payer, like, taken, context)
             if isinstance(one, Refusal):
                 refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
             entry, offer, urgent = one
             like = Like(offer.provider, urgent)
-            found.append((number, entry, offer))
+            found.append((part.document, entry, offer))
         answer = {"refused": refused}
+        if like is None and asked.apart:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "none of them passes")
         if like is None:
-            first = parts[0].transfer.header.message_id
             nothing = Bulk(
                 payer_bank=payer.address,
                 payee_bank=payee.address,
@@ -127,7 +126,6 @@ class BulkSourceRules:
                 entries=(),
             )
             return Decision(ENDED, nothing, answer=answer)
-        document = gather(asked.document, parts, [number for number, _, _ in found])
         offer = found[0][2]
         bulk = Bulk(
             payer_bank=payer.address,
@@ -135,7 +133,7 @@ class BulkSourceRules:
             provider=offer.provider,
             rate=offer.rate,
             margin_ppm=offer.margin_ppm,
-            message_id=parts[0].transfer.header.message_id,
+            message_id=first,
             urgent=like.urgent,
             sent_at=context.now,
             answer_by=context.now + corridor.answer_time,
@@ -143,11 +141,12 @@ class BulkSourceRules:
             market=asked.market,
             entries=tuple(entry for _, entry, _ in found),
         )
-        return replace(self._send(bulk, document, context), answer=answer)
+        return replace(self._send(bulk, [document for document, _, _ in found], context), answer=answer)
 
     def _checked(
         self,
         part: Part,
+        first: str,
         place: Place | Refusal,
         payer: Participant,
         like: "Like | None",
@@ -185,11 +184,10 @@ class BulkSourceRules:
             return Refusal.of(
                 PaymentRefusal.GOES_ALONE, "it has to be looked at, and waits by itself", check.TRANSACTION
             )
-        amounts = amounts_of(offer.exchange)
-        entry = Entry(part.uetr, transaction.id.end_to_end, amounts, offer.spread_minor, SOURCE_OPEN)
+        entry = new_entry(part, first, offer.exchange, SOURCE_OPEN, spread_minor=offer.spread_minor)
         return entry, offer, ordered.urgent
 
-    def _send(self, bulk: Bulk, document: bytes, context: Context) -> Decision[Any]:
+    def _send(self, bulk: Bulk, documents: list[bytes], context: Context) -> Decision[Any]:
         total = total_of(bulk.entries)
         terms = BulkTerms(
             answer_by=instant.to_text(bulk.answer_by),
@@ -199,7 +197,7 @@ class BulkSourceRules:
             provider=bulk.provider,
             rate=bulk.rate,
         )
-        draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_order(terms, document), ORDER_MEDIA_TYPE)
+        draft = Draft(BULK, bulk.payer_bank, bulk.payee_bank, write_bulk(terms, documents), PARTS_MEDIA_TYPE)
         low = position_notices(self._directory, context.ledger, bulk.payer_bank, total.debit_minor)
         there = member_of(bulk.payee_bank)
         low += abroad_notices(self._directory, context.ledger, bulk.provider, there, total.destination_minor)
@@ -276,7 +274,7 @@ class BulkSourceRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != BULK:
             return self._as_it_is(case, context)
-        return self._reject_open(case, reason_of(body.code), body.detail, context)
+        return self._reject_open(case, reason_of(body.code, body.pointer), body.detail, context)
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it.
@@ -286,7 +284,7 @@ class BulkSourceRules:
         tried = unfold_due(case, "returning", self._reversal.try_again, context)
         case = replace(case, data=tried.data)
         bulk = case.data
-        unanswered = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state == SOURCE_OPEN]
         if not unanswered or context.now <= bulk.decide_by:
             return self._resting(tried, context)
         if bulk.urgent:
@@ -296,13 +294,8 @@ class BulkSourceRules:
             detail = "the payee's gateway has signed later messages and no acceptance"
             return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
         asked = replace(bulk, asked=bulk.asked + 1)
-        body = status.write_inquiries(
-            status.message_id(case.id, f"Q{asked.asked}"),
-            bulk.message_id,
-            [(entry.end_to_end, entry.uetr) for entry in unanswered[:ANSWERS_MAX]],
-            context.now,
-        )
-        draft = Draft(BULK_INQUIRY, bulk.payer_bank, bulk.payee_bank, body, XML_MEDIA_TYPE)
+        # What has no room in one is asked about the next time.
+        draft = draft_inquiry(case.id, asked, unanswered, context.now)
         notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
         wake = next_wake(asked, context.now + inquiry_wait(bulk.asked))
         return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
@@ -325,7 +318,7 @@ class BulkSourceRules:
             case.state if left else ENDED,
             bulk,
             transfers=self._postings(case, settled, left),
-            messages=drafts(DECISIONS, case.id, bulk, [_decided(changed[number]) for number in told], context.now),
+            messages=drafts(DECISIONS, case.id, bulk, told, context.now),
             notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
         )
         return self._resting(decided, context)
@@ -398,14 +391,15 @@ class BulkSourceRules:
     def restore_order(self, _: None, message: Received, context: Context) -> Outcome:
         """Rebuild a bulk from its own order, given back after a loss, with its holds."""
         try:
-            terms, document = read_bulk(message.body)
-            parts = split(document)
+            terms, documents = read_bulk(message.body)
+            parts = read_parts(documents)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         payee, rate = self._directory.participant(message.destination, "psp"), rate_of(terms.rate)
         if payee is None or isinstance(rate, Refusal):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this bulk no more")
-        entries = [_restored(part, rate, payee, self._directory, context.member) for part in parts]
+        first = parts[0].transfer.header.message_id
+        entries = [_restored(part, first, rate, payee, self._directory, context.member) for part in parts]
         wrong = next((one for one in entries if isinstance(one, Refusal)), None)
         if wrong is not None:
             return wrong
@@ -415,7 +409,7 @@ class BulkSourceRules:
             payee_bank=message.destination,
             provider=terms.provider,
             rate=terms.rate,
-            message_id=parts[0].transfer.header.message_id,
+            message_id=first,
             urgent=terms.priority == "HIGH",
             sent_at=message.created_at,
             answer_by=instant.from_text(terms.answer_by),
@@ -459,18 +453,11 @@ class Like(NamedTuple):
     urgent: bool
 
 
-def _decided(entry: Entry) -> Answer:
-    """What the payees' gateway is told of an urgent payment that has ended here."""
-    given = status.SETTLED if entry.state == "settled" else status.REJECTED
-    return Answer(entry.uetr, entry.end_to_end, given, entry.reason, entry.detail)
-
-
-def _restored(part: Part, rate: Rate, payee: Participant, directory: Directory, member: str) -> Entry | Refusal:
-    transaction = part.transfer.transactions[0]
-    exchange = exchange_at(transaction, rate, payee, directory, member)
-    if isinstance(exchange, Refusal):
-        return exchange
-    return Entry(part.uetr, transaction.id.end_to_end, amounts_of(exchange), 0, SOURCE_OPEN)
+def _restored(
+    part: Part, first: str, rate: Rate, payee: Participant, directory: Directory, member: str
+) -> Entry | Refusal:
+    exchange = exchange_at(part.transfer.transactions[0], rate, payee, directory, member)
+    return exchange if isinstance(exchange, Refusal) else new_entry(part, first, exchange, SOURCE_OPEN)
 
 
 def _past(bulk: Bulk) -> datetime:

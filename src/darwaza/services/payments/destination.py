@@ -34,8 +34,8 @@ from darwaza.services.payments.code import (
     REGULATORY,
     PaymentRefusal,
 )
-from darwaza.services.payments.message import Block, Clear, Refuse, Reject, Terms, Vetted, read_order
-from darwaza.services.payments.officer import Word, decides, heard
+from darwaza.services.payments.message import Reject, Terms, Vetted, read_order
+from darwaza.services.payments.officer import Block, Clear, Refuse, Word, decides, heard
 from darwaza.services.payments.plan import Directory, Participant, set_aside, transit
 from darwaza.services.payments.record import Payment
 from darwaza.services.payments.reversal import RECALL_ANSWER

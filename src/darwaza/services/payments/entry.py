@@ -110,7 +110,7 @@ def payment_of(bulk: Bulk, entry: Entry) -> Payment:
         quoted_at=bulk.sent_at,
         chosen=Offer(bulk.provider, bulk.rate, exchange, entry.spread_minor, bulk.margin_ppm, effective),
         uetr=entry.uetr,
-        message_id=bulk.message_id,
+        message_id=entry.message_id or bulk.message_id,
         end_to_end=entry.end_to_end,
         urgent=bulk.urgent,
         sent_at=bulk.sent_at,

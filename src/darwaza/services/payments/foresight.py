@@ -1,6 +1,7 @@
 """What an input of a payment names of the ledger, so that a batch is read at once; see ``machine.Service``."""
 
 import re
+from itertools import islice
 from typing import Any
 
 from darwaza.kernel.machine import Case, Foreseen
@@ -15,8 +16,9 @@ _UETR = re.compile(rb"UETR>\s*([0-9a-f-]{36})\s*<")
 def foresee(case_id: str, case: Case[Any] | None, kind: str, body: Any) -> Foreseen:
     """What the usual inputs of a payment name: holds, and whether its UETR is new; what a case places is new."""
     if kind == BULK or isinstance(body, RemitBulk):
-        document = body if kind == BULK else body.document
-        uetrs = tuple(one.decode("ascii") for one in _UETR.findall(document)[:BULK_TRANSACTIONS_MAX])
+        documents = (body,) if kind == BULK else body.documents
+        found_all = (one for document in documents for one in _UETR.findall(document))
+        uetrs = tuple(one.decode("ascii") for one in islice(found_all, BULK_TRANSACTIONS_MAX))
         return Foreseen(uetrs, uetrs)
     if kind == ORDER or isinstance(body, Pay | Remit):
         found = _UETR.search(body if kind == ORDER else body.document)

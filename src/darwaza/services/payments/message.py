@@ -2,15 +2,17 @@
 
 An order's body is its terms, one line of RFC 8785 JSON, then LF, then the payer's bank's pacs.008 byte for byte, so
 that the evidence of a payment holds the very document its payer's bank gave. Statuses are pacs.002, inquiries pacs.028.
+Messages of a bulk have bodies in parts (``kernel.parts``): the terms, and a document for each payment.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from darwaza.errors import MalformedError
+from darwaza.kernel import parts
 from darwaza.kernel.message import AddressText, InstantText, Refused
 from darwaza.services.payments.record import Board, Fixed
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -162,13 +164,15 @@ class RemitBulk(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         market: id of the market's case.
-        document: pacs.008.001.13.
-        parts: of ``bulk.split``, where it has been taken apart already.
+        documents: pacs.008.001.13 with one transaction each, 1 to ``bulk.BULK_TRANSACTIONS_MAX``.
+        transfers: what the documents say, where they have been read already.
+        apart: as single payments, which go alone when refused here: where none passes, nothing is kept.
     """
 
     market: str
-    document: bytes
-    parts: Any = None
+    documents: tuple[bytes, ...]
+    transfers: tuple[CreditTransfer, ...] | None = None
+    apart: bool = False
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -221,39 +225,6 @@ class Reject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: ReasonText
     detail: Annotated[str, Meta(max_length=105)] = ""
-
-
-class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on to the payee.
-
-    Attributes:
-        officer: who decides, within the party.
-    """
-
-    officer: Text
-    said: ClassVar[Literal["release"]] = "release"
-
-
-class Refuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``refuse`` of a compliance officer: the money goes back to the payer; from suspense it takes two.
-
-    Attributes:
-        officer: who decides, within the party.
-    """
-
-    officer: Text
-    said: ClassVar[Literal["refuse"]] = "refuse"
-
-
-class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``block`` of a compliance officer at the payee's gateway; a second officer's word freezes the money.
-
-    Attributes:
-        officer: who decides, within the party.
-    """
-
-    officer: Text
-    said: ClassVar[Literal["block"]] = "block"
 
 
 class Vetted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -410,12 +381,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The first line of a bulk's order; see ``Terms``. The amounts of each payment follow from document and rate.
+    """The first part of a bulk's order; see ``Terms``. The amounts of each payment follow from its document and rate.
 
     Attributes:
         answer_by: until then the payees' bank may accept.
-        decide_by: until then an acceptance counts for urgent payments; for others, from then on the payees' gateway is
-            asked.
+        decide_by: until then an acceptance of urgent payments counts; of others the payees' gateway is asked after it.
         destination: what leaves the FXP's funds at the payees' gateway, in all.
         priority: of every payment; see ``Terms``.
         provider: the FXP's address at the payers' gateway.
@@ -437,7 +407,7 @@ _decode_funds = msgspec.json.Decoder(Funds).decode
 _decode_refused = msgspec.json.Decoder(Refused).decode
 
 
-def write_order(terms: Terms | BulkTerms, document: bytes) -> bytes:
+def write_order(terms: Terms, document: bytes) -> bytes:
     """Write an order's body."""
     return _encode(terms) + b"\n" + document
 
@@ -448,33 +418,27 @@ def read_order(body: bytes) -> tuple[Terms, bytes]:
     Raises:
         MalformedError: ``payment_malformed``.
     """
-    return _read_order(body, _decode_terms)
+    line, newline, document = body.partition(b"\n")
+    if not newline:
+        raise MalformedError("an order begins with one line of JSON", code="payment_malformed")
+    return _read_terms(line, _decode_terms), document
 
 
-def read_bulk(body: bytes) -> tuple[BulkTerms, bytes]:
+def write_bulk(terms: BulkTerms, documents: Sequence[bytes]) -> bytes:
+    """Write the body of a bulk's order: a pacs.008 with one transaction for each payment."""
+    return parts.join((_encode(terms), *documents))
+
+
+def read_bulk(body: bytes) -> tuple[BulkTerms, list[bytes]]:
     """Read the body of a bulk's order.
 
     Raises:
-        MalformedError: ``payment_malformed``.
+        MalformedError: ``payment_malformed``, or ``parts_malformed``.
     """
-    return _read_order(body, _decode_bulk)
-
-
-def _read_order(body: bytes, decode: Callable[[bytes], Kind]) -> tuple[Kind, bytes]:
-    line, newline, document = body.partition(b"\n")
-    if not newline or len(line) > TERMS_BYTES_MAX:
-        raise MalformedError("an order begins with one line of JSON", code="payment_malformed")
-    terms = _decoded(decode, line, "the terms")
-    if _encode(terms) != line:
-        raise MalformedError("the terms are not in RFC 8785 form", code="payment_malformed")
-    return terms, document
-
-
-def _decoded(decode: Callable[[bytes], Kind], body: bytes, what: str) -> Kind:
-    try:
-        return decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise MalformedError(f"{what} cannot be read: {fault}", code="payment_malformed") from fault
+    line, *documents = parts.split(body)
+    if not documents:
+        raise MalformedError("a bulk orders a payment", code="payment_malformed")
+    return _read_terms(line, _decode_bulk), documents
 
 
 def write_funds(amount_minor: int) -> bytes:
@@ -488,7 +452,7 @@ def read_funds(body: bytes) -> int:
     Raises:
         MalformedError: ``payment_malformed``.
     """
-    return int(_decoded(_decode_funds, body, "the amount").amount_minor)
+    return int(_read(body, _decode_funds, "the amount").amount_minor)
 
 
 def read_refused(body: bytes) -> Refused:
@@ -497,4 +461,20 @@ def read_refused(body: bytes) -> Refused:
     Raises:
         MalformedError: ``payment_malformed``.
     """
-    return _decoded(_decode_refused, body, "the refusal")
+    return _read(body, _decode_refused, "the refusal")
+
+
+def _read_terms(line: bytes, decode: Callable[[bytes], Kind]) -> Kind:
+    if len(line) > TERMS_BYTES_MAX:
+        raise MalformedError(f"terms have at most {TERMS_BYTES_MAX} bytes", code="payment_malformed")
+    terms = _read(line, decode, "the terms")
+    if _encode(terms) != line:
+        raise MalformedError("the terms are not in RFC 8785 form", code="payment_malformed")
+    return terms
+
+
+def _read(body: bytes, decode: Callable[[bytes], Kind], what: str) -> Kind:
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise MalformedError(f"{what} cannot be read: {fault}", code="payment_malformed") from fault

@@ -7,16 +7,52 @@ word takes the place of the earlier one. Only a payment of which nothing has mov
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final, Literal
+
+import msgspec
 
 from darwaza.kernel.machine import Command, Refusal
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.message import Block, Clear, Refuse
+from darwaza.services.payments.message import Text
 from darwaza.services.payments.record import Check
 
 COMPLIANCE_ROLE: Final = "compliance"
 OFFICERS_MIN: Final = 2
 """Whose word it takes that money moves, or may move."""
+
+
+class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on to the payee.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+    said: ClassVar[Literal["release"]] = "release"
+
+
+class Refuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``refuse`` of a compliance officer: the money goes back to the payer; from suspense it takes two.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+    said: ClassVar[Literal["refuse"]] = "refuse"
+
+
+class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``block`` of a compliance officer at the payee's gateway; a second officer's word freezes the money.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+    said: ClassVar[Literal["block"]] = "block"
+
 
 Word = Clear | Refuse | Block
 

@@ -21,7 +21,7 @@ from darwaza.ledger.exchange import Terms as ExchangeTerms
 from darwaza.ledger.money import to_text
 from darwaza.services.payments import check, status
 from darwaza.services.payments.answers import read_answers
-from darwaza.services.payments.bulk import split
+from darwaza.services.payments.bulk import read_parts
 from darwaza.services.payments.code import reason_of
 from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.message import (
@@ -159,10 +159,10 @@ def _of_one(header: Header, body: bytes, found: Found, wanted: str) -> list[Proo
 
 
 def _of_bulk(header: Header, body: bytes, found: Found, wanted: str) -> list[Proof]:
-    terms, document = read_bulk(body)
+    terms, documents = read_bulk(body)
     proven, total = [], 0
     said, deciding = _said(found), DECISIONS if terms.priority == "HIGH" else ANSWERS
-    for number, part in enumerate(split(document), 1):
+    for number, part in enumerate(read_parts(documents), 1):
         transaction, name = part.transfer.transactions[0], entry_id(header.case_id, number)
         debit, destination, credit = _amounts(transaction, terms)
         total += destination
@@ -252,7 +252,7 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
         what = _STEPS.get(header.kind, "")
         if no is not None:
             what = f"refused it ({no.code})"
-            end, reason = REJECTED, reason_of(no.code)
+            end, reason = REJECTED, reason_of(no.code, no.pointer)
         if header.kind in _STATUSES and body is not None:
             given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
             what = f"said {given}" + (f" ({why})" if why else "")

@@ -166,7 +166,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_def
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
-    """One payment of a bulk. Its number is its place in the bulk's document, from 1 on.
+    """One payment of a bulk. Its number is its place among the documents of the bulk's order, from 1 on.
 
     Attributes:
         uetr: see ``Payment``.
@@ -178,6 +178,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
         hits, checks: see ``Payment``.
         wake_at: when a recall or a return that waits is looked at again.
         turn: ``Bulk.turns`` after it ended: which transfers of the bulk were made for it among others; 0 until then.
+        message_id: of its pacs.008, where that is not the bulk's; else "".
     """
 
     uetr: str
@@ -196,10 +197,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc
     hits: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     turn: int = 0
+    message_id: str = ""
 
 
 class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=True):
-    """Payments of one document from one bank to another, all urgent or none, at either gateway.
+    """Payments from one bank to another that are ordered together, all urgent or none, at either gateway.
 
     Attributes:
         payer_bank: address of the payers' PSP.
@@ -207,7 +209,7 @@ class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=
         provider: the FXP's address at the payers' gateway.
         rate: agreed, the same for all.
         margin_ppm: of the mid rate; None without one, and at the payees' gateway.
-        message_id: of the pacs.008.
+        message_id: of the first pacs.008, and of all that are cut from one.
         urgent: see ``Payment``; the same for all.
         sent_at: when the order left; None at the payees' gateway.
         answer_by: until then the payees' bank may accept.
@@ -310,6 +312,45 @@ class Request(msgspec.Struct, frozen=True, tag="request", kw_only=True):
     later: bool
     expires_at: datetime
     reason: str = ""
+
+
+class CycleSum(msgspec.Struct, frozen=True, order=True):
+    """What one member decided that another owes a third, in one settlement cycle.
+
+    Attributes:
+        debtor: code of the member that owes it.
+        creditor: code of the member that is owed it.
+        currency: ISO 4217.
+        amount_minor: > 0.
+        count: of the payments or returns behind it, > 0.
+    """
+
+    debtor: str
+    creditor: str
+    currency: str
+    amount_minor: int
+    count: int
+
+
+Sums = tuple[CycleSum, ...]
+
+
+class Cycle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A settlement cycle between two members, at either gateway.
+
+    Attributes:
+        number: of the cycle.
+        peer: code of the other member.
+        own: what this gateway decided, as it told the other; None until it has.
+        theirs: what the other decided, as it told this one; None until it has.
+        seen: what the other decided by the messages that this gateway holds; None until compared with ``theirs``.
+    """
+
+    number: int
+    peer: str
+    own: Sums | None = None
+    theirs: Sums | None = None
+    seen: Sums | None = None
 
 
 Record = Market | Funding | Payment | Bulk | Alias | Verification | Request

@@ -65,7 +65,7 @@ class ReversalRules:
         payment = case.data
         if command.party != payment.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank recalls")
-        if _over(payment, RETURN_WITHIN - RECALL_ANSWER, context):
+        if is_over(payment, RETURN_WITHIN - RECALL_ANSWER, context):
             return Refusal.of(PaymentRefusal.TOO_LATE, "it could not be returned any more when the answer is due")
         body = investigation.write_recall(payment, case.id, asked.reason, context.now)
         draft = Draft(RECALL, payment.payer_bank, payment.payee_bank, body, XML_MEDIA_TYPE)
@@ -203,7 +203,7 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank returns")
         if (asked.reason == ON_RECALL) != (case.state == "recalled"):
             return Refusal.of(PaymentRefusal.REASON_WRONG, f"{ON_RECALL} goes with a recall, and only that", "/reason")
-        if _over(case.data, RETURN_WITHIN, context):
+        if is_over(case.data, RETURN_WITHIN, context):
             return Refusal.of(PaymentRefusal.TOO_LATE, f"after {RETURN_WITHIN.days} days, give it back by a payment")
         return self.give(case, case.data, asked.reason, context.now, context)
 
@@ -286,6 +286,6 @@ def _told(body: bytes, payment: Payment) -> int:
     return refund_minor
 
 
-def _over(payment: Payment, time: timedelta, context: Context) -> bool:
+def is_over(payment: Payment, time: timedelta, context: Context) -> bool:
     """Whether so much time has gone by since a payment's answer was due."""
     return payment.answer_by is not None and context.now > payment.answer_by + time

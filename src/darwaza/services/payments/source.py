@@ -26,9 +26,7 @@ from darwaza.services.payments.message import (
     ORDER,
     ORDER_MEDIA_TYPE,
     XML_MEDIA_TYPE,
-    Clear,
     Pay,
-    Refuse,
     Remit,
     Terms,
     Vetted,
@@ -36,7 +34,7 @@ from darwaza.services.payments.message import (
     read_refused,
     write_order,
 )
-from darwaza.services.payments.officer import decides, heard
+from darwaza.services.payments.officer import Clear, Refuse, decides, heard
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
 from darwaza.services.payments.quote import QuoteRules, lapsed, offers_at, provider_leg, quote_id
 from darwaza.services.payments.record import Offer, Payment
@@ -284,7 +282,7 @@ class SourceRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != ORDER:
             return Decision(case.state, case.data, remind_at=_next_wake(case, context))
-        reason = reason_of(body.code)
+        reason = reason_of(body.code, body.pointer)
         return self._reject(case.id, case.data, context, reason=reason, detail=body.detail, tell=False)
 
     def wait_over(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:

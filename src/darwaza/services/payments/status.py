@@ -6,9 +6,8 @@ schema lets through too. Anything else takes the long way.
 """
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.instant import to_text
@@ -43,16 +42,13 @@ _PLAIN: Final = (
     "</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.13</OrgnlMsgNmId></OrgnlGrpInf><OrgnlEndToEndId>%s</OrgnlEndToEndId>"
     "<OrgnlUETR>%s</OrgnlUETR><TxSts>%s</TxSts></TxInfAndSts></FIToFIPmtStsRpt></Document>"
 )
-"""A status without a reason, as ``write`` writes it; its blanks are those of ``BLANKS``."""
+"""A status without a reason, as ``write`` writes it."""
 _SIGN: Final = "[!#-%'-;=?-~]"
-BLANKS: Final = (
-    f"{_SIGN}{{1,35}}",
-    r"(2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z)",
-    "([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})",
-    "([A-Z]{4})",
-)
-"""What the schema allows there and more than enough; what is outside is read the long way."""
-_TEXT, _TIME, _UETR, _CODE = BLANKS
+"""What the schema allows in its blanks and more than enough; what is outside is read the long way."""
+_TEXT: Final = f"{_SIGN}{{1,35}}"
+_TIME: Final = r"(2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z)"
+_UETR: Final = "([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+_CODE: Final = "([A-Z]{4})"
 _plain: Final = re.compile((re.escape(_PLAIN) % (_TEXT, _TIME, _TEXT, _TEXT, _UETR, _CODE)).encode("ascii")).fullmatch
 
 
@@ -96,23 +92,49 @@ def read_status(body: bytes, uetr: str) -> tuple[str, str, str]:
     Raises:
         MalformedError, TooLargeError: it cannot be read; ``payment_malformed`` when it is not about that transaction.
     """
+    found = read_told(body)
+    if found.uetr != uetr:
+        raise _other()
+    return found.status, found.reason, found.detail
+
+
+class Told(NamedTuple):
+    """What a pacs.002 about one transaction says; each may be "".
+
+    Attributes:
+        uetr: of the payment.
+        status: ISO 20022 transaction status.
+        reason: the first, an ISO 20022 status reason.
+        detail: its first sentence.
+    """
+
+    uetr: str
+    status: str
+    reason: str = ""
+    detail: str = ""
+
+
+def read_told(body: bytes) -> Told:
+    """Read a pacs.002 about one transaction, whichever that is.
+
+    Raises:
+        MalformedError, TooLargeError: it cannot be read; ``payment_malformed`` when it is about none or many.
+    """
     plain = _plain(body)
-    if plain is not None and is_time(plain[1]):
-        if plain[2].decode("ascii") != uetr:
-            raise MalformedError("a status is a pacs.002 about the one transaction", code="payment_malformed")
-        return plain[3].decode("ascii"), "", ""
+    if plain is not None and _is_time(plain[1]):
+        return Told(plain[2].decode("ascii"), plain[3].decode("ascii"))
     report = read(body)
-    if not isinstance(report, StatusReport) or len(report.transactions) != 1 or report.transactions[0].uetr != uetr:
-        raise MalformedError("a status is a pacs.002 about the one transaction", code="payment_malformed")
-    return said_of(report.transactions[0])
-
-
-def said_of(one: TransactionStatus) -> tuple[str, str, str]:
-    """Status, first reason and its first sentence; each may be ""."""
+    if not isinstance(report, StatusReport) or len(report.transactions) != 1:
+        raise _other()
+    one = report.transactions[0]
     first = one.reasons[0] if one.reasons else None
     reason = "" if first is None or first.reason is None else first.reason.code or ""
     detail = "" if first is None or not first.texts else first.texts[0]
-    return one.status or "", reason, detail
+    return Told(one.uetr or "", one.status or "", reason, detail)
+
+
+def _other() -> MalformedError:
+    return MalformedError("a status is a pacs.002 about the one transaction", code="payment_malformed")
 
 
 def reasons_of(reason: str, detail: str) -> tuple[Reason, ...]:
@@ -123,7 +145,7 @@ def reasons_of(reason: str, detail: str) -> tuple[Reason, ...]:
     return (Reason(reason=Coded(code=reason), texts=(text,) if text else ()),)
 
 
-def is_time(text: bytes) -> bool:
+def _is_time(text: bytes) -> bool:
     """Whether there is such an instant."""
     try:
         datetime.fromisoformat(text.decode("ascii"))
@@ -142,45 +164,25 @@ def write_inquiry(payment: Payment, case_id: str, now: datetime) -> bytes:
     return write(request, verify=False)
 
 
-def write_inquiries(message_id: str, original: str, about: Sequence[tuple[str, str]], now: datetime) -> bytes:
-    """Write a pacs.028 about payments of one pacs.008.
-
-    Args:
-        message_id: its own.
-        original: message id of the pacs.008.
-        about: end-to-end reference and UETR of each.
-        now: when it is made.
-    """
-    named = OriginalMessage(message_id=original, message_name=TRANSFER_MESSAGE)
-    request = StatusRequest(
-        message=INQUIRY_MESSAGE,
-        header=StatusHeader(message_id=message_id, created_at=now.replace(microsecond=0)),
-        transactions=tuple(StatusQuery(original=named, end_to_end=one, uetr=uetr) for one, uetr in about),
-    )
-    return write(request, verify=False)
-
-
-def read_inquiries(body: bytes) -> tuple[str, ...]:
-    """Read a pacs.028: the UETRs it is about.
+def read_inquiry(body: bytes) -> str:
+    """Read a pacs.028 about one transaction: its UETR, or "".
 
     Raises:
         MalformedError, TooLargeError: it cannot be read, or is another message.
     """
     request = read(body)
-    if not isinstance(request, StatusRequest):
-        raise MalformedError("an inquiry is a pacs.028", code="payment_malformed")
-    return tuple(one.uetr or "" for one in request.transactions)
+    if not isinstance(request, StatusRequest) or len(request.transactions) != 1:
+        raise MalformedError("an inquiry is a pacs.028 about the one transaction", code="payment_malformed")
+    return request.transactions[0].uetr or ""
 
 
 def read_problem(body: bytes, uetr: str) -> str:
     """Why a pacs.028 is not one about that transaction, or ""."""
     try:
-        request = read(body)
+        asked = read_inquiry(body)
     except (MalformedError, TooLargeError) as fault:
         return fault.detail
-    if not isinstance(request, StatusRequest) or [one.uetr for one in request.transactions] != [uetr]:
-        return "an inquiry is a pacs.028 about the one transaction"
-    return ""
+    return "" if asked == uetr else "an inquiry is a pacs.028 about the one transaction"
 
 
 def original_of(payment: Payment) -> OriginalMessage:

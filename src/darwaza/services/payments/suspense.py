@@ -16,11 +16,11 @@ from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Move, Post, TransferOrder
 from darwaza.services.payments import charge, status
 from darwaza.services.payments.code import REGULATORY, PaymentRefusal
-from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Clear, Refuse
-from darwaza.services.payments.officer import decides, heard, since_block
+from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE
+from darwaza.services.payments.officer import Clear, Refuse, decides, heard, since_block
 from darwaza.services.payments.plan import Directory, fees, position, suspense, transit
 from darwaza.services.payments.record import Payment
-from darwaza.services.payments.reversal import ReversalRules
+from darwaza.services.payments.reversal import RETURN_WITHIN, ReversalRules, is_over
 
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
@@ -69,6 +69,9 @@ class SuspenseRules:
     def refuse(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payer gets it back: the word of a second officer returns it."""
         asked: Refuse = command.body
+        if is_over(case.data, RETURN_WITHIN, context):
+            # No settlement cycle would find a later one.
+            return Refusal.of(PaymentRefusal.TOO_LATE, f"a return is made within {RETURN_WITHIN.days} days")
         payment = _heard(case.data, command, asked, context)
         if isinstance(payment, Refusal) or not decides(since_block(payment.checks)[1]):
             return payment if isinstance(payment, Refusal) else Decision("frozen", payment)

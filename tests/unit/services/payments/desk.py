@@ -23,6 +23,7 @@ from darwaza.services.payments import message
 from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.market import market_id
+from darwaza.services.payments.officer import Block, Clear, Refuse
 from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Bulk, Payment, Record, Tier
 from darwaza.services.payments.screening import nobody_listed
@@ -286,7 +287,7 @@ class Watched(Desk):
 
     def say(self, case_id, word, officer):
         """One officer's word in KZ."""
-        body = {"release": message.Clear, "refuse": message.Refuse, "block": message.Block}[word](officer)
+        body = {"release": Clear, "refuse": Refuse, "block": Block}[word](officer)
         return self.kz.command("KZ/nbk", word, body, case_id, roles=("compliance",))
 
     def agree(self, case_id, word):

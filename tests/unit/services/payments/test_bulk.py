@@ -22,7 +22,7 @@ from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.party import Coded
 from darwaza.standards.iso20022.payment import AgreedRate
 from darwaza.testing.paying import awaits_cause
-from darwaza.testing.trade import joined, pacs008
+from darwaza.testing.trade import pacs008
 
 SIZE = 5
 RATE = {"agreed_rate": AgreedRate(unit_currency="PKR", quoted_currency="KZT", rate=Decimal("1.75"))}
@@ -48,8 +48,8 @@ def transfers(desk, changes=None, size=SIZE, uetrs=None, priority="NORM"):
     return made
 
 
-def document(desk, *args, **fields):
-    return write(joined(transfers(desk, *args, **fields)))
+def documents(desk, *args, **fields):
+    return tuple(map(write, transfers(desk, *args, **fields)))
 
 
 def remit(desk, given):
@@ -57,7 +57,7 @@ def remit(desk, given):
 
 
 def order(desk, *args, **fields):
-    done = desk.done(remit(desk, document(desk, *args, **fields)))
+    done = desk.done(remit(desk, documents(desk, *args, **fields)))
     desk.carry()
     return done.case_id
 
@@ -100,7 +100,7 @@ def test_each_ends_by_itself_and_the_money_with_it(desk):
 
 def test_what_is_wrong_is_left_out_and_stops_no_other(desk):
     wrong = {2: {"purpose": Coded(code="XXXX")}, 4: {"payment_type": None}}
-    done = desk.done(remit(desk, document(desk, wrong)))
+    done = desk.done(remit(desk, documents(desk, wrong)))
     assert [one[1] for one in done.answer["refused"]] == ["purpose_wrong", "message_unsuitable"]
     desk.carry()
     assert states(desk.kz, done.case_id) == ["asked"] * 3
@@ -112,13 +112,13 @@ def test_what_is_wrong_is_left_out_and_stops_no_other(desk):
 def test_a_uetr_is_taken_once_in_a_bulk_or_alone(desk):
     uetrs = [desk.uetr() for _ in range(SIZE)]
     case_id = order(desk, uetrs=uetrs)
-    again = desk.done(remit(desk, document(desk, uetrs=uetrs)))
+    again = desk.done(remit(desk, documents(desk, uetrs=uetrs)))
     assert {one[1] for one in again.answer["refused"]} == {"duplicate_payment"}
     quoted = desk.done(desk.quote()).case_id
     assert desk.pay(quoted, uetr=uetrs[0]).code == "duplicate_payment"
     alone = desk.order(uetr=desk.uetr(), priority="NORM")
     single = desk.pk.case(alone)[1].uetr
-    beside = desk.done(remit(desk, document(desk, uetrs=[single, *(desk.uetr() for _ in range(SIZE - 1))])))
+    beside = desk.done(remit(desk, documents(desk, uetrs=[single, *(desk.uetr() for _ in range(SIZE - 1))])))
     assert [one[1] for one in beside.answer["refused"]] == ["duplicate_payment"]
     assert desk.pk.store.named(uetrs) == dict.fromkeys(uetrs, case_id)
 
@@ -133,7 +133,7 @@ def test_silence_of_the_payees_bank_refuses_what_is_unanswered(desk):
 
 
 def test_silence_of_the_payees_gateway_is_asked_about_and_ends(desk):
-    done = desk.done(remit(desk, document(desk)))
+    done = desk.done(remit(desk, documents(desk)))
     desk.cut = {"PK"}
     desk.wait(26)
     assert desk.pk.state(done.case_id) == "bulk-unknown"
@@ -273,7 +273,7 @@ def test_a_lost_side_is_rebuilt_with_the_same_payments_and_the_same_balances(sid
 
 def test_no_bulk_is_taken_before_the_other_side_has_said_what_it_was_told(desk):
     """What an old backup has forgotten has spent the money already: its holds have to come back first."""
-    old, given = desk.pk.store.copy(), document(desk)
+    old, given = desk.pk.store.copy(), documents(desk)
     order(desk)
     forget(desk.pk, old)
     refused = remit(desk, given)

@@ -2,7 +2,6 @@
 
 import sys
 
-import msgspec
 import pytest
 from tests.simulation.lives import live_through
 from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, KASPI
@@ -39,10 +38,8 @@ class BulkLife(Life):
     def order_bulk(self):
         payee = self.random.choice([HALYK, KASPI])
         made = [self.salary(payee) for _ in range(self.random.choice([1, 2, 5]))]
-        header = msgspec.structs.replace(made[0].header, transaction_count=len(made))
-        together = tuple(one.transactions[0] for one in made)
-        whole = write(msgspec.structs.replace(made[0], header=header, transactions=together))
-        done = self.desk.pk.command(HBL, "remit-bulk", message.RemitBulk(self.desk.market, whole))
+        asked = message.RemitBulk(self.desk.market, tuple(map(write, made)))
+        done = self.desk.pk.command(HBL, "remit-bulk", asked)
         if not isinstance(done, Refusal) and len(done.answer["refused"]) < len(made):
             self.bulks.append((done.case_id, payee))
 

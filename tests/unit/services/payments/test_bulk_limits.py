@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
-from tests.unit.services.payments.test_bulk import document, order, remit, states
+from tests.unit.services.payments.test_bulk import documents, order, remit, states
 
 from darwaza.config import CASE_BYTES_MAX
 from darwaza.engine.fsck import examine
@@ -23,7 +23,7 @@ def pending(desk):
 
 
 def test_a_case_over_the_limit_is_refused_before_anything_is_held(desk, monkeypatch):
-    given = document(desk)
+    given = documents(desk)
     with monkeypatch.context() as small:
         small.setattr("darwaza.engine.unit.CASE_BYTES_MAX", 500)
         refused = remit(desk, given)
@@ -34,7 +34,7 @@ def test_a_case_over_the_limit_is_refused_before_anything_is_held(desk, monkeypa
 
 
 def test_an_order_over_the_receivers_limit_frees_the_payers_money(desk, monkeypatch):
-    case_id = desk.done(remit(desk, document(desk))).case_id
+    case_id = desk.done(remit(desk, documents(desk))).case_id
     monkeypatch.setattr("darwaza.engine.unit.CASE_BYTES_MAX", 500)
     desk.move("PK", "KZ")
     assert desk.kz.state(case_id) is None

@@ -4,15 +4,16 @@ import re
 
 import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
-from tests.unit.services.payments.test_bulk import answer, document, one, order, remit, states
+from tests.unit.services.payments.test_bulk import answer, documents, one, order, remit, states
 from tests.unit.services.payments.test_restore import give_back, pay_in, replay, said
 
 from darwaza.engine.intake import Wake
 from darwaza.engine.ledger import read_statement
+from darwaza.kernel import parts
 from darwaza.kernel.instant import from_text
 from darwaza.kernel.message import decode_header
 from darwaza.services.payments import answers, check, message, status
-from darwaza.services.payments.answers import Answer, write_answers
+from darwaza.services.payments.entry import payment_of
 from darwaza.services.payments.statement import shares_of
 from darwaza.standards.iso20022.payment import PaymentType
 
@@ -85,7 +86,7 @@ def test_an_acceptance_that_comes_too_late_is_rejected_and_told(desk):
 
 
 def test_silence_is_rejected_at_once_and_told_and_asked_about_by_nobody(desk):
-    done = desk.done(remit(desk, document(desk, priority="HIGH")))
+    done = desk.done(remit(desk, documents(desk, priority="HIGH")))
     case_id = done.case_id
     desk.move("PK", "KZ")
     desk.done(answer(desk, case_id, 1))
@@ -146,7 +147,7 @@ def test_a_decision_that_was_provably_never_made_is_a_rejection(desk):
 
 def test_all_payments_of_a_bulk_have_the_priority_of_the_first_that_is_right(desk):
     other = {2: {"payment_type": PaymentType(priority="NORM")}, 4: {"payment_type": None}}
-    done = desk.done(remit(desk, document(desk, other, priority="HIGH")))
+    done = desk.done(remit(desk, documents(desk, other, priority="HIGH")))
     assert [(code, detail) for _, code, detail, _ in done.answer["refused"]] == [
         ("message_unsuitable", "all payments of a bulk have the same priority")
     ]
@@ -156,7 +157,7 @@ def test_all_payments_of_a_bulk_have_the_priority_of_the_first_that_is_right(des
 
 
 def test_the_payees_gateway_refuses_by_itself_what_has_another_priority(desk, monkeypatch):
-    given = document(desk, {2: {"payment_type": PaymentType(priority="NORM")}}, priority="HIGH")
+    given = documents(desk, {2: {"payment_type": PaymentType(priority="NORM")}}, priority="HIGH")
     with monkeypatch.context() as patch:
         patch.setattr(check, "bulk_problem", lambda *_: None)
         case_id = desk.done(remit(desk, given)).case_id
@@ -169,10 +170,11 @@ def test_the_payees_gateway_refuses_by_itself_what_has_another_priority(desk, mo
 
 
 def statuses(desk, case_id, given, numbers, reason=""):
-    """A pacs.002 on payments of a bulk."""
-    entries = desk.kz.case(case_id)[1].entries
-    told_of = [Answer(entries[n - 1].uetr, entries[n - 1].end_to_end, given, reason) for n in numbers]
-    return write_answers("made-up", "0" * 8, told_of, desk.world.clock.now())
+    """A body with a pacs.002 on each of some payments of a bulk."""
+    _, bulk = desk.kz.case(case_id)
+    now = desk.world.clock.now()
+    told_of = [payment_of(bulk, bulk.entries[n - 1]) for n in numbers]
+    return parts.join([status.write_status(one, case_id, given, now, reason=reason) for one in told_of])
 
 
 def told(desk, side, case_id, kind, body, *, origin=None):
@@ -185,10 +187,8 @@ def told(desk, side, case_id, kind, body, *, origin=None):
 def test_a_decision_that_decides_nothing_is_refused_as_a_whole(desk):
     case_id = urgent(desk)
     desk.done(answer(desk, case_id, 1, 2))
-    entry = desk.kz.case(case_id)[1].entries[0]
-    strange = write_answers(
-        "made-up", "0" * 8, [Answer("f" * 8 + entry.uetr[8:], "x", status.SETTLED)], desk.world.clock.now()
-    )
+    uetr = desk.kz.case(case_id)[1].entries[0].uetr.encode()
+    strange = statuses(desk, case_id, status.SETTLED, (1,)).replace(uetr, b"f" * 8 + uetr[8:])
     for body, origin, code in (
         (statuses(desk, case_id, status.SETTLED, (1, 3)), HBL, "message_unsuitable"),
         (statuses(desk, case_id, status.CREDITED, (1,)), HBL, "message_unsuitable"),
@@ -227,19 +227,19 @@ def test_an_answer_of_the_other_priority_is_refused(desk, priority, given):
     assert states(desk.pk, case_id) == ["sent"] * SIZE
 
 
-def test_no_two_documents_have_the_same_id(desk):
+def test_no_two_documents_of_a_gateway_have_one_id(desk):
     case_id = urgent(desk)
     for word in (1, 2, (3, "AC04", ""), 4):
         desk.done(answer(desk, case_id, word))
     desk.carry()
     desk.settle_down()
-    bodies = [desk.pk.store.body(log_id, index) for log_id, index, _ in desk.pk.store.case_leaves(case_id)][1:]
-    ids = [re.search(rb"<MsgId>([^<]+)</MsgId>", body)[1] for body in bodies]
+    told_in = [(one[0], desk.pk.store.body(*one[:2])) for one in desk.pk.store.case_leaves(case_id)][1:]
+    ids = [(log_id, one) for log_id, body in told_in for one in re.findall(rb"<MsgId>([^<]+)</MsgId>", body)]
     assert len(set(ids)) == len(ids) == 9
 
 
 def test_more_decisions_than_a_message_holds(desk, monkeypatch):
-    monkeypatch.setattr(answers, "ANSWERS_MAX", 2)
+    monkeypatch.setattr(answers, "ANSWERS_BYTES_MAX", 1_500)
     case_id = urgent(desk)
     desk.done(answer(desk, case_id, 1, 2, 3, 4, 5))
     desk.cut = {"KZ"}

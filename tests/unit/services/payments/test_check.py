@@ -10,6 +10,7 @@ from darwaza.services.payments import message
 from darwaza.services.payments.check import missing
 from darwaza.services.payments.code import REASONS, PaymentRefusal, reason_of
 from darwaza.services.payments.names import Listed
+from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.codes import STATUS_REASONS
@@ -172,7 +173,7 @@ class TestScreening:
         made.check()
 
     def clear(self, land, party, case_id, officer, kind="release", roles=("compliance",)):
-        body = message.Clear(officer) if kind == "release" else message.Refuse(officer)
+        body = Clear(officer) if kind == "release" else Refuse(officer)
         return land.command(party, kind, body, case_id, roles=roles)
 
     def test_a_name_on_the_list_stops_the_payment_before_any_money_is_held(self, desk):

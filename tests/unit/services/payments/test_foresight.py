@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tests.unit.services.payments.desk import HALYK, HBL, Desk
-from tests.unit.services.payments.test_bulk import answer, document, remit
+from tests.unit.services.payments.test_bulk import answer, documents, remit
 
 from darwaza.engine.intake import Submit
 from darwaza.kernel.machine import Refusal
@@ -54,7 +54,7 @@ def test_ten_payments_read_the_ledger_as_often_as_two():
 def bulk_life(payments):
     """The same for one bulk of so many payments."""
     desk, counted = Desk(), Counter()
-    given = document(desk, size=payments)
+    given = documents(desk, size=payments)
     for land in desk.lands.values():
         count_reads(land, counted)
     case_id = desk.done(remit(desk, given)).case_id

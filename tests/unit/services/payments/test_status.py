@@ -54,7 +54,7 @@ def test_what_the_template_lets_through_the_schema_lets_through(at, byte, how):
     """A byte changed anywhere: either the schema passes it too, with the same status, or neither does."""
     changed = {"put": GOOD[:at] + bytes([byte]) + GOOD[at + 1 :], "insert": GOOD[:at] + bytes([byte]) + GOOD[at:]}
     body = changed.get(how, GOOD[:at] + GOOD[at + 1 :])
-    if status._plain(body) is None or not status.is_time(status._plain(body)[1]):
+    if status._plain(body) is None or not status._is_time(status._plain(body)[1]):
         return
     (one,) = read(body).transactions
     assert status._plain(body)[3].decode() == one.status

@@ -8,6 +8,7 @@ from darwaza.kernel.message import decode_header
 from darwaza.services.payments import Directory, message
 from darwaza.services.payments.indicator import indicators
 from darwaza.services.payments.netting import bilateral, cycle_of, legs
+from darwaza.services.payments.officer import Block, Clear
 from darwaza.services.payments.proof import prove
 from darwaza.services.payments.record import Payment
 from darwaza.services.payments.status import read_status
@@ -88,7 +89,7 @@ class TestBlocking:
         case_id = desk.stopped(priority=priority)
         desk.done(desk.say(case_id, "block", "dana"))
         assert desk.say(case_id, "block", "dana").code == "same_officer"
-        assert desk.kz.command("KZ/nbk", "block", message.Block("erlan"), case_id).code == "not_allowed"
+        assert desk.kz.command("KZ/nbk", "block", Block("erlan"), case_id).code == "not_allowed"
         assert desk.kz.state(case_id) == "screened"
 
     def test_officers_of_two_minds_decide_nothing_and_the_last_word_of_each_counts(self, desk, priority):
@@ -109,7 +110,7 @@ class TestBlocking:
         assert desk.kz.command(HALYK, "return", message.GiveBack("AC04"), case_id).code == "not_in_state"
         assert desk.pk.command(HBL, "recall", message.AskBack("DUPL"), case_id).code == "not_in_state"
         for word in ("release", "refuse"):
-            assert desk.kz.command(HALYK, word, message.Clear("x"), case_id).code == "not_allowed"
+            assert desk.kz.command(HALYK, word, Clear("x"), case_id).code == "not_allowed"
         desk.wait(90 * 86_400)
         desk.carry()
         assert changed(before, money(desk)) == {}
@@ -181,6 +182,17 @@ class TestReleaseAndReturn:
             "liquidity:PK/fx-swift:PKR": -spread,
         }
         assert desk.pk.case(case_id)[1].reason == "RR04"
+
+    def test_it_is_given_back_as_late_as_any_return_and_released_even_later(self, desk, priority):
+        """A settlement cycle looks so far back for the payments whose returns stand in it."""
+        case_id = desk.stopped(priority=priority)
+        desk.agree(case_id, "block")
+        desk.carry()
+        desk.wait(61 * 86_400)
+        assert desk.say(case_id, "refuse", "dana").code == "too_late"
+        desk.agree(case_id, "release")
+        desk.carry()
+        assert desk.states(case_id) == ("settled", "credited")
 
     def test_a_released_one_may_be_recalled_and_returned_like_any(self, desk, priority):
         case_id = desk.stopped(priority=priority)
@@ -256,7 +268,7 @@ class TestWhoDecides:
         desk = Watched(lambda names: ("it is the name",))
         case_id = desk.order(payee=KASPI)
         assert desk.pk.state(case_id) == "parked"
-        blocked = desk.pk.command("PK/sbp", "block", message.Block("amna"), case_id, roles=("compliance",))
+        blocked = desk.pk.command("PK/sbp", "block", Block("amna"), case_id, roles=("compliance",))
         assert blocked.code == "not_in_state"
 
 
@@ -266,16 +278,16 @@ class TestFigures:
         case_id = desk.stopped()
         desk.agree(case_id, "block")
         desk.carry()
-        paid_in = cycle_of(desk.pk.case(case_id)[1].answer_by)
+        paid_in = cycle_of(directory, desk.pk.case(case_id)[1].answer_by)
         amount = exchange(desk, case_id).exchange.destination_minor
         for land in desk.lands.values():
             assert [(one.debtor, one.amount_minor) for one in bilateral(legs(directory, payments(land)), paid_in)] == [
                 ("PK", amount)
             ]
-        desk.wait(90 * 86_400)
+        desk.wait(50 * 86_400)
         desk.agree(case_id, "refuse")
         desk.carry()
-        back_in = cycle_of(desk.pk.case(case_id)[1].returned_at)
+        back_in = cycle_of(directory, desk.pk.case(case_id)[1].returned_at)
         for land in desk.lands.values():
             found = legs(directory, payments(land))
             assert [one.debtor for one in bilateral(found, paid_in)] == ["PK"]
