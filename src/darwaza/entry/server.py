@@ -11,6 +11,7 @@ from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.engine.routed import is_delivered
 from darwaza.entry.clerk import Clerk, ClerkTask
+from darwaza.entry.company import Company
 from darwaza.entry.delivery import Deliveries
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
@@ -32,6 +33,7 @@ class Server:
         store: to read from.
         streams: open event streams by party.
         till: what waits at the payments counter.
+        company: single payments that travel together.
         metrics: what /metrics shows.
         drills: since the start.
         beside: what else runs as long as the engine does; each ends by being cancelled only.
@@ -48,7 +50,8 @@ class Server:
         self._changed = Bell()
         self.streams: dict[str, int] = {}
         self.till = Till(self.store, gateway.clock.now)
-        self.metrics = registry(self.loop)
+        self.company = Company(self.loop)
+        self.metrics = registry(self.loop, self.company)
         self._deliveries = Deliveries()
         self._early: dict[str, int] = {}
         self._placed: dict[str, tuple[int, int]] = {}

@@ -118,6 +118,8 @@ class BulkSourceRules:
             like = Like(offer.provider, urgent)
             found.append((part.document, entry, offer))
         answer = {"refused": refused}
+        if like is None and asked.apart:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "none of them passes")
         if like is None and all(code == TransferRefusal.FLOOR_CROSSED.code for _, code, _, _ in refused):
             # Nothing is kept of it, so that the same document may be sent again when there is money.
             return Refusal(*refused[0][1:], transient=True)
@@ -285,7 +287,7 @@ class BulkSourceRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != BULK:
             return self._as_it_is(case, context)
-        return self._reject_open(case, reason_of(body.code), body.detail, context)
+        return self._reject_open(case, reason_of(body.code, body.pointer), body.detail, context)
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it.
