@@ -405,7 +405,6 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         answer_by: until then the payees' bank may accept.
         decide_by: until then an acceptance counts for urgent payments; for others, from then on the payees' gateway is
             asked.
-        destination: what leaves the FXP's funds at the payees' gateway, in all.
         priority: of every payment; see ``Terms``.
         provider: the FXP's address at the payers' gateway.
         rate: agreed.
@@ -413,7 +412,6 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     answer_by: InstantText
     decide_by: InstantText
-    destination: MinorText
     priority: Literal["HIGH", "NORM"]
     provider: AddressText
     rate: RateText
