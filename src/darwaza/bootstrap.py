@@ -55,6 +55,7 @@ from darwaza.kernel.sealcard import Published
 from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
 from darwaza.services import documents, payments, sealing
+from darwaza.services.payments.cycle import netting_service
 from darwaza.services.payments.deposit import read_deposits
 from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
@@ -131,7 +132,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def services_of(reference: Reference, plan: Plan, screen: Screener = nobody_listed) -> tuple[Service, ...]:
     """Return every service of a gateway with these data."""
-    return (*SERVICES, payments.service(plan, screen), *transit_services(reference))
+    return (*SERVICES, payments.service(plan, screen), netting_service(plan), *transit_services(reference))
 
 
 def read_lists(folder: Path) -> Screener:

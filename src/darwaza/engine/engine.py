@@ -129,7 +129,7 @@ class Engine:
 
     def _run(self, inputs: Sequence[Given]) -> list[Outcome]:
         began_s = self.site.clock.processor_s()
-        unit = Unit(self.site, self.store, self.logs, self._now())
+        unit = Unit(self.site, self.store, self.logs, self.now())
         self.site.routing.pass_time(unit.now)
         self._expiry.expire(unit)
         self._preload(unit, inputs)
@@ -148,6 +148,10 @@ class Engine:
         """Whether own messages given back by peers still wait for their cause."""
         return self._given_back > 0
 
+    def has_met(self, member: str) -> bool:
+        """Whether what was said to a member before a loss has come back, as far as it can (``recovery.has_met``)."""
+        return recovery.has_met(self, member)
+
     def holds(self, hop: Hop) -> bool:
         """Whether the message a hop proves stands in its log here."""
         log = self.find_log(hop.checkpoint.partition(b"\n")[0].decode("utf-8", "replace"))
@@ -156,10 +160,11 @@ class Engine:
         ((header, _),) = self.store.leaves(log.row.id, hop.index, hop.index + 1, HEADER_BYTES_MAX)
         return header == hop.header
 
-    def _now(self) -> datetime:
-        """The batch's time, never before an earlier batch's: what this gateway has signed stays in order of time.
+    def now(self) -> datetime:
+        """The time of a batch that begins now, never before an earlier one: what is signed stays in order of time.
 
-        Peers conclude from a message dated past a deadline that nothing dated before it will follow.
+        Peers conclude from a message dated past a deadline that nothing dated before it will follow; so may whoever
+        asks here, of what this gateway decides.
         """
         self._newest = max(self._newest, instant.floor_ms(self.site.clock.now()))
         return self._newest
@@ -209,7 +214,7 @@ class Engine:
 
     def _open_logs(self) -> None:
         """Make the logs of the corridor document that do not exist yet; an own one starts with its genesis leaf."""
-        unit = Unit(self.site, self.store, self.logs, self._now())
+        unit = Unit(self.site, self.store, self.logs, self.now())
         me, trust = self.site.member, self.site.trust
         for peer in trust.neighbours(me):
             for lane in (*trust.current.lanes(me, peer), *trust.current.lanes(peer, me)):

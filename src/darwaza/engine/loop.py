@@ -71,6 +71,7 @@ class Loop:
         self.news = Bell()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[], None]] = []
+        self._gatherers: list[Callable[[], None]] = []
         self.batches = 0
         self.inputs = 0
 
@@ -87,19 +88,37 @@ class Loop:
         Raises:
             PushbackError: ``overloaded``: the queue is at its limit; nothing was queued.
         """
-        full = self._queue_bytes + bytes_held > config.ENGINE_QUEUE_BYTES_MAX
-        if self._queue and (full or len(self._queue) >= config.ENGINE_QUEUE_MAX):
-            raise PushbackError("too many requests are waiting", retry_after_s=QUEUE_RETRY_S)
+        self.admit(0, bytes_held)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._queue.append((given, future, bytes_held, errand))
         self._queue_bytes += bytes_held
         if type(given) in PROMPT:
             self._schedule_at(0.0)
-        elif self._timer is None:
+        else:
+            self.expect()
+        return future
+
+    def admit(self, waiting: int, bytes_held: int) -> None:
+        """Hold that there is room for one more input.
+
+        Args:
+            waiting: inputs that wait besides those that are queued.
+            bytes_held: of their bodies and of the one more.
+
+        Raises:
+            PushbackError: ``overloaded``.
+        """
+        full = self._queue_bytes + bytes_held > config.ENGINE_QUEUE_BYTES_MAX
+        queued = len(self._queue) + waiting
+        if queued and (full or queued >= config.ENGINE_QUEUE_MAX):
+            raise PushbackError("too many requests are waiting", retry_after_s=QUEUE_RETRY_S)
+
+    def expect(self) -> None:
+        """See to it that a transaction comes for what is queued, or was gathered (see ``gather``)."""
+        if self._timer is None:
             # An idle engine takes a lone input at once. A busy one lets company gather since its last transaction.
             self._schedule_at(self._ended_s + config.BATCH_WAIT_S_MAX)
-        return future
 
     def _schedule_at(self, at_s: float) -> None:
         """Run the next batch then, unless it is to run sooner."""
@@ -116,6 +135,8 @@ class Loop:
         return len(self._queue)
 
     def _run_batch(self) -> None:
+        for gatherer in self._gatherers:
+            gatherer()
         self._timer = None
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), config.ENGINE_INPUTS_MAX))]
         self._queue_bytes -= sum(held for _, _, held, _ in taken)
@@ -160,6 +181,10 @@ class Loop:
     def listen(self, listener: Callable[[], None]) -> None:
         """Be called after every commit."""
         self._listeners.append(listener)
+
+    def gather(self, gatherer: Callable[[], None]) -> None:
+        """Have this called before every transaction: it submits what it has gathered since it told ``expect``."""
+        self._gatherers.append(gatherer)
 
     # --- running ---
 

@@ -91,6 +91,15 @@ def _have_all_said(engine: "Engine", unit: Unit) -> bool:
     return all(row.author != engine.site.member or row.halted or unit.is_heard(row.id) for row in rows)
 
 
+def has_met(engine: "Engine", member: str) -> bool:
+    """Whether whoever may hold what was said to a member has told, since this process started, what it holds."""
+    rows = [log.row for log in engine.logs.values() if log.row.author == engine.site.member and not log.row.halted]
+    near = [row for row in rows if row.reader == member]
+    if not near and engine.site.clock.monotonic_s() >= engine.meet_until_s:
+        return True
+    return all(row.id in engine.site.heard for row in near or rows)
+
+
 def recollect(engine: "Engine", unit: Unit, given: Recollect) -> int:
     """Take an author's word, with the own cosignature as proof, on what was signed for of its log.
 

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from darwaza.engine.loop import Loop
 from darwaza.engine.voyage import EVENTS
+from darwaza.entry.company import Company
 from darwaza.kernel.health import Condition
 
 
@@ -112,9 +113,27 @@ class RouteCollector(Collector):
         yield from (letters, given_up)
 
 
-def registry(loop: Loop) -> CollectorRegistry:
+class CompanyCollector(Collector):
+    """Reads how single payments travel."""
+
+    def __init__(self, company: Company) -> None:
+        self._company = company
+
+    def collect(self) -> Iterable[Metric]:
+        """Give every metric."""
+        company = self._company
+        yield CounterMetricFamily(
+            "darwaza_companies", "Bulks made of single payments that came at the same moment", value=company.companies
+        )
+        yield CounterMetricFamily(
+            "darwaza_payments_in_company", "Single payments that travelled in them", value=company.payments
+        )
+
+
+def registry(loop: Loop, company: Company) -> CollectorRegistry:
     """Make the registry of one gateway."""
     made = CollectorRegistry()
     made.register(EngineCollector(loop))
+    made.register(CompanyCollector(company))
     made.register(RouteCollector(loop))
     return made

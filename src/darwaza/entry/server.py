@@ -11,10 +11,12 @@ from darwaza.engine.intake import Arrive, Expected, Given, Outcome
 from darwaza.engine.loop import Loop
 from darwaza.engine.routed import is_delivered
 from darwaza.entry.clerk import Clerk, ClerkTask
+from darwaza.entry.company import Company
 from darwaza.entry.delivery import Deliveries
 from darwaza.entry.examiner import Examiner
 from darwaza.entry.metric import registry
 from darwaza.entry.retention import keep_forgetting
+from darwaza.entry.settler import Settler, SettlerTask
 from darwaza.entry.tidings import Tidings
 from darwaza.entry.till import Till
 from darwaza.entry.webhook import Caller
@@ -31,6 +33,7 @@ class Server:
         store: to read from.
         streams: open event streams by party.
         till: what waits at the payments counter.
+        company: single payments that travel together.
         metrics: what /metrics shows.
         drills: since the start.
         beside: what else runs as long as the engine does; each ends by being cancelled only.
@@ -47,7 +50,8 @@ class Server:
         self._changed = Bell()
         self.streams: dict[str, int] = {}
         self.till = Till(self.store, gateway.clock.now)
-        self.metrics = registry(self.loop)
+        self.company = Company(self.loop)
+        self.metrics = registry(self.loop, self.company)
         self._deliveries = Deliveries()
         self._early: dict[str, int] = {}
         self._placed: dict[str, tuple[int, int]] = {}
@@ -142,6 +146,9 @@ class Server:
         caller = Caller(self.gateway, self.gateway.webhook(), self.submit, self.changed)
         tidings = Tidings(self.gateway.engine, self.loop.courier)
         tasks = [running, clerk, asyncio.create_task(caller.run()), asyncio.create_task(tidings.keep_telling())]
+        if self.gateway.directory.plan.corridors:
+            settler = Settler(self.gateway.engine, self.gateway.directory)
+            tasks.append(asyncio.create_task(SettlerTask(settler, self.submit).run()))
         screening = self.gateway.screening()
         if screening is not None:
             examiner = Examiner(self.gateway.engine, screening, self.submit, self.changed)

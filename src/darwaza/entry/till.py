@@ -5,8 +5,10 @@ on by the notices of each commit, so that asking costs what is new and not what 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+
+import msgspec
 
 from darwaza.engine.bell import within
 from darwaza.kernel import instant
@@ -21,6 +23,17 @@ LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 ASKED = frozenset({"payment.asked", "payment.bulk-asked"})
 _ANSWERED = frozenset({"payment.credited", "payment.refused"})
 _ENDED = frozenset({"payment.settled", "payment.rejected", "verification.ended"})
+_MANY_ENDED = {"payment.bulk-settled": "payment.settled", "payment.bulk-rejected": "payment.rejected"}
+"""What the end of payments of a bulk is for each of them."""
+
+
+class _Ended(msgspec.Struct):
+    """What a notice of the end of many payments tells."""
+
+    uetrs: list[str]
+
+
+_decode = msgspec.msgpack.Decoder(_Ended).decode
 
 
 class Till:
@@ -48,30 +61,41 @@ class Till:
         """Strike a payment off: it does not wait for the bank any more."""
         self._asked.get(bank, {}).pop(case_id, None)
 
-    async def ended(self, bank: str, case_id: str, timeout_s: float) -> str:
-        """Wait for the end of a payment of this bank; returns the notice's kind, "" when it took too long.
+    async def ended(self, bank: str, name: str, timeout_s: float) -> str:
+        """Wait for the end of a payment of this bank.
 
         An end that came before is not seen here: the caller looks at the case first, unless it was made by the last
         commit and nothing was awaited since.
+
+        Args:
+            bank: address.
+            name: id of the payment's case, or the UETR of one of a bulk.
+            timeout_s: the longest wait.
+
+        Returns:
+            The notice's kind, as for a payment of its own; "" when it took too long.
         """
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(bank, {})
-        others = waiting.setdefault(case_id, [])
+        others = waiting.setdefault(name, [])
         others.append(future)
         try:
             return await within(future, timeout_s, otherwise="")
         finally:
             others.remove(future)
             if not others:
-                waiting.pop(case_id, None)
+                waiting.pop(name, None)
 
     def follow(self, changes: Changes) -> None:
         """Learn from a commit which credits wait, and who need not wait for an end any more."""
         for notice in changes.notices:
             if notice.kind in _ENDED:
-                for future in self._waiting.get(notice.party, {}).get(notice.case_id, ()):
-                    if not future.done():
-                        future.set_result(notice.kind)
+                _tell(self._waiting.get(notice.party, {}), notice.case_id, notice.kind)
+                continue
+            if notice.kind in _MANY_ENDED:
+                waiting = self._waiting.get(notice.party, {})
+                for uetr in _decode(notice.detail).uetrs if waiting else ():
+                    _tell(waiting, uetr, _MANY_ENDED[notice.kind])
                 continue
             asked = self._asked.get(notice.party)
             if asked is not None and notice.kind in ASKED:
@@ -91,3 +115,9 @@ class Till:
         )
         for row in reversed(self._store.find_cases(wanted)):
             self._asked[bank][row.id] = None
+
+
+def _tell(waiting: Mapping[str, Iterable[asyncio.Future[str]]], name: str, kind: str) -> None:
+    for future in waiting.get(name, ()):
+        if not future.done():
+            future.set_result(kind)

@@ -83,7 +83,7 @@ class Node:
             clock=self.clock,
             entropy=entropy,
             seal_to=SeededSealKey.by(entropy),
-            services=[simulation.auditor.watch(self.code, simulation.service_of(self.code))],
+            services=[simulation.auditor.watch(self.code, one) for one in simulation.services_of(self.code)],
             party_known=lambda address: not address.endswith("/nobody"),
             trust=trust,
         )

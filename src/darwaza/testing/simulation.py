@@ -139,6 +139,10 @@ class Simulation:
         """What a member's gateway serves."""
         return self.service
 
+    def services_of(self, code: str) -> list[Service]:
+        """All that a member's gateway serves."""
+        return [self.service_of(code)]
+
     def peers_of(self, code: str) -> list[str]:
         """Whom a member's parties send to."""
         return [one if two == code else two for one, two in self.links if code in {one, two}]
@@ -229,7 +233,7 @@ class Simulation:
         stores: dict[str, Store] = {code: node.store for code, node in self.nodes.items()}
         self.auditor.check_logs(stores)
         for node in self.nodes.values():
-            found = examine(node.store, member=node.code, trust=self.trust, services=[self.service_of(node.code)])
+            found = examine(node.store, member=node.code, trust=self.trust, services=self.services_of(node.code))
             if found:
                 raise BrokenError(f"fsck of {node.code}: {found[:5]}")
             if self.auditor.forked:

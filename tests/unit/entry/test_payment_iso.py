@@ -298,6 +298,7 @@ def test_everything_the_gateways_write_is_valid_by_the_published_schemas(corrido
     paths = (f"/v1/payments/{path}?account={account}" for path in ("statement", "notice"))
     bodies += [corridor.call(INDUS, "GET", path, headers=XML).content for path in paths]
     corridor.clock.advance(3_700)
+    corridor.close_cycles()
     cycles = {int(corridor.clock.now().timestamp()) // 3_600 - n for n in range(1, 60)}
     for cycle in cycles:
         found = corridor.get(SBP, f"/v1/payments/settlements?cycle={cycle}")["bilateral"]

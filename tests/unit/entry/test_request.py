@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from darwaza.entry.api.endpoint import JsonAnswer, _pairs, _read_query
 from darwaza.entry.api.link import OriginQuery
-from darwaza.entry.api.payment import OrderQuery
+from darwaza.entry.api.order import OrderQuery
 from darwaza.entry.api.request import header_of
 from darwaza.errors import MalformedError
 

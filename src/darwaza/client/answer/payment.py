@@ -253,28 +253,6 @@ class StatementView(TypedDict):
     lines: list[LineView]
 
 
-class PositionView(TypedDict):
-    """A net debt."""
-
-    debtor: str
-    creditor: str
-    net: Money
-    instruction: NotRequired[str]
-
-
-class CycleView(TypedDict):
-    """Net positions of one settlement cycle, from the payments the caller may see."""
-
-    cycle: int
-    since: str
-    until: str
-    payments: int
-    bilateral: list[PositionView]
-    multilateral: dict[str, list[Money]]
-    settlement: list[PositionView]
-    undecided: list[str]
-
-
 class PaymentIndicators(TypedDict):
     """One corridor's figures. Shares and costs in parts per million; times in milliseconds."""
 
@@ -298,3 +276,47 @@ class IndicatorView(TypedDict):
 
     figures: PaymentIndicators
     meets_targets: bool | None
+
+
+class PositionView(TypedDict):
+    """A net debt."""
+
+    debtor: str
+    creditor: str
+    net: Money
+    instruction: NotRequired[str]
+    waits_for: NotRequired[str]
+
+
+class SumView(TypedDict):
+    """What one gateway decided that a member owes another in a cycle."""
+
+    debtor: str
+    creditor: str
+    amount: Money
+    count: int
+
+
+class AgreementView(TypedDict):
+    """How far two gateways are with a cycle between them."""
+
+    member: str
+    waits_for: str
+    own: list[SumView] | None
+    theirs: list[SumView] | None
+    seen: list[SumView] | None
+
+
+class CycleView(TypedDict):
+    """Net positions of one settlement cycle, from the payments the caller may see."""
+
+    member: str
+    cycle: int
+    since: str
+    until: str
+    payments: int
+    bilateral: list[PositionView]
+    multilateral: dict[str, list[Money]]
+    settlement: list[PositionView]
+    undecided: list[str]
+    agreements: NotRequired[list[AgreementView]]

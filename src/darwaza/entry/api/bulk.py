@@ -15,7 +15,8 @@ from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, unread, wants_xml
-from darwaza.entry.api.payment import TAG, Ordered, OrderQuery, command, newest, order_command, ordered
+from darwaza.entry.api.order import OrderQuery, newest, order_command
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered
 from darwaza.entry.api.problem import problem_of
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal

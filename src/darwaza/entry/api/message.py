@@ -29,13 +29,12 @@ from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_doc
 from darwaza.entry.api.bulk import order_all
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_of_many, status_report, unreadable
+from darwaza.entry.api.order import OrderQuery, order_one
 from darwaza.entry.api.payment import (
     SERVICE,
     TAG,
     Ordered,
-    OrderQuery,
     held_payment,
-    order_one,
     own_record,
     submit,
 )
@@ -80,7 +79,7 @@ async def take(call: Call) -> Response:
 async def _order(call: Call, document: bytes, value: CreditTransfer) -> Response:
     call.query = OrderQuery()
     if len(value.transactions) == 1:
-        return answer_order(call, document, await order_one(call, document), value)
+        return answer_order(call, document, await order_one(call, document, value), value)
     return answer_bulk(call, document, await order_all(call, document), value)
 
 

@@ -1,52 +1,33 @@
-"""Payments for the payer's bank: quotes, orders as ISO 20022 documents, and what becomes of them.
+"""Payments for the payer's bank: quotes, commands on payments, and what becomes of them.
 
-A pacs.008 goes in as it is. What comes back is JSON, or, for a caller that accepts ``application/xml``, ISO 20022 too:
-pacs.002 with the status or the reason, admi.002 for what cannot be read. The stable code stands in a header either way.
+Orders, and answers in ISO 20022, are in ``order``, ``bulk`` and ``message``.
 """
 
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
-from starlette.responses import Response
 
 from darwaza.engine.intake import Accepted, Outcome, Submit
-from darwaza.entry.api.document import idempotency_key, preferred_wait_s
+from darwaza.entry.api.document import idempotency_key
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.iso import answer_order, unread, wants_xml
 from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
-from darwaza.errors import DarwazaError, MalformedError, MessageError
-from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
-from darwaza.kernel.message import MemberText, UuidText
+from darwaza.errors import DarwazaError, MalformedError
+from darwaza.kernel.machine import Refusal
 from darwaza.ports.store import CaseRow, PartyRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import command_on, concerns, entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
-from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Bulk, Fixed, Payment
 from darwaza.services.payments.source import COMPLIANCE_ROLE
-from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
-from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
-from darwaza.standards.iso20022.message import read
-from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
 SERVICE: Final = "payments"
 TAG: Final = "payments"
 Kind = TypeVar("Kind", bound=msgspec.Struct)
-OPEN_ENDS: Final = frozenset({"sent", "unknown"})
-"""States of a payment whose end the payer's bank waits for."""
-NOTICE: Final = "payment."
-"""A notice to the payer's bank is this and the state."""
-_UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
-_BEFORE_NAME = 1 + 32 + 1
-_QUOTE = re.compile(rb"<(?:[\w.-]{1,32}:)?QtId>\s*([0-9a-f-]{36})\s*</", re.ASCII)
-_OLDER = OLDER.encode()
-_HEAD_BYTES = 1_024
 
 
 class QuoteBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,18 +73,6 @@ class Ordered(msgspec.Struct, omit_defaults=True):
     transient: bool = False
     message_ids: tuple[str, ...] = ()
     repeated: bool = False
-
-
-class OrderQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Where an order belongs; a gateway that is not told reads it in the document, which costs it a little.
-
-    Attributes:
-        quote: id of the accepted quote.
-        to: member of the payee's bank, for a payment at a rate of the moment.
-    """
-
-    quote: UuidText | None = None
-    to: MemberText | None = None
 
 
 # --- cases ---
@@ -250,115 +219,6 @@ async def cancel(call: Call) -> Ordered | DarwazaError | Refusal:
     return await submit(call, "cancel-quote", payments.Cancel(), call.request.path_params["id"])
 
 
-# --- orders ---
-
-
-async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
-    """Take one pacs.008; ``Prefer: wait=20`` waits for the payment's end."""
-    document: bytes = call.body
-    answer = await order_one(call, document)
-    wait_s = preferred_wait_s(call)
-    if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
-        await _await_end(call, answer, wait_s)
-    return answer_order(call, document, answer) if wants_xml(call) else answer
-
-
-async def order_one(call: Call, document: bytes) -> Ordered | DarwazaError | Refusal:
-    """Give the engine one pacs.008 with one payment; what is sent again is answered with what it has become."""
-    try:
-        document = newest(document)
-        uetr = _uetr(document)
-        given = order_command(call, document, idempotency_key(call) or uetr, call.query)
-        outcome: Outcome = await call.server.submit(given, len(document))
-    except MessageError as fault:
-        return fault
-    answer = ordered(outcome, uetr)
-    if isinstance(answer, Ordered) and answer.repeated:
-        answer.state = call.server.store.cases([answer.id])[answer.id].state
-    elif isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
-        return _unusable(call, given.case_id, answer)
-    return answer
-
-
-def _unusable(call: Call, case_id: str, refusal: Refusal) -> Refusal:
-    """Why a quote cannot be paid under, in words of payments."""
-    row = call.server.store.cases([case_id]).get(case_id)
-    if row is None or row.service != SERVICE:
-        return refusal
-    if row.state == "expired":
-        return Refusal.of(PaymentRefusal.QUOTE_EXPIRED, "the quote has expired")
-    if row.state == "quoted":
-        return Refusal.of(PaymentRefusal.QUOTE_OTHER, "no offer of the quote was accepted")
-    return Refusal.of(PaymentRefusal.QUOTE_OTHER, "the quote was used for another payment")
-
-
-async def _await_end(call: Call, answer: Ordered, wait_s: float) -> None:
-    """Put the state a payment is in when it has ended, or the caller has waited long enough, into an answer.
-
-    The state that the answer holds is the newest: between the commit, or for a repetition the look at the case, and
-    here no other batch has run. The notice of the end is named after the state.
-    """
-    kind = await call.server.till.ended(call.party.address, answer.id, wait_s)
-    answer.state = kind.removeprefix(NOTICE) if kind else call.server.store.cases([answer.id])[answer.id].state
-
-
-def newest(document: bytes) -> bytes:
-    """A pacs.008 in the version that travels between countries.
-
-    Raises:
-        MalformedError, TooLargeError: one of the older version cannot be read.
-    """
-    return convert(document, NEWER) if document.find(_OLDER, 0, _HEAD_BYTES) >= 0 else document
-
-
-def _uetr(document: bytes) -> str:
-    # A match starts at most this far before its name: looking for the name first skips what cannot match.
-    named = document.find(b"UETR>")
-    found = None if named < 0 else _UETR.search(document, max(named - _BEFORE_NAME, 0))
-    return "" if found is None else found[1].decode("ascii")
-
-
-def order_command(
-    call: Call, document: bytes, key: str, query: OrderQuery, known: CreditTransfer | None = None
-) -> Submit:
-    """The command a pacs.008 is: under a quote, or at a rate of the moment.
-
-    A payment's UETR is its idempotency key: the same document again gets the same answer. What it says, where that is
-    ``known``, is read once.
-    """
-    if query.quote is None and query.to is None:
-        query = _place(call, document, known)
-    if query.quote is not None:
-        return command(call, "pay", payments.Pay(document), query.quote, key=key)
-    remit = payments.Remit(market_id(call.server.gateway.config.member, query.to or ""), document)
-    given = command(call, "remit", remit, None, key=key)
-    if known is None:
-        return given
-    return msgspec.structs.replace(given, body=msgspec.structs.replace(remit, transfer=known))
-
-
-def _place(call: Call, document: bytes, known: CreditTransfer | None) -> OrderQuery:
-    """Find in a document where it belongs; the rules hold what is found against all that the document says.
-
-    Raises:
-        MalformedError, TooLargeError: it names no quote and cannot be read.
-    """
-    # Most name none: looking for the name alone costs a sixth of trying every tag.
-    named = _QUOTE.search(document) if b"QtId>" in document else None
-    if named is not None:
-        return OrderQuery(quote=_case_of(named[1].decode("ascii")))
-    transfer = known or read(document)
-    if not isinstance(transfer, CreditTransfer):
-        raise MalformedError(f"{transfer.message} is no order", code="message_unsuitable", pointer="/")
-    bank = call.server.gateway.directory.bank(transfer.transactions[0].creditor_agent.bic)
-    return OrderQuery(to="" if bank is None else bank.member)
-
-
-def _case_of(quote_id: str) -> str:
-    """Id of a quote's case; its id in ISO 20022 messages has another UUID version (``message.quote_id``)."""
-    return f"{quote_id[:14]}7{quote_id[15:]}"
-
-
 # --- reading ---
 
 
@@ -394,22 +254,6 @@ ENDPOINTS: Sequence[Endpoint] = (
         summary="Let a quote go that is not used",
         tag=TAG,
         answer=Ordered,
-    ),
-    Endpoint(
-        method="POST",
-        path="/v1/payments",
-        statuses=(HTTPStatus.OK.value,),
-        headers=("accept", "idempotency-key", "prefer"),
-        handler=order,
-        also=XML_MEDIA_TYPE,
-        summary="Order a payment: a pacs.008.001.13 or .08 with one transaction",
-        tag=TAG,
-        query=OrderQuery,
-        body=bytes,
-        body_bytes_max=DOCUMENT_BYTES_MAX,
-        unread=unread,
-        answer=Ordered,
-        status=HTTPStatus.CREATED.value,
     ),
     Endpoint(
         method="GET",

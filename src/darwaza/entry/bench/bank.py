@@ -228,6 +228,10 @@ async def accept_credits(connection: Connection, token: str) -> None:
         body["words"] = [{"id": one.id} for one in counter.credits]
 
 
+_CREDITED: Final = frozenset({"payment.credited", "payment.bulk-credited"})
+"""Of one credit, or of many."""
+
+
 class Hearing:
     """When payees' banks heard of credits, by their streams of events.
 
@@ -245,11 +249,15 @@ class Hearing:
         """Follow one bank's stream, until cancelled."""
         async for at_s, notice in load.events(connection, "/v1/events", token):
             # The stream begins with what came before this run.
-            if notice["kind"] == "payment.credited" and notice["detail"]["uetr"] in self.credited_s:
-                self.credited_s[notice["detail"]["uetr"]] = at_s
-                self._left -= 1
-                if not self._left:
-                    self.all_heard.set()
+            if notice["kind"] in _CREDITED:
+                self._hear(notice["detail"].get("uetrs") or [notice["detail"]["uetr"]], at_s)
+
+    def _hear(self, uetrs: Iterable[str], at_s: float) -> None:
+        heard = self.credited_s.keys() & uetrs
+        self.credited_s.update(dict.fromkeys(heard, at_s))
+        self._left -= len(heard)
+        if not self._left:
+            self.all_heard.set()
 
 
 @contextlib.asynccontextmanager

@@ -43,6 +43,7 @@ OPEN_PER_BATCH = 2_000
 REPORT_ACCOUNTS = 100_000
 READY_S_MAX = 30.0
 SETTLE_S_MAX = 120.0
+COMPANIES, IN_COMPANY = "darwaza_companies_total", "darwaza_payments_in_company_total"
 POLL_S = 0.03
 Run = Callable[[list[load.Connection]], Coroutine[Any, Any, object]]
 """What a run does on its open connections."""
@@ -58,6 +59,8 @@ class PaymentFigures(msgspec.Struct):
         ordinary_per_s: the same of payments that need no decision of the payer's gateway.
         p50_ms: from the moment a request is due until both banks hold its end, at ``PACED_PER_S`` urgent ones.
         p99_ms: the same.
+        payments_per_order: how many of the urgent run travelled together: payments by orders sent, a mean.
+        payments_per_order_ordinary: the same of the ordinary run.
         bulk_per_s: settled at both ends, in pacs.008 of ``bank.BULK`` ordinary payments.
         rss_mb: largest resident memory of either gateway.
         cpu_us_per_payment: of the urgent run, by process and by stage of the engine.
@@ -70,6 +73,8 @@ class PaymentFigures(msgspec.Struct):
     payments: int
     payments_per_s: float
     ordinary_per_s: float
+    payments_per_order: float
+    payments_per_order_ordinary: float
     p50_ms: float
     p99_ms: float
     bulk_per_s: float
@@ -99,8 +104,10 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
             latencies, cpu_paced = run.paced(seconds)
             report(f"urgent: {payments:,} payments, each in a request of its own")
             per_s, cpu = run.flood(payments, "HIGH")
+            together = run.payments_per_order
             report(f"ordinary: {payments:,} payments")
             ordinary, cpu_ordinary = run.flood(payments, "NORM")
+            together_ordinary = run.payments_per_order
             report(f"bulk: {payments:,} payments, {bank.BULK} in a document")
             bulk, cpu_bulk = run.bulk(payments)
             rss = cost.memory_mb(corridor)
@@ -112,6 +119,8 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
         payments=payments,
         payments_per_s=round(per_s),
         ordinary_per_s=round(ordinary),
+        payments_per_order=round(together, 1),
+        payments_per_order_ordinary=round(together_ordinary, 1),
         p50_ms=cost.percentile_ms(latencies, 0.5),
         p99_ms=cost.percentile_ms(latencies, 0.99),
         bulk_per_s=round(bulk),
@@ -124,7 +133,11 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
 
 
 class _Run:
-    """The phases of a measurement."""
+    """The phases of a measurement.
+
+    Attributes:
+        payments_per_order: of the last flood: 1 where each went alone.
+    """
 
     def __init__(self, corridor: LocalCorridor, accounts: int, connections: int, report: Callable[[str], None]) -> None:
         self._corridor = corridor
@@ -136,6 +149,7 @@ class _Run:
         self._opening: dict[str, int] = {}
         self._desks: dict[tuple[str, str], Client] = {}
         self._ended = 0
+        self.payments_per_order = 1.0
 
     # --- before ---
 
@@ -206,7 +220,18 @@ class _Run:
     def flood(self, count: int, priority: str) -> tuple[float, dict[str, float]]:
         """Payments a second when each has a request of its own, and CPU by process and stage."""
         requests = (self._orders.single(priority, bank.WAIT)[1] for _ in range(count))
-        return self._settled(count, self._connections, lambda opened: load.flood(opened, requests, bank.check_settled))
+        before = self._joined()
+        flood = lambda opened: load.flood(opened, requests, bank.check_settled)  # noqa: E731 - a line of its own
+        done = self._settled(count, self._connections, flood)
+        companies, payments = (now - then for now, then in zip(self._joined(), before, strict=True))
+        self.payments_per_order = count / (count - payments + companies)
+        return done
+
+    def _joined(self) -> tuple[int, int]:
+        """Companies that single payments have travelled in so far, and how many payments."""
+        with self._corridor.client("PK") as client:
+            lines = dict(line.rsplit(" ", 1) for line in client.operator.metrics().splitlines())
+        return int(float(lines[COMPANIES])), int(float(lines[IN_COMPANY]))
 
     def bulk(self, count: int) -> tuple[float, dict[str, float]]:
         """Payments a second in bulk, and CPU by process and stage."""

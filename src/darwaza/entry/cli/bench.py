@@ -166,8 +166,9 @@ def payments(payments: int, seconds: float, accounts: int, *, as_json: bool) -> 
     def human() -> None:
         pace = f"latency at {payments_bench.PACED_PER_S:,}/s"
         table = Table(show_header=False, box=None)
-        table.add_row("settled, urgent", f"{figures.payments_per_s:,} /s")
-        table.add_row("settled, ordinary", f"{figures.ordinary_per_s:,} /s")
+        urgent, ordinary = figures.payments_per_order, figures.payments_per_order_ordinary
+        table.add_row("settled, urgent", f"{figures.payments_per_s:,} /s, {urgent} to an order")
+        table.add_row("settled, ordinary", f"{figures.ordinary_per_s:,} /s, {ordinary} to an order")
         table.add_row("settled, in bulk", f"{figures.bulk_per_s:,} /s")
         table.add_row(pace, f"p50 {figures.p50_ms} ms, p99 {figures.p99_ms} ms")
         table.add_row("memory of a gateway", f"{figures.rss_mb} MB with {figures.accounts:,} accounts")

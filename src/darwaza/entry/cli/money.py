@@ -10,8 +10,26 @@ import click
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.client.answer.payment import Money, StatementView
 from darwaza.entry.cli.output import console, show, show_file
-from darwaza.entry.cli.payment import Desk, amount, as_party, each, payments, percent, print_done, print_payment
+from darwaza.entry.cli.payment import (
+    Desk,
+    amount,
+    as_party,
+    each,
+    output_option,
+    payments,
+    percent,
+    print_done,
+    print_payment,
+)
+from darwaza.services.payments.cycle import OWN_AWAITED, THEIRS_AWAITED, UNLIKE
 from darwaza.services.payments.deposit import COLUMNS
+
+WAITS_FOR = {
+    OWN_AWAITED: "payments that end here have not ended",
+    THEIRS_AWAITED: "its gateway has not told its sums",
+    UNLIKE: "its gateway tells other sums than its messages come to",
+}
+"""Why a cycle is not settled with a member, for people."""
 
 # --- rates ---
 
@@ -162,7 +180,7 @@ def withdraw(participant: str, amount_text: str, reference: str, *, as_json: boo
 
 
 @payments.command(epilog="Example: darwaza payments deposits -o deposits.csv --gateway pk --as sbp")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@output_option
 @as_party
 def deposits(output: Path, *, as_json: bool, **options: Any) -> None:
     """Write what was booked in and out: put in a new gateway's folder as deposits.csv it is booked again."""
@@ -271,8 +289,12 @@ def positions(cycle: int | None, target: Path | None, *, as_json: bool, **option
         console.print(f"cycle {found['cycle']}, {found['since']} to {found['until']}: {found['payments']} payments")
         for one in found["bilateral"]:
             console.print(f"   {one['debtor']} owes {one['creditor']} {amount(one['net'])}")
+        for standing in found.get("agreements", ()):
+            if standing["waits_for"]:
+                why = WAITS_FOR[standing["waits_for"]]
+                console.print(f"   [yellow]not settled with {standing['member']} yet: {why}[/]")
         for member in found["undecided"]:
-            console.print(f"   [yellow]payments with {member} have not ended: it is settled when they have[/]")
+            console.print(f"   [yellow]payments with {member} have not ended: what is owed may still change[/]")
 
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)

@@ -113,7 +113,7 @@ class BulkDestinationRules:
                 return replace(entry, pointer=pointer_in(entry.pointer, number))
             entries.append(entry)
             if problem is not None:
-                refused[number] = End("refused", reason_of(problem.code), problem.detail)
+                refused[number] = End("refused", reason_of(problem.code, problem.pointer), problem.detail)
         held = total_of(entries).destination_minor
         bulk = Bulk(
             payer_bank=message.origin,

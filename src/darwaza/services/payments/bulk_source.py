@@ -112,6 +112,8 @@ class BulkSourceRules:
             like = Like(offer.provider, urgent)
             found.append((part.document, entry, offer))
         answer = {"refused": refused}
+        if like is None and asked.apart:
+            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "none of them passes")
         if like is None:
             nothing = Bulk(
                 payer_bank=payer.address,
@@ -271,7 +273,7 @@ class BulkSourceRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != BULK:
             return self._as_it_is(case, context)
-        return self._reject_open(case, reason_of(body.code), body.detail, context)
+        return self._reject_open(case, reason_of(body.code, body.pointer), body.detail, context)
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it.

@@ -166,11 +166,13 @@ class RemitBulk(msgspec.Struct, frozen=True, omit_defaults=True):
         market: id of the market's case.
         documents: pacs.008.001.13 with one transaction each, 1 to ``bulk.BULK_TRANSACTIONS_MAX``.
         transfers: what the documents say, where they have been read already.
+        apart: as single payments, which go alone when refused here: where none passes, nothing is kept.
     """
 
     market: str
     documents: tuple[bytes, ...]
     transfers: tuple[CreditTransfer, ...] | None = None
+    apart: bool = False
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -403,8 +405,7 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         answer_by: until then the payees' bank may accept.
-        decide_by: until then an acceptance counts for urgent payments; for others, from then on the payees' gateway is
-            asked.
+        decide_by: until then an acceptance of urgent payments counts; of others the payees' gateway is asked after it.
         priority: of every payment; see ``Terms``.
         provider: the FXP's address at the payers' gateway.
         rate: agreed.

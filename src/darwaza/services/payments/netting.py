@@ -3,11 +3,15 @@
 Everything here is computed from the payments a gateway holds, and both gateways of a payment hold the same: a payment
 stands in the cycle its ``answer_by`` falls in and a return in the one it was made in, two instants that are in the
 signed messages. So any participant computes the same positions from its own messages, and again later.
+
+Whether a payment or a return counts is decided by one gateway alone: of an urgent payment by the payer's, of any other
+and of a return by the payee's. It decides nothing about a cycle that is over, so after the end it knows all it decided
+(``cycle`` tells it to the other gateway).
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,17 +19,24 @@ import msgspec
 from darwaza.kernel import instant
 from darwaza.kernel.message import member_of
 from darwaza.services.payments.plan import Directory
-from darwaza.services.payments.record import Payment
+from darwaza.services.payments.record import CycleSum, Payment, Sums
+from darwaza.services.payments.reversal import RETURN_WITHIN
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs009 import InstitutionHeader, InstitutionTransaction, InstitutionTransfer
 from darwaza.standards.iso20022.party import Agent
 from darwaza.standards.iso20022.payment import PaymentId, Settlement
 
-CYCLE_S: Final = 3_600
 SETTLEMENT_MESSAGE: Final = "pacs.009.001.12"
 DONE: Final = frozenset({"settled", "recalling", "returning", "returned", "credited", "recalled", "given-back"})
 """States of a payment that has been credited, at either gateway."""
+UNDECIDED: Final = frozenset({"sent", "unknown", "checking", "screened", "asked", "accepted"})
+"""States of a payment, at either gateway, that may still be credited in the cycle its answer was due in."""
+_RETURNED: Final = frozenset({"returning", "returned", "given-back"})
+ORDERED_WITHIN: Final = timedelta(hours=1)
+"""A payment's answer is due so soon after its quote."""
+CLOCKS_APART_MAX: Final = timedelta(hours=1)
+"""How far two gateways' clocks may differ: what one decided in a cycle may be of a case the other opened after it."""
 
 
 class Leg(NamedTuple):
@@ -37,6 +48,7 @@ class Leg(NamedTuple):
         currency: the creditor's for a payment; of the payment returned for a return.
         amount_minor: > 0.
         cycle: number of the settlement cycle.
+        decided_by: code of the member whose gateway decided it; "" where it does not matter any more.
     """
 
     debtor: str
@@ -44,6 +56,15 @@ class Leg(NamedTuple):
     currency: str
     amount_minor: int
     cycle: int
+    decided_by: str = ""
+
+
+class Span(NamedTuple):
+    """Where to look for the payments and returns of a cycle: cases opened in a time, in certain states."""
+
+    since: datetime
+    before: datetime
+    states: frozenset[str]
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
@@ -62,9 +83,28 @@ class Position(msgspec.Struct, frozen=True, order=True):
     amount_minor: int
 
 
-def cycle_of(moment: datetime) -> int:
+def cycle_of(directory: Directory, moment: datetime) -> int:
     """Number of the settlement cycle an instant falls in, counted from 1970."""
-    return instant.to_seconds(moment) // CYCLE_S
+    return instant.to_seconds(moment) // directory.plan.cycle_s
+
+
+def start_of(directory: Directory, cycle: int) -> datetime:
+    """The first instant of a settlement cycle."""
+    return datetime.fromtimestamp(cycle * directory.plan.cycle_s, UTC)
+
+
+def has_ended(directory: Directory, cycle: int, moment: datetime) -> bool:
+    """Whether a settlement cycle, of any number, is over at an instant."""
+    return cycle < cycle_of(directory, moment)
+
+
+def spans(directory: Directory, cycle: int) -> tuple[Span, Span]:
+    """Where the payments of a cycle are found, and older ones that were returned in it."""
+    since = start_of(directory, cycle) - ORDERED_WITHIN
+    return (
+        Span(since, start_of(directory, cycle + 1) + CLOCKS_APART_MAX, DONE | UNDECIDED),
+        Span(since - RETURN_WITHIN, since, _RETURNED),
+    )
 
 
 def legs(directory: Directory, payments: Iterable[tuple[str, Payment]]) -> list[Leg]:
@@ -75,10 +115,68 @@ def legs(directory: Directory, payments: Iterable[tuple[str, Payment]]) -> list[
             continue
         payer, payee = member_of(payment.payer_bank), member_of(payment.payee_bank)
         currency, amount = directory.currencies[payee].code, payment.chosen.exchange.destination_minor
-        found.append(Leg(payer, payee, currency, amount, cycle_of(payment.answer_by)))
+        due = cycle_of(directory, payment.answer_by)
+        found.append(Leg(payer, payee, currency, amount, due, decider_of(payment)))
         if payment.returned_at is not None:
-            found.append(Leg(payee, payer, currency, amount, cycle_of(payment.returned_at)))
+            made = cycle_of(directory, payment.returned_at)
+            found.append(Leg(payee, payer, currency, amount, made, payee))
     return found
+
+
+def decider_of(payment: Payment) -> str:
+    """Code of the member whose gateway decides whether a payment is credited."""
+    return member_of(payment.payer_bank if payment.urgent else payment.payee_bank)
+
+
+class Tally:
+    """What payments add to one cycle, taken one by one.
+
+    Attributes:
+        cycle: its number.
+        count: payments and returns that stand in it.
+        undecided: members whose gateways have not decided all of it, each with the member at the payment's other end.
+    """
+
+    def __init__(self, directory: Directory, cycle: int) -> None:
+        self.cycle = cycle
+        self.count = 0
+        self.undecided: set[tuple[str, str]] = set()
+        self._directory = directory
+        self._amounts: Counter[tuple[str, str, str, str]] = Counter()
+        self._counts: Counter[tuple[str, str, str, str]] = Counter()
+
+    def add(self, state: str, payment: Payment) -> None:
+        """Take a payment with its state."""
+        if state in UNDECIDED and payment.answer_by is not None:
+            if cycle_of(self._directory, payment.answer_by) == self.cycle:
+                ends = {member_of(payment.payer_bank), member_of(payment.payee_bank)}
+                decider = decider_of(payment)
+                self.undecided |= {(decider, other) for other in ends - {decider}}
+            return
+        for leg in legs(self._directory, ((state, payment),)):
+            if leg.cycle == self.cycle:
+                key = (leg.decided_by, leg.debtor, leg.creditor, leg.currency)
+                self._amounts[key] += leg.amount_minor
+                self._counts[key] += 1
+                self.count += 1
+
+    @property
+    def legs(self) -> list[Leg]:
+        """All of it, as one leg for each pair, currency and decider."""
+        return [
+            Leg(debtor, creditor, currency, amount, self.cycle, decider)
+            for (decider, debtor, creditor, currency), amount in self._amounts.items()
+        ]
+
+    def sums(self, decider: str, other: str) -> Sums:
+        """What one member's gateway decided between it and another."""
+        return tuple(
+            sorted(
+                CycleSum(debtor, creditor, currency, amount, self._counts[by, debtor, creditor, currency])
+                for (by, debtor, creditor, currency), amount in self._amounts.items()
+                if by == decider and {debtor, creditor} == {decider, other}
+            )
+        )
 
 
 def bilateral(entries: Iterable[Leg], cycle: int) -> list[Position]:
@@ -149,6 +247,11 @@ def write_instruction(directory: Directory, position: Position, cycle: int, now:
         ),
     )
     return write(transfer)
+
+
+def legs_of(sums: Sums, cycle: int) -> list[Leg]:
+    """What a gateway told that it decided, as legs."""
+    return [Leg(one.debtor, one.creditor, one.currency, one.amount_minor, cycle) for one in sums]
 
 
 def _operator(directory: Directory, member: str) -> Agent:

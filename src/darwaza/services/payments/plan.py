@@ -122,11 +122,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         currencies: the asset each member's accounts are held in, by member code.
         participants: all.
         corridors: all; a pair that is not here is not served.
+        cycle_s: length of a settlement cycle; they are counted from 1970, so it is the same for all members for ever.
     """
 
     currencies: dict[str, Asset]
     participants: tuple[Participant, ...]
     corridors: tuple[Corridor, ...]
+    cycle_s: int = 3_600
 
 
 class Directory:

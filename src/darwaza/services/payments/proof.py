@@ -294,7 +294,7 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
         what = _STEPS.get(header.kind, "")
         if no is not None:
             what = f"refused it ({no.code})"
-            end, reason = REJECTED, reason_of(no.code)
+            end, reason = REJECTED, reason_of(no.code, no.pointer)
         if header.kind in _STATUSES and body is not None:
             given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
             what = f"said {given}" + (f" ({why})" if why else "")

@@ -307,6 +307,45 @@ class Request(msgspec.Struct, frozen=True, tag="request", kw_only=True):
     reason: str = ""
 
 
+class CycleSum(msgspec.Struct, frozen=True, order=True):
+    """What one member decided that another owes a third, in one settlement cycle.
+
+    Attributes:
+        debtor: code of the member that owes it.
+        creditor: code of the member that is owed it.
+        currency: ISO 4217.
+        amount_minor: > 0.
+        count: of the payments or returns behind it, > 0.
+    """
+
+    debtor: str
+    creditor: str
+    currency: str
+    amount_minor: int
+    count: int
+
+
+Sums = tuple[CycleSum, ...]
+
+
+class Cycle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A settlement cycle between two members, at either gateway.
+
+    Attributes:
+        number: of the cycle.
+        peer: code of the other member.
+        own: what this gateway decided, as it told the other; None until it has.
+        theirs: what the other decided, as it told this one; None until it has.
+        seen: what the other decided by the messages that this gateway holds; None until compared with ``theirs``.
+    """
+
+    number: int
+    peer: str
+    own: Sums | None = None
+    theirs: Sums | None = None
+    seen: Sums | None = None
+
+
 Record = Market | Funding | Payment | Bulk | Alias | Verification | Request
 
 Fixed = Literal["source", "destination"]

@@ -142,21 +142,26 @@ def _entry(line: StatementLine, asset: Asset, bulks: Mapping[str, Bulk]) -> Entr
         details=(
             EntryDetails(transactions=(EntryTransaction(end_to_end=end_to_end, transaction=case),))
             if not behind
-            else _batch(bulks[bulk_of(transfer.id)].message_id, behind, line.posted_minor, asset),
+            else _batch(bulks[bulk_of(transfer.id)], behind, line.posted_minor, asset),
         ),
     )
 
 
-def _batch(message_id: str, behind: Sequence[Share], posted_minor: int, asset: Asset) -> EntryDetails:
-    """What an entry says of a bulk's payments: each by its UETR, as any reader of their messages knows it."""
+def _batch(bulk: Bulk, behind: Sequence[Share], posted_minor: int, asset: Asset) -> EntryDetails:
+    """What an entry says of a bulk's payments: each by its UETR, as any reader of their messages knows it.
+
+    Those that were ordered apart have a message each.
+    """
     total, direction = _signed(posted_minor, asset)
+    apart = any(entry.message_id for entry in bulk.entries)
     return EntryDetails(
-        message_id=message_id,
+        message_id=None if apart else bulk.message_id,
         transaction_count=len(behind),
         total=total,
         direction=direction,
         transactions=tuple(
             EntryTransaction(
+                message_id=share.entry.message_id or bulk.message_id if apart else None,
                 end_to_end=share.entry.end_to_end,
                 uetr=share.entry.uetr,
                 amount=Amount(share.amount_minor, asset.scale, asset.code),

@@ -271,7 +271,7 @@ def test_i11_net_positions_add_up_to_zero_and_are_the_same_whoever_computes_them
                 for side in (here, there)
             ]
             assert twice[0] == twice[1]
-        assert cycle_of(now) >= max(cycles)
+        assert cycle_of(directory, now) >= max(cycles)
 
 
 def _by_currency(positions):

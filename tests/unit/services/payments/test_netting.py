@@ -13,7 +13,6 @@ from darwaza.ledger.order import Move
 from darwaza.services.payments import Directory, message
 from darwaza.services.payments.indicator import cost_minor, indicators
 from darwaza.services.payments.netting import (
-    CYCLE_S,
     Leg,
     Position,
     bilateral,
@@ -53,7 +52,7 @@ def busy():
         desk.done(desk.confirm(case_id))
     desk.done(desk.reject(ids[2]))
     desk.carry()
-    desk.wait(CYCLE_S)
+    desk.wait(PLAN.cycle_s)
     desk.done(desk.kz.command(HALYK, "return", message.GiveBack("AC04"), ids[0]))
     desk.order(bank=UBL, amount="500.00", fee="0")
     desk.carry()
@@ -66,7 +65,7 @@ class TestPositions:
         desk = busy()
         here, there = (sorted(legs(DIRECTORY, payments(land))) for land in (desk.pk, desk.kz))
         assert here == there
-        first = cycle_of(START)
+        first = cycle_of(DIRECTORY, START)
         assert bilateral(here, first) == [Position("PK", "KZ", "KZT", 175_000_00 + 350_000_00)]
         assert bilateral(here, first + 1) == [Position("KZ", "PK", "KZT", 175_000_00)]
         assert bilateral(here, first + 2) == []

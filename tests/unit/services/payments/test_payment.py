@@ -6,6 +6,7 @@ from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, SLOW_FX, SWIFT_
 from darwaza.engine.intake import Wake
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message
+from darwaza.services.payments.quote import quote_id
 
 URGENT = ("HIGH", "NORM")
 
@@ -240,7 +241,7 @@ class TestQuote:
         assert best.exchange.credit_minor == 174_900_00
         assert best.effective_rate == (174_900_00, 100_100_00)
         assert best.margin_ppm == 27_778
-        assert outcome.answer == {"quote_id": message.quote_id(outcome.case_id)}
+        assert outcome.answer == {"quote_id": quote_id(outcome.case_id)}
 
     def test_tiers_and_improvements_better_the_rate(self, desk):
         large = desk.done(desk.quote(amount="1000100.00", take_best=False))

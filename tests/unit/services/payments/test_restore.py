@@ -24,7 +24,7 @@ def said(land, case_id):
 def give_back(land, case_id, header, body, *, own=True, refused=False):
     """Hand a message to the service as the engine does, own ones as restored."""
     engine = land.engine
-    unit = Unit(engine.site, land.store, engine.logs, engine._now())
+    unit = Unit(engine.site, land.store, engine.logs, engine.now())
     found = unit.case(case_id)
     kind = restored(header["kind"]) if own else header["kind"]
     now = land.world.clock.now()

@@ -7,8 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from darwaza.entry.api.cycle import CycleView
 from darwaza.entry.api.problem import problem_of
-from darwaza.entry.api.report import CycleView, LineView, StatementView
+from darwaza.entry.api.report import LineView, StatementView
 from darwaza.entry.console import word
 from darwaza.entry.console.account import bulk_line, find_bulk, list_bulk, list_payments
 from darwaza.entry.console.desk import DeclinedError
@@ -227,7 +228,8 @@ async def statement(visit: Visit) -> Response:
 async def positions(visit: Visit) -> Response:
     """Who owes whom after a settlement cycle, the last that has ended unless one is named."""
     found: CycleView = await visit.desk.ask("/v1/payments/positions", query={"cycle": visit.query("cycle")})
-    now = cycle_of(visit.server.gateway.clock.now())
+    gateway = visit.server.gateway
+    now = cycle_of(gateway.directory, gateway.clock.now())
     return visit.page(
         "positions.html",
         title=N_("Settlement positions"),

@@ -1,0 +1,225 @@
+"""Single payments that wait for the same transaction of the engine travel together: one bulk, each answered for itself.
+
+A payment that comes while the engine rests goes alone and at once. What comes while an earlier transaction is decided
+and written waits for the next one as every input does; of that, the payments that could stand in one bulk are given to
+the engine as one. So nobody waits for company, and the busier a gateway is, the larger its companies are.
+
+Whatever does not pass in company goes alone then, so that its outcome is the one it would have had by itself: a bulk is
+only the cheaper way for what is in order.
+"""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Final, NamedTuple
+
+from darwaza import config
+from darwaza.engine.intake import Accepted, Outcome, Submit
+from darwaza.engine.loop import Loop
+from darwaza.errors import PushbackError
+from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
+from darwaza.kernel.machine import Refusal
+from darwaza.kernel.parts import SEPARATOR
+from darwaza.services.payments.check import bulk_problem, read_transfer
+from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
+from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
+from darwaza.standards.iso20022.pacs008 import CreditTransfer
+
+COMPANY_PAYMENTS_MAX: Final = 100
+COMPANY_BYTES_MAX: Final = config.ORDINARY_BODY_BYTES_MAX - TERMS_BYTES_MAX - LETTER_OVERHEAD_BYTES
+"""Of the documents of one company: their order stays an ordinary message, which no later one overtakes."""
+SERVICE: Final = "payments"
+
+
+class Way(NamedTuple):
+    """What payments have in common that travel together.
+
+    Attributes:
+        party: address of the payer's bank.
+        roles: the bank's.
+        market: id of the market's case.
+        payee_bank: BIC.
+        rate: agreed.
+        urgent: whether the payer's gateway confirms each end.
+    """
+
+    party: str
+    roles: frozenset[str]
+    market: str
+    payee_bank: str
+    rate: Decimal
+    urgent: bool
+
+
+class Fellow(NamedTuple):
+    """A payment that waits for the next transaction.
+
+    Attributes:
+        way: see ``Way``.
+        key: its UETR.
+        document: pacs.008.001.13 of this payment alone.
+        transfer: what the document says.
+        alone: makes the command it is by itself.
+    """
+
+    way: Way
+    key: str
+    document: bytes
+    transfer: CreditTransfer
+    alone: Callable[[], Submit]
+
+
+Waiting = tuple[Fellow, "asyncio.Future[Outcome | None]"]
+
+
+class Group:
+    """Payments of one way that wait for the next transaction.
+
+    Attributes:
+        waiting: by their keys.
+        bytes: of their documents as the parts of one body.
+    """
+
+    __slots__ = ("bytes", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Waiting] = {}
+        self.bytes = 0
+
+    def has_room(self, size: int) -> bool:
+        """Whether one more document can travel with these."""
+        return len(self.waiting) < COMPANY_PAYMENTS_MAX and self.bytes + size <= COMPANY_BYTES_MAX
+
+
+def way_of(
+    document: bytes, transfer: CreditTransfer, party: str, roles: frozenset[str], market: str, uetr: str
+) -> Way | None:
+    """The way a payment goes together with others, or None for one that goes alone.
+
+    Args:
+        document: as it came.
+        transfer: what it says.
+        party: address of the bank that orders it.
+        roles: the bank's.
+        market: id of the market's case.
+        uetr: by which the bank's request knows it.
+    """
+    # In an encoding other than UTF-8, which XML may have, the byte that parts a body may be half of a character.
+    if len(document) > COMPANY_BYTES_MAX or SEPARATOR in document:
+        return None
+    ordered = read_transfer(document, transfer)
+    if isinstance(ordered, Refusal) or bulk_problem(ordered) is not None:
+        return None
+    rate, bank = ordered.transaction.agreed_rate, ordered.transaction.creditor_agent.bic
+    if rate is None or rate.quote_id or bank is None or ordered.transaction.id.uetr != uetr:
+        return None
+    return Way(party, roles, market, bank, rate.rate, ordered.urgent)
+
+
+class Company:
+    """Gathers payments between the engine's transactions; see the module.
+
+    Attributes:
+        companies: given to the engine so far.
+        payments: in them.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self.companies = self.payments = 0
+        self._loop = loop
+        self._groups: dict[Way, Group] = {}
+        self._waiting = self._waiting_bytes = 0
+        loop.gather(self._give)
+
+    def join(self, fellow: Fellow) -> "asyncio.Future[Outcome | None] | None":
+        """Let a payment travel with the others of its way.
+
+        Returns:
+            A future that gives, after the commit, what became of it, or None when it has to go alone; None in its
+            place when it cannot even wait with the others, because one of its key does.
+
+        Raises:
+            PushbackError: ``overloaded``: too much waits already.
+        """
+        way, size = fellow.way, len(fellow.document)
+        self._loop.admit(self._waiting, self._waiting_bytes + size)
+        group = self._groups.get(way)
+        if group is not None and fellow.key in group.waiting:
+            return None
+        if group is not None and not group.has_room(size):
+            self._give_one(way)
+            group = None
+        if group is None:
+            group = self._groups[way] = Group()
+        future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+        group.waiting[fellow.key] = fellow, future
+        group.bytes += size + len(SEPARATOR)
+        self._waiting += 1
+        self._waiting_bytes += size
+        self._loop.expect()
+        return future
+
+    def _give(self) -> None:
+        """Give the engine all that has gathered."""
+        for way in list(self._groups):
+            self._give_one(way)
+
+    def _give_one(self, way: Way) -> None:
+        together = self._groups.pop(way).waiting
+        self._waiting -= len(together)
+        self._waiting_bytes -= sum(len(fellow.document) for fellow, _ in together.values())
+        if len(together) > 1:
+            # One that was taken before, alone, has a stored answer, which only the command it was finds.
+            for _, key in self._loop.engine.store.answers([(way.party, key) for key in together]):
+                self._send_alone(together.pop(key))
+        if len(together) == 1:
+            self._send_alone(*together.values())
+        elif together:
+            self._send_together(way, list(together.values()))
+
+    def _send_alone(self, one: Waiting) -> None:
+        self._submit([one], one[0].alone())
+
+    def _send_together(self, way: Way, waiting: list[Waiting]) -> None:
+        documents = tuple(fellow.document for fellow, _ in waiting)
+        transfers = tuple(fellow.transfer for fellow, _ in waiting)
+        body = RemitBulk(way.market, documents, transfers, apart=True)
+        self._submit(waiting, Submit(way.party, way.roles, SERVICE, "remit-bulk", "", b"", body))
+        self.companies += 1
+        self.payments += len(waiting)
+
+    def _submit(self, waiting: list[Waiting], given: Submit) -> None:
+        try:
+            outcome = self._loop.submit(given, sum(len(fellow.document) for fellow, _ in waiting))
+        except PushbackError as full:
+            for _, future in waiting:
+                _tell(future, full)
+            return
+        outcome.add_done_callback(partial(_share, waiting))
+
+
+def _share(waiting: list[Waiting], decided: "asyncio.Future[Outcome]") -> None:
+    """Tell everybody of a company what became of its payment; who was refused with others goes alone."""
+    if decided.cancelled():
+        for _, future in waiting:
+            future.cancel()
+        return
+    outcome = decided.result()
+    if len(waiting) == 1 or isinstance(outcome, PushbackError):
+        for _, future in waiting:
+            _tell(future, outcome)
+        return
+    refused = {uetr for uetr, *_ in outcome.answer["refused"]} if isinstance(outcome, Accepted) else None
+    number = 0
+    for fellow, future in waiting:
+        if refused is None or fellow.key in refused:
+            _tell(future, None)
+            continue
+        number += 1
+        _tell(future, Accepted(entry_id(outcome.case_id, number), SOURCE_OPEN, outcome.message_ids))
+
+
+def _tell(future: "asyncio.Future[Outcome | None]", outcome: Outcome | None) -> None:
+    if not future.done():
+        future.set_result(outcome)
