@@ -205,7 +205,6 @@ class BulkSourceRules:
         terms = BulkTerms(
             answer_by=instant.to_text(bulk.answer_by),
             decide_by=instant.to_text(bulk.decide_by),
-            destination=str(total.destination_minor),
             priority="HIGH" if bulk.urgent else "NORM",
             provider=bulk.provider,
             rate=bulk.rate,
