@@ -114,8 +114,6 @@ class BulkDestinationRules:
             if problem is not None:
                 refused[number] = End("refused", reason_of(problem.code, problem.pointer), problem.detail)
         held = total_of(entries).destination_minor
-        if held != int(terms.destination):
-            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the terms are not the document's", "/destination")
         bulk = Bulk(
             payer_bank=message.origin,
             payee_bank=message.destination,
