@@ -276,12 +276,14 @@ class BulkBanks(Banks):
             raise BrokenError(f"I13: {twin} was credited without two releases")
 
     def _check_words(self, case_id: str, number: int, twin: Entry) -> None:
-        """Two officers said whatever brought one into suspense, or let it go."""
+        """Two officers said whatever let one go on, brought it into suspense, or let it go from there."""
         name, done = entry_id(case_id, number), self._payments.auditor.books["KZ"].done
         given_back = done.get(f"{name}/return")
         words = {("screened", "block")} if twin.state == "frozen" else set()
+        if self._names[twin.uetr] == {"TOO far listed"} and twin.state == "credited":
+            words = {("screened", "release")}
         if f"{name}/credit" in done:
-            words |= {("screened", "block"), ("frozen", "release")}
+            words = {("screened", "block"), ("frozen", "release")}
         if given_back is not None and given_back.debit_account.startswith("suspense:"):
             words |= {("screened", "block"), ("frozen", "refuse")}
         for place in words:
