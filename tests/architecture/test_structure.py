@@ -218,13 +218,15 @@ def test_every_command_endpoint_and_setting_is_documented():
 
 
 def test_every_command_speaks_to_programs_and_shows_an_example():
-    """``--json`` everywhere but at ``serve``, whose log is JSON already; and an example in every ``--help``."""
+    """``--json`` everywhere but at ``serve``, whose log is JSON already; every ``--help`` has one, and all options."""
     from tools.reference import command_line, walk
 
     leaves = [(one, path) for one, path in walk(command_line, ("darwaza",)) if not hasattr(one, "commands")]
     mute = [" ".join(path) for one, path in leaves if not any("--json" in option.opts for option in one.params)]
     assert mute == ["darwaza serve"]
     assert [" ".join(path) for one, path in leaves if not one.epilog] == []
+    options = [(path, option) for one, path in leaves for option in one.params if option.opts[0].startswith("-")]
+    assert [(" ".join(path), option.opts) for path, option in options if not option.help] == []
 
 
 PUBLIC = {

@@ -125,10 +125,15 @@ REFUSED = {
         of("good", debtor=Party(address=Address(town="Karachi", country="PK"))),
         *(422, "data_missing", "RR02", "/Dbtr/Nm"),
     ),
-    "a payee without an account": (of("good", creditor_account=None), 422, "data_missing", "RR02", "/CdtrAcct/Id"),
+    "a payee without an account": (of("good", creditor_account=None), 422, "data_missing", "AC03", "/CdtrAcct/Id"),
+    "a payer without an account": (of("good", debtor_account=None), 422, "data_missing", "RR01", "/DbtrAcct/Id"),
+    "a payee without a name": (
+        of("good", creditor=Party(address=Address(town="Almaty", country="KZ"))),
+        *(422, "data_missing", "RR03", "/Cdtr/Nm"),
+    ),
     "an IBAN with a wrong digit": (
         of("good", creditor_account=Account(iban="KZ86125KZT5004100101")),
-        *(422, "data_missing", "RR02", "/CdtrAcct/Id/IBAN"),
+        *(422, "data_missing", "AC03", "/CdtrAcct/Id/IBAN"),
     ),
     "a UETR taken before, under another quote": (of("good", uetr="taken"), 409, "key_reused", "DUPL", ""),
     "the same UETR, altered": (of("used", uetr="taken", remittance=("more",)), 409, "key_reused", "DUPL", ""),

@@ -155,4 +155,4 @@ def _status(answer: Any) -> str:
 
 
 def _reasons(answer: Any) -> tuple[Reason, ...]:
-    return reasons_of(reason_of(answer.code), f"{answer.code}: {answer.detail}") if answer.code else ()
+    return reasons_of(reason_of(answer.code, answer.pointer), f"{answer.code}: {answer.detail}") if answer.code else ()

@@ -15,6 +15,7 @@ from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import message_key
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.proof import about_one
 from darwaza.services.payments.record import Bulk
 from darwaza.services.payments.source import COMPLIANCE_ROLE
 
@@ -22,13 +23,12 @@ from darwaza.services.payments.source import COMPLIANCE_ROLE
 async def evidence(call: Call) -> Response:
     """The order, every answer to it and both countries' signatures, in one file that anyone can check offline.
 
-    Of a payment of a bulk: the bulk's order, and what was said of this payment or of the order as a whole.
+    Of a payment of a bulk: what was said of this payment, or of the order as a whole; nothing of another payment.
     """
     engine = call.server.gateway.engine
     row, number, data = own_payment(call, call.request.path_params["id"])
     order = find_order(engine, row.id).header
-    # A refusal of the order names the order's message.
-    about = (data.entries[number - 1].uetr, order.id) if isinstance(data, Bulk) else ()
+    about = about_one(order, data.entries[number - 1].uetr, number) if isinstance(data, Bulk) else None
     raw = collect(engine, message_key(order), about=about)
     return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from darwaza.entry.cli.output import console, show, show_file
-from darwaza.entry.cli.payment import Desk, as_party, payments, print_done, worded
+from darwaza.entry.cli.payment import Desk, as_party, output_option, payments, print_done, worded
 from darwaza.standards.iso20022 import codes
 
 KINDS = click.Choice(["MBNO", "EMAL", "SHID", "EWAL", "ACCT"])
@@ -58,7 +58,7 @@ def remove_alias(alias: str, *, as_json: bool, **options: Any) -> None:
     epilog="Example: darwaza payments verify +77010000001 --kind MBNO --to KZ --gateway pk --as indus-bank"
 )
 @click.argument("value")
-@click.option("--kind", type=KINDS, default="ACCT", show_default=True)
+@click.option("--kind", type=KINDS, default="ACCT", show_default=True, help="What VALUE is.")
 @click.option("--bank", help="Address or BIC of the payee's bank, for an account.")
 @click.option("--to", help="Member, for an alias.")
 @as_party
@@ -148,7 +148,7 @@ def requests(*, waiting: bool, as_json: bool, **options: Any) -> None:
     epilog="Example: darwaza payments request-document 0190… -o rent.xml --gateway pk --as indus-bank",
 )
 @click.argument("request")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@output_option
 @as_party
 def request_document(request: str, output: Path, *, as_json: bool, **options: Any) -> None:
     """Write the pain.013 of REQUEST to a file: who asks for how much, and what for."""
@@ -184,7 +184,7 @@ def refuse_request(request: str, reason: str, *, as_json: bool, **options: Any) 
 
 @payments.command(epilog="Example: darwaza payments send inquiry.xml -o status.xml --gateway pk --as indus-bank")
 @_file
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@output_option
 @as_party
 def send(file: Path, output: Path, *, as_json: bool, **options: Any) -> None:
     """Give the gateway FILE, any ISO 20022 message a bank sends, and write its answer to a file."""

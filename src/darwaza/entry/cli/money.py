@@ -10,7 +10,17 @@ import click
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.client.answer.payment import Money, StatementView
 from darwaza.entry.cli.output import console, show, show_file
-from darwaza.entry.cli.payment import Desk, amount, as_party, each, payments, percent, print_done, print_payment
+from darwaza.entry.cli.payment import (
+    Desk,
+    amount,
+    as_party,
+    each,
+    output_option,
+    payments,
+    percent,
+    print_done,
+    print_payment,
+)
 from darwaza.services.payments.cycle import OWN_AWAITED, THEIRS_AWAITED, UNLIKE
 from darwaza.services.payments.deposit import COLUMNS
 
@@ -170,7 +180,7 @@ def withdraw(participant: str, amount_text: str, reference: str, *, as_json: boo
 
 
 @payments.command(epilog="Example: darwaza payments deposits -o deposits.csv --gateway pk --as sbp")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@output_option
 @as_party
 def deposits(output: Path, *, as_json: bool, **options: Any) -> None:
     """Write what was booked in and out: put in a new gateway's folder as deposits.csv it is booked again."""

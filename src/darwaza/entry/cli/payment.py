@@ -122,7 +122,13 @@ def print_done(done: Ordered) -> None:
 )
 @click.argument("payee_bank")
 @click.argument("amount_text", metavar="AMOUNT")
-@click.option("--fixed", type=click.Choice(["source", "destination"]), default="source", show_default=True)
+@click.option(
+    "--fixed",
+    type=click.Choice(["source", "destination"]),
+    default="source",
+    show_default=True,
+    help="AMOUNT is what the payer is debited, or what the payee is credited.",
+)
 @click.option("--fee", default="0", show_default=True, help="What the own bank takes.")
 @click.option("--take-best", is_flag=True, help="Accept the best offer at once.")
 @as_party
@@ -217,7 +223,7 @@ _version = click.option(
 
 
 @payments.command(name="credits", epilog="Example: darwaza payments credits --wait 20 --gateway kz --as alatau-bank")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", default=50, show_default=True, help="At most so many.")
 @click.option("--wait", "wait_s", default=0, show_default=True, help="Wait so many seconds for one.")
 @click.option(
     "--documents", "target", type=click.Path(path_type=Path, file_okay=False), help="Write each one's pacs.008 here."
@@ -307,12 +313,14 @@ def refuse_recall(payment: str, reason: str, *, as_json: bool, **options: Any) -
 
 # --- documents ---
 
-_output = click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False))
+output_option = click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+)
 
 
 @payments.command(epilog="Example: darwaza payments document 0190… -o payment.xml --gateway kz --as alatau-bank")
 @click.argument("payment")
-@_output
+@output_option
 @_version
 @as_party
 def document(payment: str, output: Path, message: str | None, *, as_json: bool, **options: Any) -> None:
@@ -324,7 +332,7 @@ def document(payment: str, output: Path, message: str | None, *, as_json: bool, 
 
 @payments.command(epilog="Example: darwaza payments evidence 0190… -o payment.evidence.json --gateway pk --as bank")
 @click.argument("payment")
-@_output
+@output_option
 @as_party
 def evidence(payment: str, output: Path, *, as_json: bool, **options: Any) -> None:
     """Write the evidence of PAYMENT: the order, its answers, both countries' signatures."""

@@ -216,6 +216,7 @@ def _changes(title: str, changes: list[Any], first: str, second: str) -> Table:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     default=Path("profiles/carec/study.toml"),
     show_default=True,
+    help="File of the study.",
 )
 @click.option(
     "--out",

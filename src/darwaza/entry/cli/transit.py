@@ -200,7 +200,13 @@ def detours(movement: str, *, as_json: bool, avoid: str | None, **options: Any) 
 @connection_options("")
 @click.argument("movement")
 @click.option("--office", required=True, help="The office that issues it.")
-@click.option("--form", type=click.Choice(["signed", "pdf", "codes", "png"]), default="pdf", show_default=True)
+@click.option(
+    "--form",
+    type=click.Choice(["signed", "pdf", "codes", "png"]),
+    default="pdf",
+    show_default=True,
+    help="The signed paper itself, or as a page to print, as the texts of its QR codes, or as one of their pictures.",
+)
 @click.option("--number", default=1, show_default=True, help="Which QR code, for --form png.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 @json_option

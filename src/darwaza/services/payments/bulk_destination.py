@@ -113,10 +113,8 @@ class BulkDestinationRules:
                 return replace(entry, pointer=pointer_in(entry.pointer, number))
             entries.append(entry)
             if problem is not None:
-                refused[number] = End("refused", reason_of(problem.code), problem.detail)
+                refused[number] = End("refused", reason_of(problem.code, problem.pointer), problem.detail)
         held = total_of(entries).destination_minor
-        if held != int(terms.destination):
-            return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the terms are not the document's", "/destination")
         bulk = Bulk(
             payer_bank=message.origin,
             payee_bank=message.destination,

@@ -192,7 +192,6 @@ class BulkSourceRules:
         terms = BulkTerms(
             answer_by=instant.to_text(bulk.answer_by),
             decide_by=instant.to_text(bulk.decide_by),
-            destination=str(total.destination_minor),
             priority="HIGH" if bulk.urgent else "NORM",
             provider=bulk.provider,
             rate=bulk.rate,
@@ -274,7 +273,7 @@ class BulkSourceRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != BULK:
             return self._as_it_is(case, context)
-        return self._reject_open(case, reason_of(body.code), body.detail, context)
+        return self._reject_open(case, reason_of(body.code, body.pointer), body.detail, context)
 
     def wait_over(self, case: BulkCase, _: Elapsed, context: Context) -> Outcome:
         """A time is over: try returns that wait, and reject what is unanswered or ask what has become of it.

@@ -76,6 +76,22 @@ NO_ANSWER_GATEWAY: Final = "AB06"
 REGULATORY: Final = "RR04"
 
 
-def reason_of(code: str) -> str:
-    """The ISO 20022 status reason for a refusal of this service, the ledger or the engine."""
+_MISSING: Final = (
+    ("/DbtrAcct/", "RR01"),
+    ("/Dbtr/Id", "RR01"),
+    ("/CdtrAcct/", "AC03"),
+    ("/Cdtr/", "RR03"),
+)
+"""Where what is missing is neither the payer's name nor its address, by the pointer to it."""
+
+
+def reason_of(code: str, pointer: str = "") -> str:
+    """The ISO 20022 status reason for a refusal of this service, the ledger or the engine.
+
+    Args:
+        code: of the refusal.
+        pointer: of the refusal: the code lists have a reason of its own for most of what may be missing.
+    """
+    if code == PaymentRefusal.DATA_MISSING.code:
+        return next((reason for place, reason in _MISSING if place in pointer), REASONS[code])
     return REASONS.get(code, UNNAMED_REASON)

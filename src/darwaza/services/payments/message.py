@@ -406,7 +406,6 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         answer_by: until then the payees' bank may accept.
         decide_by: until then an acceptance of urgent payments counts; of others the payees' gateway is asked after it.
-        destination: what leaves the FXP's funds at the payees' gateway, in all.
         priority: of every payment; see ``Terms``.
         provider: the FXP's address at the payers' gateway.
         rate: agreed.
@@ -414,7 +413,6 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     answer_by: InstantText
     decide_by: InstantText
-    destination: MinorText
     priority: Literal["HIGH", "NORM"]
     provider: AddressText
     rate: RateText

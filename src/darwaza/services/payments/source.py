@@ -287,7 +287,7 @@ class SourceRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         if body.kind != ORDER:
             return Decision(case.state, case.data, remind_at=_next_wake(case, context))
-        reason = reason_of(body.code)
+        reason = reason_of(body.code, body.pointer)
         return self._reject(case.id, case.data, context, reason=reason, detail=body.detail, tell=False)
 
     def wait_over(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
