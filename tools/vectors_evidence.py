@@ -56,7 +56,7 @@ def _item(log: Log, index: int, note: Note, **changes: Any) -> Item:
     return Item(**(fields | changes))
 
 
-def _of(entry: Header | bytes, *, lane: Lane = FORTH, author: Keyring = PK, **changes: Any) -> Item:
+def item_of(entry: Header | bytes, *, lane: Lane = FORTH, author: Keyring = PK, **changes: Any) -> Item:
     """An item for a header that stands at index 1 of a log of its own, acknowledged by UZ."""
     first = Log.of(lane, SENT[:1], author)
     raw = entry if isinstance(entry, bytes) else Log.of(lane, [entry], author).entries[0]
@@ -64,16 +64,17 @@ def _of(entry: Header | bytes, *, lane: Lane = FORTH, author: Keyring = PK, **ch
     return _item(log, 1, log.note(2, RECEIPT), **changes)
 
 
-def _file(*items: Item) -> bytes:
+def file_of(*items: Item) -> bytes:
+    """An evidence file of these items."""
     return evidence.encode(Evidence(evidence.FORMAT, items))
 
 
 ITEM = _item(FORTH_LOG, 1, BOTH)
 ANSWER = _item(BACK_LOG, 1, BACK_LOG.note(2, (PK, WITNESSED_AT)), role=RELATED)
-GOOD = _file(ITEM)
+GOOD = file_of(ITEM)
 
 
-def _case(
+def case_of(
     result: str,
     name: str,
     code: str,
@@ -83,7 +84,8 @@ def _case(
     documents: Sequence[str] = (VERSION_1,),
     now: datetime = NOW,
 ) -> Case:
-    raw = _file(content) if isinstance(content, Item) else content
+    """A vector of an evidence file, or of an item that stands alone in one."""
+    raw = file_of(content) if isinstance(content, Item) else content
     more = {"code": code, "documents": list(documents), "now": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
     return Case(f"{result.replace('_', '-')}-{name}.evidence.json", raw, result, about, more)
 
@@ -95,19 +97,19 @@ def evidence_cases() -> list[Case]:
 
 def _valid() -> list[Case]:
     def case(name: str, about: str, content: bytes | Item, **more: Any) -> Case:
-        return _case("valid", name, "", about, content, **more)
+        return case_of("valid", name, "", about, content, **more)
 
     rotated = Log.of(FORTH, SENT, PK_2)
     new = _item(rotated, 1, rotated.note(5, (UZ, TWO.created_at + DAY)), corridor=_ref(TWO))
     later = TWO.created_at + 2 * DAY
-    empty = _of(header(1, body_bytes=0, body_digest=body_digest(b"", "application/xml")), body=b"")
+    empty = item_of(header(1, body_bytes=0, body_digest=body_digest(b"", "application/xml")), body=b"")
     alone = _item(FORTH_LOG, 0, FORTH_LOG.note(1, RECEIPT))
     return [
         case("bilateral", "Signed by PK and UZ.", ITEM),
         case("witnessed", "And co-signed by AF, as the quorum asks.", _item(FORTH_LOG, 1, WITNESSED)),
         case("body-withheld", "Without its body.", msgspec.structs.replace(ITEM, body=None)),
         case("body-empty", "With a body of no bytes.", empty),
-        case("answered", "With the answer, from the other log.", _file(ITEM, ANSWER)),
+        case("answered", "With the answer, from the other log.", file_of(ITEM, ANSWER)),
         case("last", "The last entry of a log that is no complete tree.", _item(FORTH_LOG, 4, BOTH)),
         case("genesis", "The only entry of a log: the proof has no hashes.", alone),
         case(
@@ -120,18 +122,18 @@ def _valid() -> list[Case]:
 
 def _malformed() -> list[Case]:
     def case(name: str, code: str, about: str, content: bytes) -> Case:
-        return _case("invalid", name, code, about, content)
+        return case_of("invalid", name, code, about, content)
 
     related = msgspec.structs.replace(ITEM, role=RELATED)
-    null_body = _file(msgspec.structs.replace(ITEM, body=None)).replace(b'"items":[{', b'"items":[{"body":null,')
+    null_body = file_of(msgspec.structs.replace(ITEM, body=None)).replace(b'"items":[{', b'"items":[{"body":null,')
     reordered = b'{"items":' + GOOD.partition(b'"items":')[2][:-1] + b',"format":"%b"}' % evidence.FORMAT.encode()
     return [
         case("not-json", "evidence_malformed", "Cut off at its end.", GOOD[:-1]),
         case("no-format", "evidence_malformed", "Says nowhere what it is.", b"{}"),
         case("field-unknown", "evidence_malformed", "A field that is not specified.", GOOD[:-1] + b',"more":1}'),
-        case("no-items", "evidence_malformed", "No items.", _file()),
-        case("no-message", "evidence_malformed", "The first item is not the message.", _file(related)),
-        case("two-messages", "evidence_malformed", "Two items are the message.", _file(ITEM, ITEM)),
+        case("no-items", "evidence_malformed", "No items.", file_of()),
+        case("no-message", "evidence_malformed", "The first item is not the message.", file_of(related)),
+        case("two-messages", "evidence_malformed", "Two items are the message.", file_of(ITEM, ITEM)),
         case(
             "body-no-base64", "evidence_malformed", "A body that is no base64.", GOOD.replace(b'"body":"', b'"body":"!')
         ),
@@ -149,7 +151,7 @@ def _malformed() -> list[Case]:
 
 def _invalid() -> list[Case]:
     def case(name: str, code: str, about: str, content: bytes | Item) -> Case:
-        return _case("invalid", name, code, about, content)
+        return case_of("invalid", name, code, about, content)
 
     def with_proof(old: str, new: str) -> Item:
         return msgspec.structs.replace(ITEM, proof=ITEM.proof.replace(old, new, 1))
@@ -160,12 +162,12 @@ def _invalid() -> list[Case]:
     one_extra = format_proof(Proof(1, FORTH_LOG.proof(1, BOTH).hashes, BOTH, b"more")).decode()
     lane_9 = Lane(ONE.name, "PK", "UZ", 9)
     other_case = msgspec.structs.replace(_item(FORTH_LOG, 2, BOTH), role=RELATED)
-    in_other_lane = _of(header(1), lane=Lane(ONE.name, "PK", "UZ", 1), role=RELATED)
+    in_other_lane = item_of(header(1), lane=Lane(ONE.name, "PK", "UZ", 1), role=RELATED)
     spoilt_answer = msgspec.structs.replace(ANSWER, body=b"")
     spaced = FORTH_LOG.entries[1].replace(b'"blind":', b'"blind": ')
     return [
-        case("header", "header_malformed", "A header in the log that is none.", _of(b'{"version":1}')),
-        case("header-space", "header_not_canonical", "A header in the log with a space.", _of(spaced)),
+        case("header", "header_malformed", "A header in the log that is none.", item_of(b'{"version":1}')),
+        case("header-space", "header_not_canonical", "A header in the log with a space.", item_of(spaced)),
         case("body", "body_differs", "Another body.", msgspec.structs.replace(ITEM, body=BODY + b" ")),
         case("proof-index", "proof_malformed", "A proof without its index.", with_proof("index 1\n", "")),
         case(
@@ -184,23 +186,28 @@ def _invalid() -> list[Case]:
             msgspec.structs.replace(ITEM, header=FORTH_LOG.entries[2].decode()),
         ),
         case("origin-line", "origin_malformed", "An origin line that names no lane.", with_proof("PK-to-UZ", "PK-UZ")),
-        case("lane-sender", "lane_differs", "From a member whose log it is not.", _of(header(1, origin="AF/customs"))),
+        case(
+            "lane-sender", "lane_differs", "From a member whose log it is not.", item_of(header(1, origin="AF/customs"))
+        ),
         case(
             "lane-recipient",
             "lane_differs",
             "For a member that does not read the log.",
-            _of(header(1, destination="AF/x")),
+            item_of(header(1, destination="AF/x")),
         ),
-        case("lane-path", "lane_differs", "A path that ends elsewhere.", _of(header(1, path=("PK", "UZ", "TJ")))),
+        case("lane-path", "lane_differs", "A path that ends elsewhere.", item_of(header(1, path=("PK", "UZ", "TJ")))),
         case(
             "lane-corridor",
             "lane_differs",
             "The log of another corridor than the item names.",
             msgspec.structs.replace(ITEM, corridor=_ref(ONE, name="darwaza.example/other")),
         ),
-        case("case", "case_differs", "A related message of another case.", _file(ITEM, other_case)),
+        case("case", "case_differs", "A related message of another case.", file_of(ITEM, other_case)),
         case(
-            "repeated", "item_repeated", "The message again, from another lane.", _file(_of(header(1)), in_other_lane)
+            "repeated",
+            "item_repeated",
+            "The message again, from another lane.",
+            file_of(item_of(header(1)), in_other_lane),
         ),
         case(
             "document",
@@ -208,7 +215,7 @@ def _invalid() -> list[Case]:
             "Another digest for the document's version.",
             msgspec.structs.replace(ITEM, corridor=_ref(ONE, digest=TWO.digest)),
         ),
-        case("origin-unknown", "origin_unknown", "A lane the document does not have.", _of(header(1), lane=lane_9)),
+        case("origin-unknown", "origin_unknown", "A lane the document does not have.", item_of(header(1), lane=lane_9)),
         case("signature-author", "signature_false", "The author's signature is false.", with_note(falsified(BOTH, 0))),
         case(
             "signature-reader", "signature_false", "The reader's co-signature is false.", with_note(falsified(BOTH, 1))
@@ -219,7 +226,7 @@ def _invalid() -> list[Case]:
             "related",
             "body_differs",
             "The message is good, the answer's body is not its own.",
-            _file(ITEM, spoilt_answer),
+            file_of(ITEM, spoilt_answer),
         ),
         case(
             "outweighs",
@@ -232,7 +239,7 @@ def _invalid() -> list[Case]:
 
 def _untellable() -> list[Case]:
     def case(name: str, code: str, about: str, content: bytes | Item, **more: Any) -> Case:
-        return _case("cannot_tell", name, code, about, content, **more)
+        return case_of("cannot_tell", name, code, about, content, **more)
 
     def received(at: datetime) -> Item:
         return _item(FORTH_LOG, 1, FORTH_LOG.note(5, (UZ, at)))
@@ -246,13 +253,13 @@ def _untellable() -> list[Case]:
     one_more = Note(BOTH.text, (*BOTH.signatures, stranger))
     return [
         case("format", "format_unknown", "A later format.", GOOD.replace(b"evidence/v1", b"evidence/v2")),
-        case("role", "role_unknown", "An item of a role that is not specified.", _file(ITEM, strange)),
-        case("header-version", "header_version_unknown", "A header of a later version.", _of(version_2)),
+        case("role", "role_unknown", "An item of a role that is not specified.", file_of(ITEM, strange)),
+        case("header-version", "header_version_unknown", "A header of a later version.", item_of(version_2)),
         case(
             "corridor",
             "corridor_unknown",
             "Another corridor.",
-            _of(
+            item_of(
                 header(1),
                 lane=Lane("darwaza.example/other", "PK", "UZ", 0),
                 corridor=_ref(ONE, name="darwaza.example/other"),
@@ -298,12 +305,12 @@ def _untellable() -> list[Case]:
             "A line that these documents cannot check.",
             _item(FORTH_LOG, 1, one_more),
         ),
-        case("hops", "hops_missing", "Goes on to a third member.", _of(routed)),
+        case("hops", "hops_missing", "Goes on to a third member.", item_of(routed)),
         case(
             "related",
             "receipt_missing",
             "The message is good, the answer is not acknowledged.",
-            _file(ITEM, _item(BACK_LOG, 1, BACK_LOG.note(2), role=RELATED)),
+            file_of(ITEM, _item(BACK_LOG, 1, BACK_LOG.note(2), role=RELATED)),
         ),
     ]
 
@@ -326,7 +333,7 @@ def _root_proof(held: Note, given: Note) -> bytes:
 
 
 def _fork_case(result: str, name: str, code: str, about: str, content: bytes, **more: Any) -> Case:
-    case = _case(result, name, code, about, content, **more)
+    case = case_of(result, name, code, about, content, **more)
     return case._replace(name=f"{result.replace('_', '-')}-{name}.fork.json")
 
 

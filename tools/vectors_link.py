@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from tools.vectors_corridor import AF, ONE, PK, UZ
 from tools.vectors_evidence import evidence_cases, fork_cases
+from tools.vectors_parts import parts_cases
 from tools.vectors_route import CORRIDOR, corridor_note, route_cases
 from tools.vectors_stage import (
     BACK_LOG,
@@ -302,7 +303,7 @@ FOLDERS = {
     "checkpoint": (_checkpoints, f"Checkpoints, for spec/link.md, {_BY_KEYS} as of the log `{FORTH.origin}`."),
     "request": (_requests, f"Authorization headers of signed requests, for spec/link.md, {_BY_KEYS} as of PK."),
     "carrier": (_carriers, "Carrier files, for spec/link.md. `items` are the kinds of those that can be read."),
-    "evidence": (evidence_cases, f"Evidence files, for spec/evidence.md, {_CHECKED}"),
+    "evidence": (lambda: evidence_cases() + parts_cases(), f"Evidence files, for spec/evidence.md, {_CHECKED}"),
     "route": (
         route_cases,
         f"Evidence files of routed messages, for spec/evidence.md and spec/routing.md, {_CHECKED} {_POLICY}",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tools.vectors_evidence import evidence_cases, fork_cases
 from tools.vectors_link import FOLDER
+from tools.vectors_parts import parts_cases
 
 from darwaza.kernel.examination import verify
 from darwaza.kernel.reference import Reference
@@ -38,7 +39,7 @@ def test_it_agrees_on_damaged_files(tmp_path):
     """Whatever bit of whatever vector is flipped, both give the same answer with the same code."""
     chance = random.Random(7)
     entries, wanted = [], {}
-    for case in evidence_cases() + fork_cases():
+    for case in evidence_cases() + parts_cases() + fork_cases():
         documents = [(FOLDER / "evidence" / name).resolve() for name in case.more["documents"]]
         now = datetime.strptime(case.more["now"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         reference = Reference.read([path.read_bytes() for path in documents], None, now)

@@ -1,7 +1,8 @@
 """Makes evidence files and COSE receipts from what is committed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from hashlib import sha256
 
 import msgspec
 
@@ -9,16 +10,27 @@ from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine import routed
 from darwaza.engine.engine import Engine
 from darwaza.errors import ConflictError, MalformedError, SignatureError
-from darwaza.kernel import evidence, instant
+from darwaza.kernel import evidence, instant, parts
 from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_checkpoint
 from darwaza.kernel.corridor import Corridor
-from darwaza.kernel.evidence import EVIDENCE_BYTES_MAX, HOP, ITEMS_MAX, MESSAGE, RELATED, DocumentRef, Evidence, Item
+from darwaza.kernel.evidence import (
+    EVIDENCE_BYTES_MAX,
+    HOP,
+    ITEMS_MAX,
+    MESSAGE,
+    RELATED,
+    DocumentRef,
+    Evidence,
+    Item,
+    Part,
+)
 from darwaza.kernel.exhibit import signed_by
 from darwaza.kernel.history import keys_of
 from darwaza.kernel.link import only
 from darwaza.kernel.message import Header, decode_header, is_withheld, message_key
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Note
+from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.kernel.proof import Proof, format_proof
 from darwaza.kernel.tile import inclusion_proof, root_at
 from darwaza.ports.store import LeafRow
@@ -29,6 +41,9 @@ CHECKPOINTS_LOOKED_AT_MAX = 512
 
 Under load a log gets some hundred of them between two that are shown to the witnesses.
 """
+
+About = Callable[[Header, Sequence[bytes]], Sequence[bool]]
+"""Of a message and the parts of its body, as its service knows it: for each, whether it is about what is asked for."""
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -49,7 +64,7 @@ class Signed(msgspec.Struct, frozen=True):
     witnesses: int
 
 
-def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: tuple[str, ...] = ()) -> bytes:
+def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: About | None = None) -> bytes:
     """Make the evidence file of a message in an own log or a neighbour's.
 
     Messages of its case between the same two parties are added when they have their receipt and their body is small:
@@ -60,8 +75,9 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: t
         engine: the gateway.
         message_id: UUID, or with its origin's member before it when two used the same one: ``PK 01890a5d-…``.
         with_body: whether bodies may be shown.
-        about: texts; of the messages of the case only those whose body has one of them are added; all, without any. A
-            case of many payments has more messages than a file, and most are not about the one that is asked for.
+        about: of a case of many payments, which parts of its messages are about the one that is asked for. Of the
+            others the file has the digests alone, and messages with no such part are left out. Without it all is
+            shown.
 
     Raises:
         MalformedError: ``not_found``; there is no such message here.
@@ -71,19 +87,19 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: t
     leaf = _find(engine, message_id)
     items = routed.items(engine, leaf, with_body=with_body)
     if not items:
-        items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body)]
+        items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body, about=about)]
     elif items[0].role == HOP:
-        items.insert(
-            0, _item(engine, sent := routed.sent(engine, leaf), _signed(engine, sent), MESSAGE, with_body=with_body)
-        )
+        # What is sealed is whole: nobody but the two gateways can read it.
+        sent = routed.sent(engine, leaf)
+        items.insert(0, _item(engine, sent, _signed(engine, sent), MESSAGE, with_body=with_body))
     room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, tuple(items))))
     for other in _related(engine, leaf):
-        if about and not _has_one_of(about, routed.read_at(engine, (other.log_id, other.leaf_index, other.header))[1]):
+        if about is not None and not any(_chosen(about, *routed.read(engine, _with_body(engine, other)))):
             continue
         signed = _best(engine, other)
         if signed is None or not signed.received:
             continue
-        item = _item(engine, other, signed, RELATED, with_body=with_body)
+        item = _item(engine, other, signed, RELATED, with_body=with_body, about=about)
         room -= len(evidence.encode(item)) + 1
         if room < 0 or len(items) == ITEMS_MAX:
             break
@@ -91,8 +107,14 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: t
     return evidence.encode(Evidence(evidence.FORMAT, tuple(items)))
 
 
-def _has_one_of(texts: tuple[str, ...], body: bytes) -> bool:
-    return any(text.encode() in body for text in texts)
+def _chosen(about: About, header: Header, body: bytes) -> Sequence[bool]:
+    """Which parts of a body are about what is asked for; one that is not in parts is one part."""
+    return about(header, parts.split(body) if header.media_type == PARTS_MEDIA_TYPE else [body])
+
+
+def _with_body(engine: Engine, leaf: LeafRow) -> LeafRow:
+    body = engine.store.body(leaf.log_id, leaf.leaf_index) or b""
+    return LeafRow(leaf.log_id, leaf.leaf_index, leaf.message_key, leaf.case_id, leaf.header, body)
 
 
 def receipt(engine: Engine, message_id: str) -> bytes:
@@ -239,17 +261,32 @@ def _judge_by(document: Corridor, origin: str, checkpoint: Checkpoint, note: Not
 # --- the file ---
 
 
-def _item(engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body: bool) -> Item:
+def _item(
+    engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body: bool, about: About | None = None
+) -> Item:
     size = signed.checkpoint.size
     hashes = inclusion_proof(leaf.leaf_index, size, partial(engine.store.tile, leaf.log_id))
     document = signed.document
+    header, shown = decode_header(leaf.header), None
     body = engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None
-    if body is not None and is_withheld(decode_header(leaf.header), body):
+    if body is not None and is_withheld(header, body):
+        body = None
+    if body is not None and about is not None and header.media_type == PARTS_MEDIA_TYPE and header.path is None:
+        shown = _excerpt(body, _chosen(about, header, body))
         body = None
     return Item(
         body=body,
         corridor=DocumentRef(document.digest, document.name, document.version),
         header=leaf.header.decode(),
+        parts=shown,
         proof=format_proof(Proof(leaf.leaf_index, hashes, signed.note)).decode(),
         role=role,
+    )
+
+
+def _excerpt(body: bytes, chosen: Sequence[bool]) -> tuple[Part, ...]:
+    """The parts that are chosen, and the digests of the others."""
+    return tuple(
+        Part(body=part) if is_shown else Part(digest=sha256(part).hexdigest())
+        for part, is_shown in zip(parts.split(body), chosen, strict=True)
     )

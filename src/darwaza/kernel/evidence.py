@@ -21,6 +21,7 @@ from darwaza.errors import MalformedError, TooLargeError
 from darwaza.kernel.corridor import VERSION_MAX
 from darwaza.kernel.message import DigestText
 from darwaza.kernel.naming import CORRIDOR_NAME_CHARACTERS_MAX
+from darwaza.kernel.parts import PARTS_MAX
 from darwaza.kernel.proof import PROOF_BYTES_MAX
 
 FORMAT = "darwaza/evidence/v1"
@@ -51,6 +52,18 @@ class DocumentRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Annotated[int, Meta(ge=1, le=VERSION_MAX)]
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One part of a body in parts: itself or, where it is withheld, its digest. Fields in RFC 8785 order.
+
+    Attributes:
+        body: base64 in the file, at most ``BODY_BYTES_MAX`` bytes.
+        digest: SHA-256 of the part, lower-case hex.
+    """
+
+    body: Annotated[bytes, Meta(max_length=BODY_BYTES_MAX)] | None = None
+    digest: DigestText | None = None
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One message with its proof. Fields in RFC 8785 order.
 
@@ -59,6 +72,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             then the header's digest stands for it.
         corridor: whose keys count.
         header: the canonical header that is the log's entry, as text.
+        parts: all parts of a body in parts, in order, where some are withheld; the body is absent then.
         proof: C2SP tlog-proof without extra data; its checkpoint carries the signatures of author, reader, witnesses.
         role: ``MESSAGE``, ``HOP`` or ``RELATED``, or one that a later edition of the specification names.
     """
@@ -66,6 +80,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     body: Annotated[bytes, Meta(max_length=BODY_BYTES_MAX)] | None = None
     corridor: DocumentRef
     header: Annotated[str, Meta(min_length=2, max_length=HEADER_BYTES_MAX)]
+    parts: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=PARTS_MAX)] | None = None
     proof: Annotated[str, Meta(min_length=1, max_length=PROOF_BYTES_MAX)]
     role: Annotated[str, Meta(pattern=r"^[a-z]{1,16}$(?!\n)")]
 
@@ -92,6 +107,10 @@ def _malformed(detail: str, pointer: str = "") -> MalformedError:
     return MalformedError(detail, code="evidence_malformed", pointer=pointer)
 
 
+def _is_one(part: Part) -> bool:
+    return (part.body is None) is not (part.digest is None)
+
+
 def decode(raw: bytes) -> Evidence:
     """Read an evidence file; nothing in it is verified.
 
@@ -109,6 +128,9 @@ def decode(raw: bytes) -> Evidence:
         raise _malformed(f"not a file of the format {FORMAT}", "/format")
     if [item.role for item in evidence.items].count(MESSAGE) != 1 or evidence.items[0].role != MESSAGE:
         raise _malformed("the first item, and no other, is the message", "/items")
+    for number, item in enumerate(evidence.items):
+        if item.parts is not None and (item.body is not None or not all(map(_is_one, item.parts))):
+            raise _malformed("a body is whole or in parts, and each part is there or its digest", f"/items/{number}")
     if encode(evidence) != raw:
         raise MalformedError("the evidence file is not in RFC 8785 form", code="evidence_not_canonical")
     return evidence

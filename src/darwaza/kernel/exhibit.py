@@ -4,7 +4,8 @@ The checks run in this order; the first that fails ends the item, and without it
 looked at:
 
 1. ``header``: the header is in its canonical form.
-2. ``body``: the body is the one the header names, or is absent (noted).
+2. ``body``: the body, or its parts with the digests of those withheld, is the one the header names; or it is absent
+   (noted).
 3. ``place``: the proof is in its form, and the checkpoint's tree has this header at this index.
 4. ``lane``: the log is one of this corridor, from the member the message comes from to the one it is for.
 5. ``case``: a related message is of the message's case, and stands here once.
@@ -27,10 +28,10 @@ from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_text
 from darwaza.kernel.corridor import Corridor
 from darwaza.kernel.encoding import to_base64
-from darwaza.kernel.evidence import MESSAGE, RELATED, Item
+from darwaza.kernel.evidence import MESSAGE, RELATED, Item, Part
 from darwaza.kernel.history import LaneKeys, keys_of
 from darwaza.kernel.merkle import leaf_hash, verify_inclusion
-from darwaza.kernel.message import VERSION, Header, check_body, decode_header, member_of, message_key
+from darwaza.kernel.message import VERSION, Header, check_body, check_parts, decode_header, member_of, message_key
 from darwaza.kernel.naming import KeyRole, Lane, SignerName
 from darwaza.kernel.note import Note, Verifier, verified
 from darwaza.kernel.proof import Proof, parse_proof
@@ -152,7 +153,9 @@ class Exhibit:
     def check_body(self) -> bool:
         """Step 2."""
         header, body = self.header, self._item.body
-        named = f"{header.body_bytes} bytes, {header.media_type}, SHA-256 {header.body_digest}"
+        named = f"{header.body_bytes} bytes, {header.media_type}, digest {header.body_digest}"
+        if self._item.parts is not None:
+            return self._check_parts(self._item.parts, named)
         if body is None:
             text = f"The body is not in the file. The message fixes it: {named}. A copy can be held against that."
             return self.noted("body", "body_absent", text)
@@ -161,6 +164,16 @@ class Exhibit:
         except MessageError as fault:
             return self.fails("body", fault.code, f"The body in the file is not the one the message names: {named}.")
         return self.holds("body", f"The body in the file is the one the message names: {named}.")
+
+    def _check_parts(self, given: tuple[Part, ...], named: str) -> bool:
+        shown = [part.body for part in given]
+        try:
+            check_parts(self.header, shown, [bytes.fromhex(part.digest or "") for part in given])
+        except MessageError as fault:
+            return self.fails("body", fault.code, f"The parts in the file are not those the message names: {named}.")
+        count = len(shown) - shown.count(None)
+        text = f"{count} of {len(shown)} parts of the body are in the file, and of the others their digests"
+        return self.holds("body", f"{text}: together they are the one the message names: {named}.")
 
     def check_place(self) -> bool:
         """Step 3."""
@@ -392,7 +405,7 @@ class Exhibit:
             witnesses=tuple(self.witnesses),
             witnesses_possible=len(self.keys.witnesses),
             grade=self.grade,
-            body=self._item.body is not None,
+            body=self._item.body is not None or self._item.parts is not None,
         )
 
 

@@ -9,6 +9,7 @@ spec/message.md is the language-neutral text.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -145,6 +146,29 @@ def check_body(header: Header, body: bytes) -> None:
     """
     digest = body_digest(body, header.media_type) if header.path is None else sealed_digest(body)
     if len(body) != header.body_bytes or digest != header.body_digest:
+        raise MalformedError("the body is not the one the header names", code="body_differs", pointer="/body_digest")
+
+
+def check_parts(header: Header, shown: Sequence[bytes | None], digests: Sequence[bytes]) -> None:
+    """Hold a body in parts, some of which are withheld, against its header.
+
+    Args:
+        header: of the message.
+        shown: its parts in order, None for those that are withheld.
+        digests: SHA-256 of every part, 32 bytes each; of those shown it is not looked at.
+
+    Raises:
+        MalformedError: ``body_differs``; ``parts_malformed`` for a body that is not in parts, or a part that is none.
+    """
+    if header.media_type != parts.PARTS_MEDIA_TYPE or header.path is not None:
+        raise MalformedError("the body is not in parts", code="parts_malformed", pointer="/media_type")
+    known = [part for part in shown if part is not None]
+    if any(parts.SEPARATOR in part for part in known):
+        raise MalformedError("a part holds the byte that parts them", code="parts_malformed")
+    length = sum(map(len, known)) + len(shown) - 1
+    fits = length == header.body_bytes if len(known) == len(shown) else length <= header.body_bytes
+    every = (digest if part is None else sha256(part).digest() for part, digest in zip(shown, digests, strict=True))
+    if not fits or parts.digest_of(every) != header.body_digest:
         raise MalformedError("the body is not the one the header names", code="body_differs", pointer="/body_digest")
 
 

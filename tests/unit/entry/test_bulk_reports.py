@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -12,6 +13,8 @@ from darwaza.bootstrap import read_history
 from darwaza.entry.api import report
 from darwaza.entry.cli.main import main
 from darwaza.entry.cli.proof import proofs_of
+from darwaza.entry.order import find_order
+from darwaza.entry.sample import remittance
 from darwaza.errors import MalformedError
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
@@ -20,6 +23,7 @@ from darwaza.kernel.verdict import Result
 from darwaza.services.payments.message import read_bulk, write_bulk
 from darwaza.services.payments.proof import prove
 from darwaza.standards.iso20022.message import read
+from darwaza.standards.iso20022.payment import PaymentId
 
 from .payment_corridor import ALATAU, INDUS, XML, PaymentCorridor
 from .test_payment_bulk import bulk
@@ -49,6 +53,60 @@ def evidence_of(corridor, who, payment_id):
     return answer.content
 
 
+def whole_of(corridor, ordered):
+    """The body of the order of a bulk."""
+    return find_order(corridor.gateways["PK"].engine, ordered[0]["id"].partition(".")[0]).body
+
+
+def shown_in(raw):
+    """All that an evidence file shows: its text, and its bodies and parts as they are."""
+    items = evidence.decode(raw).items
+    bodies = [item.body for item in items] + [part.body for item in items for part in item.parts or ()]
+    return b"\n".join([raw, *(body for body in bodies if body is not None)])
+
+
+NAMES = ("Zafar", "Mirza", "Tariq")
+
+
+@pytest.mark.parametrize("priority", ["NORM", "HIGH"])
+def test_nothing_of_another_payment_is_in_the_evidence_of_one(corridor, priority):
+    """No UETR, reference, amount, name, status or sum; what is searched for is in the other's own file."""
+    made = {
+        f"of_{number}": {
+            "priority": priority,
+            "id": PaymentId(end_to_end=f"SALARY-{name}", transaction=f"TX-{name}", uetr=str(uuid4())),
+            "debtor": msgspec.structs.replace(remittance.PAYER, name=f"Payer {name}"),
+            "creditor": msgspec.structs.replace(remittance.PAYEES[ALATAU], name=f"Payee {name}"),
+            "remittance": (f"salary of {name}",),
+        }
+        for number, name in enumerate(NAMES)
+    }
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=bulk(corridor, **made)).json()
+    corridor.run()
+    words = [{"id": answers[0]["id"]}, {"id": answers[1]["id"], "reason": "AC04"}]
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": words, "limit": 0})
+    corridor.run()
+    corridor.wait(60)
+    corridor.run()
+    reasons = [corridor.show(INDUS, one["id"]).get("reason", "") for one in answers]
+    assert (reasons[0], reasons[1], len(set(reasons))) == ("", "AC04", 3)
+    case_id = answers[0]["id"].partition(".")[0]
+    engine = corridor.gateways["KZ"].engine
+    bulked = engine.site.decode_case(engine.store.cases([case_id])[case_id]).data
+    sums = [str(sum(column)) for column in zip(*(entry.amounts for entry in bulked.entries), strict=True)]
+    traces = []
+    for one, name, reason in zip(answers, NAMES, reasons, strict=True):
+        (told,) = read(corridor.call(INDUS, "GET", f"/v1/payments/{one['id']}/document").content).transactions
+        amounts = [f">{value.minor // 100}.{value.minor % 100:02}<" for value in (told.instructed_amount, told.amount)]
+        traces.append([one["uetr"], name, *amounts, *([f"<Cd>{reason}</Cd>"] if reason else [])])
+    for who in (INDUS, ALATAU):
+        for at, one in enumerate(answers):
+            shown = shown_in(evidence_of(corridor, who, one["id"]))
+            others = [trace for other, of in enumerate(traces) if other != at for trace in of]
+            assert [trace for trace in traces[at] if trace.encode() not in shown] == []
+            assert [trace for trace in (*others, *sums) if trace.encode() in shown] == []
+
+
 def test_each_is_proven_by_itself(corridor, ordered):
     """Under both countries' signatures, at either gateway: who paid whom what, and its end and no other's."""
     now = corridor.clock.now() + timedelta(seconds=1)
@@ -69,7 +127,7 @@ def test_each_is_proven_by_itself(corridor, ordered):
             assert by_id.debit == "{amount} {currency}".format(**chosen["debit"])
             assert by_id.credit == "{amount} {currency}".format(**chosen["credit"])
             assert (by_id.end_to_end, by_id.rate) == (shown["end_to_end"], chosen["rate"])
-            assert [p.id for p in proofs_of(raw)] == [o["id"] for o in ordered]
+            assert proofs_of(raw) == [by_id]
         assert verify(raw.replace(b"alatau", b"altyau", 1), history, now).result is Result.INVALID
 
 
@@ -136,13 +194,14 @@ def test_only_the_payees_gateway_refuses_an_order(corridor, ordered):
         (order.destination, msgspec.structs.replace(said, message_id=order.case_id), "open"),
     ):
         header = msgspec.structs.replace(order, origin=origin, **named)
-        messages = [(order, held.items[0].body), (header, msgspec.json.encode(refused))]
+        messages = [(order, whole_of(corridor, ordered)), (header, msgspec.json.encode(refused))]
         assert prove(messages, ordered[2]["id"])[0].end == end
 
 
 def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):
     raw = evidence_of(corridor, INDUS, ordered[0]["id"])
     for other in (
+        ordered[1]["id"],
         ordered[0]["id"][:-1] + "4",
         ordered[0]["id"].partition(".")[0],
         "01990000-0000-4000-8000-000000000000",
@@ -152,16 +211,15 @@ def test_a_payment_that_is_not_of_the_bulk_is_not_proven(corridor, ordered):
         assert caught.value.code == "payment_unproven"
 
 
-def test_amounts_that_do_not_come_to_the_sum_prove_nothing(corridor, ordered):
-    """Signatures alone do not make the amounts of each payment true: they have to come to what was held."""
+def test_amounts_that_are_not_those_of_the_rate_prove_nothing(corridor, ordered):
+    """Signatures alone do not make the amounts of each payment true: they have to be those of the rate."""
     held = evidence.decode(evidence_of(corridor, INDUS, ordered[0]["id"]))
-    terms, documents = read_bulk(held.items[0].body)
-    for changed in ({"destination": str(int(terms.destination) + 1)}, {"rate": "1.76"}):
-        body = write_bulk(msgspec.structs.replace(terms, **changed), documents)
-        forged = msgspec.structs.replace(held.items[0], body=body)
-        with pytest.raises(MalformedError) as caught:
-            proofs_of(evidence.encode(evidence.Evidence(held.format, (forged, *held.items[1:]))))
-        assert caught.value.code == "payment_unproven"
+    terms, documents = read_bulk(whole_of(corridor, ordered))
+    body = write_bulk(msgspec.structs.replace(terms, rate="1.76"), documents)
+    forged = msgspec.structs.replace(held.items[0], body=body, parts=None)
+    with pytest.raises(MalformedError) as caught:
+        proofs_of(evidence.encode(evidence.Evidence(held.format, (forged, *held.items[1:]))))
+    assert caught.value.code == "payment_unproven"
 
 
 def test_the_command_tells_of_one_or_of_each(corridor, ordered, tmp_path):
@@ -173,8 +231,15 @@ def test_the_command_tells_of_one_or_of_each(corridor, ordered, tmp_path):
     assert told.exit_code == 0, told.output
     (one,) = json.loads(told.output)["payments"]
     assert (one["id"], one["end"], one["reason"]) == (ordered[1]["id"], "rejected", "AC04")
-    all_of = CliRunner().invoke(main, words)
-    assert all(one["uetr"] in all_of.output for one in ordered), all_of.output
+    without = CliRunner().invoke(main, words)
+    assert [one["uetr"] in without.output for one in ordered] == [False, True, False], without.output
+
+
+def test_the_whole_order_proves_each(corridor, ordered, tmp_path):
+    """What an operator exports of the case is whole."""
+    order = find_order(corridor.gateways["PK"].engine, ordered[0]["id"].partition(".")[0]).header
+    raw = corridor.call(INDUS, "GET", f"/v1/evidence/{order.id}").content
+    assert [one.id for one in proofs_of(raw)] == [one["id"] for one in ordered]
 
 
 def test_a_statement_names_each_payment_and_has_its_limit(corridor, monkeypatch):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tools.vectors_corridor import AF, ONE, PK, PK_2, RINGS, THREE, TWO
 from tools.vectors_evidence import ANSWER, ITEM, evidence_cases, fork_cases
+from tools.vectors_parts import parts_cases
 from tools.vectors_stage import BOTH, DAY, FORTH_LOG, NOW, WITNESSED, falsified
 
 from darwaza.errors import ConflictError, DarwazaError, MalformedError
@@ -146,7 +147,7 @@ def test_a_history_serves_as_well():
 # --- strength of the form ---
 
 BY_COUNT = {1: REFERENCE, 2: Reference.read([FILE_1, FILE_2], None, LATER)}
-FLIPPED = [case for case in evidence_cases() + fork_cases() if case.result == "valid"]
+FLIPPED = [case for case in evidence_cases() + parts_cases() + fork_cases() if case.result == "valid"]
 
 
 @settings(max_examples=250, deadline=None)

@@ -15,20 +15,20 @@ from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import message_key
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.officer import COMPLIANCE_ROLE, Block, Clear, Refuse
+from darwaza.services.payments.proof import about_one
 from darwaza.services.payments.record import Bulk
-from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 
 async def evidence(call: Call) -> Response:
     """The order, every answer to it and both countries' signatures, in one file that anyone can check offline.
 
-    Of a payment of a bulk: the bulk's order, and what was said of this payment or of the order as a whole.
+    Of a payment of a bulk: what was said of this payment, or of the order as a whole; nothing of another payment.
     """
     engine = call.server.gateway.engine
     row, number, data = own_payment(call, call.request.path_params["id"])
     order = find_order(engine, row.id).header
-    # A refusal of the order names the order's message.
-    about = (data.entries[number - 1].uetr, order.id) if isinstance(data, Bulk) else ()
+    about = about_one(order, data.entries[number - 1].uetr, number) if isinstance(data, Bulk) else None
     raw = collect(engine, message_key(order), about=about)
     return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 
@@ -68,8 +68,12 @@ ENDPOINTS: Sequence[Endpoint] = (
     _command("recall", payments.AskBack, "Ask for a payment back (camt.056)"),
     _command("refuse-recall", payments.KeepIt, "Keep a payment that was recalled (camt.029)"),
     _command("return", payments.GiveBack, "Give a credited payment back (pacs.004)"),
+    _command("release", Clear, "It may go on to the payee, also out of suspense: two officers", role=COMPLIANCE_ROLE),
+    _command("refuse", Refuse, "It goes back to the payer; out of suspense: two officers", role=COMPLIANCE_ROLE),
     _command(
-        "release", payments.Clear, "A finding is no match; a second officer's word lets it go on", role=COMPLIANCE_ROLE
+        "block",
+        Block,
+        "It goes neither on nor back, and its money into suspense (payee's gateway): two officers",
+        role=COMPLIANCE_ROLE,
     ),
-    _command("block", payments.Block, "A finding is a match: the payment ends", role=COMPLIANCE_ROLE),
 )

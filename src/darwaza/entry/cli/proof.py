@@ -28,7 +28,7 @@ def verify_evidence(
 ) -> None:
     """Check the evidence of a payment with no network, and say what it proves: who paid whom what, and how it ended.
 
-    The evidence of one payment of a bulk holds the order of the whole bulk, but only the answers about the one.
+    The evidence of one payment of a bulk holds what was said of that payment, and of the others digests alone.
 
     \b
     Exit codes: 0 valid, 1 invalid, 2 cannot tell, also where a corridor document or the anchor will not serve.
@@ -54,7 +54,11 @@ def proofs_of(raw: bytes, payment: str = "") -> list[Proof]:
         MalformedError: ``payment_unproven``.
     """
     items = evidence.decode(raw).items
-    return prove(((decode_header(item.header.encode()), item.body) for item in items), payment)
+    return prove(((decode_header(item.header.encode()), _shown(item)) for item in items), payment)
+
+
+def _shown(item: evidence.Item) -> bytes | list[bytes | None] | None:
+    return item.body if item.parts is None else [part.body for part in item.parts]
 
 
 def print_proof(verdict: Verdict, proven: list[Proof]) -> None:

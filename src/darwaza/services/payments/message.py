@@ -227,26 +227,6 @@ class Reject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detail: Annotated[str, Meta(max_length=105)] = ""
 
 
-class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on.
-
-    Attributes:
-        officer: who decides, within the party.
-    """
-
-    officer: Text
-
-
-class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``block`` of a compliance officer: the payment ends here.
-
-    Attributes:
-        officer: who decides, within the party.
-    """
-
-    officer: Text
-
-
 class Vetted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Command ``vetted`` of the gateway itself: what a screener that answers later has found.
 
@@ -406,7 +386,6 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         answer_by: until then the payees' bank may accept.
         decide_by: until then an acceptance of urgent payments counts; of others the payees' gateway is asked after it.
-        destination: what leaves the FXP's funds at the payees' gateway, in all.
         priority: of every payment; see ``Terms``.
         provider: the FXP's address at the payers' gateway.
         rate: agreed.
@@ -414,7 +393,6 @@ class BulkTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     answer_by: InstantText
     decide_by: InstantText
-    destination: MinorText
     priority: Literal["HIGH", "NORM"]
     provider: AddressText
     rate: RateText

@@ -3,16 +3,18 @@
 Only what stands in the messages themselves counts: the order with the payer's bank's own pacs.008, the payee's bank's
 pacs.002, and the decision. Whoever holds the evidence file concludes the same, with no gateway and no network.
 
-The order of a bulk proves many payments. The amounts of each follow from its document and the rate the terms name, and
-have to come to the sum the terms name, or nothing is proven.
+The order of a bulk proves each payment whose part is shown. Its amounts follow from its document and the rate the terms
+name, so that none has to be shown for another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from darwaza.errors import MalformedError, MessageError
+from darwaza.kernel import parts
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import REFUSED, Header, Refused, member_of
 from darwaza.ledger.asset import Asset
@@ -50,6 +52,7 @@ from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 UNPROVEN: Final = "payment_unproven"
 SETTLED: Final = "settled"
 REJECTED: Final = "rejected"
+BLOCKED: Final = "blocked"
 RETURNED_BACK: Final = "returned"
 OPEN: Final = "open"
 _STEPS: Final = {
@@ -64,9 +67,13 @@ _STEPS: Final = {
 }
 
 REFUSED_KIND: Final = "payments" + REFUSED
-Found = list[tuple[Header, bytes | None]]
+Shown = bytes | Sequence[bytes | None] | None
+"""A body; of one in parts perhaps its parts, without those that are withheld; or None where all of it is."""
+Found = list[tuple[Header, Shown]]
 
 _STATUSES: Final = frozenset({STATUS, DECIDED, ANSWERS, DECISIONS})
+_NAMED: Final = frozenset({ANSWERS, DECISIONS, BULK_INQUIRY})
+"""Messages of a bulk with a document about one payment in each part."""
 _RANK: Final = {ORDER: 0, BULK: 0, STATUS: 1, ANSWERS: 1, DECIDED: 2, DECISIONS: 2}
 """Of messages made in the same millisecond, that which the next one answers comes first."""
 
@@ -98,8 +105,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         debit: what the payer gave, decimal with currency.
         credit: what the payee got or was to get.
         rate: agreed.
-        end: ``settled``, ``rejected``, ``returned`` or, when no message shows an end, ``open``.
-        reason: ISO 20022 reason of a rejection or return, or "".
+        end: ``settled``, ``rejected``, ``blocked``, ``returned`` or, when no message shows an end, ``open``.
+        reason: ISO 20022 reason of a rejection or block, or "".
         steps: in order.
     """
 
@@ -117,8 +124,36 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
 
 
-def prove(messages: Iterable[tuple[Header, bytes | None]], wanted: str = "") -> list[Proof]:
-    """Put together what messages of one case say: of one payment, or of each of a bulk.
+def about_one(order: Header, uetr: str, number: int) -> Callable[[Header, Sequence[bytes]], list[bool]]:
+    """Which parts of the messages of a bulk are about one of its payments, or belong to all; none of another payment.
+
+    Args:
+        order: of the message that ordered the bulk; a refusal of it belongs to all.
+        uetr: of the payment.
+        number: of the payment.
+    """
+
+    def chosen(header: Header, given: Sequence[bytes]) -> list[bool]:
+        if header.kind == BULK:
+            return [at in (0, number) for at in range(len(given))]
+        if header.kind in _NAMED:
+            return [_uetr_of(header.kind, part) == uetr for part in given]
+        # What is about one payment alone names it by its UETR; a refusal of the order names that.
+        return [uetr.encode() in part or order.id.encode() in part for part in given]
+
+    return chosen
+
+
+def _uetr_of(kind: str, document: bytes) -> str:
+    """The UETR of the payment that a part is about; "" for one that cannot be read, which is shown to nobody."""
+    try:
+        return status.read_inquiry(document) if kind == BULK_INQUIRY else status.read_told(document).uetr
+    except MessageError:
+        return ""
+
+
+def prove(messages: Iterable[tuple[Header, Shown]], wanted: str = "") -> list[Proof]:
+    """Put together what messages of one case say: of one payment, or of each of a bulk that is shown.
 
     Args:
         messages: whose signatures hold, in any order; a body that was withheld is None.
@@ -130,12 +165,12 @@ def prove(messages: Iterable[tuple[Header, bytes | None]], wanted: str = "") -> 
     """
     found = sorted(messages, key=lambda one: (one[0].created_at, _RANK.get(one[0].kind, len(_RANK))))
     orders = ((header, body) for header, body in found if header.kind in {ORDER, BULK} and body is not None)
-    header, body = next(orders, (None, b""))
+    header, body = next(orders, (None, None))
     if header is None:
         raise _unproven("there is no order of a payment, with its body, in the file")
     about = [one for one in found if one[0].case_id == header.case_id]
     try:
-        proven = (_of_one if header.kind == ORDER else _of_bulk)(header, body or b"", about, wanted)
+        proven = (_of_one if header.kind == ORDER else _of_bulk)(header, body, about, wanted)
     except MessageError as fault:
         raise fault if fault.code == UNPROVEN else _unproven(fault.detail) from fault
     if not proven:
@@ -143,8 +178,8 @@ def prove(messages: Iterable[tuple[Header, bytes | None]], wanted: str = "") -> 
     return proven
 
 
-def _of_one(header: Header, body: bytes, found: Found, wanted: str) -> list[Proof]:
-    terms, document = read_order(body)
+def _of_one(header: Header, body: Shown, found: Found, wanted: str) -> list[Proof]:
+    terms, document = read_order(body if isinstance(body, bytes) else b"")
     ordered = check.read_transfer(document)
     if isinstance(ordered, Refusal):
         raise _unproven(ordered.detail)
@@ -152,29 +187,30 @@ def _of_one(header: Header, body: bytes, found: Found, wanted: str) -> list[Proo
     if wanted not in {"", header.case_id, transaction.id.uetr}:
         return []
     deciding = DECIDED if ordered.urgent else STATUS
-    ends = _steps(found, header, transaction.id.uetr or "", deciding=deciding)
+    single = [(one, given if isinstance(given, bytes) else None) for one, given in found]
+    ends = _steps(single, header, transaction.id.uetr or "", deciding=deciding)
     amounts = exchange.debit_minor, exchange.credit_minor
     return [_proof(header, header.case_id, transaction, (terms.provider, terms.rate), amounts, ends)]
 
 
-def _of_bulk(header: Header, body: bytes, found: Found, wanted: str) -> list[Proof]:
-    terms, documents = read_bulk(body)
-    proven, total = [], 0
+def _of_bulk(header: Header, body: Shown, found: Found, wanted: str) -> list[Proof]:
+    first, *others = parts.split(body) if isinstance(body, bytes) else body or (None,)
+    numbers = [number for number, part in enumerate(others, 1) if part is not None]
+    if first is None or not numbers:
+        raise _unproven("the terms of the order, or all of its payments, are withheld")
+    terms, documents = read_bulk(_joined((first, *others)) or b"")
+    proven = []
     said, deciding = _said(found), DECISIONS if terms.priority == "HIGH" else ANSWERS
-    for number, part in enumerate(read_parts(documents), 1):
+    for number, part in zip(numbers, read_parts(documents), strict=True):
         transaction, name = part.transfer.transactions[0], entry_id(header.case_id, number)
-        debit, destination, credit = _amounts(transaction, terms)
-        total += destination
         if wanted in {"", name, part.uetr}:
-            ends = _steps(said, header, part.uetr, deciding=deciding)
-            proven.append(_proof(header, name, transaction, (terms.provider, terms.rate), (debit, credit), ends))
-    if total != int(terms.destination):
-        raise _unproven("the amounts of its payments do not come to the sum it names")
+            amounts, ends = _amounts(transaction, terms), _steps(said, header, part.uetr, deciding=deciding)
+            proven.append(_proof(header, name, transaction, (terms.provider, terms.rate), amounts, ends))
     return proven
 
 
-def _amounts(transaction: CreditTransferTransaction, terms: BulkTerms) -> tuple[int, int, int]:
-    """What the payer gives, what the provider gives for it, and what the payee gets, as the document and rate say."""
+def _amounts(transaction: CreditTransferTransaction, terms: BulkTerms) -> tuple[int, int]:
+    """What the payer gives and what the payee gets, as the document and rate say."""
     given, charges, rate = transaction.instructed_amount, transaction.charges, rate_of(terms.rate)
     if given is None or len(charges) != 2 or isinstance(rate, Refusal):  # noqa: PLR2004 - of either bank
         raise _unproven("a payment of it does not name what the payer gives, and both fees")
@@ -188,9 +224,10 @@ def _amounts(transaction: CreditTransferTransaction, terms: BulkTerms) -> tuple[
     ).from_debit(given.minor)
     if isinstance(exchange, Refusal):
         raise _unproven(exchange.detail)
-    if exchange.source_minor != transaction.amount.minor:
+    agreed = transaction.agreed_rate
+    if exchange.source_minor != transaction.amount.minor or agreed is None or agreed.rate != Decimal(terms.rate):
         raise _unproven("the amounts of a payment of it are not those of the rate")
-    return exchange.debit_minor, exchange.destination_minor, exchange.credit_minor
+    return exchange.debit_minor, exchange.credit_minor
 
 
 def _proof(
@@ -225,13 +262,20 @@ Said = tuple[Header, dict[str, tuple[str, str]] | bytes | None]
 
 
 def _said(found: Found) -> list[Said]:
-    """The messages of a bulk, its answers and decisions read once."""
-    return [
-        (header, {one.uetr: (one.status, one.reason) for one in read_answers(body)})
-        if header.kind in _STATUSES and body is not None
-        else (header, body)
-        for header, body in found
-    ]
+    """The messages of a bulk with what of them is shown, its answers and decisions read once."""
+    said: list[Said] = []
+    for header, body in found:
+        shown = body if body is None or isinstance(body, bytes) else _joined(body)
+        if header.kind in _STATUSES and shown is not None:
+            said.append((header, {one.uetr: (one.status, one.reason) for one in read_answers(shown)}))
+        else:
+            said.append((header, shown))
+    return said
+
+
+def _joined(shown: Sequence[bytes | None]) -> bytes | None:
+    known = [part for part in shown if part is not None]
+    return parts.join(known) if known else None
 
 
 def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) -> tuple[tuple[Step, ...], str, str]:
@@ -243,7 +287,7 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
         uetr: of the payment.
         deciding: kind of the message by which it ends well: of an urgent one the payer's gateway decides.
     """
-    steps, end, reason = [], OPEN, ""
+    steps, end, reason, credited = [], OPEN, "", False
     for header, body in found:
         no = _refusal(header, body, order)
         if order.kind == BULK and header.kind != BULK and no is None and not _names(body, uetr):
@@ -255,14 +299,31 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
         if header.kind in _STATUSES and body is not None:
             given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
             what = f"said {given}" + (f" ({why})" if why else "")
-            if given == status.REJECTED:
-                end, reason = REJECTED, why
-            elif header.kind == deciding and given in (status.SETTLED, status.CREDITED):
-                end = SETTLED
+            end, reason = _end((end, reason), given, why, decides=header.kind == deciding, credited=credited)
+            credited = credited or given == status.CREDITED
         elif header.kind == RETURNED:
             end = RETURNED_BACK
         steps.append(Step(header.created_at, header.origin, what or header.kind))
     return tuple(steps), end, reason
+
+
+def _end(was: tuple[str, str], given: str, why: str, *, decides: bool, credited: bool) -> tuple[str, str]:
+    """The end that messages show, with its reason, when one more gives a status.
+
+    Args:
+        was: what those before it show.
+        given: the status.
+        why: its reason.
+        decides: whether it is of the kind by which the payment ends.
+        credited: whether the payee's gateway has said that it credits, perhaps by another clock.
+    """
+    if given == status.REJECTED:
+        return REJECTED, why
+    if given == status.BLOCKED and decides and not credited:
+        return BLOCKED, why
+    released = given == status.CREDITED and was[0] == BLOCKED
+    ends = decides and given in {status.SETTLED, status.CREDITED, status.BLOCKED}
+    return (SETTLED, "") if released or ends else was
 
 
 def _refusal(header: Header, body: dict[str, tuple[str, str]] | bytes | None, order: Header) -> Refused | None:

@@ -25,6 +25,13 @@ export function join_(...parts) {
 export const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", join_(...parts)));
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+const digestOf = async (digests) => hex(await sha256("darwaza/parts/v1", ...digests));
+function split(bytes, separator) {
+  const pieces = [];
+  let from = 0;
+  for (let at = bytes.indexOf(separator); at >= 0; at = bytes.indexOf(separator, from)) { pieces.push(bytes.subarray(from, at)); from = at + 1; }
+  return [...pieces, bytes.subarray(from)];
+}
 export const same = (one, other) => hex(one) === hex(other);
 
 export function base64(text, length) {
@@ -57,13 +64,18 @@ const HEADER = {
   "path_policy?": string(/^[ -~]+$/, 512), "relays?": digest, "ucr?": string(/^[!-~]+$/, 35), version: integer(1, 1),
 };
 const DOCUMENT = { digest, name: string(/^[^]+$/, 128), version: integer(1, 2147483647) };
+const bytes64 = string(/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/);
+const PART = { "body?": bytes64, "digest?": digest };
 const ITEM = {
-  "body?": string(/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/), corridor: (value) => fits(value, DOCUMENT), header: string(/^[^]{2,}$/, 4096),
+  "body?": bytes64, corridor: (value) => fits(value, DOCUMENT), header: string(/^[^]{2,}$/, 4096),
+  "parts?": (value) => Array.isArray(value) && value.length >= 1 && value.length <= 1024
+    && value.every((part) => fits(part, PART) && ((part.body ?? null) === null) !== ((part.digest ?? null) === null)),
   proof: string(/^[^]+$/), role: string(/^[a-z]{1,16}$/),
 };
 const EVIDENCE = {
   format: any,
-  items: (value) => Array.isArray(value) && value.length >= 1 && value.length <= 64 && value.every((item) => fits(item, ITEM)),
+  items: (value) => Array.isArray(value) && value.length >= 1 && value.length <= 64
+    && value.every((item) => fits(item, ITEM) && ((item.body ?? null) === null || (item.parts ?? null) === null)),
 };
 const FORK = { format: any, given: any, given_leaf: string(/^([0-9a-f]{64})?$/), held: any, held_leaf: string(/^([0-9a-f]{64})?$/), origin: any };
 
@@ -209,7 +221,8 @@ class Examination {
     if (value.format === "darwaza/evidence/v1") {
       const roles = fits(value, EVIDENCE) ? value.items.map((item) => item.role) : [];
       if (roles.indexOf("message") !== 0 || roles.lastIndexOf("message") !== 0) this.fails("evidence_malformed");
-      const only = value.items.every(({ body }) => typeof body !== "string" || btoa(atob(body)) === body);
+      const bodies = value.items.flatMap(({ body, parts }) => [body, ...(parts ?? []).map((part) => part.body)]);
+      const only = bodies.every((body) => typeof body !== "string" || btoa(atob(body)) === body);
       if (canonical(value) !== text || !only) this.fails("evidence_not_canonical");
       this.holds("file", { count: value.items.length });
       this.seen = new Set();
@@ -238,6 +251,27 @@ class Examination {
     return value;
   }
 
+  // The body, or its parts with the digests of those withheld, is the one the header names.
+  async body(header, { body, parts }) {
+    const inParts = header.media_type === "application/vnd.darwaza.parts" && header.path === undefined;
+    let digest, length, all = true;
+    if (parts === undefined) {
+      const whole = base64(body);
+      length = whole.length;
+      const pieces = inParts ? split(whole, 0x1e) : [];
+      if (pieces.length > 1024) this.fails("parts_malformed");
+      digest = inParts ? await digestOf(await Promise.all(pieces.map((piece) => sha256(piece)))) : hex(await sha256(whole));
+    } else {
+      if (!inParts) this.fails("parts_malformed");
+      const shown = parts.map((part) => (part.body === undefined ? null : base64(part.body))), known = shown.filter((part) => part !== null);
+      if (known.some((part) => part.includes(0x1e))) this.fails("parts_malformed");
+      all = known.length === parts.length;
+      length = known.reduce((sum, part) => sum + part.length, parts.length - 1);
+      digest = await digestOf(await Promise.all(parts.map((part, at) => (shown[at] === null ? unhex(part.digest) : sha256(shown[at])))));
+    }
+    if ((all ? length !== header.body_bytes : length > header.body_bytes) || digest !== header.body_digest) this.fails("body_differs");
+  }
+
   async item(item) {
     this.at = "role";
     if (item.role !== "message" && item.role !== "related") this.ends("role_unknown");
@@ -246,9 +280,8 @@ class Examination {
     const header = this.header(item.header);
     this.note("holds", "", header);
     this.at = "body";
-    if (item.body !== undefined) {
-      const body = base64(item.body);
-      if (body.length !== header.body_bytes || hex(await sha256(body)) !== header.body_digest) this.fails("body_differs");
+    if (item.body !== undefined || item.parts !== undefined) {
+      await this.body(header, item);
       this.note("holds", "", header);
     } else this.note("noted", "body_absent");
     this.at = "place";
