@@ -7,7 +7,7 @@ from darwaza.entry.sample import remittance
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.party import Coded
 
-from .payment_corridor import ALATAU, INDUS, PaymentCorridor
+from .payment_corridor import ALATAU, INDUS, SBP, PaymentCorridor
 
 SIZE = 3
 
@@ -153,6 +153,22 @@ def test_a_rate_that_is_gone_for_now_is_marked_as_passing_and_a_wrong_payment_is
         corridor.do(provider, f"/v1/payments/markets/{market}/withdraw", {})
     gone = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
     assert [(one["code"], one["transient"]) for one in gone] == [("no_offer", True)] * SIZE
+
+
+def test_what_the_money_does_not_suffice_for_is_answered_for_itself(corridor):
+    """The first two go, to the last paisa; the third is refused as a payment of its own is, and may be taken later."""
+    body, alone = bulk(corridor), bulk(corridor)
+    left = {"participant": INDUS, "amount": "8997999.00", "id": "out"}
+    corridor.do(SBP, "/v1/payments/withdrawals", left)
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    assert [one.get("state") for one in answers[:2]] == ["sent", "sent"]
+    assert (answers[2]["code"], answers[2]["transient"]) == ("floor_crossed", True)
+    assert answers[2]["pointer"].endswith("CdtTrfTxInf[3]")
+    none = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=alone).json()
+    assert [(one["code"], one["transient"]) for one in none] == [("floor_crossed", True)] * SIZE
+    corridor.do(SBP, "/v1/payments/deposits", {"participant": INDUS, "amount": "3003.00", "id": "in"})
+    taken = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=alone).json()
+    assert [one["state"] for one in taken] == ["sent"] * SIZE
 
 
 def test_a_word_that_is_refused_says_which_and_on_which_payment(corridor):

@@ -20,6 +20,7 @@ from darwaza.entry.api.payment import TAG, Ordered, command, ordered
 from darwaza.entry.api.problem import problem_of
 from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
+from darwaza.ledger.refusal import TransferRefusal
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
 from darwaza.services.payments.check import bulk_problem, read_transfer
@@ -29,7 +30,7 @@ from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
-PASSING: Final = frozenset(one.code for one in PaymentRefusal if one.transient)
+PASSING: Final = frozenset(one.code for one in (*PaymentRefusal, *TransferRefusal) if one.transient)
 
 
 async def order_many(call: Call) -> list[Ordered] | Response | DarwazaError:

@@ -21,6 +21,7 @@ from darwaza.kernel.message import member_of
 from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
+from darwaza.ledger.refusal import TransferRefusal
 from darwaza.services.payments import check, status
 from darwaza.services.payments.answers import draft_inquiry, drafts, read_answers
 from darwaza.services.payments.bulk import Part, new_entry, read_parts
@@ -38,8 +39,8 @@ from darwaza.services.payments.entry import (
     total_of,
 )
 from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
-from darwaza.services.payments.liquidity import abroad_notices, position_notices
-from darwaza.services.payments.market import Place
+from darwaza.services.payments.liquidity import Purse, abroad_notices, position_notices
+from darwaza.services.payments.market import Place, spend
 from darwaza.services.payments.message import (
     BULK,
     DECISIONS,
@@ -86,7 +87,11 @@ class BulkSourceRules:
     # --- order ---
 
     def remit(self, _: None, command: Command, context: Context) -> Outcome:
-        """Check every payment, hold the money of those that are right, and send one order for them."""
+        """Check every payment, hold the money of those that are right, and send one order for them.
+
+        In the order of the document as far as the money goes: what the rest of it does not suffice for is refused as a
+        payment of its own is, and a smaller one after it may go.
+        """
         asked: RemitBulk = command.body
         try:
             parts = read_parts(asked.documents, asked.transfers)
@@ -103,8 +108,9 @@ class BulkSourceRules:
         like: Like | None = None
         place = self._quotes.place(asked.market, payer.address, payee.address, context)
         first = parts[0].transfer.header.message_id
+        purse = Purse(self._directory, context.ledger, payer)
         for part in parts:
-            one = self._checked(part, first, place, payer, like, taken, context)
+            one = self._checked(part, first, place, purse, like, taken, context)
             if isinstance(one, Refusal):
                 refused.append((part.uetr, one.code, one.detail, one.pointer))
                 continue
@@ -114,6 +120,9 @@ class BulkSourceRules:
         answer = {"refused": refused}
         if like is None and asked.apart:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "none of them passes")
+        if like is None and all(code == TransferRefusal.FLOOR_CROSSED.code for _, code, _, _ in refused):
+            # Nothing is kept of it, so that the same document may be sent again when there is money.
+            return Refusal(*refused[0][1:], transient=True)
         if like is None:
             nothing = Bulk(
                 payer_bank=payer.address,
@@ -148,7 +157,7 @@ class BulkSourceRules:
         part: Part,
         first: str,
         place: Place | Refusal,
-        payer: Participant,
+        purse: Purse,
         like: "Like | None",
         taken: dict[str, str],
         context: Context,
@@ -176,7 +185,7 @@ class BulkSourceRules:
         if isinstance(made, Refusal):
             return replace(made, pointer=check.TRANSACTION)
         offer = made[0]
-        agreed = check.Agreed(None, None, offer, place.corridor, payer, place.payee)
+        agreed = check.Agreed(None, None, offer, place.corridor, purse.bank, place.payee)
         problem = check.defect(ordered, agreed, self._directory, context)
         if problem is not None:
             return problem
@@ -184,6 +193,10 @@ class BulkSourceRules:
             return Refusal.of(
                 PaymentRefusal.GOES_ALONE, "it has to be looked at, and waits by itself", check.TRANSACTION
             )
+        short = purse.take(offer.exchange.debit_minor)
+        if short is not None:
+            return replace(short, pointer=check.TRANSACTION)
+        spend(place, offer)
         entry = new_entry(part, first, offer.exchange, SOURCE_OPEN, spread_minor=offer.spread_minor)
         return entry, offer, ordered.urgent
 

@@ -6,12 +6,38 @@ as gone.
 
 from typing import Final
 
-from darwaza.kernel.machine import LedgerView, Notice
+from darwaza.kernel.machine import LedgerView, Notice, Refusal
 from darwaza.kernel.message import member_of
 from darwaza.ledger.money import to_text
-from darwaza.services.payments.plan import Directory, abroad, position
+from darwaza.ledger.refusal import TransferRefusal
+from darwaza.services.payments.plan import Directory, Participant, abroad, position
 
 LOW: Final = "liquidity.low"
+
+
+class Purse:
+    """What a bank's position can still pay while one decision takes from it, payment by payment.
+
+    Attributes:
+        bank: whose.
+    """
+
+    def __init__(self, directory: Directory, ledger: LedgerView, bank: Participant) -> None:
+        self.bank = bank
+        self._account_id = position(bank.address, directory.currencies[bank.member])
+        account = ledger.account(self._account_id)
+        floor = None if account is None else account.floor_minor
+        self._room_minor: int | None = None if floor is None else account.balance.available - floor
+
+    def take(self, minor: int) -> Refusal | None:
+        """Take so much; or what the ledger would say, and nothing is taken."""
+        if self._room_minor is None:
+            return None
+        if minor > self._room_minor:
+            detail = f"{self._account_id!r} would fall below its floor"
+            return Refusal.of(TransferRefusal.FLOOR_CROSSED, detail, "/amount_minor")
+        self._room_minor -= minor
+        return None
 
 
 def position_notices(directory: Directory, ledger: LedgerView, bank: str, taken_minor: int) -> tuple[Notice, ...]:

@@ -98,7 +98,8 @@ class Place(NamedTuple):
         corridor: the market's.
         source: what is debited.
         destination: what is credited.
-        available: what of each provider's money may be spent, found when it is first asked for; a decision moves none.
+        available: what of each provider's money may be spent, found when it is first asked for, less what is taken in
+            this decision (``spend``).
     """
 
     market: Market
@@ -188,6 +189,11 @@ def _exchange(place: Place, wanted: Wanted, rate: Rate) -> Exchange | Refusal:
         destination_fee=place.payee.fee,
     )
     return (terms.from_debit if wanted.fixed == "source" else terms.from_credit)(wanted.amount_minor)
+
+
+def spend(place: Place, offer: Offer) -> None:
+    """Count what an offer takes of its provider's money, for the offers that are still made in this decision."""
+    place.available[offer.provider] -= offer.exchange.destination_minor
 
 
 def _available(provider: str, place: Place, context: Context) -> int:
