@@ -185,7 +185,7 @@ def pay(corridor):
         stopped = bank.payments.pay(remittance.payment(offered, datetime.now(UTC), debtor=suspect), quote=offered["id"])
         with corridor.client("PK", "sbp") as compliance:
             until("not held", compliance.payments.held)
-            compliance.payments.block(stopped["id"], "a.khan")
+            compliance.payments.refuse(stopped["id"], "a.khan")
         offered = until("no rates", lambda: _quiet(quote))
         order = remittance.payment(offered, datetime.now(UTC))
         for wrong in (

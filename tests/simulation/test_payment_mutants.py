@@ -7,13 +7,17 @@ from darwaza.engine import repeat
 from darwaza.ledger import judgement
 from darwaza.ledger.order import Hold, Void
 from darwaza.services import payments
-from darwaza.services.payments import check, source
+from darwaza.services.payments import check, destination, source, suspense
 from darwaza.services.payments.destination import DestinationRules
+from darwaza.services.payments.plan import position
 from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.source import SourceRules
-from darwaza.testing import paying
+from darwaza.services.payments.suspense import SuspenseRules
+from darwaza.testing import blocking, paying
+from darwaza.testing.blocking import BlockingSimulation
 from darwaza.testing.paying import PaymentSimulation
+from darwaza.testing.trade import PLAN
 
 SEEDS = range(150)
 replace = source.replace
@@ -130,6 +134,34 @@ def ignore_the_expiry_of_quotes(patch):
     patch(QuoteRules, "lapse", stay)
 
 
+def give_back_what_is_blocked(patch):
+    def mutant(self, case_id, payment, context):
+        frozen = freeze(self, case_id, payment, context)
+        return replace(frozen, transfers=(Void(f"{case_id}/unfx", payment.uetr),))
+
+    freeze = SuspenseRules.freeze
+    patch(SuspenseRules, "freeze", mutant)
+
+
+def credit_what_is_blocked(patch):
+    def mutant(self, case_id, payment, context):
+        taken, blocked = (frozen := freeze(self, case_id, payment, context)).transfers
+        bank = position(payment.payee_bank, PLAN.currencies["KZ"])
+        return replace(frozen, transfers=(taken, replace(blocked, id=f"{case_id}/credit", credit_account=bank)))
+
+    freeze = SuspenseRules.freeze
+    patch(SuspenseRules, "freeze", mutant)
+
+
+def block_on_the_word_of_one(patch):
+    decides = destination.decides
+    patch(destination, "decides", lambda checks: decides(checks) or checks[-1].word == "block")
+
+
+def open_suspense_on_the_word_of_one(patch):
+    patch(suspense, "decides", lambda checks: True)
+
+
 MUTANTS = [
     swallow_the_timeout,
     swallow_the_banks_silence,
@@ -156,3 +188,21 @@ def test_mutant_is_caught(mutant, monkeypatch):
         context.setattr(PaymentSimulation, "service", payments.service(paying.SHORT, paying.screen))
         seed = first_broken(mutant, PaymentSimulation, SEEDS)
     PaymentSimulation(seed).run()
+
+
+BLOCKING_MUTANTS = [
+    give_back_what_is_blocked,
+    credit_what_is_blocked,
+    block_on_the_word_of_one,
+    open_suspense_on_the_word_of_one,
+]
+
+
+@pytest.mark.parametrize("mutant", BLOCKING_MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_mutant_of_blocking_is_caught(mutant, monkeypatch):
+    """A seed that the service lives through, the mutant does not."""
+    with monkeypatch.context() as context:
+        mutant(context.setattr)
+        context.setattr(BlockingSimulation, "service", payments.service(paying.SHORT, blocking.far))
+        seed = first_broken(mutant, BlockingSimulation, SEEDS)
+    BlockingSimulation(seed).run()

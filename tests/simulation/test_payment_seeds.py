@@ -9,6 +9,7 @@ hash chains are checked by fsck). ``test_payment_mutants`` shows that it notices
 import pytest
 from tests.simulation.lives import live_through
 
+from darwaza.testing.blocking import BlockingSimulation
 from darwaza.testing.paying import PaymentSimulation
 
 SEEDS_PER_TEST = 25
@@ -44,3 +45,14 @@ def test_a_clock_that_is_set_back_stands_still(seed):
 @pytest.mark.parametrize("first", range(1_000, 21_000, SEEDS_PER_BLOCK))
 def test_money_is_conserved_for_long(first):
     live_through(PaymentSimulation, range(first, first + SEEDS_PER_BLOCK))
+
+
+@pytest.mark.parametrize("first", range(0, 200, SEEDS_PER_TEST))
+def test_what_compliance_blocks_is_kept_until_two_let_it_go(first):
+    live_through(BlockingSimulation, range(first, first + SEEDS_PER_TEST))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("first", range(200, 5_000, SEEDS_PER_BLOCK))
+def test_what_compliance_blocks_is_kept_for_long(first):
+    live_through(BlockingSimulation, range(first, first + SEEDS_PER_BLOCK))

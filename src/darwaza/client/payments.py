@@ -406,12 +406,17 @@ class Payments:
         return found
 
     def release(self, payment: str, officer: str, *, key: str | None = None) -> Ordered:
-        """A finding is no match; the word of a second officer lets the payment go on."""
+        """It may go on to the payee, also out of suspense: the word of a second officer lets it."""
         done: Ordered = self._do(f"/{in_path(payment)}/release", {"officer": officer}, key=key)
         return done
 
+    def refuse(self, payment: str, officer: str, *, key: str | None = None) -> Ordered:
+        """It goes back to the payer; out of suspense the word of a second officer sends it back."""
+        done: Ordered = self._do(f"/{in_path(payment)}/refuse", {"officer": officer}, key=key)
+        return done
+
     def block(self, payment: str, officer: str, *, key: str | None = None) -> Ordered:
-        """A finding is a match: the payment ends."""
+        """It goes neither on nor back: the word of a second officer puts its money into suspense."""
         done: Ordered = self._do(f"/{in_path(payment)}/block", {"officer": officer}, key=key)
         return done
 

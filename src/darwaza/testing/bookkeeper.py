@@ -71,6 +71,11 @@ class Book:
         gains = self.gains[case_id]
         return sum(amount for account, amount in gains.items() if account.startswith("position:"))
 
+    def suspended(self, case_id: str) -> int:
+        """What of a case stands in suspense."""
+        gains = self.gains[case_id]
+        return sum(amount for account, amount in gains.items() if account.startswith("suspense:"))
+
     def check(self, store: Store) -> None:
         """At the end: no hold is open, currencies add up, and the stored balances are the sums."""
         if self.holds:
@@ -117,7 +122,7 @@ class MoneyAuditor(Auditor):
             if not self._is_whole():
                 continue
             case_id, _, name = row.id.rpartition("/")
-            if member == self.payee and name == "credit":
+            if member == self.payee and name in ("credit", "block"):
                 self._credited(case_id)
             elif member == self.payer and name in ("debit", "undebit"):
                 self._ended(case_id, name)
@@ -144,13 +149,17 @@ class MoneyAuditor(Auditor):
         debited = f"{case_id}/debit" in self._here
         held = any(hold.case_id == case_id for hold in self.books[self.payer].holds.values())
         if not debited and (self.urgent.get(case_id, False) or not held):
-            raise BrokenError(f"I9: {case_id} was credited before it was debited")
+            raise BrokenError(f"I9: {case_id} was credited or blocked before it was debited")
 
     def _ended(self, case_id: str, name: str) -> None:
-        if name == "undebit" and f"{case_id}/credit" in self._there:
-            raise BrokenError(f"I9: {case_id} was credited, and its payer has its money back")
+        if name == "undebit" and self._kept(case_id):
+            raise BrokenError(f"I9: {case_id} was credited or blocked, and its payer has its money back")
         if name == "debit" and f"{case_id}/unfx" in self._there:
             raise BrokenError(f"I9: {case_id} was refused, and its payer has paid")
+
+    def _kept(self, case_id: str) -> bool:
+        """Whether the payee's gateway has taken it for good: for the payee, or into suspense."""
+        return f"{case_id}/credit" in self._there or f"{case_id}/block" in self._there
 
     def check_money(self, stores: dict[str, Store]) -> None:
         """At the end: both books are sound, and agree on each payment and on the accounts they share."""
@@ -171,15 +180,20 @@ class MoneyAuditor(Auditor):
 
     def _check_payment(self, case_id: str, here: Book, there: Book) -> None:
         debited, credited = f"{case_id}/debit" in here.done, f"{case_id}/credit" in there.done
-        if debited != credited:
+        if debited != self._kept(case_id):
             raise BrokenError(f"I9: {case_id}: debited {debited}, credited {credited}")
-        if (f"{case_id}/return" in there.done) != (f"{case_id}/refund" in here.done):
+        returned = f"{case_id}/return" in there.done
+        if returned != (f"{case_id}/refund" in here.done):
             raise BrokenError(f"I9: {case_id} was returned on one side only")
         taken, given = here.brought(case_id), there.brought(case_id)
         paid = here.done[f"{case_id}/debit"].amount_minor if debited else 0
         got = there.done[f"{case_id}/credit"].amount_minor if credited else 0
-        if f"{case_id}/return" in there.done:
+        if returned:
             paid -= here.done[f"{case_id}/refund"].amount_minor
+        if returned and credited:
             got -= there.done[f"{case_id}/return"].amount_minor
         if (-taken, given) != (paid, got):
             raise BrokenError(f"I7: {case_id}: {taken} and {given} moved, not {paid} and {got}")
+        kept = 0 if credited or returned or not debited else there.done[f"{case_id}/block"].amount_minor
+        if there.suspended(case_id) != kept:
+            raise BrokenError(f"I7: {case_id}: {there.suspended(case_id)} in suspense, not {kept}")

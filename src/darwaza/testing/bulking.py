@@ -28,6 +28,7 @@ from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.entry import DESTINATION_OPEN, is_open
 from darwaza.services.payments.machine import NAME
+from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment, Record
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -199,7 +200,7 @@ class BulkBanks(Banks):
             party, kind, body = f"{code}/gateway", "vetted", message.Vetted(hits)
         elif entry.state == "screened":
             party, officer = watcher, rng.choice(("anna", "bolat"))
-            kind, body = ("release", message.Clear(officer)) if drawn < 0.8 else ("block", message.Block(officer))  # noqa: PLR2004
+            kind, body = ("release", Clear(officer)) if drawn < 0.8 else ("refuse", Refuse(officer))  # noqa: PLR2004
         elif entry.state == "credited" and drawn < 0.03:  # noqa: PLR2004
             kind, body = "return", message.GiveBack("AC04")
         elif entry.state == "recalled":

@@ -30,8 +30,9 @@ from darwaza.services.payments import message
 from darwaza.services.payments.bulk import split
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.market import market_id
+from darwaza.services.payments.officer import Block, Clear, Refuse
 from darwaza.services.payments.plan import external, liquidity, position
-from darwaza.services.payments.record import Board, Payment, Record
+from darwaza.services.payments.record import Board, Check, Payment, Record
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 from darwaza.testing.auditor import Auditor, BrokenError
@@ -48,6 +49,8 @@ LOOK_S = 0.6
 READY_S_MAX = 60.0
 LONG_CUT_S = 12.0
 SALARIES = 2
+STOPPED = ("parked", "screened", "frozen")
+"""States in which officers are asked."""
 OVERDUE_S = 5.0
 """How long a gateway that runs may take to notice that a time is over."""
 PLENTY = 9_000_000_00
@@ -80,7 +83,15 @@ def paid_in(code: str) -> tuple[Order, ...]:
 
 
 class Banks(Parties):
-    """Everybody who pays, is paid, gives rates and watches over names."""
+    """Everybody who pays, is paid, gives rates and watches over names.
+
+    Attributes:
+        names: of payees, each as likely as another.
+        blocks: how often an officer at the payee's gateway wants a payment blocked that screening has stopped.
+    """
+
+    names: tuple[str, ...] = ("TOO Alatau", "TOO Alatau", "TOO Alatau", "TOO slow", "TOO listed")
+    blocks = 0.1
 
     def __init__(self, simulation: "PaymentSimulation", rng: random.Random) -> None:
         super().__init__(simulation, rng)
@@ -91,6 +102,7 @@ class Banks(Parties):
         self.losers: set[str] = set()
         self._salaries: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._words: dict[str, str] = {}
+        self._spoken: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._overdue: dict[tuple[str, int, str], float] = {}
 
     # --- asking until answered ---
@@ -196,7 +208,7 @@ class Banks(Parties):
             raise BrokenError(f"P1: the accepted quote {case_id} is gone")
         urgent = self._rng.random() < 0.6  # noqa: PLR2004
         self._payments.auditor.urgent[case_id] = urgent
-        name = self._rng.choice(("TOO Alatau", "TOO Alatau", "TOO Alatau", "TOO slow", "TOO listed"))
+        name = self._rng.choice(self.names)
         now, priority = self._payments.nodes["PK"].clock.now(), "HIGH" if urgent else "NORM"
         return pacs008(case_id, payment, now, priority, uetr_of(number), {"creditor": payee_of(name)})
 
@@ -216,7 +228,7 @@ class Banks(Parties):
 
     def states(self) -> tuple[str, ...]:
         """Those in which somebody may have something to say."""
-        return ("sent", "asked", "credited", "recalled", "screening", "checking", "parked", "screened", "settled")
+        return ("sent", "asked", "credited", "recalled", "settled", "screening", "checking", *STOPPED)
 
     def times(self) -> dict[str, str]:
         """When what is in a state has to be in another, by state: the field of the record that says it."""
@@ -286,11 +298,22 @@ class Banks(Parties):
             party, kind, body = payment.payer_bank, "recall", message.AskBack("DUPL")
         elif state in ("screening", "checking"):
             party, kind, body = f"{code}/gateway", "vetted", message.Vetted()
-        elif state in ("parked", "screened"):
-            party, officer = watcher, self._rng.choice(("anna", "bolat"))
-            kind, body = ("release", message.Clear(officer)) if drawn < 0.8 else ("block", message.Block(officer))  # noqa: PLR2004
+        elif state in STOPPED:
+            party, kind, body = watcher, *self._word(case_id, state, drawn, payment.checks)
         if kind:
             self._ask(party, kind, body, case_id, f"{kind} {self._keys}", partial(self._heard, case_id, kind))
+
+    def _word(self, case_id: str, state: str, drawn: float, checks: tuple[Check, ...]) -> tuple[str, Any]:
+        """What an officer says of a payment that is stopped; who blocks one at the payee's gateway finds company."""
+        officer, joins = self._rng.choice(("anna", "bolat")), any(one.word == "block" for one in checks)
+        releases, silent = (0.2, 0.4) if state == "frozen" else (0.8, 1.0)
+        word: Any = Clear if drawn < releases else Refuse
+        if state == "screened" and (joins or drawn >= 1 - self.blocks):
+            word = Block
+        elif drawn >= silent:
+            return "", None
+        self._spoken[case_id, state, word.said].add(officer)
+        return word.said, word(officer)
 
     def _heard(self, case_id: str, kind: str, outcome: Any) -> None:
         if kind in ("confirm", "reject") and isinstance(outcome, Accepted):
@@ -314,7 +337,7 @@ class Banks(Parties):
         self._payments.auditor.check_money(stores)
         here = {row.id: row.state for row in stores["PK"].scan_cases()}
         there = {row.id: row.state for row in stores["KZ"].scan_cases()}
-        pairs = {"settled": ("credited",), "returned": ("given-back",)}
+        pairs = {"settled": ("credited",), "returned": ("given-back",), "blocked": ("frozen",)}
         for case_id in self._payments.auditor.urgent:
             payment = self.record("PK", case_id)
             if isinstance(payment, Payment) and _is_late(payment):
@@ -322,9 +345,23 @@ class Banks(Parties):
             state, other = here.get(case_id), there.get(case_id)
             if other not in pairs.get(state or "", ("refused", None)) or (state is None and other is not None):
                 raise BrokenError(f"I9: {case_id} is {state} here and {other} there")
+            self._check_officers(case_id, other)
             word = self._words.get(case_id)
             if (word == "credited" and state == "rejected") or (word == "refused" and state == "settled"):
                 raise BrokenError(f"I8: {case_id} was {word} and is {state}")
+
+    def _check_officers(self, case_id: str, state: str | None) -> None:
+        """What is blocked stands in suspense, and two officers said whatever brought it there or let it go."""
+        book = self._payments.auditor.books["KZ"]
+        if (state == "frozen") != (book.suspended(case_id) > 0):
+            raise BrokenError(f"I7: {case_id} is {state}, and {book.suspended(case_id)} of it in suspense")
+        if f"{case_id}/block" not in book.done:
+            return
+        ends = {"credit": "release", "return": "refuse"}
+        done = next((word for name, word in ends.items() if f"{case_id}/{name}" in book.done), "")
+        for place in (("screened", "block"), ("frozen", done)):
+            if place[1] and len(self._spoken[case_id, *place]) < 2:  # noqa: PLR2004
+                raise BrokenError(f"I13: {place[1]} of {case_id} without the word of two officers")
 
     def lost_disk(self, code: str) -> None:
         """Say again what was said to one gateway alone, and forget words that nobody has any more."""

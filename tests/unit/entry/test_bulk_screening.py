@@ -79,7 +79,7 @@ def test_two_officers_release_one_payment_of_a_bulk_and_one_blocks_another(made)
     assert corridor.call(ALATAU, "POST", "/v1/payments/credits", word).json()["answers"][0]["code"] == "not_in_state"
     assert corridor.call(NBK, "POST", release, {"officer": "erlan"}).json()["state"] == "asked"
     assert [one["officer"] for one in corridor.show(NBK, second)["checks"]] == ["KZ/nbk:dana", "KZ/nbk:erlan"]
-    assert corridor.call(NBK, "POST", f"/v1/payments/{third}/block", {"officer": "dana"}).json()["state"] == "refused"
+    assert corridor.call(NBK, "POST", f"/v1/payments/{third}/refuse", {"officer": "dana"}).json()["state"] == "refused"
     words = {"words": [{"id": first}, {"id": second}]}
     told = corridor.call(ALATAU, "POST", "/v1/payments/credits", words).json()["answers"]
     assert [one["state"] for one in told] == ["credited", "credited"]

@@ -26,7 +26,7 @@ def with_lists(folder):
     (folder / "lists" / name).write_text(UN if name == "un.xml" else "name,entry\nМухаммад Аслам,KZ 7\n")
 
 
-def test_two_officers_release_what_screening_stopped_and_one_blocks_it(tmp_path):
+def test_two_officers_release_what_screening_stopped_and_one_refuses_it(tmp_path):
     """Both gateways screen by their own lists; the finding explains itself, the decision is recorded."""
     corridor = PaymentCorridor(tmp_path, furnish=with_lists)
     try:
@@ -45,7 +45,7 @@ def test_two_officers_release_what_screening_stopped_and_one_blocks_it(tmp_path)
         assert corridor.get(NBK, "/v1/payments/held")[0]["hits"][0].startswith(
             "«Muhammad Aslam» is like «Мухаммад Аслам»"
         )
-        corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": "dana"})
+        corridor.do(NBK, f"/v1/payments/{case_id}/refuse", {"officer": "dana"})
         assert corridor.show(INDUS, case_id)["reason"] == "RR04"
     finally:
         corridor.close()

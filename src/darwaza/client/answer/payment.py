@@ -47,6 +47,7 @@ class CheckView(TypedDict):
 
     officer: str
     at: str
+    word: str
 
 
 class PaymentView(TypedDict):
@@ -269,6 +270,7 @@ class PaymentIndicators(TypedDict):
     slowest_ms: int
     mean_cost_ppm: int
     subsidy_minor: int
+    blocked: int
 
 
 class IndicatorView(TypedDict):

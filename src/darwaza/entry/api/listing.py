@@ -15,8 +15,8 @@ from darwaza.entry.view.payment import PaymentView
 from darwaza.kernel.message import UuidText
 from darwaza.ports.store import CaseFilter, CaseRow
 from darwaza.services.payments.entry import BULK_STATES, concerns
+from darwaza.services.payments.officer import COMPLIANCE_ROLE
 from darwaza.services.payments.record import Bulk, Payment
-from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 STOPPED: Final = ("parked", "screened")
 """States of a payment that waits for compliance, at the payer's and at the payee's gateway."""

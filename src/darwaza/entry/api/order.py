@@ -240,7 +240,7 @@ def _place(call: Call, document: bytes, known: CreditTransfer | None) -> OrderQu
 
 
 def _case_of(quote_id: str) -> str:
-    """Id of a quote's case; its id in ISO 20022 messages has another UUID version (``message.quote_id``)."""
+    """Id of a quote's case; its id in ISO 20022 messages has another UUID version (``quote.quote_id``)."""
     return f"{quote_id[:14]}7{quote_id[15:]}"
 
 

@@ -22,8 +22,8 @@ from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import command_on, concerns, entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
+from darwaza.services.payments.officer import COMPLIANCE_ROLE
 from darwaza.services.payments.record import Bulk, Fixed, Payment
-from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 SERVICE: Final = "payments"
 TAG: Final = "payments"

@@ -15,9 +15,9 @@ from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import message_key
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.officer import COMPLIANCE_ROLE, Block, Clear, Refuse
 from darwaza.services.payments.proof import about_one
 from darwaza.services.payments.record import Bulk
-from darwaza.services.payments.source import COMPLIANCE_ROLE
 
 
 async def evidence(call: Call) -> Response:
@@ -68,8 +68,12 @@ ENDPOINTS: Sequence[Endpoint] = (
     _command("recall", payments.AskBack, "Ask for a payment back (camt.056)"),
     _command("refuse-recall", payments.KeepIt, "Keep a payment that was recalled (camt.029)"),
     _command("return", payments.GiveBack, "Give a credited payment back (pacs.004)"),
+    _command("release", Clear, "It may go on to the payee, also out of suspense: two officers", role=COMPLIANCE_ROLE),
+    _command("refuse", Refuse, "It goes back to the payer; out of suspense: two officers", role=COMPLIANCE_ROLE),
     _command(
-        "release", payments.Clear, "A finding is no match; a second officer's word lets it go on", role=COMPLIANCE_ROLE
+        "block",
+        Block,
+        "It goes neither on nor back, and its money into suspense (payee's gateway): two officers",
+        role=COMPLIANCE_ROLE,
     ),
-    _command("block", payments.Block, "A finding is a match: the payment ends", role=COMPLIANCE_ROLE),
 )

@@ -197,11 +197,12 @@ def deposits(output: Path, *, as_json: bool, **options: Any) -> None:
 
 
 @payments.command(epilog="Example: darwaza payments held --gateway pk --as sbp")
+@click.option("--blocked", is_flag=True, help="Those that are blocked, whose money stands in suspense.")
 @as_party
-def held(*, as_json: bool, **options: Any) -> None:
+def held(*, as_json: bool, blocked: bool, **options: Any) -> None:
     """List payments that screening has stopped, with what it found."""
     with Desk(options) as desk:
-        found = desk.held()
+        found = list(desk.payments("frozen")) if blocked else desk.held()
     show(found, as_json=as_json, human=lambda: each(print_payment, found))
 
 
@@ -213,9 +214,20 @@ _officer = click.option("--officer", required=True, help="Who decides, within th
 @_officer
 @as_party
 def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """What screening found on PAYMENT is no match; a second officer's word lets it go on."""
+    """PAYMENT may go on to the payee, also out of suspense: a second officer's word lets it."""
     with Desk(options) as desk:
         done = desk.release(payment, officer)
+    show(done, as_json=as_json, human=lambda: print_done(done))
+
+
+@payments.command(epilog="Example: darwaza payments refuse 0190… --officer a.khan --gateway pk --as sbp")
+@click.argument("payment")
+@_officer
+@as_party
+def refuse(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
+    """PAYMENT goes back to the payer; out of suspense a second officer's word sends it back."""
+    with Desk(options) as desk:
+        done = desk.refuse(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))
 
 
@@ -224,7 +236,7 @@ def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> Non
 @_officer
 @as_party
 def block(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """What screening found on PAYMENT is a match: it ends."""
+    """PAYMENT goes neither on nor back: a second officer's word puts its money into suspense."""
     with Desk(options) as desk:
         done = desk.block(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))

@@ -170,6 +170,7 @@ class Visit:
             "activity": lambda code: call(word.ACTIVITY, code),
             "detail": lambda code: call(word.DETAIL, code),
             "pay_state": lambda code: call(word.PAYMENT_STATE, code),
+            "officer_word": lambda code: call(word.OFFICER_WORD, code),
             "account_kind": lambda code: call(word.ACCOUNT_KIND, code),
             "phase": lambda code: call(word.PHASE, code),
             "reason_code": lambda code: call(word.REASON_CODE, code),

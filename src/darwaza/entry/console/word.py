@@ -61,6 +61,10 @@ TONES: Mapping[str, str] = {
     "delivered": "good",
     "screening": "warn",
     "parked": "bad",
+    "screened": "bad",
+    "freezing": "bad",
+    "frozen": "bad",
+    "blocked": "bad",
     "asked": "warn",
     "unknown": "warn",
     "returned": "warn",
@@ -261,7 +265,10 @@ PAYMENT_STATE: Mapping[str, str] = {
     "screening": N_("waits for screening"),
     "parked": N_("stopped by screening"),
     "checking": N_("being screened"),
-    "screened": N_("screened"),
+    "screened": N_("stopped by screening here"),
+    "freezing": N_("being blocked"),
+    "frozen": N_("blocked, in suspense"),
+    "blocked": N_("blocked in the payee's country"),
     "sent": N_("sent"),
     "asked": N_("waits for the payee's bank"),
     "accepted": N_("accepted by the payee's bank"),
@@ -283,6 +290,28 @@ PAYMENT_STATE: Mapping[str, str] = {
     "bulk-answered": N_("bulk answered"),
 }
 
+OFFICER_ACTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "parked": {
+        "release": (N_("Let it go on"), N_("It is no match: it goes on to the payee's country. Two officers.")),
+        "refuse": (N_("Refuse it"), N_("The payment ends, and the payer keeps the money. One officer.")),
+    },
+    "screened": {
+        "release": (N_("Let it go on"), N_("It is no match: the payee's bank is asked. Two officers.")),
+        "refuse": (N_("Refuse it"), N_("The payment ends, and the payer keeps the money. One officer.")),
+        "block": (N_("Block it"), N_("The payer pays, and the money goes neither on nor back. Two officers.")),
+    },
+    "frozen": {
+        "release": (N_("Release it to the payee"), N_("The payee's bank is credited out of suspense. Two officers.")),
+        "refuse": (
+            N_("Give it back to the payer"),
+            N_("It is returned out of suspense, at the agreed rate. Two officers."),
+        ),
+    },
+}
+"""What compliance may do with a payment, by its state: what the act is called, and what it does."""
+
+OFFICER_WORD: Mapping[str, str] = {"release": N_("let it go on"), "refuse": N_("refuse"), "block": N_("block")}
+
 DIRECTION: Mapping[str, str] = {"out": N_("out"), "in": N_("in")}
 
 ACCOUNT_KIND: Mapping[str, str] = {
@@ -291,6 +320,7 @@ ACCOUNT_KIND: Mapping[str, str] = {
     "fees": N_("fees"),
     "spread": N_("margin"),
     "in-transit": N_("in transit"),
+    "suspense": N_("suspense"),
     "external": N_("outside"),
 }
 
@@ -388,7 +418,6 @@ SAID: Mapping[str, str] = {
     "confirmed": N_("You have accepted the credit."),
     "rejected": N_("The credit is refused. The payer gets everything back."),
     "looked-at": N_("Your word is kept."),
-    "blocked": N_("The payment has ended."),
     "drained": N_("The gateway is drained. Others send nothing new over it until you take that back."),
     "undrained": N_("The gateway takes messages again."),
     "drilling": N_("The drill has begun. Messages take other paths until it ends."),

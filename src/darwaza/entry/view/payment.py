@@ -29,6 +29,9 @@ STATUS = {
     "screened": "PDNG",
     "asked": "PDNG",
     "accepted": "ACTC",
+    "freezing": "BLCK",
+    "frozen": "BLCK",
+    "blocked": "BLCK",
     "settled": "ACSC",
     "recalling": "ACSC",
     "returning": "ACSC",
@@ -105,10 +108,17 @@ class OfferView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CheckView(msgspec.Struct, frozen=True):
-    """A compliance officer's word."""
+    """A compliance officer's word.
+
+    Attributes:
+        officer: address of the party, a colon and who it was.
+        at: when.
+        word: ``release``, ``refuse`` or ``block``.
+    """
 
     officer: str
     at: str
+    word: str
 
 
 class PaymentView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -230,12 +240,16 @@ def view_payment(
         reason_text=codes.reason_text(payment.reason),
         detail=payment.detail,
         hits=list(payment.hits) if compliance else [],
-        checks=[CheckView(one.officer, instant.to_text(one.at)) for one in payment.checks] if compliance else [],
+        checks=_checks(payment) if compliance else [],
         recall_reason=payment.recall_reason,
         recall_answer=payment.recall_answer,
         refund=money(payment.refund_minor, source) if refunded else None,
         messages=view_messages(engine, row.id, payment.uetr if number else "") if full else [],
     )
+
+
+def _checks(payment: Payment) -> list[CheckView]:
+    return [CheckView(one.officer, instant.to_text(one.at), one.word) for one in payment.checks]
 
 
 _UNKNOWN = Asset("XXX", 2)

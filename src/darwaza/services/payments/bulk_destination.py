@@ -34,9 +34,9 @@ from darwaza.services.payments.destination import DECISION_WITHIN, LISTEN_AGAIN
 from darwaza.services.payments.entry import (
     ACCEPTED,
     DESTINATION_OPEN,
+    DETAIL_CHARS_MAX,
     End,
     Ends,
-    cut,
     end,
     end_notices,
     entry_of,
@@ -51,17 +51,16 @@ from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfol
 from darwaza.services.payments.message import (
     ANSWERS,
     AnswerBulk,
-    Block,
-    Clear,
     OfBulk,
     Vetted,
     read_bulk,
 )
+from darwaza.services.payments.officer import decides, heard
 from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, transit
-from darwaza.services.payments.record import Bulk, Check, Entry
+from darwaza.services.payments.record import Bulk, Entry
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
-from darwaza.services.payments.source import COMPLIANCE_ROLE
+from darwaza.services.payments.suspense import DETAIL
 from darwaza.services.payments.terms import exchange_at, rate_of
 
 Outcome = Decision[Any] | Refusal
@@ -238,36 +237,31 @@ class BulkDestinationRules:
         return replace(decided, parties=self._directory.operators(context.member)) if given.hits else decided
 
     def release(self, case: BulkCase, command: Command, context: Context) -> Outcome:
-        """One officer notes that a finding is no match; another lets the payees' bank be asked (four eyes)."""
+        """The finding is no match: the word of a second officer lets the payees' bank be asked."""
         asked: OfBulk = command.body
-        given: Clear = asked.body
-        entry = self._looked_at(case, command, asked.number)
+        entry = self._heard(case, command, context)
         if isinstance(entry, Refusal):
             return entry
-        officer = cut(f"{command.party}:{given.officer}")
-        if officer in [one.officer for one in entry.checks]:
-            return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
-        checks = (*entry.checks, Check(officer, context.now))
-        state = "screened" if len(checks) == 1 else "asked"
-        return self._changed(case, asked.number, replace(entry, state=state, checks=checks), context)
+        state = "asked" if decides(entry.checks) else "screened"
+        return self._changed(case, asked.number, replace(entry, state=state), context)
 
-    def block(self, case: BulkCase, command: Command, context: Context) -> Outcome:
-        """The finding is a match: nobody is asked."""
+    def refuse(self, case: BulkCase, command: Command, context: Context) -> Outcome:
+        """Nobody is asked, and the payer keeps its money."""
         asked: OfBulk = command.body
-        given: Block = asked.body
-        entry = self._looked_at(case, command, asked.number)
+        entry = self._heard(case, command, context)
         if isinstance(entry, Refusal):
             return entry
-        word = Check(cut(f"{command.party}:{given.officer}"), context.now)
-        bulk = with_entries(case.data, {asked.number: replace(entry, checks=(*entry.checks, word))})
-        return self._ended(
-            case.id, case.state, bulk, {asked.number: End("refused", REGULATORY, "regulatory reason")}, context
-        )
+        bulk = with_entries(case.data, {asked.number: entry})
+        return self._ended(case.id, case.state, bulk, {asked.number: End("refused", REGULATORY, DETAIL)}, context)
 
-    def _looked_at(self, case: BulkCase, command: Command, number: int) -> Entry | Refusal:
-        if COMPLIANCE_ROLE not in command.roles:
-            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance releases or blocks a payment")
-        return _in_state(case.data, number, "screened")
+    def _heard(self, case: BulkCase, command: Command, context: Context) -> Entry | Refusal:
+        """The payment with one officer's word more."""
+        asked: OfBulk = command.body
+        entry = _in_state(case.data, asked.number, "screened")
+        if isinstance(entry, Refusal):
+            return entry
+        words = heard(entry.checks, command, asked.body, context.now, chars_max=DETAIL_CHARS_MAX)
+        return words if isinstance(words, Refusal) else replace(entry, checks=words)
 
     def _changed(self, case: BulkCase, number: int, entry: Entry, context: Context) -> Decision[Any]:
         bulk = with_entries(case.data, {number: entry})

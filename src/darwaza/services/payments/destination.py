@@ -1,7 +1,8 @@
 """A payment at the payee's gateway: the order, the payee's bank's word, and the end.
 
 The FX provider's money is held from the order's arrival on. The payee's bank may accept until ``answer_by``; its
-silence is a rejection. An accepted urgent payment waits for the payer's gateway's decision and credits nobody before;
+silence is a rejection. An accepted urgent payment waits for the payer's gateway's decision and credits nobody before,
+as does one that compliance blocks;
 when that gateway's log has gone past ``decide_by`` without a decision in it, that is proof of a rejection and frees the
 funds.
 """
@@ -18,7 +19,6 @@ from darwaza.kernel.machine import (
     Command,
     Context,
     Decision,
-    Draft,
     Elapsed,
     FactStated,
     Notice,
@@ -26,7 +26,7 @@ from darwaza.kernel.machine import (
     Refusal,
 )
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
-from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
+from darwaza.ledger.order import Hold, Post, Void
 from darwaza.services.payments import charge, check, status
 from darwaza.services.payments.code import (
     NO_ANSWER_CREDITOR_AGENT,
@@ -34,12 +34,14 @@ from darwaza.services.payments.code import (
     REGULATORY,
     PaymentRefusal,
 )
-from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE, Block, Clear, Reject, Terms, Vetted, read_order
-from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, transit
-from darwaza.services.payments.record import Check, Payment
+from darwaza.services.payments.message import Reject, Terms, Vetted, read_order
+from darwaza.services.payments.officer import Block, Clear, Refuse, Word, decides, heard
+from darwaza.services.payments.plan import Directory, Participant, set_aside, transit
+from darwaza.services.payments.record import Payment
 from darwaza.services.payments.reversal import RECALL_ANSWER
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
-from darwaza.services.payments.source import COMPLIANCE_ROLE, offer_of
+from darwaza.services.payments.source import offer_of
+from darwaza.services.payments.suspense import DETAIL, SuspenseRules, credit, tell
 
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
@@ -54,6 +56,8 @@ STATUS_OF = {
     "screened": status.PENDING,
     "asked": status.PENDING,
     "accepted": status.ACCEPTED,
+    "freezing": status.BLOCKED,
+    "frozen": status.BLOCKED,
     "credited": status.CREDITED,
     "recalled": status.CREDITED,
     "given-back": status.CREDITED,
@@ -68,6 +72,7 @@ class DestinationRules:
     def __init__(self, directory: Directory, screen: Screener) -> None:
         self._directory = directory
         self._screen = screen
+        self._suspense = SuspenseRules(directory)
 
     # --- the order ---
 
@@ -163,27 +168,43 @@ class DestinationRules:
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "the payee's bank's fee is another", "/credit")
         return None
 
+    # --- compliance ---
+
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
-        """One officer notes that a finding is no match; another lets the payee's bank be asked (four eyes)."""
+        """The finding is no match: the word of a second officer lets the payee's bank be asked."""
         asked: Clear = command.body
-        if COMPLIANCE_ROLE not in command.roles:
-            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance releases a payment")
-        officer = f"{command.party}:{asked.officer}"
-        if officer in [one.officer for one in case.data.checks]:
-            return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
-        payment = replace(case.data, checks=(*case.data.checks, Check(officer, context.now)))
-        if len(payment.checks) == 1:
-            return Decision("screened", payment, remind_at=_past(payment.answer_by))
+        payment = _heard(case.data, command, asked, context)
+        if isinstance(payment, Refusal) or not decides(payment.checks):
+            return self._waiting(payment)
         return self._ask(payment)
 
+    def refuse(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """Nobody is asked, and the payer keeps its money."""
+        asked: Refuse = command.body
+        payment = _heard(case.data, command, asked, context)
+        if isinstance(payment, Refusal):
+            return payment
+        return self._refuse(case.id, payment, context, reason=REGULATORY, detail=DETAIL, tell_it=True)
+
     def block(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
-        """The finding is a match: nobody is asked."""
+        """The money may go neither on nor back: a second officer's word blocks it, or, if urgent, asks to."""
         asked: Block = command.body
-        if COMPLIANCE_ROLE not in command.roles:
-            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance blocks a payment")
-        word = Check(f"{command.party}:{asked.officer}", context.now)
-        payment = replace(case.data, checks=(*case.data.checks, word))
-        return self._refuse(case.id, payment, context, reason=REGULATORY, detail="regulatory reason", tell=True)
+        payment = _heard(case.data, command, asked, context)
+        if isinstance(payment, Refusal) or not decides(payment.checks):
+            return self._waiting(payment)
+        if payment.answer_by is not None and context.now > payment.answer_by:
+            return Refusal.of(PaymentRefusal.TOO_LATE, "the time to answer is over")
+        payment = replace(payment, reason=REGULATORY, detail=DETAIL)
+        told = (tell(payment, case.id, status.BLOCKED, context),)
+        if payment.urgent:
+            return Decision("freezing", payment, messages=told, remind_at=_past(payment.decide_by))
+        return replace(self._suspense.freeze(case.id, payment, context), messages=told)
+
+    def _waiting(self, payment: Payment | Refusal) -> Outcome:
+        """One officer has spoken."""
+        if isinstance(payment, Refusal):
+            return payment
+        return Decision("screened", payment, remind_at=_past(payment.answer_by))
 
     # --- the payee's bank ---
 
@@ -198,10 +219,10 @@ class DestinationRules:
             return Decision(
                 "accepted",
                 payment,
-                messages=(self._status(payment, case.id, status.ACCEPTED, context),),
+                messages=(tell(payment, case.id, status.ACCEPTED, context),),
                 remind_at=_past(payment.decide_by),
             )
-        told = self._status(payment, case.id, status.CREDITED, context)
+        told = tell(payment, case.id, status.CREDITED, context)
         return replace(self._credit(case.id, payment, context), messages=(told,))
 
     def reject(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
@@ -209,12 +230,12 @@ class DestinationRules:
         asked: Reject = command.body
         if command.party != case.data.payee_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank refuses")
-        return self._refuse(case.id, case.data, context, reason=asked.reason, detail=asked.detail, tell=True)
+        return self._refuse(case.id, case.data, context, reason=asked.reason, detail=asked.detail, tell_it=True)
 
     def answer_over(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
         """The payee's bank was silent."""
         reason, detail = NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time"
-        return self._refuse(case.id, case.data, context, reason=reason, detail=detail, tell=True)
+        return self._refuse(case.id, case.data, context, reason=reason, detail=detail, tell_it=True)
 
     # --- the payer's gateway ---
 
@@ -227,19 +248,21 @@ class DestinationRules:
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         if given == status.REJECTED:
-            return self._refuse(case.id, case.data, context, reason=reason, detail=detail, tell=False)
-        if given != status.SETTLED or case.state != "accepted":
-            return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{given[:4]} decides nothing here")
-        return self._credit(case.id, case.data, context)
+            return self._refuse(case.id, case.data, context, reason=reason, detail=detail, tell_it=False)
+        if (case.state, given) == ("accepted", status.SETTLED):
+            return self._credit(case.id, case.data, context)
+        if (case.state, given) == ("freezing", status.BLOCKED):
+            return self._suspense.freeze(case.id, case.data, context)
+        return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{given[:4]} decides nothing here")
 
     def listen(self, case: PaymentCase, _: Elapsed, context: Context) -> Outcome:
         """The decision is late: its absence is a rejection as soon as it is proven."""
         payment = case.data
         heard = context.heard_until(member_of(payment.payer_bank))
         if heard is None or payment.decide_by is None or heard <= payment.decide_by:
-            return Decision("accepted", payment, remind_at=context.now + LISTEN_AGAIN)
+            return Decision(case.state, payment, remind_at=context.now + LISTEN_AGAIN)
         detail = "the payer's gateway has signed later messages and no decision"
-        return self._refuse(case.id, payment, context, reason=NO_ANSWER_GATEWAY, detail=detail, tell=False)
+        return self._refuse(case.id, payment, context, reason=NO_ANSWER_GATEWAY, detail=detail, tell_it=False)
 
     def take_inquiry(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """Say what has become of the payment."""
@@ -249,7 +272,7 @@ class DestinationRules:
         problem = status.read_problem(message.body, payment.uetr)
         if problem:
             return Refusal.of(PaymentRefusal.MALFORMED, problem)
-        told = self._status(payment, case.id, STATUS_OF[case.state], context)
+        told = tell(payment, case.id, STATUS_OF[case.state], context)
         woken, awaits = self._wake(case, context), _awaited(case.state, payment)
         return Decision(case.state, payment, messages=(told,), remind_at=woken, awaits=awaits)
 
@@ -270,43 +293,24 @@ class DestinationRules:
             return _past(case.data.answer_by)
         if case.state == "recalled":
             return context.now + RECALL_ANSWER
-        return context.now + LISTEN_AGAIN if case.state == "accepted" else None
+        return context.now + LISTEN_AGAIN if case.state in ("accepted", "freezing") else None
 
     # --- ends ---
 
     def _credit(self, case_id: str, payment: Payment, context: Context) -> Decision[Any]:
-        exchange = _exchange(payment)
-        own, payee = self._directory.currencies[context.member], payment.payee_bank
-        way = transit(member_of(payment.payer_bank), own)
-        transfers: tuple[TransferOrder, ...] = (
-            Post(f"{case_id}/fxed", payment.uetr, exchange.destination_minor),
-            Move(f"{case_id}/credit", way, position(payee, own), exchange.credit_minor, payment.end_to_end),
-        )
-        if exchange.destination_fee_minor:
-            transfers += (Move(f"{case_id}/fee", way, fees(payee, own), exchange.destination_fee_minor),)
-        told = {"uetr": payment.uetr, "credit": self._directory.money(member_of(payee), exchange.credit_minor)}
-        # What awaits the charge is decided in this transaction: it is paid and released, or neither.
-        return Decision(
-            "credited",
-            replace(payment, ended_at=context.now),
-            transfers=transfers,
-            facts=charge.paid(payment, context, own.code),
-            awaits=charge.awaited(payment),
-            notices=(Notice(payee, "payment.credited", told),),
-        )
+        minor = 0 if payment.chosen is None else payment.chosen.exchange.destination_minor
+        way = transit(member_of(payment.payer_bank), self._directory.currencies[context.member])
+        taken = Post(f"{case_id}/fxed", payment.uetr, minor)
+        return credit(self._directory, way, case_id, payment, context, taken)
 
     def _refuse(
-        self, case_id: str, payment: Payment, context: Context, *, reason: str, detail: str, tell: bool
+        self, case_id: str, payment: Payment, context: Context, *, reason: str, detail: str, tell_it: bool
     ) -> Decision[Any]:
         ended = replace(payment, reason=reason, detail=detail[:500], ended_at=context.now)
-        told = (self._status(ended, case_id, status.REJECTED, context),) if tell else ()
+        told = (tell(ended, case_id, status.REJECTED, context),) if tell_it else ()
         notice = Notice(payment.payee_bank, "payment.refused", {"uetr": payment.uetr, "reason": reason})
         void = Void(f"{case_id}/unfx", payment.uetr)
         return Decision("refused", ended, transfers=(void,), messages=told, notices=(notice,))
-
-    def _status(self, payment: Payment, case_id: str, given: str, context: Context) -> Draft:
-        body = status.write_status(payment, case_id, given, context.now, reason=payment.reason, detail=payment.detail)
-        return Draft(STATUS, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
 
     # --- after a loss ---
 
@@ -322,14 +326,18 @@ class DestinationRules:
         if given == status.CREDITED:
             return self._credit(case.id, payment, context)
         if given == status.REJECTED:
-            return self._refuse(case.id, payment, context, reason=reason, detail=detail, tell=False)
+            return self._refuse(case.id, payment, context, reason=reason, detail=detail, tell_it=False)
+        if given == status.BLOCKED and case.state != "freezing":
+            if not payment.urgent:
+                return self._suspense.freeze(case.id, payment, context)
+            payment = replace(payment, reason=reason, detail=detail)
+            return Decision("freezing", payment, remind_at=_past(payment.decide_by))
         return Decision(case.state, payment, remind_at=self._wake(case, context))
 
 
-def _exchange(payment: Payment) -> Any:
-    if payment.chosen is None:
-        raise ValueError("a payment at the payee's gateway has terms")
-    return payment.chosen.exchange
+def _heard(payment: Payment, command: Command, word: Word, context: Context) -> Payment | Refusal:
+    words = heard(payment.checks, command, word, context.now)
+    return words if isinstance(words, Refusal) else replace(payment, checks=words)
 
 
 def _awaited(state: str, payment: Payment) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import msgspec
 
 from darwaza.kernel.message import member_of
 from darwaza.ledger.rate import PPM
-from darwaza.services.payments.netting import DONE
+from darwaza.services.payments.netting import CREDITED
 from darwaza.services.payments.plan import Corridor, Directory
 from darwaza.services.payments.record import Offer, Payment
 
@@ -45,6 +45,7 @@ class Indicators(msgspec.Struct, frozen=True):
         slowest_ms: the same, the longest.
         mean_cost_ppm: what it cost payers, of what they gave, weighted by amount, rounded up.
         subsidy_minor: what states paid for those credited, in the source currency; not part of the cost.
+        blocked: paid by their payers, and kept in suspense by compliance at the other gateway.
     """
 
     source: str
@@ -60,6 +61,7 @@ class Indicators(msgspec.Struct, frozen=True):
     slowest_ms: int
     mean_cost_ppm: int
     subsidy_minor: int = 0
+    blocked: int = 0
 
     @property
     def meets_targets(self) -> bool | None:
@@ -82,7 +84,7 @@ class Tally:
 
     def __init__(self, corridor: Corridor | None) -> None:
         self._corridor = corridor
-        self._ordered = self._returned = self._given = self._cost = self._subsidy = 0
+        self._ordered = self._returned = self._blocked = self._given = self._cost = self._subsidy = 0
         self._failed: Counter[str] = Counter()
         self._times_ms = array("q")
 
@@ -90,9 +92,10 @@ class Tally:
         """Count a payment that was ordered."""
         self._ordered += 1
         self._returned += state == "returned"
+        self._blocked += state == "blocked"
         if state == "rejected":
             self._failed[payment.reason] += 1
-        if state not in DONE:
+        if state not in CREDITED:
             return
         self._times_ms.append(_duration(payment) // timedelta(milliseconds=1))
         if payment.chosen is not None:
@@ -111,13 +114,14 @@ class Tally:
             credited=len(times),
             returned=self._returned,
             failed=dict(sorted(self._failed.items())),
-            open=self._ordered - len(times) - self._failed.total(),
+            open=self._ordered - len(times) - self._blocked - self._failed.total(),
             within_share_ppm=_share_ppm(times, WITHIN),
             within_day_share_ppm=_share_ppm(times, AT_LAST_WITHIN),
             median_ms=times[(len(times) - 1) // 2] if times else 0,
             slowest_ms=times[-1] if times else 0,
             mean_cost_ppm=-(-self._cost * PPM // given) if given else 0,
             subsidy_minor=self._subsidy,
+            blocked=self._blocked,
         )
 
 

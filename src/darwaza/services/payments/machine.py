@@ -44,6 +44,7 @@ from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, nobody_listed
 from darwaza.services.payments.sharing import shared_by
 from darwaza.services.payments.source import SourceRules
+from darwaza.services.payments.suspense import SuspenseRules
 from darwaza.services.payments.verification import VerificationRules
 from darwaza.standards.charge import CHARGES, due_fact
 
@@ -52,9 +53,9 @@ Table = dict[tuple[str, str], Transition]
 NAME = "payments"
 REFUSED_KIND = NAME + REFUSED
 
-SOURCE_ENDS = ("settled", "rejected", "expired", "returned")
-DESTINATION_ENDS = ("credited", "refused", "given-back")
-"""Where a payment may rest. Only a return still follows a settled and credited one."""
+SOURCE_ENDS = ("settled", "rejected", "expired", "returned", "blocked")
+DESTINATION_ENDS = ("credited", "refused", "given-back", "frozen")
+"""Where a payment may rest. A credited one may still be returned, and a blocked one released or returned."""
 
 
 def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
@@ -90,6 +91,7 @@ def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
         "quote": _quote(QuoteRules(directory)),
         "source": _source(SourceRules(directory, screen)),
         "destination": _destination(DestinationRules(directory, screen)),
+        "suspense": _suspense(SuspenseRules(directory)),
         "bulk source": _bulk_source(BulkSourceRules(directory, screen)),
         "bulk destination": _bulk_destination(BulkDestinationRules(directory, screen)),
         "reversal": _reversal(ReversalRules(directory)),
@@ -138,19 +140,20 @@ def _source(rule: SourceRules) -> Table:
         ("reserved", "pay"): Transition(rule.pay, ("sent", "parked", "screening")),
         ("screening", "vetted"): Transition(rule.take_vetted, ("sent", "parked")),
         ("parked", "release"): Transition(rule.release, ("parked", "sent")),
-        ("parked", "block"): Transition(rule.block, ("rejected",)),
+        ("parked", "refuse"): Transition(rule.refuse, ("rejected",)),
         ("sent", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
         ("unknown", ELAPSED): Transition(rule.wait_over, ("rejected", "unknown")),
-        ("sent", restored(DECIDED)): Transition(rule.restore_decided, ("settled", "rejected")),
+        ("sent", restored(DECIDED)): Transition(rule.restore_decided, ("settled", "blocked", "rejected")),
     }
     for state in (NEW, "quoted", "reserved", "screening", "parked"):
         table[state, restored(ORDER)] = Transition(rule.restore_order, ("sent",))
     for state in ("sent", "unknown"):
-        table[state, STATUS] = Transition(rule.take_status, (state, "settled", "rejected"))
+        table[state, STATUS] = Transition(rule.take_status, (state, "settled", "blocked", "rejected"))
         table[state, REFUSED_KIND] = Transition(rule.take_refused, (state, "rejected"))
         table[state, restored(INQUIRY)] = Transition(rule.restore_inquiry, ("unknown",))
     for state in ("settled", "rejected", "recalling", "returning", "returned"):
         table[state, STATUS] = table[state, REFUSED_KIND] = Transition(rule.keep, (state,))
+    table["blocked", REFUSED_KIND] = Transition(rule.keep, ("blocked",))
     return table
 
 
@@ -160,24 +163,36 @@ def _destination(rule: DestinationRules) -> Table:
         ("checking", "vetted"): Transition(rule.take_vetted, ("asked", "screened")),
         ("checking", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("screened", "release"): Transition(rule.release, ("screened", "asked")),
-        ("screened", "block"): Transition(rule.block, ("refused",)),
+        ("screened", "refuse"): Transition(rule.refuse, ("refused",)),
+        ("screened", "block"): Transition(rule.block, ("screened", "freezing", "frozen")),
         ("screened", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("asked", "confirm"): Transition(rule.confirm, ("accepted", "credited")),
         ("asked", "reject"): Transition(rule.reject, ("refused",)),
         ("asked", ELAPSED): Transition(rule.answer_over, ("refused",)),
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
+        ("freezing", ELAPSED): Transition(rule.listen, ("freezing", "refused")),
     }
     table |= {
         ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
     }
-    for state in ("checking", "screened", "asked", "accepted"):
-        table[state, DECIDED] = Transition(rule.take_decided, ("credited", "refused"))
-        table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "credited", "refused"))
+    for state in ("checking", "screened", "asked", "accepted", "freezing"):
+        ends = ("credited", "refused", "frozen")
+        table[state, DECIDED] = Transition(rule.take_decided, ends)
+        table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "freezing", *ends))
     for state in (*DESTINATION_ENDS, "recalled"):
         table[state, DECIDED] = Transition(rule.keep, (state,))
-    for state in ("checking", "screened", "asked", "accepted", "recalled", *DESTINATION_ENDS):
+    for state in ("checking", "screened", "asked", "accepted", "freezing", "recalled", *DESTINATION_ENDS):
         table[state, INQUIRY] = Transition(rule.take_inquiry, (state,))
     return table
+
+
+def _suspense(rule: SuspenseRules) -> Table:
+    return {
+        ("blocked", STATUS): Transition(rule.take_status, ("blocked", "settled")),
+        ("frozen", "release"): Transition(rule.release, ("frozen", "credited")),
+        ("frozen", "refuse"): Transition(rule.refuse, ("frozen", "given-back")),
+        ("frozen", restored(STATUS)): Transition(rule.restore_status, ("frozen", "credited")),
+    }
 
 
 def _bulk_source(rule: BulkSourceRules) -> Table:
@@ -212,7 +227,7 @@ def _bulk_destination(rule: BulkDestinationRules) -> Table:
         (asked, "answer-bulk"): Transition(rule.answer, (asked, ended)),
         (asked, "vetted-one"): Transition(rule.take_vetted, (asked,)),
         (asked, "release-one"): Transition(rule.release, (asked,)),
-        (asked, "block-one"): Transition(rule.block, (asked, ended)),
+        (asked, "refuse-one"): Transition(rule.refuse, (asked, ended)),
         (asked, restored(ANSWERS)): Transition(rule.restore_answers, (asked, ended)),
         (ended, restored(ANSWERS)): Transition(rule.restore_answers, (ended,)),
         (asked, DECISIONS): Transition(rule.take_decisions, (asked, ended)),
@@ -243,10 +258,11 @@ def _reversal(rule: ReversalRules) -> Table:
         ("recalled", ELAPSED): Transition(rule.recall_over, ("credited",)),
         ("recalled", restored(RESOLVED)): Transition(rule.restore_resolved, ("credited",)),
     }
-    for state in ("settled", "recalling"):
+    for state in ("settled", "recalling", "blocked"):
         table[state, RETURNED] = Transition(rule.take_returned, ("returned", "returning"))
     for state in ("credited", "recalled"):
         table[state, "return"] = Transition(rule.give_back, ("given-back",))
+    for state in ("credited", "recalled", "frozen"):
         table[state, restored(RETURNED)] = Transition(rule.restore_returned, ("given-back",))
     return table
 

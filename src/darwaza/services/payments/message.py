@@ -227,26 +227,6 @@ class Reject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detail: Annotated[str, Meta(max_length=105)] = ""
 
 
-class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on.
-
-    Attributes:
-        officer: who decides, within the party.
-    """
-
-    officer: Text
-
-
-class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Command ``block`` of a compliance officer: the payment ends here.
-
-    Attributes:
-        officer: who decides, within the party.
-    """
-
-    officer: Text
-
-
 class Vetted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Command ``vetted`` of the gateway itself: what a screener that answers later has found.
 

@@ -28,9 +28,11 @@ from darwaza.standards.iso20022.party import Agent
 from darwaza.standards.iso20022.payment import PaymentId, Settlement
 
 SETTLEMENT_MESSAGE: Final = "pacs.009.001.12"
-DONE: Final = frozenset({"settled", "recalling", "returning", "returned", "credited", "recalled", "given-back"})
-"""States of a payment that has been credited, at either gateway."""
-UNDECIDED: Final = frozenset({"sent", "unknown", "checking", "screened", "asked", "accepted"})
+CREDITED: Final = frozenset({"settled", "recalling", "returning", "returned", "credited", "recalled", "given-back"})
+"""States of a payment that has been credited, at either gateway, or came back out of suspense."""
+DONE: Final = CREDITED | {"blocked", "frozen"}
+"""States of a payment that its payer has paid, at either gateway."""
+UNDECIDED: Final = frozenset({"sent", "unknown", "checking", "screened", "asked", "accepted", "freezing"})
 """States of a payment, at either gateway, that may still be credited in the cycle its answer was due in."""
 _RETURNED: Final = frozenset({"returning", "returned", "given-back"})
 ORDERED_WITHIN: Final = timedelta(hours=1)

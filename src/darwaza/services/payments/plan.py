@@ -13,6 +13,7 @@ under the same local name; it funds an account at each. Accounts have ids that r
 | ``transit:KZ:PKR`` | PK | taken from payers and not yet settled |
 | ``fees:PK/hbl:PKR`` | PK | the PSP's fees |
 | ``spread:PK/fx1:PKR`` | PK | what the FXP earned over the mid rate |
+| ``suspense:KZ:KZT`` | KZ | settled payments that compliance has blocked |
 | ``external:PKR`` | PK | the other side of what enters and leaves the gateway |
 
 Because what PK may spend at KZ was set aside beforehand and stands in PK's own ledger, accepting a quote reserves it
@@ -224,6 +225,11 @@ def spread(participant: str, asset: Asset) -> str:
     return f"spread:{participant}:{asset.code}"
 
 
+def suspense(member: str, asset: Asset) -> str:
+    """Id of what compliance at a gateway has blocked."""
+    return f"suspense:{member}:{asset.code}"
+
+
 def external(asset: Asset) -> str:
     """Id of the other side of what enters and leaves."""
     return f"external:{asset.code}"
@@ -232,7 +238,11 @@ def external(asset: Asset) -> str:
 def opening(directory: Directory, member: str) -> tuple[OpenAccount, ...]:
     """The accounts a gateway's ledger needs before the first payment; opening them again changes nothing."""
     own, gateway = directory.currencies[member], f"{member}/{GATEWAY_PARTY}"
-    orders = [OpenAccount(external(own), gateway, own, "external", None, None)]
+    watcher = next(iter(directory.operators(member)), gateway)
+    orders = [
+        OpenAccount(external(own), gateway, own, "external", None, None),
+        OpenAccount(suspense(member, own), watcher, own, "suspense", 0, None),
+    ]
     for peer in directory.neighbours(member):
         other = directory.currencies[peer]
         orders.append(OpenAccount(transit(peer, own), gateway, own, "in-transit", 0, None))

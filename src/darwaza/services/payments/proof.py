@@ -52,6 +52,7 @@ from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 UNPROVEN: Final = "payment_unproven"
 SETTLED: Final = "settled"
 REJECTED: Final = "rejected"
+BLOCKED: Final = "blocked"
 RETURNED_BACK: Final = "returned"
 OPEN: Final = "open"
 _STEPS: Final = {
@@ -104,8 +105,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         debit: what the payer gave, decimal with currency.
         credit: what the payee got or was to get.
         rate: agreed.
-        end: ``settled``, ``rejected``, ``returned`` or, when no message shows an end, ``open``.
-        reason: ISO 20022 reason of a rejection or return, or "".
+        end: ``settled``, ``rejected``, ``blocked``, ``returned`` or, when no message shows an end, ``open``.
+        reason: ISO 20022 reason of a rejection or block, or "".
         steps: in order.
     """
 
@@ -286,7 +287,7 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
         uetr: of the payment.
         deciding: kind of the message by which it ends well: of an urgent one the payer's gateway decides.
     """
-    steps, end, reason = [], OPEN, ""
+    steps, end, reason, credited = [], OPEN, "", False
     for header, body in found:
         no = _refusal(header, body, order)
         if order.kind == BULK and header.kind != BULK and no is None and not _names(body, uetr):
@@ -298,14 +299,31 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
         if header.kind in _STATUSES and body is not None:
             given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
             what = f"said {given}" + (f" ({why})" if why else "")
-            if given == status.REJECTED:
-                end, reason = REJECTED, why
-            elif header.kind == deciding and given in (status.SETTLED, status.CREDITED):
-                end = SETTLED
+            end, reason = _end((end, reason), given, why, decides=header.kind == deciding, credited=credited)
+            credited = credited or given == status.CREDITED
         elif header.kind == RETURNED:
             end = RETURNED_BACK
         steps.append(Step(header.created_at, header.origin, what or header.kind))
     return tuple(steps), end, reason
+
+
+def _end(was: tuple[str, str], given: str, why: str, *, decides: bool, credited: bool) -> tuple[str, str]:
+    """The end that messages show, with its reason, when one more gives a status.
+
+    Args:
+        was: what those before it show.
+        given: the status.
+        why: its reason.
+        decides: whether it is of the kind by which the payment ends.
+        credited: whether the payee's gateway has said that it credits, perhaps by another clock.
+    """
+    if given == status.REJECTED:
+        return REJECTED, why
+    if given == status.BLOCKED and decides and not credited:
+        return BLOCKED, why
+    released = given == status.CREDITED and was[0] == BLOCKED
+    ends = decides and given in {status.SETTLED, status.CREDITED, status.BLOCKED}
+    return (SETTLED, "") if released or ends else was
 
 
 def _refusal(header: Header, body: dict[str, tuple[str, str]] | bytes | None, order: Header) -> Refused | None:

@@ -92,10 +92,17 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One officer's word on a payment that stopped at screening."""
+    """One officer's word on a payment that stopped at screening.
+
+    Attributes:
+        officer: address of the party, a colon and who it was.
+        at: when.
+        word: see ``officer``.
+    """
 
     officer: str
     at: datetime
+    word: Literal["release", "refuse", "block"] = "release"
 
 
 class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_defaults=True, gc=False):
@@ -117,7 +124,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", kw_only=True, omit_def
         decide_by: until then an acceptance counts for an urgent payment.
         asked: how often the other gateway was asked what has become of it.
         hits: what screening found.
-        checks: officers who released it.
+        checks: what officers said of it.
         document: the pacs.008 as it came, while the payment waits for a release; else empty.
         reason: ISO 20022 status reason of the end, or "".
         detail: one sentence for it, or "".

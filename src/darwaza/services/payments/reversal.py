@@ -31,7 +31,7 @@ from darwaza.services.payments.message import (
     GiveBack,
     KeepIt,
 )
-from darwaza.services.payments.plan import Directory, abroad, liquidity, mirror, position, set_aside
+from darwaza.services.payments.plan import Directory, abroad, liquidity, mirror, position, set_aside, suspense
 from darwaza.services.payments.record import Market, Payment
 
 Outcome = Decision[Any] | Refusal
@@ -65,7 +65,7 @@ class ReversalRules:
         payment = case.data
         if command.party != payment.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank recalls")
-        if _over(payment, RETURN_WITHIN - RECALL_ANSWER, context):
+        if is_over(payment, RETURN_WITHIN - RECALL_ANSWER, context):
             return Refusal.of(PaymentRefusal.TOO_LATE, "it could not be returned any more when the answer is due")
         body = investigation.write_recall(payment, case.id, asked.reason, context.now)
         draft = Draft(RECALL, payment.payer_bank, payment.payee_bank, body, XML_MEDIA_TYPE)
@@ -203,26 +203,36 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank returns")
         if (asked.reason == ON_RECALL) != (case.state == "recalled"):
             return Refusal.of(PaymentRefusal.REASON_WRONG, f"{ON_RECALL} goes with a recall, and only that", "/reason")
-        if _over(case.data, RETURN_WITHIN, context):
+        if is_over(case.data, RETURN_WITHIN, context):
             return Refusal.of(PaymentRefusal.TOO_LATE, f"after {RETURN_WITHIN.days} days, give it back by a payment")
-        return self._return(case.id, case.data, asked.reason, context.now, context)
+        return self.give(case, case.data, asked.reason, context.now, context)
 
-    def _return(self, case_id: str, payment: Payment, reason: str, made_at: datetime, context: Context) -> Outcome:
+    def give(self, case: PaymentCase, payment: Payment, reason: str, made_at: datetime, context: Context) -> Outcome:
+        """Give a payment back, out of the payee's bank's money or, of one that is blocked, out of suspense.
+
+        Args:
+            case: as it stands.
+            payment: what it holds from now on.
+            reason: ExternalReturnReason1Code.
+            made_at: when the return is made.
+            context: of the decision.
+        """
         if payment.chosen is None:
             return Refusal.of(PaymentRefusal.QUOTE_OTHER, "there are no terms")
         own, amount = self._directory.currencies[context.member], payment.chosen.exchange.destination_minor
+        blocked = case.state == "frozen"
         move = Move(
-            f"{case_id}/return",
-            position(payment.payee_bank, own),
+            f"{case.id}/return",
+            suspense(context.member, own) if blocked else position(payment.payee_bank, own),
             set_aside(payment.chosen.provider, own),
             amount,
             payment.end_to_end,
         )
-        body = investigation.write_return(payment, case_id, reason, amount, own, made_at)
+        body = investigation.write_return(payment, case.id, reason, amount, own, made_at)
         draft = Draft(RETURNED, payment.payee_bank, payment.payer_bank, body, XML_MEDIA_TYPE)
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
         facts = charge.given_back(payment, context)
-        low = position_notices(self._directory, context.ledger, payment.payee_bank, amount)
+        low = () if blocked else position_notices(self._directory, context.ledger, payment.payee_bank, amount)
         return Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low)
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
@@ -258,7 +268,7 @@ class ReversalRules:
             reason, _amount, made_at = investigation.read_return(message.body, case.data.uetr)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        outcome = self._return(case.id, case.data, reason, made_at, context)
+        outcome = self.give(case, case.data, reason, made_at, context)
         return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=())
 
     def restore_resolved(self, case: PaymentCase, message: Received, _: Context) -> Outcome:
@@ -276,6 +286,6 @@ def _told(body: bytes, payment: Payment) -> int:
     return refund_minor
 
 
-def _over(payment: Payment, time: timedelta, context: Context) -> bool:
+def is_over(payment: Payment, time: timedelta, context: Context) -> bool:
     """Whether so much time has gone by since a payment's answer was due."""
     return payment.answer_by is not None and context.now > payment.answer_by + time

@@ -26,8 +26,6 @@ from darwaza.services.payments.message import (
     ORDER,
     ORDER_MEDIA_TYPE,
     XML_MEDIA_TYPE,
-    Block,
-    Clear,
     Pay,
     Remit,
     Terms,
@@ -36,16 +34,16 @@ from darwaza.services.payments.message import (
     read_refused,
     write_order,
 )
+from darwaza.services.payments.officer import Clear, Refuse, decides, heard
 from darwaza.services.payments.plan import Directory, fees, liquidity, position, spread, transit
 from darwaza.services.payments.quote import QuoteRules, lapsed, offers_at, provider_leg, quote_id
-from darwaza.services.payments.record import Check, Offer, Payment
+from darwaza.services.payments.record import Offer, Payment
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
 replace = msgspec.structs.replace
-COMPLIANCE_ROLE = "compliance"
 INQUIRY_FIRST = timedelta(seconds=5)
 INQUIRY_LAST = timedelta(seconds=60)
 """Waits between inquiries double from the first to the last; see ``inquiry_wait``."""
@@ -184,30 +182,27 @@ class SourceRules:
         return check.problem(ordered, agreed, self._directory, context)
 
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
-        """One officer notes that a finding is no match; another lets the payment go on (four eyes)."""
+        """The finding is no match: the word of a second officer lets the payment go on."""
         asked: Clear = command.body
-        if COMPLIANCE_ROLE not in command.roles:
-            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance releases a payment")
-        officer = f"{command.party}:{asked.officer}"
-        if officer in [one.officer for one in case.data.checks]:
-            return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
-        payment = replace(case.data, checks=(*case.data.checks, Check(officer, context.now)))
-        if len(payment.checks) == 1:
+        words = heard(case.data.checks, command, asked, context.now)
+        if isinstance(words, Refusal):
+            return words
+        payment, document = replace(case.data, checks=words), case.data.document
+        if not decides(words):
             return Decision("parked", payment, remind_at=payment.quote_until)
-        document = payment.document
         ordered = check.read_transfer(document)
         problem = ordered if isinstance(ordered, Refusal) else self._problem(payment, ordered, context)
         if isinstance(ordered, Refusal) or problem is not None:
             return problem or Refusal.of(PaymentRefusal.MALFORMED, "it cannot be read")
         return self._send(replace(payment, document=b""), ordered, document, context)
 
-    def block(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
-        """The finding is a match: the payment ends before anything was held."""
-        asked: Block = command.body
-        if COMPLIANCE_ROLE not in command.roles:
-            return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance blocks a payment")
-        word = Check(f"{command.party}:{asked.officer}", context.now)
-        payment = replace(case.data, checks=(*case.data.checks, word), document=b"")
+    def refuse(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
+        """The payment ends before anything of the payer's was held; there is nothing to block yet."""
+        asked: Refuse = command.body
+        words = heard(case.data.checks, command, asked, context.now)
+        if isinstance(words, Refusal):
+            return words
+        payment = replace(case.data, checks=words, document=b"")
         void = () if lapsed(payment, context) else (Void(f"{case.id}/unquote", f"{case.id}/quote"),)
         return self._ended("rejected", payment, context, reason=REGULATORY, detail="regulatory reason", transfers=void)
 
@@ -271,11 +266,11 @@ class SourceRules:
         if given == status.PENDING:
             later = context.now + INQUIRY_FIRST
             return Decision(case.state, payment, remind_at=max(_past(payment) or later, later))
-        if given != (status.ACCEPTED if payment.urgent else status.CREDITED):
+        if given not in {status.ACCEPTED if payment.urgent else status.CREDITED, status.BLOCKED}:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{given[:4]} is no answer to this payment")
         if payment.urgent and _late(payment, context):
             return self._reject(case.id, payment, context, reason=NO_ANSWER_GATEWAY, detail="too late", tell=True)
-        return self._settle(case.id, payment, context)
+        return self._settle(case.id, payment, context, given, reason, detail)
 
     def take_refused(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """The payee's gateway cannot act on what was sent. Only a refused order is an end."""
@@ -318,7 +313,10 @@ class SourceRules:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway answers")
         return Decision(case.state, case.data, remind_at=_next_wake(case, context))
 
-    def _settle(self, case_id: str, payment: Payment, context: Context) -> Outcome:
+    def _settle(
+        self, case_id: str, payment: Payment, context: Context, given: str, reason: str, detail: str
+    ) -> Outcome:
+        """Settle, by the payee's gateway's word or the own one; what that blocks is settled too, and told as such."""
         chosen, own = payment.chosen, self._directory.currencies[context.member]
         if chosen is None:
             return Refusal.of(PaymentRefusal.QUOTE_OTHER, "there is no accepted quote")
@@ -335,10 +333,13 @@ class SourceRules:
             Post(f"{case_id}/fxed", f"{case_id}/fx", exchange.destination_minor),
         )
         tell: tuple[Draft, ...] = ()
+        if given != status.BLOCKED:
+            given, reason, detail = status.SETTLED, "", ""
+        state = "blocked" if given == status.BLOCKED else "settled"
         if payment.urgent:
-            body = status.write_status(payment, case_id, status.SETTLED, context.now)
+            body = status.write_status(payment, case_id, given, context.now, reason=reason, detail=detail)
             tell = (Draft(DECIDED, payment.payer_bank, payment.payee_bank, body, XML_MEDIA_TYPE),)
-        return self._ended("settled", payment, context, transfers=transfers, messages=tell)
+        return self._ended(state, payment, context, reason=reason, detail=detail, transfers=transfers, messages=tell)
 
     def _reject(
         self, case_id: str, payment: Payment, context: Context, *, reason: str, detail: str, tell: bool
@@ -417,8 +418,8 @@ class SourceRules:
             given, reason, detail = status.read_status(message.body, case.data.uetr)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        if given == status.SETTLED:
-            outcome = self._settle(case.id, case.data, context)
+        if given in {status.SETTLED, status.BLOCKED}:
+            outcome = self._settle(case.id, case.data, context, given, reason, detail)
         else:
             outcome = self._reject(case.id, case.data, context, reason=reason, detail=detail, tell=False)
         return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=())

@@ -28,6 +28,8 @@ ACCEPTED: Final = "ACTC"
 SETTLED: Final = "ACSC"
 """The payer's gateway has decided: settled at both ends."""
 CREDITED: Final = "ACCC"
+BLOCKED: Final = "BLCK"
+"""Settled, but compliance at the payee's gateway keeps the money: it is neither credited nor given back."""
 REJECTED: Final = "RJCT"
 PENDING: Final = "PDNG"
 _TEXT_CHARS_MAX: Final = 105

@@ -23,6 +23,7 @@ from darwaza.services.payments import message
 from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.market import market_id
+from darwaza.services.payments.officer import Block, Clear, Refuse
 from darwaza.services.payments.plan import external, liquidity, position
 from darwaza.services.payments.record import Board, Bulk, Payment, Record, Tier
 from darwaza.services.payments.screening import nobody_listed
@@ -252,6 +253,7 @@ class Desk:
             assert there in (*DESTINATION_ENDS, None), case_id
             assert (here == "settled") == (there == "credited"), case_id
             assert (here == "returned") == (there == "given-back"), case_id
+            assert (here == "blocked") == (there == "frozen"), case_id
 
     def cases(self):
         """States at both ends of every payment, by case."""
@@ -266,6 +268,32 @@ class Desk:
                     other = there.entries[number - 1].state if there else None
                     found[entry_id(case_id, number)] = (entry.state, other)
         return found
+
+
+class Watched(Desk):
+    """Whose gateway in KZ, and no other, stops every payment at screening."""
+
+    def found(self, screen):
+        super().found(screen)
+        self.kz = self.pk.peer = Land(self.world, "KZ", lambda names: ("it is the name",))
+        self.kz.peer = self.pk
+
+    def stopped(self, **fields):
+        """Order a payment and bring it to compliance in KZ; returns the case's id."""
+        case_id = self.order(**fields)
+        self.carry()
+        assert self.kz.state(case_id) == "screened"
+        return case_id
+
+    def say(self, case_id, word, officer):
+        """One officer's word in KZ."""
+        body = {"release": Clear, "refuse": Refuse, "block": Block}[word](officer)
+        return self.kz.command("KZ/nbk", word, body, case_id, roles=("compliance",))
+
+    def agree(self, case_id, word):
+        """Two officers' word in KZ."""
+        for officer in ("dana", "erlan"):
+            self.done(self.say(case_id, word, officer))
 
 
 def decides_nothing(desk, side, case_id, seconds):

@@ -10,6 +10,7 @@ from darwaza.services.payments import message
 from darwaza.services.payments.check import missing
 from darwaza.services.payments.code import REASONS, PaymentRefusal, reason_of
 from darwaza.services.payments.names import Listed
+from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.codes import STATUS_REASONS
@@ -172,7 +173,7 @@ class TestScreening:
         made.check()
 
     def clear(self, land, party, case_id, officer, kind="release", roles=("compliance",)):
-        body = message.Clear(officer) if kind == "release" else message.Block(officer)
+        body = Clear(officer) if kind == "release" else Refuse(officer)
         return land.command(party, kind, body, case_id, roles=roles)
 
     def test_a_name_on_the_list_stops_the_payment_before_any_money_is_held(self, desk):
@@ -202,16 +203,16 @@ class TestScreening:
         assert desk.states(case_id) == ("settled", "credited")
         assert [one.officer for one in desk.kz.case(case_id)[1].checks] == ["KZ/nbk:dana", "KZ/nbk:erlan"]
 
-    def test_a_match_is_blocked_at_either_gateway(self, desk):
+    def test_a_match_is_refused_at_either_gateway(self, desk):
         case_id = desk.order()
-        desk.done(self.clear(desk.pk, OPERATOR, case_id, "amna", "block"))
+        desk.done(self.clear(desk.pk, OPERATOR, case_id, "amna", "refuse"))
         assert (desk.pk.state(case_id), desk.pk.case(case_id)[1].reason) == ("rejected", "RR04")
         assert desk.pk.available("abroad:PK/fx-swift:KZ:KZT") == 50_000_000_00
         case_id = desk.order()
         for officer in ("amna", "bilal"):
             desk.done(self.clear(desk.pk, OPERATOR, case_id, officer))
         desk.carry()
-        desk.done(self.clear(desk.kz, "KZ/nbk", case_id, "dana", "block"))
+        desk.done(self.clear(desk.kz, "KZ/nbk", case_id, "dana", "refuse"))
         desk.carry()
         assert desk.states(case_id) == ("rejected", "refused")
         assert desk.pk.case(case_id)[1].reason == "RR04"

@@ -30,6 +30,7 @@ from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.message import BULK, ORDER, XML_MEDIA_TYPE, read_bulk, read_order
 from darwaza.services.payments.names import Listed
 from darwaza.services.payments.netting import bilateral, cycle_of, legs, multilateral, write_instruction
+from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.record import Bulk
 from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.message import read, write
@@ -306,10 +307,10 @@ def test_i13_nobody_on_a_list_is_credited_without_two_recorded_releases(seed):
         code = chance.choice(("PK", "KZ"))
         drawn, officer = chance.random(), chance.choice(("amna", "bilal"))
         if drawn < 0.5:
-            body, roles = message.Clear(officer), chance.choice((("compliance",), ("compliance",), ()))
+            body, roles = Clear(officer), chance.choice((("compliance",), ("compliance",), ()))
             desk.lands[code].command(watchers[code], "release", body, case_id, roles=roles)
         elif drawn < 0.53:
-            desk.lands[code].command(watchers[code], "block", message.Block(officer), case_id, roles=("compliance",))
+            desk.lands[code].command(watchers[code], "refuse", Refuse(officer), case_id, roles=("compliance",))
         elif drawn < 0.8:
             desk.confirm(case_id)
         else:

@@ -139,8 +139,13 @@ class TestTable:
             assert reach & ends
 
     def test_ends_are_final(self):
-        """Nothing leads out of an end but a return or a recall out of a settled and credited payment."""
-        after = {"settled": {"recalling", "returned", "returning"}, "credited": {"recalled", "given-back"}}
+        """Nothing leads out of an end but a return or a recall of a credited payment, and officers out of suspense."""
+        after = {
+            "settled": {"recalling", "returned", "returning"},
+            "credited": {"recalled", "given-back"},
+            "blocked": {"settled", "returned", "returning"},
+            "frozen": {"credited", "given-back"},
+        }
         for (state, _), cell in TABLE.items():
             if state in (*SOURCE_ENDS, *DESTINATION_ENDS):
                 assert set(cell.next) <= {state} | after.get(state, set())

@@ -11,6 +11,7 @@ from darwaza.errors import MalformedError
 from darwaza.services.payments import message
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
 from darwaza.services.payments.names import Listed
+from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.screening import names_listed
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.payment import AgreedRate
@@ -76,26 +77,26 @@ class TestRemit:
         assert desk.pk.available("position:PK/hbl:PKR") == FUNDS[HBL]
         assert desk.pk.available("abroad:PK/fx-swift:KZ:KZT") < funds
         for officer in ("amna", "bilal"):
-            desk.done(desk.pk.command("PK/sbp", "release", message.Clear(officer), case_id, roles=("compliance",)))
+            desk.done(desk.pk.command("PK/sbp", "release", Clear(officer), case_id, roles=("compliance",)))
         desk.carry()
         for officer in ("dana", "erlan"):
-            desk.done(desk.kz.command("KZ/nbk", "release", message.Clear(officer), case_id, roles=("compliance",)))
+            desk.done(desk.kz.command("KZ/nbk", "release", Clear(officer), case_id, roles=("compliance",)))
         desk.done(desk.confirm(case_id))
         desk.carry()
         assert desk.states(case_id) == ("settled", "credited")
         desk.settle_down()
         desk.check()
 
-    @pytest.mark.parametrize("ends", ["block", "silence"])
+    @pytest.mark.parametrize("ends", ["refuse", "silence"])
     def test_what_nobody_lets_pass_frees_what_was_reserved(self, ends):
         desk = Desk(names_listed([Listed("Muhammad Aslam", "UN 1")]))
         before = [desk.pk.available(one) for one in ("position:PK/hbl:PKR", "abroad:PK/fx-swift:KZ:KZT")]
         case_id = desk.done(remit(desk, transfer(desk))).case_id
-        if ends == "block":
-            desk.done(desk.pk.command("PK/sbp", "block", message.Block("amna"), case_id, roles=("compliance",)))
+        if ends == "refuse":
+            desk.done(desk.pk.command("PK/sbp", "refuse", Refuse("amna"), case_id, roles=("compliance",)))
         else:
             desk.wait(3600)
-        assert desk.pk.state(case_id) == ("rejected" if ends == "block" else "expired")
+        assert desk.pk.state(case_id) == ("rejected" if ends == "refuse" else "expired")
         assert [desk.pk.available(one) for one in ("position:PK/hbl:PKR", "abroad:PK/fx-swift:KZ:KZT")] == before
         desk.settle_down()
         desk.check()

@@ -1,9 +1,10 @@
 """After a loss: what a gateway said and its peer gives back rebuilds the same states and the same money."""
 
 import json
+from functools import partial
 
 import pytest
-from tests.unit.services.payments.desk import HALYK, HBL, Desk, decides_nothing
+from tests.unit.services.payments.desk import HALYK, HBL, Desk, Watched, decides_nothing
 
 from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.rule import Rules
@@ -63,6 +64,9 @@ LIVES = {
     "recalled and kept": ["confirm", "recall", "keep"],
     "recalled and returned": ["confirm", "recall", "focr"],
     "silent": ["wait"],
+    "blocked": ["block"],
+    "released": ["block", "release"],
+    "given back from suspense": ["block", "refuse"],
 }
 
 
@@ -77,11 +81,15 @@ def live(desk, priority, acts):
         "keep": lambda: desk.kz.command(HALYK, "refuse-recall", message.KeepIt("CUST"), case_id),
         "focr": lambda: desk.kz.command(HALYK, "return", message.GiveBack("FOCR"), case_id),
         "wait": lambda: desk.wait(21),
+        **{word: partial(desk.agree, case_id, word) for word in ("block", "release", "refuse")},
     }
     desk.world.clock.advance(0.1)
     desk.carry()
     for act in acts:
         desk.world.clock.advance(0.1)
+        if act != "block" and desk.kz.state(case_id) == "screened":
+            desk.agree(case_id, "release")
+            desk.world.clock.advance(0.1)
         desk.done(doings[act]())
         for author, reader in (("PK", "KZ"), ("KZ", "PK")) * 2:
             desk.world.clock.advance(0.1)
@@ -94,9 +102,9 @@ def live(desk, priority, acts):
 @pytest.mark.parametrize("side", ["PK", "KZ"])
 def test_a_lost_side_is_rebuilt_with_the_same_state_and_the_same_balances(side, life, priority):
     """The quote that came before is gone with the disk; the payment, its holds and its end are not."""
-    before = Desk()
+    before = Watched()
     case_id = live(before, priority, LIVES[life])
-    after = Desk()
+    after = Watched()
     pay_in(after)
     old, new, peer = before.lands[side], after.lands[side], before.lands["KZ" if side == "PK" else "PK"]
     for _, _, header, body, own in replay(case_id, old, peer):

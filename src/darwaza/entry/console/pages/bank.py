@@ -37,6 +37,7 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
     if listing.as_file:
         return listing.file("payments")
     held = await desk.ask("/v1/payments/held") if "compliance" in desk.roles else []
+    frozen = await desk.ask("/v1/payments", query={"state": "frozen"})
     others = set(visit.server.gateway.engine.site.trust.current.codes) - {visit.member}
     banks = [one for one in directory.plan.participants if one.role == "psp" and one.member in others]
     reachable = [one for one in banks if directory.corridor(visit.member, one.member) is not None]
@@ -49,6 +50,7 @@ async def show(visit: Visit, problem: dict[str, str] | None = None, status: int 
         credits=await desk.ask("/v1/payments/credits"),
         accounts=await desk.ask("/v1/payments/accounts"),
         held=held,
+        suspended=frozen.payments,
         banks=reachable,
         asks=bool(reachable) and directory.participant(desk.guest.address, "psp") is not None,
         given={name: visit.field(name) for name in ("payee_bank", "amount", "fixed", "fee")},
@@ -93,6 +95,7 @@ async def show_payment(visit: Visit, problem: dict[str, str] | None = None, stat
         grades=grades,
         ours=view.payer_bank == own,
         theirs=view.payee_bank == own,
+        acts=word.OFFICER_ACTS.get(view.state, {}),
         purposes=sorted(corridor.purposes) if corridor else [],
         identified=identifies(view, directory),
         wrong=fields_at(typed, at) if "payer" in visit.form else [],
@@ -179,20 +182,31 @@ async def reject(visit: Visit) -> Response:
 
 
 async def release(visit: Visit) -> Response:
-    """One officer's word that a finding is no match; a second officer's lets the payment go on."""
-    return await _do(visit, "/v1/payments/{id}/release", {"officer": visit.desk.account.login}, "looked-at")
+    """One officer's word that it may go on; a second officer's lets it."""
+    return await _say(visit, "release")
+
+
+async def refuse(visit: Visit) -> Response:
+    """One officer's word that it goes back to the payer."""
+    return await _say(visit, "refuse")
 
 
 async def block(visit: Visit) -> Response:
-    """A finding is a match: the payment ends."""
-    if not visit.confirmed:
-        return await _ask_first(visit, "block", {})
-    return await _do(visit, "/v1/payments/{id}/block", {"officer": visit.desk.account.login}, "blocked")
+    """One officer's word that it goes neither on nor back; a second officer's puts the money into suspense."""
+    return await _say(visit, "block")
+
+
+async def _say(visit: Visit, kind: str) -> Response:
+    """An officer's word; what is no release is shown first, with what it does."""
+    if kind != "release" and not visit.confirmed:
+        return await _ask_first(visit, kind, {})
+    return await _do(visit, f"/v1/payments/{{id}}/{kind}", {"officer": visit.desk.account.login}, "looked-at")
 
 
 async def _ask_first(visit: Visit, kind: str, fields: dict[str, str]) -> Response:
     view = await visit.desk.ask("/v1/payments/{id}", id=visit.name("id"))
-    return visit.page("payment-end.html", title=N_("Please confirm"), view=view, kind=kind, fields=fields)
+    act = word.OFFICER_ACTS.get(view.state, {}).get(kind)
+    return visit.page("payment-end.html", title=N_("Please confirm"), view=view, kind=kind, act=act, fields=fields)
 
 
 async def _do(visit: Visit, path: str, body: Any, said: str) -> Response:
@@ -252,5 +266,6 @@ PAGES: tuple[Page, ...] = (
     post("/console/payments/{id}/confirm", confirm, BANK),
     post("/console/payments/{id}/reject", reject, BANK),
     post("/console/payments/{id}/release", release, "compliance"),
+    post("/console/payments/{id}/refuse", refuse, "compliance"),
     post("/console/payments/{id}/block", block, "compliance"),
 )

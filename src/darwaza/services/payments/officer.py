@@ -1,0 +1,88 @@
+"""What compliance officers say of a payment that screening has stopped, and when their words decide.
+
+Three words: ``release``, it is no match: the payment goes on to the payee; ``refuse``: it goes back to the payer;
+``block``: it goes nowhere, and its money is kept here. Two officers of one mind decide (four eyes). An officer's later
+word takes the place of the earlier one. Only a payment of which nothing has moved yet is refused by one officer alone.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, Final, Literal
+
+import msgspec
+
+from darwaza.kernel.machine import Command, Refusal
+from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.message import Text
+from darwaza.services.payments.record import Check
+
+COMPLIANCE_ROLE: Final = "compliance"
+OFFICERS_MIN: Final = 2
+"""Whose word it takes that money moves, or may move."""
+
+
+class Clear(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``release`` of a compliance officer; a second officer's word lets the payment go on to the payee.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+    said: ClassVar[Literal["release"]] = "release"
+
+
+class Refuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``refuse`` of a compliance officer: the money goes back to the payer; from suspense it takes two.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+    said: ClassVar[Literal["refuse"]] = "refuse"
+
+
+class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Command ``block`` of a compliance officer at the payee's gateway; a second officer's word freezes the money.
+
+    Attributes:
+        officer: who decides, within the party.
+    """
+
+    officer: Text
+    said: ClassVar[Literal["block"]] = "block"
+
+
+Word = Clear | Refuse | Block
+
+
+def heard(
+    checks: tuple[Check, ...], command: Command, word: Word, now: datetime, *, chars_max: int | None = None
+) -> tuple[Check, ...] | Refusal:
+    """The words on a payment with one more.
+
+    Args:
+        checks: what was said before; of a payment that is blocked, what was said since.
+        command: of the officer's party.
+        word: the officer's.
+        now: when it is said.
+        chars_max: what is kept of an officer's name; None for all.
+    """
+    if COMPLIANCE_ROLE not in command.roles:
+        return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance decides on what screening has stopped")
+    officer = f"{command.party}:{word.officer}"[:chars_max]
+    if any((one.officer, one.word) == (officer, word.said) for one in checks):
+        return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
+    return (*(one for one in checks if one.officer != officer), Check(officer, now, word.said))
+
+
+def decides(checks: Sequence[Check]) -> bool:
+    """Whether the last word has made officers enough of one mind."""
+    return sum(one.word == checks[-1].word for one in checks) >= OFFICERS_MIN
+
+
+def since_block(checks: tuple[Check, ...]) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
+    """The words on a payment that is blocked: by which it was blocked, and what was said since."""
+    last = max((place for place, one in enumerate(checks, 1) if one.word == "block"), default=0)
+    return checks[:last], checks[last:]
