@@ -195,6 +195,8 @@ def test_people_are_told_in_words(corridor):
     for words in (["quote", "KZ/alatau-bank", "100100.00"], ["list"], ["accounts"], ["indicators"], ["requests"]):
         done = CliRunner().invoke(main, ["payments", *words, *options])
         assert done.exit_code == 0, done.output
+    operator = CliRunner().invoke(main, ["payments", "trial-balance", *options[:-1], "sbp"])
+    assert (operator.exit_code, "in all" in operator.output, "not balanced" in operator.output) == (0, True, False)
     wrong = CliRunner().invoke(main, ["payments", "quote", "KZ/alatau-bank", "1.001", *options])
     assert (wrong.exit_code, "amount_too_precise" in wrong.stderr) == (1, True)
 

@@ -177,6 +177,7 @@ def dump(store: Store) -> dict[str, object]:
         "documents": store.documents(),
         "accounts": list(store.scan_accounts()),
         "owned": {address: store.owned_accounts(address) for address in parties if address},
+        "account totals": store.account_totals(),
         "transfers": list(store.scan_transfers()),
         "last transfer": store.last_transfer(),
         "history": {one: store.history(one, None, 100) for one in "abcd"},

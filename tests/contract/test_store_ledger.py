@@ -33,6 +33,19 @@ class TestReading:
         assert [terms.id for terms, _ in money.owned_accounts("UZ/bank")] == ["c"]
         assert money.owned_accounts("PK") == []
 
+    def test_accounts_come_to_their_totals_by_asset_and_kind(self, money):
+        """Sums are exact also where they pass what one column holds."""
+        money.commit(
+            Changes(
+                accounts={"f": account("f", asset="KZT/2", kind="fees")}, balances={"f": BalanceRow("f", 0, 1, 2, 3, 0)}
+            )
+        )
+        assert 3 * 2**62 > 2**63
+        assert money.account_totals() == [
+            ("KZT/2", "fees", 1, 0, 1, 2, 3),
+            ("PKR/2", "position", 3, 15, 0, 3 * 2**62, 3),
+        ]
+
     def test_an_accounts_history_is_read_from_its_newest_end_in_pages(self, money):
         """Each page goes on where the one before ended; together they are all transfers on the account."""
         for account_id, sequences in {"a": [3, 2, 1], "b": [4, 2, 1], "c": [4, 3], "d": []}.items():

@@ -23,6 +23,7 @@ from darwaza.client.answer.payment import (
     PaymentView,
     RequestView,
     StatementView,
+    TrialBalanceView,
     VerificationView,
 )
 from darwaza.client.caller import Caller, given, in_path
@@ -425,6 +426,11 @@ class Payments:
     def accounts(self) -> list[AccountView]:
         """Accounts of the party."""
         found: list[AccountView] = self._get("/accounts")
+        return found
+
+    def trial_balance(self) -> list[TrialBalanceView]:
+        """What all accounts of the gateway's ledger come to, by currency and kind (settlement operators)."""
+        found: list[TrialBalanceView] = self._get("/trial-balance")
         return found
 
     def statement(self, account: str, *, after: int = 0) -> StatementView:

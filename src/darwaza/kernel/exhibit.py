@@ -172,8 +172,10 @@ class Exhibit:
         except MessageError as fault:
             return self.fails("body", fault.code, f"The parts in the file are not those the message names: {named}.")
         count = len(shown) - shown.count(None)
-        text = f"{count} of {len(shown)} parts of the body are in the file, and of the others their digests"
-        return self.holds("body", f"{text}: together they are the one the message names: {named}.")
+        if count == len(shown):
+            return self.holds("body", f"The parts in the file are all of the body that the message names: {named}.")
+        text = f"Of the body {count} of {len(shown)} parts are in the file, and the digests of the others"
+        return self.noted("body", "parts_withheld", f"{text}: together they are what the message names: {named}.")
 
     def check_place(self) -> bool:
         """Step 3."""

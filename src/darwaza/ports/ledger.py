@@ -1,6 +1,9 @@
 """Rows of the ledger as the store keeps them (``ports.store``)."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+MILLIARD: Final = 1_000_000_000
 
 
 class AccountRow(NamedTuple):
@@ -36,6 +39,35 @@ class BalanceRow(NamedTuple):
     credits_posted: int
     credits_pending: int
     last_sequence: int
+
+
+class TotalsRow(NamedTuple):
+    """What all accounts of one kind and asset come to.
+
+    Attributes:
+        asset: its text (``KZT/2``).
+        kind: of the accounts.
+        accounts: how many.
+        debits_posted, debits_pending, credits_posted, credits_pending: sums over them, in minor units, of any size.
+    """
+
+    asset: str
+    kind: str
+    accounts: int
+    debits_posted: int
+    debits_pending: int
+    credits_posted: int
+    credits_pending: int
+
+
+def totals_of(row: Sequence[Any]) -> TotalsRow:
+    """Totals as a database adds them up: each sum in milliards and what is left, for one alone may be too large.
+
+    Args:
+        row: asset, kind, number of accounts, then for each of the four totals both halves.
+    """
+    halves = list(map(int, row[3:]))
+    return TotalsRow(*row[:3], *(many * MILLIARD + few for many, few in zip(halves[::2], halves[1::2], strict=True)))
 
 
 class TransferRow(NamedTuple):

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TotalsRow, TransferRow
 
 WAITING_FROM = 1 << 39
 """Indices from here on are no places in a log: own messages stand there in order until they get one.
@@ -386,6 +386,9 @@ class Store(Protocol):
 
     def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
         """All accounts of an owner, by id."""
+
+    def account_totals(self) -> list[TotalsRow]:
+        """What the accounts come to by asset and kind, all at one moment; by (asset, kind)."""
 
     def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
         """The transfers among ``ids`` that exist."""

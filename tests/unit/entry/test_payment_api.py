@@ -1,9 +1,14 @@
 """Payments over HTTP: what banks, FX providers and operators get, and what they do not."""
 
+from collections import Counter
+
 import msgspec
 import pytest
 
+from darwaza.engine.ledger import account_from
 from darwaza.entry.sample import remittance
+from darwaza.ledger.money import to_minor
+from darwaza.ports.store import Changes
 from darwaza.standards.iso20022.conversion import OLDER, convert
 from darwaza.standards.iso20022.message import read
 
@@ -221,6 +226,29 @@ def test_a_deposit_is_booked_once(corridor):
     assert corridor.refused(SBP, "/v1/payments/withdrawals", out) == "floor_crossed"
     done = corridor.do(SBP, "/v1/payments/withdrawals", out | {"amount": "500.00", "id": "sbp-19"})
     assert done["available"] == {"amount": "0.00", "currency": "PKR"}
+
+
+def test_the_trial_balance_is_every_account_of_the_ledger_and_for_the_operator(corridor):
+    """By currency and kind, holds apart; debits equal credits, and it says so when they do not."""
+    corridor.do(SBP, "/v1/payments/deposits", {"participant": "PK/ravi-bank", "amount": "12.34", "id": "sbp-20"})
+    path = "/v1/payments/trial-balance"
+    found = {one["debits"]["currency"]: one for one in corridor.get(SBP, path)}
+    store = corridor.gateways["PK"].engine.store
+    held = [account_from(*row) for row in store.scan_accounts()]
+    for currency, one in found.items():
+        of = [account for account in held if account.asset.code == currency]
+        assert {row["kind"]: row["accounts"] for row in one["kinds"]} == Counter(account.kind for account in of)
+        debits = sum(account.balance.debits_posted for account in of)
+        assert one["balanced"]
+        assert one["debits"] == one["credits"]
+        assert to_minor(one["debits"]["amount"], of[0].asset) == debits
+    assert "PKR" in found
+    assert corridor.call(INDUS, "GET", path).json()["code"] == "not_allowed"
+    terms, totals = next(iter(store.scan_accounts()))
+    store.commit(Changes(balances={terms.id: totals._replace(debits_posted=totals.debits_posted + 1)}))
+    code = account_from(terms, totals).asset.code
+    assert [one["debits"]["currency"] for one in corridor.get(SBP, path) if not one["balanced"]] == [code]
+    store.commit(Changes(balances={terms.id: totals}))
 
 
 def test_who_runs_low_is_told_once(corridor):

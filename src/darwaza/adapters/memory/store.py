@@ -21,7 +21,7 @@ from operator import attrgetter
 from darwaza.adapters.memory.police import check
 from darwaza.adapters.memory.table import Tables
 from darwaza.errors import DarwazaError, FatalError, InvariantError, PushbackError
-from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TotalsRow, TransferRow
 from darwaza.ports.store import (
     WAITING_NONE,
     AnswerRow,
@@ -281,6 +281,15 @@ class MemoryStore:
     def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
         """All accounts of an owner."""
         return [row for row in self.scan_accounts() if row[0].owner == owner]
+
+    def account_totals(self) -> list[TotalsRow]:
+        """What the accounts come to by asset and kind."""
+        sums: dict[tuple[str, str], list[int]] = {}
+        for terms, totals in self.scan_accounts():
+            row = sums.setdefault((terms.asset, terms.kind), [0] * 5)
+            for place, value in enumerate((1, *totals[1:5])):
+                row[place] += value
+        return [TotalsRow(*key, *sums[key]) for key in sorted(sums)]
 
     def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
         """The transfers among ``ids`` that exist."""

@@ -301,6 +301,15 @@ SELECT a.id, a.owner, a.asset, a.kind, a.floor_minor, a.ceiling_minor, a.debits_
     a.closed_at, b.account_id, b.debits_posted, b.debits_pending, b.credits_posted, b.credits_pending, b.last_sequence
 FROM account a JOIN balance b ON b.account_id = a.id WHERE a.owner = %s ORDER BY a.id;
 
+-- name: read_account_totals
+-- What the accounts come to by asset and kind. Sums may be larger than an integer: they are added in two halves.
+SELECT a.asset, a.kind, count(*),
+    sum(b.debits_posted / 1000000000), sum(mod(b.debits_posted, 1000000000)),
+    sum(b.debits_pending / 1000000000), sum(mod(b.debits_pending, 1000000000)),
+    sum(b.credits_posted / 1000000000), sum(mod(b.credits_posted, 1000000000)),
+    sum(b.credits_pending / 1000000000), sum(mod(b.credits_pending, 1000000000))
+FROM account a JOIN balance b ON b.account_id = a.id GROUP BY a.asset, a.kind ORDER BY a.asset, a.kind;
+
 -- name: scan_accounts
 -- All accounts.
 SELECT a.id, a.owner, a.asset, a.kind, a.floor_minor, a.ceiling_minor, a.debits_blocked, a.credits_blocked, a.opened_at,

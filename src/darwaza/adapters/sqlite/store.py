@@ -31,7 +31,7 @@ from darwaza.adapters.sqlite.rows import (
     truncation,
 )
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
-from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TransferRow
+from darwaza.ports.ledger import AccountRow, BalanceRow, RefusedOrderRow, TotalsRow, TransferRow, totals_of
 from darwaza.ports.store import (
     WAITING_FROM,
     WAITING_NONE,
@@ -373,6 +373,10 @@ class SqliteStore:
     def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
         """All accounts of an owner."""
         return [account_row(row) for row in self._all("read_owned_accounts", owner)]
+
+    def account_totals(self) -> list[TotalsRow]:
+        """What the accounts come to by asset and kind."""
+        return [totals_of(row) for row in self._all("read_account_totals")]
 
     def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
         """The transfers among ``ids`` that exist."""

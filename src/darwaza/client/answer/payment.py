@@ -165,6 +165,26 @@ class AccountView(TypedDict):
     floor: NotRequired[Money]
 
 
+class TotalView(TypedDict):
+    """What the accounts of one kind come to, in one currency."""
+
+    kind: str
+    accounts: int
+    debits: Money
+    credits: Money
+    held_debits: Money
+    held_credits: Money
+
+
+class TrialBalanceView(TypedDict):
+    """The whole ledger in one currency, at one moment: debits equal credits, or ``darwaza fsck`` has work to do."""
+
+    balanced: bool
+    debits: Money
+    credits: Money
+    kinds: list[TotalView]
+
+
 class DepositView(TypedDict):
     """Money that was booked."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
+from itertools import groupby
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import AddressText, MemberText
 from darwaza.ledger.account import Account
-from darwaza.ledger.asset import Asset
+from darwaza.ledger.asset import Asset, asset_from_text
 from darwaza.ledger.money import to_minor, to_text
 from darwaza.ports.store import CaseFilter, CaseRow
 from darwaza.services.payments import message as payments
@@ -107,6 +108,42 @@ class AccountView(msgspec.Struct, omit_defaults=True):
     posted: Money
     available: Money
     floor: Money | None = None
+
+
+class TotalView(msgspec.Struct):
+    """What the accounts of one kind come to, in one currency.
+
+    Attributes:
+        kind: see ``AccountView``.
+        accounts: how many.
+        debits: booked in all.
+        credits: booked in all.
+        held_debits: promised away by holds that stand.
+        held_credits: promised to them.
+    """
+
+    kind: str
+    accounts: int
+    debits: Money
+    credits: Money
+    held_debits: Money
+    held_credits: Money
+
+
+class TrialBalanceView(msgspec.Struct):
+    """The whole ledger in one currency, at one moment: debits equal credits, or ``darwaza fsck`` has work to do.
+
+    Attributes:
+        balanced: whether debits equal credits, and held debits held credits.
+        debits: booked, over all kinds.
+        credits: booked, over all kinds.
+        kinds: by name.
+    """
+
+    balanced: bool
+    debits: Money
+    credits: Money
+    kinds: list[TotalView]
 
 
 class MoneyBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -271,7 +308,7 @@ async def _book(call: Call, *, enters: bool) -> Booked | DarwazaError | Refusal:
 
 def _need_operator(call: Call) -> None:
     if call.server.gateway.directory.participant(call.party.address, "operator") is None:
-        raise ForbiddenError("only a settlement operator books money in and out", code="not_allowed")
+        raise ForbiddenError("this is for settlement operators", code="not_allowed")
 
 
 async def deposits(call: Call) -> list[DepositView]:
@@ -294,6 +331,31 @@ async def accounts(call: Call) -> list[AccountView]:
     """Accounts of the caller, with their balances."""
     rows = call.server.store.owned_accounts(call.party.address)
     return [view_account(account_from(terms, totals)) for terms, totals in rows]
+
+
+async def trial_balance(call: Call) -> list[TrialBalanceView]:
+    """What all accounts of this gateway's ledger come to, by currency and kind."""
+    _need_operator(call)
+    found = []
+    for text, rows in groupby(call.server.store.account_totals(), key=lambda row: row.asset):
+        asset, kinds = asset_from_text(text), list(rows)
+        debits, held_debits, credits_, held_credits = (
+            sum(column) for column in zip(*(row[3:] for row in kinds), strict=True)
+        )
+        views = [
+            TotalView(
+                row.kind,
+                row.accounts,
+                money(row.debits_posted, asset),
+                money(row.credits_posted, asset),
+                money(row.debits_pending, asset),
+                money(row.credits_pending, asset),
+            )
+            for row in kinds
+        ]
+        balanced = (debits, held_debits) == (credits_, held_credits)
+        found.append(TrialBalanceView(balanced, money(debits, asset), money(credits_, asset), views))
+    return found
 
 
 def view_account(account: Account) -> AccountView:
@@ -342,6 +404,14 @@ ENDPOINTS: Sequence[Endpoint] = (
         summary="Your accounts and balances",
         tag=TAG,
         answer=list[AccountView],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/payments/trial-balance",
+        handler=trial_balance,
+        summary="What all accounts come to, by currency and kind (settlement operators)",
+        tag=TAG,
+        answer=list[TrialBalanceView],
     ),
     Endpoint(
         method="GET",

@@ -259,6 +259,24 @@ def accounts(*, as_json: bool, **options: Any) -> None:
     show(found, as_json=as_json, human=human)
 
 
+@payments.command(name="trial-balance", epilog="Example: darwaza payments trial-balance --gateway pk --as sbp")
+@as_party
+def trial_balance(*, as_json: bool, **options: Any) -> None:
+    """Print what all accounts of the ledger come to, by currency and kind (settlement operators)."""
+    with Desk(options) as desk:
+        found = desk.trial_balance()
+
+    def human() -> None:
+        for one in found:
+            console.print(f"{one['debits']['currency']:14} {'debits':>26} {'credits':>26}")
+            for row in one["kinds"]:
+                console.print(f"  {row['kind']:12} {row['debits']['amount']:>26} {row['credits']['amount']:>26}")
+            console.print(f"  {'in all':12} {one['debits']['amount']:>26} {one['credits']['amount']:>26}")
+            console.print("  balanced" if one["balanced"] else "  [red]not balanced: run darwaza fsck[/]")
+
+    show(found, as_json=as_json, human=human)
+
+
 @payments.command(epilog="Example: darwaza payments statement position:PK/indus-bank:PKR --gateway pk --as indus-bank")
 @click.argument("account")
 @click.option("--after", default=0, help="Only entries after this sequence.")

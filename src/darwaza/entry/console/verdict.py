@@ -86,6 +86,10 @@ CODES: Mapping[str, str] = {
     "header_malformed": N_("The message's header is not of the right form."),
     "header_not_canonical": N_("The message's header is written in a form that the rules do not allow."),
     "body_absent": N_("The content is not in the file; the message's digest of it stands for it."),
+    "parts_withheld": N_(
+        "Part of the content is not in the file; digests stand for it, and the whole is what was sent."
+    ),
+    "parts_malformed": N_("The content is not in parts as the message says."),
     "body_differs": N_("The content is not the one that the message names."),
     "proof_malformed": N_("The proof of its place is not of the right form."),
     "proof_too_large": N_("The proof of its place is too large."),

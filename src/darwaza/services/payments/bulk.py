@@ -95,7 +95,7 @@ def read_parts(documents: Sequence[bytes], transfers: Sequence[CreditTransfer] |
         MalformedError, TooLargeError: one cannot be read; ``bulk_unsuitable`` as ``split``, and for one without exactly
             one payment.
     """
-    if len(documents) > BULK_TRANSACTIONS_MAX:
+    if not 0 < len(documents) <= BULK_TRANSACTIONS_MAX:
         raise _too_many()
     read_all = map(read, documents) if transfers is None else transfers
     parts = [_part(document, transfer) for document, transfer in zip(documents, read_all, strict=True)]
@@ -228,7 +228,7 @@ def _bounded(documents: Iterable[bytes]) -> Iterator[bytes]:
 
 def _too_many() -> MalformedError:
     return MalformedError(
-        f"a bulk has at most {BULK_TRANSACTIONS_MAX} payments, each with a UETR of its own", code="bulk_unsuitable"
+        f"a bulk has 1 to {BULK_TRANSACTIONS_MAX} payments, each with a UETR of its own", code="bulk_unsuitable"
     )
 
 

@@ -4,13 +4,18 @@ import msgspec
 import pytest
 from tests.unit.services.payments.desk import HALYK, HBL, KASPI, Desk
 from tests.unit.services.payments.test_bulk import documents, order, remit, states
+from tests.unit.services.payments.test_restore import give_back
 
 from darwaza.config import CASE_BYTES_MAX
 from darwaza.engine.fsck import examine
+from darwaza.kernel import parts
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX
 from darwaza.services.payments.entry import DETAIL_CHARS_MAX, cut, kept_hits
+from darwaza.services.payments.message import BULK
 from darwaza.services.payments.record import Bulk, Check, Entry
+from darwaza.standards.iso20022.message import read, write
+from darwaza.testing.trade import joined
 
 
 @pytest.fixture
@@ -112,3 +117,36 @@ def test_a_name_another_case_had_before_is_sound(desk):
     assert states(desk.kz, second) == ["refused", "asked"]
     assert desk.kz.store.named([uetr]) == {uetr: first}
     assert found(desk.kz) == set()
+
+
+def order_of(desk):
+    """The body of the order of a bulk of two, on its way."""
+    case_id = desk.done(remit(desk, documents(desk, size=2))).case_id
+    (place,) = desk.pk.store.case_leaves(case_id)
+    return desk.pk.store.body(*place[:2])
+
+
+def taken(desk, body):
+    """What the payees' gateway answers to such an order."""
+    case_id = "0199b5c1-0000-7000-8000-0000000000c1"
+    header = {"kind": BULK, "id": case_id, "origin": HBL, "destination": HALYK, "media_type": parts.PARTS_MEDIA_TYPE}
+    return give_back(desk.kz, case_id, header, body, own=False, refused=True)
+
+
+def test_an_order_that_is_none_is_refused(desk):
+    """Parts without a payment, with two in one, with one twice, without terms, with one that is no payment."""
+    line, *given = parts.split(order_of(desk))
+    both = write(joined([read(one) for one in given]))
+    assert not isinstance(taken(desk, parts.join((line, *given))), Refusal)
+    for wrong in ((line,), (line, both), (line, given[0], given[0]), given, (line, *given, b"<Document/>")):
+        assert taken(desk, parts.join(wrong)).code == "payment_malformed", wrong
+
+
+def test_documents_that_are_no_bulk_are_refused_whole(desk):
+    """Two payments in one document, a payment twice, what cannot be read: nothing is held for any."""
+    first, second = documents(desk, size=2)
+    both = write(joined([read(first), read(second)]))
+    for wrong in ((), (both,), (first, first), (first, b"<Document/>"), (first,) * (BULK_TRANSACTIONS_MAX + 1)):
+        refused = remit(desk, wrong)
+        assert refused.code == "payment_malformed", wrong
+    assert set(pending(desk)) == {0}

@@ -282,7 +282,8 @@ class Examination {
     this.at = "body";
     if (item.body !== undefined || item.parts !== undefined) {
       await this.body(header, item);
-      this.note("holds", "", header);
+      if ((item.parts ?? []).some((part) => part.body === undefined)) this.note("noted", "parts_withheld");
+      else this.note("holds", "", header);
     } else this.note("noted", "body_absent");
     this.at = "place";
     const proof = await this.step(() => parseProof(item.proof)), { note, point } = proof;
