@@ -105,8 +105,7 @@ def way_of(
         market: id of the market's case.
         uetr: by which the bank's request knows it.
     """
-    # In an encoding other than UTF-8, which XML may have, the byte that parts a body may be half of a character.
-    if len(document) > COMPANY_BYTES_MAX or SEPARATOR in document:
+    if len(document) > COMPANY_BYTES_MAX:
         return None
     ordered = read_transfer(document, transfer)
     if isinstance(ordered, Refusal) or bulk_problem(ordered) is not None:

@@ -18,6 +18,7 @@ import msgspec
 CHARGES = ("duty", "fee", "premium")
 """What may be due, in the order in which it is looked for."""
 
+_BEGINS = "/UCR/"
 _CLAIM = re.compile(r"/UCR/([!-.0-~]{1,35})/REF/([A-Za-z0-9][A-Za-z0-9._-]{0,34})")
 
 
@@ -81,7 +82,9 @@ def paid_fact(charge: str) -> str:
 
 def read_claim(remittance: Iterable[str], account: str) -> Claim | None:
     """Read what a payment is for from its remittance lines; None when no line says it, or two say different things."""
-    found = {match.groups() for line in remittance if (match := _CLAIM.fullmatch(line.strip())) is not None}
+    # Few payments pay a charge: looking for how its line begins costs next to nothing.
+    lines = [line.strip() for line in remittance if _BEGINS in line]
+    found = {match.groups() for line in lines if (match := _CLAIM.fullmatch(line)) is not None}
     if len(found) != 1 or not account:
         return None
     ucr, reference = found.pop()

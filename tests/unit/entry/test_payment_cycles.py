@@ -1,11 +1,14 @@
 """Settlement of cycles: both gateways instruct the same sum, whatever is on its way, and keep to it."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from darwaza.engine.intake import Submit
+from darwaza.entry.cli.main import main
 from darwaza.entry.settler import Settler, SettlerTask
 from darwaza.services.payments.cycle import StateCycle, cycle_id
 from darwaza.services.payments.record import CycleSum
@@ -232,3 +235,67 @@ def test_a_gateway_that_was_away_tells_every_cycle_one_after_the_other(corridor)
 
 
 OTHERS = ((SBP, "KZ"), (NBK, "PK"))
+
+
+class TestTogether:
+    """Three countries' views, put together by anybody, with no gateway."""
+
+    @pytest.fixture
+    def views(self, tmp_path):
+        """Files of Pakistan's, Kazakhstan's and Uzbekistan's views of a cycle in which PK paid both."""
+        corridor = PaymentCorridor(tmp_path / "corridor", ("KZ", "PK", "UZ"))
+        try:
+            for bank in (ALATAU, CHORSU):
+                corridor.settled(bank)
+            cycle = now_in(corridor)
+            corridor.clock.advance(LONG_S)
+            corridor.close_cycles()
+            found = {code: settlements(corridor, who, cycle) for code, who in OPERATORS.items()}
+        finally:
+            corridor.close()
+        return found
+
+    def run(self, folder, views, *more):
+        for code, view in views.items():
+            (folder / f"{code}.json").write_text(json.dumps(view), "utf-8")
+        files = [str(folder / f"{code}.json") for code in views]
+        return CliRunner().invoke(main, ["payments", "together", *files, *more])
+
+    def test_what_all_pairs_agree_on_adds_up(self, tmp_path, views):
+        done = self.run(tmp_path, views, "--json")
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.output)
+        assert found["pending"] == []
+        assert {(one["member"], one["currency"]): one["amount"] for one in found["multilateral"]} == {
+            ("KZ", "KZT"): "175000.00",
+            ("PK", "KZT"): "-175000.00",
+            ("PK", "UZS"): "-4350000.00",
+            ("UZ", "UZS"): "4350000.00",
+        }
+        assert len(found["settlement"]) == 2
+        assert "PK owes 175000.00 KZT" in self.run(tmp_path, views).output
+
+    def test_a_pair_that_is_not_agreed_is_pending(self, tmp_path, views):
+        for one in views["UZ"]["agreements"]:
+            one["waits_for"] = "sums_awaited"
+        found = json.loads(self.run(tmp_path, views, "--json").output)
+        assert ["PK", "UZ"] in found["pending"]
+        assert {one["currency"] for one in found["multilateral"]} == {"KZT"}
+        assert "PK and UZ have not agreed" in self.run(tmp_path, views).output
+
+    def test_views_that_contradict_one_another_are_refused(self, tmp_path, views):
+        (agreed,) = [one for one in views["KZ"]["agreements"] if one["member"] == "PK"]
+        agreed["theirs"][0]["amount"]["amount"] = "175000.01"
+        assert "views_differ" in self.run(tmp_path, views, "--json").output
+
+    @pytest.mark.parametrize("wrong", ["other cycle", "twice", "no view"])
+    def test_what_is_no_view_of_the_cycle_is_refused(self, tmp_path, views, wrong):
+        views["KZ"] = {
+            "other cycle": views["KZ"] | {"cycle": 1},
+            "twice": views["PK"],
+            "no view": {"cycle": "today"},
+        }[wrong]
+        assert "view_malformed" in self.run(tmp_path, views, "--json").output
+
+
+OPERATORS = {"PK": SBP, "KZ": NBK, "UZ": "UZ/cbu"}
