@@ -10,7 +10,7 @@ from tests.simulation.mutant import Blank, Credulous, first_broken, see, stay
 from darwaza.kernel.machine import Decision
 from darwaza.ledger.order import Move, Void
 from darwaza.services import payments
-from darwaza.services.payments import bulk_destination, bulk_source, entry, fold
+from darwaza.services.payments import bulk_destination, bulk_officer, bulk_source, entry, fold
 from darwaza.services.payments.bulk_destination import BulkDestinationRules
 from darwaza.services.payments.bulk_source import BulkSourceRules
 from darwaza.services.payments.destination import DestinationRules
@@ -207,7 +207,24 @@ def take_names_again_after_a_loss(patch):
     see(patch, BulkSourceRules, "restore_order", Blank)
 
 
+def block_one_on_the_word_of_one(patch):
+    decides = bulk_officer.decides
+    patch(bulk_officer, "decides", lambda checks: decides(checks) or checks[-1].word == "block")
+
+
+def credit_one_that_is_blocked(patch):
+    """Out of what was held, as if it had been accepted."""
+    end = bulk_officer.End
+
+    def mutant(state, *given):
+        return end("credited" if state == "frozen" else state, *given)
+
+    patch(bulk_officer, "End", mutant)
+
+
 MUTANTS = [
+    block_one_on_the_word_of_one,
+    credit_one_that_is_blocked,
     apply_an_answer_twice,
     say_both_yes_and_no,
     free_nothing_of_the_rest,

@@ -23,7 +23,7 @@ LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 ASKED = frozenset({"payment.asked", "payment.bulk-asked"})
 _ANSWERED = frozenset({"payment.credited", "payment.refused"})
 _ENDED = frozenset({"payment.settled", "payment.rejected", "payment.blocked", "verification.ended"})
-_MANY_ENDED = {"payment.bulk-settled": "payment.settled", "payment.bulk-rejected": "payment.rejected"}
+_MANY_ENDED = {f"payment.bulk-{end}": f"payment.{end}" for end in ("settled", "rejected", "blocked")}
 """What the end of payments of a bulk is for each of them."""
 
 

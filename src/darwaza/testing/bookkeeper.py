@@ -122,7 +122,7 @@ class MoneyAuditor(Auditor):
             if not self._is_whole():
                 continue
             case_id, _, name = row.id.rpartition("/")
-            if member == self.payee and name in ("credit", "block"):
+            if member == self.payee and name in ("credit", "block") and "." not in case_id:  # of a bulk: bulkkeeper
                 self._credited(case_id)
             elif member == self.payer and name in ("debit", "undebit"):
                 self._ended(case_id, name)

@@ -26,9 +26,8 @@ from darwaza.ledger.exchange import Exchange
 from darwaza.ports.store import LeafRow
 from darwaza.services import payments
 from darwaza.services.payments import message
-from darwaza.services.payments.entry import DESTINATION_OPEN, is_open
+from darwaza.services.payments.entry import DESTINATION_OPEN, entry_id, is_open
 from darwaza.services.payments.machine import NAME
-from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment, Record
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -43,8 +42,13 @@ from darwaza.testing.trade import HALYK, HBL, KASPI, SWIFT_FX, UBL, pacs008, pay
 RATE = "1.75"
 FEES = {HALYK: 100_00, KASPI: 0}
 SIZES = (1, 2, 3, 4, 6)
-RESTING = frozenset({"settled", "rejected", "returned", "credited", "refused", "given-back"})
-PAIRS = {"settled": ("credited",), "returned": ("given-back",), "rejected": ("refused", None)}
+RESTING = frozenset({"settled", "rejected", "returned", "credited", "refused", "given-back", "blocked", "frozen"})
+PAIRS = {
+    "settled": ("credited",),
+    "returned": ("given-back",),
+    "rejected": ("refused", None),
+    "blocked": ("frozen",),
+}
 NAMES = ("TOO Alatau",) * 8 + ("TOO far slow", "TOO far listed", "TOO slow", "TOO listed")
 
 
@@ -75,6 +79,7 @@ class BulkBanks(Banks):
     """Banks that also pay salaries."""
 
     _payments: "BulkSimulation"
+    blocks = 0.4
 
     def __init__(self, simulation: "BulkSimulation", rng: random.Random) -> None:
         super().__init__(simulation, rng)
@@ -198,9 +203,9 @@ class BulkBanks(Banks):
         if entry.state == "checking":
             hits = ("it is the name",) if rng.random() < 0.3 else ()  # noqa: PLR2004
             party, kind, body = f"{code}/gateway", "vetted", message.Vetted(hits)
-        elif entry.state == "screened":
-            party, officer = watcher, rng.choice(("anna", "bolat"))
-            kind, body = ("release", Clear(officer)) if drawn < 0.8 else ("refuse", Refuse(officer))  # noqa: PLR2004
+        elif entry.state in ("screened", "frozen"):
+            party = watcher
+            kind, body = self._word(entry_id(case_id, number), entry.state, drawn, entry.checks)
         elif entry.state == "credited" and drawn < 0.03:  # noqa: PLR2004
             kind, body = "return", message.GiveBack("AC04")
         elif entry.state == "recalled":
@@ -258,6 +263,7 @@ class BulkBanks(Banks):
                 raise BrokenError(f"I9: {case_id}.{number} is another payment there")
             if twin is not None:
                 self._check_released(twin)
+                self._check_words(case_id, number, twin)
             said = self._said.get((case_id, number))
             # What the bank accepts of urgent ones the payers' gateway may still reject: ``bulkkeeper`` knows when.
             if said is not None and said[0] == (entry.state == "rejected") and not (said[0] and here.urgent):
@@ -268,6 +274,21 @@ class BulkBanks(Banks):
         is_listed = self._names[twin.uetr] == {"TOO far listed"} and "KZ" not in self.losers
         if is_listed and twin.state != "refused" and len({one.officer for one in twin.checks}) < 2:  # noqa: PLR2004
             raise BrokenError(f"I13: {twin} was credited without two releases")
+
+    def _check_words(self, case_id: str, number: int, twin: Entry) -> None:
+        """Two officers said whatever let one go on, brought it into suspense, or let it go from there."""
+        name, done = entry_id(case_id, number), self._payments.auditor.books["KZ"].done
+        given_back = done.get(f"{name}/return")
+        words = {("screened", "block")} if twin.state == "frozen" else set()
+        if self._names[twin.uetr] == {"TOO far listed"} and twin.state == "credited":
+            words = {("screened", "release")}
+        if f"{name}/credit" in done:
+            words = {("screened", "block"), ("frozen", "release")}
+        if given_back is not None and given_back.debit_account.startswith("suspense:"):
+            words |= {("screened", "block"), ("frozen", "refuse")}
+        for place in words:
+            if len(self._spoken[name, *place]) < 2:  # noqa: PLR2004
+                raise BrokenError(f"I13: {place[1]} of {name} without the word of two officers")
 
     def lost_disk(self, code: str) -> None:
         """See ``Banks``; the payees' bank's words are kept where the messages that told them are."""

@@ -63,6 +63,7 @@ class Told:
         accepted: UETRs of urgent ones that the payees' bank accepts, by case.
         ends: whether it is credited, by case and UETR.
         answers: which of them a message tells, by case and the message's key.
+        blocks: which of them a message blocks, by case, kind of the message and its key.
         returned: (case, UETR) of those that were given back.
     """
 
@@ -72,6 +73,7 @@ class Told:
         self.accepted: dict[str, set[str]] = defaultdict(set)
         self.ends: dict[str, dict[str, bool]] = defaultdict(dict)
         self.answers: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self.blocks: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.returned: set[tuple[str, str]] = set()
 
     def take(self, said: Said) -> None:
@@ -103,8 +105,10 @@ class Told:
         for document in said.body.split(b"\x1e"):
             (one,) = _all(document, "TxInfAndSts")
             uetr, given = _text(one.find("{*}OrgnlUETR")), _text(one.find("{*}TxSts"))
-            if given == "ACTC" and said.kind == "payments.answers":
+            if given in ("ACTC", "BLCK") and said.kind == "payments.answers":
                 self.accepted[case_id].add(uetr)
+            if given == "BLCK":
+                self.blocks[case_id, said.kind][said.key].add(uetr)
             if given not in ("ACCC", "ACSC", "RJCT"):
                 continue
             if self.ends[case_id].setdefault(uetr, given != "RJCT") != (given != "RJCT"):
@@ -118,19 +122,35 @@ class Told:
         terms, urgent = self.terms[said.case_id], self.is_urgent(said.case_id)
         given = {_text(one) for document in said.body.split(b"\x1e") for one in _all(document, "TxSts")}
         if said.kind == "payments.decisions":
-            well, no = (set() if said.at > terms["decide_by"] else {"ACSC"}), {"RJCT"}
+            well, no = (set() if said.at > terms["decide_by"] else {"ACSC", "BLCK"}), {"RJCT"}
             right = urgent and given <= (well or no)
         elif urgent:
-            right = given <= {"RJCT", "PDNG"} | (set() if said.at > terms["answer_by"] else {"ACTC"})
+            well = set() if said.at > terms["answer_by"] else {"ACTC", "BLCK"}
+            right = given <= {"RJCT", "PDNG"} | well or (given == {"ACCC"} and self._were_blocked(said))
         else:
-            right = given <= {"ACCC", "RJCT", "PDNG"}
+            right = given <= {"ACCC", "RJCT", "PDNG", "BLCK"}
         if not right:
             raise BrokenError(f"I8: {said.kind} on {said.case_id} at {said.at} says {sorted(given)}")
+
+    def _were_blocked(self, said: Said) -> bool:
+        """Whether all that a message is about were blocked before."""
+        uetrs = {_text(one) for document in said.body.split(b"\x1e") for one in _all(document, "OrgnlUETR")}
+        return uetrs <= set().union(*self.blocks[said.case_id, said.kind].values())
+
+    def kept(self, case_id: str, waiting: Container[str] = ()) -> set[str]:
+        """UETRs of those that were blocked by who decides, but for what was told in messages that wait."""
+        kind = "payments.decisions" if self.is_urgent(case_id) else "payments.answers"
+        told = (uetrs for key, uetrs in self.blocks[case_id, kind].items() if key not in waiting)
+        return set().union(*told)
 
     def ended(self, case_id: str, waiting: Container[str] = ()) -> set[str]:
         """UETRs of those that were told to have ended, but for what was told in messages that wait."""
         told = (uetrs for key, uetrs in self.answers[case_id].items() if key not in waiting)
-        return set().union(*told)
+        return self.kept(case_id, waiting).union(*told)
+
+    def settled(self, case_id: str) -> set[str]:
+        """UETRs of those that were told to be credited or blocked: their payers have paid."""
+        return {uetr for uetr, _ in self.credited(case_id)} | self.kept(case_id)
 
     def credited(self, case_id: str) -> list[tuple[str, Leg]]:
         """UETR and amounts of those that were told to be credited."""
@@ -178,7 +198,7 @@ class BulkAuditor(MoneyAuditor):
         """Nobody of an urgent bulk is credited whose bank's acceptance the payers' gateway has not settled."""
         here, there = self.told[self.payer], self.told[self.payee]
         if there.is_urgent(case_id):
-            decided = {uetr for uetr, _ in here.credited(case_id)}
+            decided = here.settled(case_id)
             unsettled = {uetr for uetr, _ in there.credited(case_id)} - decided
             if unsettled:
                 raise BrokenError(f"I9: {sorted(unsettled)} of {case_id} are credited, and not settled")
@@ -248,6 +268,7 @@ class BulkAuditor(MoneyAuditor):
             paid |= {uetr for uetr, _ in there.credited(case_id)}
             for uetr, leg in legs.items():
                 self._check_return(case_id, uetr, leg.number)
+            self._check_suspense(case_id)
 
     def _check_return(self, case_id: str, uetr: str, number: int) -> None:
         told = (case_id, uetr) in self.told[self.payee].returned
@@ -257,6 +278,15 @@ class BulkAuditor(MoneyAuditor):
         )
         if {told, given, got} == {True, False}:
             raise BrokenError(f"I9: {case_id}.{number}: told {told}, returned {given}, refunded {got}")
+
+    def _check_suspense(self, case_id: str) -> None:
+        """What was blocked, and neither credited nor given back since, stands in suspense, to the unit."""
+        told = self.told[self.payee]
+        gone = {uetr for uetr, _ in told.credited(case_id)} | {uetr for of, uetr in told.returned if of == case_id}
+        right = sum(told.legs[case_id][uetr].bought for uetr in told.kept(case_id) - gone)
+        stands = self.books[self.payee].suspended(case_id)
+        if stands != right:
+            raise BrokenError(f"I7: {stands} of {case_id} in suspense, not {right}")
 
     def _moved(self, member: str, case_id: str) -> int:
         """What a case has brought its bank at one side, but for what was given back since."""
@@ -268,14 +298,15 @@ class BulkAuditor(MoneyAuditor):
         name, sign = ("return", 1) if book is self.books[self.payee] else ("refund", -1)
         numbers = [leg.number for leg in self.told[self.payer].legs[case_id].values()]
         rows = [book.done.get(f"{case_id}.{number}/{name}") for number in numbers]
-        return sign * sum(row.amount_minor for row in rows if row is not None)
+        banks = (row for row in rows if row is not None and not row.debit_account.startswith("suspense:"))
+        return sign * sum(row.amount_minor for row in banks)
 
     def _right(self, member: str, case_id: str) -> int:
         """What the messages at one side come to."""
-        credited = self.told[member].credited(case_id)
+        told = self.told[member]
         if member == self.payee:
-            return sum(leg.credit for _, leg in credited)
-        return -sum(leg.debit for _, leg in credited)
+            return sum(leg.credit for _, leg in told.credited(case_id))
+        return -sum(told.legs[case_id][uetr].debit for uetr in told.settled(case_id))
 
 
 def early(store: Store) -> set[str]:

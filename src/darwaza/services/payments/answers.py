@@ -24,6 +24,16 @@ ANSWERS_BYTES_MAX: Final = ORDINARY_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES
 """Of a body before it is sealed. A document of one payment has some 600 bytes, and with a reason at most 2 KiB."""
 
 
+_WITH_REASON: Final = {
+    "refused": status.REJECTED,
+    "rejected": status.REJECTED,
+    "freezing": status.BLOCKED,
+    "frozen": status.BLOCKED,
+    "blocked": status.BLOCKED,
+}
+"""What is said, with its reason, of payments that did not end well, by state."""
+
+
 def drafts(kind: str, case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> tuple[Draft, ...]:
     """What one gateway tells the other of payments of a bulk, in as many messages as that takes.
 
@@ -74,8 +84,9 @@ def read_inquiries(body: bytes) -> frozenset[str]:
 def _status(case_id: str, bulk: Bulk, number: int, now: datetime, *, decides: bool) -> bytes:
     entry = bulk.entries[number - 1]
     payment, name = payment_of(bulk, entry), entry_id(case_id, number)
-    if entry.state in ("refused", "rejected"):
-        return status.write_status(payment, name, status.REJECTED, now, reason=entry.reason, detail=entry.detail)
+    if entry.state in _WITH_REASON:
+        given = _WITH_REASON[entry.state]
+        return status.write_status(payment, name, given, now, reason=entry.reason, detail=entry.detail)
     return status.write_status(payment, name, status.SETTLED if decides else STATUS_OF[entry.state], now)
 
 

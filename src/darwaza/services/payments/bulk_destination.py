@@ -26,7 +26,6 @@ from darwaza.services.payments.bulk import Part, new_entry, pointer_in, read_par
 from darwaza.services.payments.code import (
     NO_ANSWER_CREDITOR_AGENT,
     NO_ANSWER_GATEWAY,
-    REGULATORY,
     PaymentRefusal,
     reason_of,
 )
@@ -34,7 +33,8 @@ from darwaza.services.payments.destination import DECISION_WITHIN, LISTEN_AGAIN
 from darwaza.services.payments.entry import (
     ACCEPTED,
     DESTINATION_OPEN,
-    DETAIL_CHARS_MAX,
+    FREEZING,
+    UNDECIDED,
     End,
     Ends,
     end,
@@ -55,12 +55,11 @@ from darwaza.services.payments.message import (
     Vetted,
     read_bulk,
 )
-from darwaza.services.payments.officer import decides, heard
-from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, transit
+from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, suspense, transit
 from darwaza.services.payments.record import Bulk, Entry
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
-from darwaza.services.payments.suspense import DETAIL
+from darwaza.services.payments.suspense import SuspenseRules
 from darwaza.services.payments.terms import exchange_at, rate_of
 
 Outcome = Decision[Any] | Refusal
@@ -78,6 +77,7 @@ class BulkDestinationRules:
         self._directory = directory
         self._screen = screen
         self._reversal = ReversalRules(directory)
+        self._suspense = SuspenseRules(directory)
 
     # --- the order ---
 
@@ -229,39 +229,12 @@ class BulkDestinationRules:
         given: Vetted = asked.body
         if command.party != f"{context.member}/{GATEWAY_PARTY}":
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the gateway says what screening found")
-        entry = _in_state(case.data, asked.number, "checking")
+        entry = entry_in(case.data, asked.number, "checking")
         if isinstance(entry, Refusal):
             return entry
         state = "screened" if given.hits else "asked"
         decided = self._changed(case, asked.number, replace(entry, state=state, hits=kept_hits(given.hits)), context)
         return replace(decided, parties=self._directory.operators(context.member)) if given.hits else decided
-
-    def release(self, case: BulkCase, command: Command, context: Context) -> Outcome:
-        """The finding is no match: the word of a second officer lets the payees' bank be asked."""
-        asked: OfBulk = command.body
-        entry = self._heard(case, command, context)
-        if isinstance(entry, Refusal):
-            return entry
-        state = "asked" if decides(entry.checks) else "screened"
-        return self._changed(case, asked.number, replace(entry, state=state), context)
-
-    def refuse(self, case: BulkCase, command: Command, context: Context) -> Outcome:
-        """Nobody is asked, and the payer keeps its money."""
-        asked: OfBulk = command.body
-        entry = self._heard(case, command, context)
-        if isinstance(entry, Refusal):
-            return entry
-        bulk = with_entries(case.data, {asked.number: entry})
-        return self._ended(case.id, case.state, bulk, {asked.number: End("refused", REGULATORY, DETAIL)}, context)
-
-    def _heard(self, case: BulkCase, command: Command, context: Context) -> Entry | Refusal:
-        """The payment with one officer's word more."""
-        asked: OfBulk = command.body
-        entry = _in_state(case.data, asked.number, "screened")
-        if isinstance(entry, Refusal):
-            return entry
-        words = heard(entry.checks, command, asked.body, context.now, chars_max=DETAIL_CHARS_MAX)
-        return words if isinstance(words, Refusal) else replace(entry, checks=words)
 
     def _changed(self, case: BulkCase, number: int, entry: Entry, context: Context) -> Decision[Any]:
         bulk = with_entries(case.data, {number: entry})
@@ -312,7 +285,7 @@ class BulkDestinationRules:
             return {}
         detail = "the payer's gateway has signed later messages and no decision"
         end_of = End("refused", NO_ANSWER_GATEWAY, detail)
-        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state == ACCEPTED}
+        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state in UNDECIDED}
 
     # --- ends ---
 
@@ -328,12 +301,13 @@ class BulkDestinationRules:
             after,
             transfers=self._postings(case_id, after, changed) if after.turns > bulk.turns else (),
             messages=drafts(ANSWERS, case_id, after, changed, context.now) if tell else (),
-            notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused")),
+            notices=end_notices(bulk.payee_bank, changed.values(), ("credited", "refused", "frozen")),
         )
         return self._resting(decided, context)
 
     def _postings(self, case_id: str, bulk: Bulk, changed: dict[int, Entry]) -> tuple[TransferOrder, ...]:
         credited = [one for one in changed.values() if one.state == "credited"]
+        frozen = total_of(one for one in changed.values() if one.state == "frozen").destination_minor
         left = [one for one in bulk.entries if is_open(one)]
         own, payee = self._directory.currencies[member_of(bulk.payee_bank)], bulk.payee_bank
         leg, turn = self._leg(bulk), bulk.turns - 1
@@ -341,9 +315,10 @@ class BulkDestinationRules:
         moves = (
             ("credit", position(payee, own), paid.credit_minor),
             ("fee", fees(payee, own), paid.destination_fee_minor),
+            ("block", suspense(member_of(payee), own), frozen),
         )
         return (
-            *part_of_hold(case_id, "fx", turn, leg, paid.destination_minor, rest, bulk.message_id),
+            *part_of_hold(case_id, "fx", turn, leg, paid.destination_minor + frozen, rest, bulk.message_id),
             *(
                 Move(f"{case_id}/{kind}.{turn}", leg[1], to, amount, bulk.message_id)
                 for kind, to, amount in moves
@@ -356,7 +331,7 @@ class BulkDestinationRules:
         bulk: Bulk = decided.data
         states = {entry.state for entry in bulk.entries}
         times = [bulk.answer_by + _TICK] if states & DESTINATION_OPEN else []
-        if ACCEPTED in states:
+        if states & UNDECIDED:
             past = bulk.decide_by + _TICK
             times.append(past if past > context.now else context.now + LISTEN_AGAIN)
         return replace(decided, remind_at=next_wake(bulk, min(times, default=None)))
@@ -380,6 +355,8 @@ class BulkDestinationRules:
                 ends[number] = End("refused", one.reason, one.detail)
             elif one.status == status.SETTLED and entry.state == ACCEPTED:
                 ends[number] = End("credited")
+            elif one.status == status.BLOCKED and entry.state == FREEZING:
+                ends[number] = End("frozen", entry.reason, entry.detail)
             else:
                 # Also after a loss, when the acceptance is not back: taken later, or else not as it was decided.
                 return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{one.status[:4]} decides nothing here")
@@ -428,7 +405,7 @@ class BulkDestinationRules:
         self, case: BulkCase, command: Command, context: Context, states: tuple[str, ...], rule: Rule
     ) -> Outcome:
         asked: OfBulk = command.body
-        entry = _in_state(case.data, asked.number, *states)
+        entry = entry_in(case.data, asked.number, *states)
         if isinstance(entry, Refusal):
             return entry
         return self._rested(unfold(case, asked.number, rule, replace(command, body=asked.body), context), context)
@@ -450,6 +427,8 @@ class BulkDestinationRules:
         ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = answers.get(entry.uetr)
+            if one is not None and (entry.state, one.status) == ("frozen", status.CREDITED):
+                return self._rested(unfold(case, number, self._suspense.restore_release, message, context), context)
             if one is None or not is_open(entry):
                 continue
             if one.status == status.CREDITED:
@@ -458,19 +437,22 @@ class BulkDestinationRules:
                 ends[number] = End("refused", one.reason, one.detail)
             elif one.status == status.ACCEPTED:
                 ends[number] = End(ACCEPTED)
+            elif one.status == status.BLOCKED:
+                ends[number] = End(FREEZING if case.data.urgent else "frozen", one.reason, one.detail)
         return self._ended(case.id, case.state, case.data, ends, context, tell=False)
 
     def restore_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """Rebuild a return from its own message, given back after a loss."""
         rule = self._reversal.restore_returned
-        return self._of_message(case, message, context, {"credited": rule, "recalled": rule})
+        return self._of_message(case, message, context, {"credited": rule, "recalled": rule, "frozen": rule})
 
     def restore_resolved(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """Rebuild a refused recall from its own message, given back after a loss."""
         return self._of_message(case, message, context, {"recalled": self._reversal.restore_resolved})
 
 
-def _in_state(bulk: Bulk, number: int, *states: str) -> Entry | Refusal:
+def entry_in(bulk: Bulk, number: int, *states: str) -> Entry | Refusal:
+    """The payment of a number, if it is in one of these states."""
     entry = entry_of(bulk, number)
     if isinstance(entry, Refusal) or entry.state in states:
         return entry

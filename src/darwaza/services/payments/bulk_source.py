@@ -37,6 +37,7 @@ from darwaza.services.payments.entry import (
     next_wake,
     part_of_hold,
     total_of,
+    with_entries,
 )
 from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.liquidity import Purse, abroad_notices, position_notices
@@ -255,12 +256,14 @@ class BulkSourceRules:
         end_well = self._end_well(case.data, context)
         ends: Ends = {}
         decided: list[int] = []
+        case, released = self._released(case, said, context)
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
             if one is None or entry.state != SOURCE_OPEN:
                 continue
-            if one.status == well:
-                ends[number] = end_well
+            if one.status in {well, status.BLOCKED}:
+                blocks = one.status == status.BLOCKED and end_well.state == "settled"
+                ends[number] = End("blocked", one.reason, one.detail) if blocks else end_well
                 decided.append(number)
             elif one.status == status.REJECTED:
                 ends[number] = End("rejected", one.reason, one.detail)
@@ -268,7 +271,20 @@ class BulkSourceRules:
                 return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, f"{one.status[:4]} is no answer to this payment")
         if said:
             return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, "it speaks of a payment that is not of this bulk")
-        return self._end(case, ends, context, decided if case.data.urgent else ())
+        outcome = self._end(case, ends, context, decided if case.data.urgent else ())
+        return replace(outcome, notices=(*released, *outcome.notices))
+
+    def _released(
+        self, case: BulkCase, said: Mapping[str, status.Told], context: Context
+    ) -> tuple[BulkCase, tuple[Notice, ...]]:
+        """With those that were blocked and are credited now: nothing moves, they were settled when blocked."""
+        released = {
+            number: replace(entry, state="settled", reason="", detail="", ended_at=context.now)
+            for number, entry in enumerate(case.data.entries, 1)
+            if entry.state == "blocked" and (one := said.get(entry.uetr)) and one.status == status.CREDITED
+        }
+        notices = end_notices(case.data.payer_bank, released.values(), ("settled",))
+        return replace(case, data=with_entries(case.data, released)), notices
 
     def _end_well(self, bulk: Bulk, context: Context) -> End:
         """What a good answer that comes now makes of a payment; an urgent one's acceptance may come too late."""
@@ -324,14 +340,14 @@ class BulkSourceRules:
         if not ends:
             return self._as_it_is(case, context)
         bulk, changed = end(case.data, ends, context.now)
-        settled = [one for one in changed.values() if one.state == "settled"]
+        settled = [one for one in changed.values() if one.state in ("settled", "blocked")]
         left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
         decided = Decision(
             case.state if left else ENDED,
             bulk,
             transfers=self._postings(case, settled, left),
             messages=drafts(DECISIONS, case.id, bulk, told, context.now),
-            notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected")),
+            notices=end_notices(bulk.payer_bank, changed.values(), ("settled", "rejected", "blocked")),
         )
         return self._resting(decided, context)
 
@@ -386,7 +402,7 @@ class BulkSourceRules:
     def take_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """The payees' bank gives one back."""
         rule = self._reversal.take_returned
-        return self._of_message(case, message, context, {"settled": rule, "recalling": rule})
+        return self._of_message(case, message, context, {"settled": rule, "recalling": rule, "blocked": rule})
 
     def restore_recall(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """Rebuild a recall from its own message, given back after a loss."""
@@ -453,8 +469,8 @@ class BulkSourceRules:
         for number, entry in enumerate(case.data.entries, 1):
             one = said.get(entry.uetr)
             if one is not None and entry.state == SOURCE_OPEN:
-                well = one.status == status.SETTLED
-                ends[number] = End("settled") if well else End("rejected", one.reason, one.detail)
+                state = {status.SETTLED: "settled", status.BLOCKED: "blocked"}.get(one.status, "rejected")
+                ends[number] = End(state, one.reason, one.detail)
         return self._end(case, ends, context)
 
 

@@ -25,7 +25,10 @@ DESTINATION_OPEN: Final = frozenset({"asked", "screened", "checking"})
 """At the payees' gateway an entry waits in these for its bank's word, or for what has to come before that."""
 ACCEPTED: Final = "accepted"
 """At the payees' gateway an urgent entry waits in this state for the payers' gateway's decision."""
-_OPEN: Final = DESTINATION_OPEN | {SOURCE_OPEN, ACCEPTED}
+FREEZING: Final = "freezing"
+"""And in this one when compliance blocks it."""
+UNDECIDED: Final = frozenset({ACCEPTED, FREEZING})
+_OPEN: Final = DESTINATION_OPEN | UNDECIDED | {SOURCE_OPEN}
 BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
 """Of the case; each of its payments has one of its own."""
 DETAIL_CHARS_MAX: Final = 105
@@ -203,7 +206,7 @@ Ends = dict[int, End]
 
 def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
     """The bulk after these ends, and the payments that they change; its turns stay when none has ended."""
-    turn = bulk.turns + any(one.state != ACCEPTED for one in ends.values())
+    turn = bulk.turns + any(one.state not in UNDECIDED for one in ends.values())
     changed = {
         number: replace(
             bulk.entries[number - 1],
@@ -213,8 +216,8 @@ def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
             ended_at=now,
             turn=turn,
         )
-        if one.state != ACCEPTED
-        else replace(bulk.entries[number - 1], state=ACCEPTED)
+        if one.state not in UNDECIDED
+        else replace(bulk.entries[number - 1], state=one.state, reason=one.reason, detail=cut(one.detail))
         for number, one in ends.items()
     }
     return with_entries(replace(bulk, turns=turn), changed), changed

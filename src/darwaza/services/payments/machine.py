@@ -9,7 +9,7 @@ from darwaza.kernel.machine import ELAPSED, NEW, Service, Transition, restored
 from darwaza.kernel.message import REFUSED
 from darwaza.services.payments import bulk_destination, bulk_source
 from darwaza.services.payments.alias import FREE, REGISTERED, AliasRules
-from darwaza.services.payments.bulk_destination import BulkDestinationRules
+from darwaza.services.payments.bulk_officer import BulkOfficerRules
 from darwaza.services.payments.bulk_source import BulkSourceRules
 from darwaza.services.payments.destination import DestinationRules
 from darwaza.services.payments.entry import names_of
@@ -93,7 +93,7 @@ def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
         "destination": _destination(DestinationRules(directory, screen)),
         "suspense": _suspense(SuspenseRules(directory)),
         "bulk source": _bulk_source(BulkSourceRules(directory, screen)),
-        "bulk destination": _bulk_destination(BulkDestinationRules(directory, screen)),
+        "bulk destination": _bulk_destination(BulkOfficerRules(directory, screen)),
         "reversal": _reversal(ReversalRules(directory)),
         "alias": _alias(AliasRules(directory)),
         "verification": _verification(VerificationRules(directory)),
@@ -208,7 +208,8 @@ def _bulk_source(rule: BulkSourceRules) -> Table:
         table[state, REFUSED_KIND] = Transition(rule.take_refused, (state, ended))
         table[state, ELAPSED] = Transition(rule.wait_over, (state, unknown, ended))
         table[state, restored(BULK_INQUIRY)] = Transition(rule.restore_inquiry, (unknown,))
-    table[ended, ANSWERS] = table[ended, REFUSED_KIND] = Transition(rule.keep, own)
+    table[ended, ANSWERS] = Transition(rule.take_answers, own)
+    table[ended, REFUSED_KIND] = Transition(rule.keep, own)
     # After a loss: both sides may have spoken of what is silent, and the other's word may be back before the own one.
     table[ended, restored(DECISIONS)] = Transition(rule.restore_decisions, own)
     table[ended, ELAPSED] = Transition(rule.wait_over, own)
@@ -220,14 +221,15 @@ def _bulk_source(rule: BulkSourceRules) -> Table:
     return table
 
 
-def _bulk_destination(rule: BulkDestinationRules) -> Table:
+def _bulk_destination(rule: BulkOfficerRules) -> Table:
     asked, ended = bulk_destination.OPEN, bulk_destination.ENDED
     table = {
         (NEW, BULK): Transition(rule.take_order, (asked, ended)),
         (asked, "answer-bulk"): Transition(rule.answer, (asked, ended)),
         (asked, "vetted-one"): Transition(rule.take_vetted, (asked,)),
-        (asked, "release-one"): Transition(rule.release, (asked,)),
+        (asked, "block-one"): Transition(rule.block, (asked, ended)),
         (asked, "refuse-one"): Transition(rule.refuse, (asked, ended)),
+        (ended, "refuse-one"): Transition(rule.refuse, (ended,)),
         (asked, restored(ANSWERS)): Transition(rule.restore_answers, (asked, ended)),
         (ended, restored(ANSWERS)): Transition(rule.restore_answers, (ended,)),
         (asked, DECISIONS): Transition(rule.take_decisions, (asked, ended)),
@@ -238,6 +240,7 @@ def _bulk_destination(rule: BulkDestinationRules) -> Table:
         table[state, BULK_INQUIRY] = Transition(rule.take_inquiry, (state,))
         table[state, RECALL] = Transition(rule.take_recall, (state,))
         table[state, REFUNDED] = Transition(rule.take_refunded, (state,))
+        table[state, "release-one"] = Transition(rule.release, (state,))
         table[state, "return-one"] = Transition(rule.give_back, (state,))
         table[state, "refuse-recall-one"] = Transition(rule.keep_it, (state,))
         table[state, restored(RETURNED)] = Transition(rule.restore_returned, (state,))

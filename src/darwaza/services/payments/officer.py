@@ -17,6 +17,8 @@ from darwaza.services.payments.message import Text
 from darwaza.services.payments.record import Check
 
 COMPLIANCE_ROLE: Final = "compliance"
+OFFICER_CHARS_MAX: Final = 140
+"""Of an officer's name with the address of the party, as it is kept."""
 OFFICERS_MIN: Final = 2
 """Whose word it takes that money moves, or may move."""
 
@@ -57,9 +59,7 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Word = Clear | Refuse | Block
 
 
-def heard(
-    checks: tuple[Check, ...], command: Command, word: Word, now: datetime, *, chars_max: int | None = None
-) -> tuple[Check, ...] | Refusal:
+def heard(checks: tuple[Check, ...], command: Command, word: Word, now: datetime) -> tuple[Check, ...] | Refusal:
     """The words on a payment with one more.
 
     Args:
@@ -67,11 +67,10 @@ def heard(
         command: of the officer's party.
         word: the officer's.
         now: when it is said.
-        chars_max: what is kept of an officer's name; None for all.
     """
     if COMPLIANCE_ROLE not in command.roles:
         return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance decides on what screening has stopped")
-    officer = f"{command.party}:{word.officer}"[:chars_max]
+    officer = f"{command.party}:{word.officer}"[:OFFICER_CHARS_MAX]
     if any((one.officer, one.word) == (officer, word.said) for one in checks):
         return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
     return (*(one for one in checks if one.officer != officer), Check(officer, now, word.said))

@@ -35,6 +35,7 @@ _AT_DESTINATION: Final[dict[str, Callable[[Entry], int]]] = {
     "fx-posted": lambda entry: exchange_of(entry).destination_minor,
     "fee": lambda entry: exchange_of(entry).destination_fee_minor,
     "credit": lambda entry: exchange_of(entry).credit_minor,
+    "block": lambda entry: exchange_of(entry).destination_minor,
 }
 _FAILED: Final = frozenset({"rejected", "refused"})
 

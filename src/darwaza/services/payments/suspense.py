@@ -106,7 +106,13 @@ class SuspenseRules:
             given, _, _ = status.read_status(message.body, case.data.uetr)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        return self._credit(case.id, case.data, context) if given == status.CREDITED else Decision("frozen", case.data)
+        if given != status.CREDITED:
+            return Decision("frozen", case.data)
+        return self.restore_release(case, message, context)
+
+    def restore_release(self, case: PaymentCase, _: Received, context: Context) -> Outcome:
+        """Rebuild that a payment was released."""
+        return self._credit(case.id, case.data, context)
 
 
 def credit(
