@@ -109,7 +109,12 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: A
 
 def _chosen(about: About, header: Header, body: bytes) -> Sequence[bool]:
     """Which parts of a body are about what is asked for; one that is not in parts is one part."""
-    return about(header, parts.split(body) if header.media_type == PARTS_MEDIA_TYPE else [body])
+    if header.media_type != PARTS_MEDIA_TYPE:
+        return about(header, [body])
+    try:
+        return about(header, parts.split(body))
+    except MalformedError:
+        return ()  # sealed, it was taken in before anybody could see that it is none
 
 
 def _with_body(engine: Engine, leaf: LeafRow) -> LeafRow:

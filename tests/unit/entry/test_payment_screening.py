@@ -51,6 +51,37 @@ def test_two_officers_release_what_screening_stopped_and_one_refuses_it(tmp_path
         corridor.close()
 
 
+def test_two_officers_block_it_and_its_money_stands_in_suspense_until_two_release_it(tmp_path):
+    """Both banks see how it stands, and only the operator the account."""
+    corridor = PaymentCorridor(tmp_path, furnish=with_lists)
+    try:
+        case_id = corridor.pay(corridor.quote()).json()["id"]
+        for officer in ("amna", "bilal"):
+            corridor.do(SBP, f"/v1/payments/{case_id}/release", {"officer": officer})
+        assert corridor.refused(ALATAU, f"/v1/payments/{case_id}/block", {"officer": "x"}) == "role_missing"
+        for officer in ("dana", "erlan"):
+            corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": officer})
+        seen = [
+            (corridor.show(who, case_id)["state"], corridor.show(who, case_id)["status"]) for who in (INDUS, ALATAU)
+        ]
+        assert seen == [("blocked", "BLCK"), ("frozen", "BLCK")]
+        (frozen,) = corridor.get(NBK, "/v1/payments?state=frozen")["payments"]
+        assert [(one["officer"], one["word"]) for one in frozen["checks"]] == [
+            ("KZ/nbk:dana", "block"),
+            ("KZ/nbk:erlan", "block"),
+        ]
+        (account,) = corridor.get(NBK, "/v1/payments/accounts")
+        assert (account["id"], account["posted"]) == ("suspense:KZ:KZT", frozen["chosen"]["destination"])
+        assert not any(one["kind"] == "suspense" for one in corridor.get(ALATAU, "/v1/payments/accounts"))
+        for officer in ("dana", "erlan"):
+            corridor.do(NBK, f"/v1/payments/{case_id}/release", {"officer": officer})
+        assert [corridor.show(who, case_id)["state"] for who in (INDUS, ALATAU)] == ["settled", "credited"]
+        lines = corridor.get(NBK, "/v1/payments/statement?account=suspense:KZ:KZT")["lines"]
+        assert {line["payment"] for line in lines} == {case_id}
+    finally:
+        corridor.close()
+
+
 class Slow:
     """A screener that fails twice and then finds what it was told to."""
 

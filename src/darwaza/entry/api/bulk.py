@@ -22,7 +22,15 @@ from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.refusal import TransferRefusal
 from darwaza.services.payments import message as payments
-from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, Part, fitting, pointer_in, split
+from darwaza.services.payments.bulk import (
+    BULK_NEAR_BYTES_MAX,
+    BULK_RELAYED_BYTES_MAX,
+    BULK_TRANSACTIONS_MAX,
+    Part,
+    fitting,
+    pointer_in,
+    split,
+)
 from darwaza.services.payments.check import bulk_problem, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
@@ -53,10 +61,11 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     alone, together = _apart(parts, call.query)
     waiting: list[tuple[list[int], Any]] = []
     documents = [part.document for part in parts]
-    bulks = [one for numbers in together for one in fitting(documents, numbers)]
+    bulks = [one for of in together for one in fitting(documents, of, _bytes_max(call, parts[of[0] - 1]))]
     alone += [numbers[0] for numbers in bulks if len(numbers) == 1]
     bulks = [numbers for numbers in bulks if len(numbers) > 1]
     single = [(number, _submit_alone(call, parts[number - 1])) for number in alone]
+
     for numbers in bulks:
         given = _bulk_command(call, [parts[number - 1] for number in numbers])
         size = sum(len(documents[number - 1]) for number in numbers)
@@ -72,9 +81,25 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
                 single.append((number, _submit_alone(call, parts[number - 1])))
     for number, future in single:
         answers[number - 1] = _alone(call, await future, parts[number - 1].uetr)
+    return _pointing(answers)
+
+
+def _pointing(answers: list[Ordered]) -> list[Ordered]:
+    """The answers, with what they point at where it stands in the whole document."""
     for number, answer in enumerate(answers, 1):
         answer.pointer = pointer_in(answer.pointer, number)
     return answers
+
+
+def _bytes_max(call: Call, part: Part) -> int:
+    """How large a bulk to the bank of this payment may be.
+
+    It is the same whatever the links are like just now: a document that is sent again is divided as before.
+    """
+    gateway = call.server.gateway
+    bank = gateway.directory.bank(part.transfer.transactions[0].creditor_agent.bic)
+    near = bank is not None and bank.member in gateway.engine.site.lanes
+    return BULK_NEAR_BYTES_MAX if near else BULK_RELAYED_BYTES_MAX
 
 
 def _submit_alone(call: Call, part: Part) -> Future[Outcome]:

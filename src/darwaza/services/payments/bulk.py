@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from darwaza.config import BODY_BYTES_MAX
 from darwaza.errors import MalformedError, MessageError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.parts import SEPARATOR
@@ -31,9 +32,10 @@ from darwaza.standards.iso20022.pacs008 import HEADER, CreditTransfer
 from darwaza.standards.iso20022.payment import check_totals
 
 BULK_TRANSACTIONS_MAX = 1_000
-BULK_BYTES_MAX: Final = ROUTED_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES - TERMS_BYTES_MAX
-"""Of the documents of one bulk, each with the byte that parts it: behind its terms, sealed and in an envelope, it still
-is a body."""
+BULK_NEAR_BYTES_MAX: Final = BODY_BYTES_MAX - TERMS_BYTES_MAX
+"""Of the documents of one bulk to a neighbour, each with the byte that parts it: behind its terms still a body."""
+BULK_RELAYED_BYTES_MAX: Final = ROUTED_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES - TERMS_BYTES_MAX
+"""The same of one that is relayed: sealed and in an envelope, it still is a body."""
 PARTS_BYTES_MAX: Final = 8 * DOCUMENT_BYTES_MAX
 """What the group says stands in every part: without a limit, a long group with many short payments would fill memory.
 Ten times what a bulk of salaries comes to."""
@@ -104,20 +106,21 @@ def read_parts(documents: Sequence[bytes], transfers: Sequence[CreditTransfer] |
     return _counted(parts)
 
 
-def fitting(documents: Sequence[bytes], numbers: list[int]) -> Iterator[list[int]]:
+def fitting(documents: Sequence[bytes], numbers: list[int], bytes_max: int) -> Iterator[list[int]]:
     """Bulks that can travel of these payments: one, or halves for as long as it is too large.
 
     Args:
         documents: of all payments.
         numbers: of those that go together, from 1 on, ascending.
+        bytes_max: of a bulk.
     """
     size = sum(len(documents[number - 1]) + len(SEPARATOR) for number in numbers)
-    if size <= BULK_BYTES_MAX or len(numbers) == 1:
+    if size <= bytes_max or len(numbers) == 1:
         yield numbers
         return
     middle = len(numbers) // 2
-    yield from fitting(documents, numbers[:middle])
-    yield from fitting(documents, numbers[middle:])
+    yield from fitting(documents, numbers[:middle], bytes_max)
+    yield from fitting(documents, numbers[middle:], bytes_max)
 
 
 def new_entry(
