@@ -125,7 +125,7 @@ def test_the_limits_and_statuses_of_payments_are_those_of_the_code():
         f"`{code.UNNAMED_REASON}` for every other code",
     ):
         assert said in text, said
-    assert destination.DECISION_WITHIN == timedelta(hours=1)
+    assert timedelta(hours=1) == destination.DECISION_WITHIN
     assert "at most an hour ahead" in text
     statuses = re.findall(r"^\| `([A-Z]{4})` \|", text, re.MULTILINE)
     ends = {status.CREDITED, status.SETTLED, status.BLOCKED, status.REJECTED}
