@@ -394,7 +394,7 @@ class SourceRules:
             payment = replace(
                 kept, chosen=chosen, answer_by=payment.answer_by, decide_by=payment.decide_by, document=b""
             )
-        payment = _described(payment, ordered)
+        payment = replace(_described(payment, ordered), sent_at=message.created_at)
         quoted = context.ledger.hold(f"{context.case_id}/quote")
         stands = quoted is not None and quoted.end is None
         unquote = (Void(f"{context.case_id}/unquote", f"{context.case_id}/quote"),) if stands else ()

@@ -116,6 +116,8 @@ def test_a_lost_side_is_rebuilt_with_the_same_state_and_the_same_balances(side, 
                 continue  # it is told what it rebuilt from its own words already
         give_back(new, case_id, header, body, own=own)
     assert new.state(case_id) == old.state(case_id)
+    # By it a payment is counted in the key figures.
+    assert new.case(case_id)[1].sent_at == old.case(case_id)[1].sent_at
     was = {account.id: account.balance for account in old.accounts()}
     now = {account.id: account.balance for account in new.accounts()}
     earned = before.pk.case(case_id)[1].chosen.spread_minor
