@@ -140,6 +140,9 @@ class Settler:
             compare = CompareCycle(tally.sums(peer, self._member))
             if compare.sums == cycle.seen:
                 return None
+            if compare.sums == cycle.theirs and (peer, self._member) in tally.undecided:
+                # What is agreed is final, and the other could still settle a payment that it did not tell.
+                return None
             return Submit(self._gateway, frozenset(), NAME, "compare", "", b"", compare, case_id)
         if (self._member, peer) in tally.undecided:
             return None

@@ -92,6 +92,28 @@ def test_an_urgent_payment_that_may_still_be_settled_holds_its_own_gateway_back(
     assert instructions(here) == instructions(there) != []
 
 
+def test_what_the_other_may_still_settle_is_not_agreed_on_without_it(corridor):
+    """PK tells its sums before it decides an urgent payment of the cycle, without it, and settles it then."""
+    end = datetime.fromtimestamp((now_in(corridor) + 1) * 3_600, UTC)
+    corridor.clock.advance((end - corridor.clock.now()).total_seconds() - 21)
+    cycle = now_in(corridor)
+    case_id = corridor.ordered()
+    assert corridor.call(ALATAU, "POST", f"/v1/payments/{case_id}/confirm").is_success
+    corridor.clock.advance(22)
+    told = StateCycle("KZ", cycle, ())
+    given = Submit(
+        "PK/gateway", frozenset(), "netting", "state", "", b"", told, cycle_id("PK", "KZ", cycle), opens=True
+    )
+    corridor.gateways["PK"].engine.run([given])
+    corridor.carry("PK", "KZ")
+    corridor.close_cycles("KZ")
+    assert waits(settlements(corridor, NBK, cycle))["PK"] == "sums_awaited"
+    corridor.run()
+    assert corridor.show(INDUS, case_id)["state"] == "settled"
+    corridor.close_cycles("KZ")
+    assert waits(settlements(corridor, NBK, cycle))["PK"] == "sums_differ"
+
+
 @pytest.mark.parametrize("before_s", [1, 0], ids=["in the last second", "in the first of the next"])
 def test_a_return_on_its_way_stands_in_the_cycle_in_which_it_was_made(corridor, before_s):
     """The payer's gateway has not heard of it when the cycle is over: it waits for the other's sums, which have it."""

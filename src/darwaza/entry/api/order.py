@@ -150,13 +150,22 @@ def _fellow(call: Call, document: bytes, uetr: str, known: CreditTransfer) -> Fe
     if not uetr or call.query.quote is not None:
         return None
     query = call.query if call.query.to is not None else _place(call, document, known)
-    if query.quote is not None:
+    if query.quote is not None or not _goes_straight(call, query.to or ""):
         return None
     market = market_id(call.server.gateway.config.member, query.to or "")
     way = way_of(document, known, call.party.address, call.party.roles, market, uetr)
     if way is None:
         return None
     return Fellow(way, uetr, document, known, lambda: order_command(call, document, uetr, query, known))
+
+
+def _goes_straight(call: Call, member: str) -> bool:
+    """Whether messages to a member go over the link to it.
+
+    What a relay carries is sealed as a whole, so the evidence of one payment could not be shown without the others.
+    """
+    site = call.server.gateway.engine.site
+    return member in site.lanes and site.routing.is_open((site.member, member))
 
 
 def _unusable(call: Call, case_id: str, refusal: Refusal) -> Refusal:
