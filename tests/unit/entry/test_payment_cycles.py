@@ -256,6 +256,23 @@ def test_a_gateway_that_was_away_tells_every_cycle_one_after_the_other(corridor)
     assert {waits(settlements(corridor, who, one))[peer] for one in (cycle, cycle + 39) for who, peer in OTHERS} == {""}
 
 
+def test_a_cycle_that_waited_while_a_later_one_was_told_is_told_after_a_start(corridor):
+    corridor.clock.advance(3_600)
+    corridor.close_cycles()
+    corridor.settled()
+    corridor.settlers.clear()
+    cycle = now_in(corridor)
+    corridor.clock.advance(2 * 3_600)
+    for code, peer in (("PK", "KZ"), ("KZ", "PK")):
+        told = StateCycle(peer, cycle + 1, ())
+        case_id = cycle_id(code, peer, cycle + 1)
+        given = Submit(f"{code}/gateway", frozenset(), "netting", "state", "", b"", told, case_id, opens=True)
+        corridor.gateways[code].engine.run([given])
+    corridor.run()
+    corridor.close_cycles()
+    assert {waits(settlements(corridor, who, one))[peer] for one in (cycle, cycle + 1) for who, peer in OTHERS} == {""}
+
+
 OTHERS = ((SBP, "KZ"), (NBK, "PK"))
 
 
