@@ -1,6 +1,7 @@
 """The specification and the code say the same: limits, codes, links."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,8 @@ def test_the_limits_and_statuses_of_payments_are_those_of_the_code():
         f"`{code.UNNAMED_REASON}` for every other code",
     ):
         assert said in text, said
-    assert destination.DECISION_WITHIN.days == 1
-    assert "at most a day ahead" in text
+    assert timedelta(hours=1) == destination.DECISION_WITHIN
+    assert "at most an hour ahead" in text
     statuses = re.findall(r"^\| `([A-Z]{4})` \|", text, re.MULTILINE)
     ends = {status.CREDITED, status.SETTLED, status.BLOCKED, status.REJECTED}
     assert set(statuses) == ends | {status.ACCEPTED, status.PENDING}

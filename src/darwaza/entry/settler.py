@@ -140,6 +140,9 @@ class Settler:
             compare = CompareCycle(tally.sums(peer, self._member))
             if compare.sums == cycle.seen:
                 return None
+            if compare.sums == cycle.theirs and (peer, self._member) in tally.undecided:
+                # What is agreed is final, and the other could still settle a payment that it did not tell.
+                return None
             return Submit(self._gateway, frozenset(), NAME, "compare", "", b"", compare, case_id)
         if (self._member, peer) in tally.undecided:
             return None
@@ -162,14 +165,15 @@ class Settler:
                 yield state, cycle
 
     def _untold(self, peer: str, ended: int) -> list[int]:
-        """Cycles that are over and that this gateway has not told a member, oldest first; each waits for the former."""
+        """Cycles that are over and that this gateway has not told a member, oldest first."""
         number = self._next.get(peer)
         if number is None:
             number = self._first(peer)
         while number <= ended and self._is_told(peer, number):
             number += 1
         self._next[peer] = number
-        return list(range(number, min(ended + 1, number + CYCLES_AT_ONCE_MAX)))
+        until = min(ended + 1, number + CYCLES_AT_ONCE_MAX)
+        return [one for one in range(number, until) if not self._is_told(peer, one)]
 
     def _is_told(self, peer: str, number: int) -> bool:
         case_id = cycle_id(self._member, peer, number)
@@ -177,14 +181,16 @@ class Settler:
         return row is not None and row.state != TOLD
 
     def _first(self, peer: str) -> int:
-        """The cycle after the newest one told; if none was, that in which this gateway began to speak.
+        """The oldest one told that is looked back to, for one after it may have waited while later ones were told.
 
-        What it said then its neighbours have given back after a loss, so that no cycle is left out by it.
+        If none was, that in which this gateway began to speak: what it said then its neighbours have given back after
+        a loss, so that no cycle is left out by it.
         """
+        now = self.engine.now()
+        oldest = cycle_of(self._directory, now - LOOK_BACK)
         told = [cycle.number for _, cycle in self._cycles() if cycle.peer == peer and cycle.own is not None]
         if told:
-            return max(told) + 1
-        now = self.engine.now()
+            return min((one for one in told if one >= oldest), default=max(told) + 1)
         own = (log.row for log in self.engine.logs.values() if log.row.author == self._member and log.row.size)
         began_at = min((self._began_at(row.id) for row in own), default=now)
         return cycle_of(self._directory, max(began_at, now - LOOK_BACK))

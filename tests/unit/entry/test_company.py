@@ -15,6 +15,7 @@ from darwaza.entry.api.app import App
 from darwaza.entry.sample import remittance
 from darwaza.entry.server import Server
 from darwaza.errors import PushbackError
+from darwaza.kernel.health import Condition, Measure
 from darwaza.ports.store import CaseFilter
 from darwaza.services.payments.message import AnswerBulk, Said
 from darwaza.standards.iso20022.conversion import OLDER, convert
@@ -249,8 +250,8 @@ def test_what_went_in_company_and_is_sent_again_gets_its_answer(corridor, later)
     again = [alone, *corridor.pay_at_once(*documents)]
     assert [one.status_code for one in again] == [201] * 4
     assert ids(again) == [ids(first)[1], *ids(first)]
-    assert all(one.json()["repeated"] for one in again)
-    assert {one.json()["state"] for one in again} == {state}
+    for one, answer in zip(first, again[1:], strict=True):
+        assert answer.json() == one.json() | {"repeated": True, "state": state}
     altered = documents[1].replace(b"dried apricots", b"fresh apricots")
     assert altered != documents[1]
     assert corridor.call(INDUS, "POST", "/v1/payments", content=altered).json()["code"] == "key_reused"
@@ -344,6 +345,17 @@ def test_what_may_not_gather_goes_alone_beside_those_that_do(corridor):
     answers = corridor.pay_at_once(good[0], under_quote, good[1], unread, large)
     assert [one.status_code for one in answers] == [201, 201, 201, 400, 201]
     assert ["." in one for one in ids(answers)] == [True, False, True, False, False]
+
+
+def test_what_a_relay_would_carry_goes_alone(corridor):
+    """A relay carries sealed letters, and nobody could be shown one payment of a sealed company."""
+    site = corridor.gateways["PK"].engine.site
+    site.routing.measured("KZ", Measure(Condition.DOWN, 0, 0))
+    assert not site.routing.is_open(("PK", "KZ"))
+    answers = corridor.pay_at_once(*(corridor.document(f"{1000 + number}.00") for number in range(3)))
+    assert [one.status_code for one in answers] == [201] * 3
+    assert not [one for one in ids(answers) if "." in one]
+    assert corridor.server.company.companies == 0
 
 
 def test_the_end_of_each_wakes_who_waits_for_it(corridor):

@@ -92,6 +92,28 @@ def test_an_urgent_payment_that_may_still_be_settled_holds_its_own_gateway_back(
     assert instructions(here) == instructions(there) != []
 
 
+def test_what_the_other_may_still_settle_is_not_agreed_on_without_it(corridor):
+    """PK tells its sums before it decides an urgent payment of the cycle, without it, and settles it then."""
+    end = datetime.fromtimestamp((now_in(corridor) + 1) * 3_600, UTC)
+    corridor.clock.advance((end - corridor.clock.now()).total_seconds() - 21)
+    cycle = now_in(corridor)
+    case_id = corridor.ordered()
+    assert corridor.call(ALATAU, "POST", f"/v1/payments/{case_id}/confirm").is_success
+    corridor.clock.advance(22)
+    told = StateCycle("KZ", cycle, ())
+    given = Submit(
+        "PK/gateway", frozenset(), "netting", "state", "", b"", told, cycle_id("PK", "KZ", cycle), opens=True
+    )
+    corridor.gateways["PK"].engine.run([given])
+    corridor.carry("PK", "KZ")
+    corridor.close_cycles("KZ")
+    assert waits(settlements(corridor, NBK, cycle))["PK"] == "sums_awaited"
+    corridor.run()
+    assert corridor.show(INDUS, case_id)["state"] == "settled"
+    corridor.close_cycles("KZ")
+    assert waits(settlements(corridor, NBK, cycle))["PK"] == "sums_differ"
+
+
 @pytest.mark.parametrize("before_s", [1, 0], ids=["in the last second", "in the first of the next"])
 def test_a_return_on_its_way_stands_in_the_cycle_in_which_it_was_made(corridor, before_s):
     """The payer's gateway has not heard of it when the cycle is over: it waits for the other's sums, which have it."""
@@ -232,6 +254,23 @@ def test_a_gateway_that_was_away_tells_every_cycle_one_after_the_other(corridor)
     corridor.clock.advance(40 * 3_600)
     corridor.close_cycles()
     assert {waits(settlements(corridor, who, one))[peer] for one in (cycle, cycle + 39) for who, peer in OTHERS} == {""}
+
+
+def test_a_cycle_that_waited_while_a_later_one_was_told_is_told_after_a_start(corridor):
+    corridor.clock.advance(3_600)
+    corridor.close_cycles()
+    corridor.settled()
+    corridor.settlers.clear()
+    cycle = now_in(corridor)
+    corridor.clock.advance(2 * 3_600)
+    for code, peer in (("PK", "KZ"), ("KZ", "PK")):
+        told = StateCycle(peer, cycle + 1, ())
+        case_id = cycle_id(code, peer, cycle + 1)
+        given = Submit(f"{code}/gateway", frozenset(), "netting", "state", "", b"", told, case_id, opens=True)
+        corridor.gateways[code].engine.run([given])
+    corridor.run()
+    corridor.close_cycles()
+    assert {waits(settlements(corridor, who, one))[peer] for one in (cycle, cycle + 1) for who, peer in OTHERS} == {""}
 
 
 OTHERS = ((SBP, "KZ"), (NBK, "PK"))

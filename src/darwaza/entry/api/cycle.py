@@ -42,7 +42,8 @@ class PositionView(msgspec.Struct, omit_defaults=True):
         net: how much.
         instruction: the pacs.009 that settles it; only when both gateways have told the same.
         waits_for: why there is none: ``own_sums_awaited`` until this gateway has told its sums, ``sums_awaited`` until
-            the other has, ``sums_differ`` when what it told is not what its messages came to here.
+            the other has and can settle nothing more of the cycle, ``sums_differ`` when what it told is not what its
+            messages came to here.
     """
 
     debtor: str

@@ -56,8 +56,8 @@ _NAMES: Final = UUID("3c6d0f6e-9a35-5a0e-8f7b-0d7c1f4a52b8")
 """Namespace of the ids of cycles (RFC 9562 section 5.5), chosen once for ever."""
 _IDS_KEPT = 1_024
 
-TotalText = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,23}$(?!\n)")]
-"""A sum in minor units, or how many it is of, as decimal digits."""
+TotalText = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)")]
+"""A sum in minor units, or how many it is of, as decimal digits: no more than an amount has in ISO 20022."""
 
 
 class StateCycle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -35,6 +35,7 @@ from darwaza.services.payments.code import (
     PaymentRefusal,
 )
 from darwaza.services.payments.message import Reject, Terms, Vetted, read_order
+from darwaza.services.payments.netting import ORDERED_WITHIN
 from darwaza.services.payments.officer import Block, Clear, Refuse, Word, decides, heard
 from darwaza.services.payments.plan import Directory, Participant, set_aside, transit
 from darwaza.services.payments.record import Payment
@@ -46,8 +47,9 @@ from darwaza.services.payments.suspense import DETAIL, SuspenseRules, credit, te
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
 replace = msgspec.structs.replace
-DECISION_WITHIN = timedelta(days=1)
-"""No order may hold an FX provider's money longer than this for its payee's bank to answer."""
+DECISION_WITHIN = ORDERED_WITHIN
+"""No order may hold an FX provider's money longer than this for its payee's bank to answer; and its settlement cycle
+would not find one that is answered later."""
 LISTEN_AGAIN = timedelta(seconds=5)
 """How often it is looked whether the payer's gateway has gone past the deadline."""
 

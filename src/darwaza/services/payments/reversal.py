@@ -47,6 +47,8 @@ RECALL_ANSWER: Final = timedelta(days=14)
 RETURN_WITHIN: Final = timedelta(days=60)
 """How long after its answer was due a payment may be returned; what is given back later is a payment of its own. It is
 so far that a settlement cycle looks back for the payments whose returns stand in it."""
+MADE_BEFORE: Final = timedelta(seconds=1)
+"""How long before its message a return was made, for its time is in whole seconds: so both lie in one cycle."""
 FUNDS_AGAIN: Final = timedelta(minutes=1)
 """How often a return is tried for which the provider has no money at the payer's gateway just now."""
 
@@ -94,6 +96,11 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         if amount_minor != payment.chosen.exchange.destination_minor:
             return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "a return is of the whole payment")
+        if not timedelta(0) <= message.created_at - made_at < MADE_BEFORE:
+            # It would stand in a settlement cycle that is over, and nobody would ever settle it.
+            return Refusal.of(PaymentRefusal.TIME_WRONG, "it says that it was made at another time", "/CreDtTm")
+        if payment.answer_by is not None and made_at > payment.answer_by + RETURN_WITHIN:
+            return Refusal.of(PaymentRefusal.TOO_LATE, f"a return is made within {RETURN_WITHIN.days} days")
         told = context.said_before(REFUNDED)
         try:
             refund = self._refund(payment, reason, context) if told is None else _told(told, payment)

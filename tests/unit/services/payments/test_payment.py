@@ -1,11 +1,18 @@
 """Payments from Karachi to Almaty over two real engines, from the quote to the end, with every kind of silence."""
 
+from datetime import timedelta
+
+import msgspec
 import pytest
 from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, SLOW_FX, SWIFT_FX, UBL, Desk
+from tests.unit.services.payments.test_restore import give_back as tell
+from tests.unit.services.payments.test_restore import said
 
 from darwaza.engine.intake import Wake
+from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.services.payments import message
+from darwaza.services.payments.netting import ORDERED_WITHIN
 from darwaza.services.payments.quote import quote_id
 
 URGENT = ("HIGH", "NORM")
@@ -112,6 +119,16 @@ class TestSilence:
         desk.world.clock.advance(26)
         desk.carry()
         assert desk.states(case_id) == ("rejected", "refused")
+
+    def test_an_order_whose_settlement_cycle_would_not_find_it_is_refused(self, desk):
+        """A cycle looks for the payments that were ordered an hour before it or later."""
+        case_id = desk.order(priority="NORM")
+        ((header, body),) = [one for one in said(desk.pk, case_id) if one[0]["kind"] == message.ORDER]
+        terms, document = message.read_order(body)
+        late = instant.to_text(desk.world.clock.now() + ORDERED_WITHIN + timedelta(seconds=1))
+        other = message.write_order(msgspec.structs.replace(terms, answer_by=late, decide_by=late), document)
+        refusal = tell(desk.kz, case_id, header, other, own=False, refused=True)
+        assert (refusal.code, refusal.pointer) == ("time_wrong", "/decide_by")
 
     def test_the_bank_cannot_accept_after_its_time(self, desk):
         case_id = desk.order()

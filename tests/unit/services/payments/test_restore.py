@@ -9,6 +9,7 @@ from tests.unit.services.payments.desk import HALYK, HBL, Desk, Watched, decides
 from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.rule import Rules
 from darwaza.engine.unit import Unit
+from darwaza.kernel import instant
 from darwaza.kernel.machine import Received, Refusal, restored
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
@@ -28,9 +29,10 @@ def give_back(land, case_id, header, body, *, own=True, refused=False):
     unit = Unit(engine.site, land.store, engine.logs, engine.now())
     found = unit.case(case_id)
     kind = restored(header["kind"]) if own else header["kind"]
-    now = land.world.clock.now()
+    # One that no gateway has sent is dated now.
+    sent_at = instant.from_text(header["created_at"]) if "created_at" in header else land.world.clock.now()
     given = Received(
-        kind, header["id"], header["origin"], header["destination"], now, None, None, header["media_type"], body
+        kind, header["id"], header["origin"], header["destination"], sent_at, None, None, header["media_type"], body
     )
     outcome = Rules(engine.site).run(unit, land.service, case_id, None if found is None else found[1], given, None)
     if refused:

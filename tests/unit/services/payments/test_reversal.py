@@ -1,11 +1,15 @@
 """Returns and recalls: who erred bears the exchange risk, and both books agree afterwards."""
 
+import re
+from datetime import datetime, timedelta
+
 import pytest
 from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, SWIFT_FX, Desk
 from tests.unit.services.payments.test_restore import give_back as tell
 from tests.unit.services.payments.test_restore import said
 
 from darwaza.engine.intake import PlaceOrders
+from darwaza.kernel import instant
 from darwaza.ledger.order import Move
 from darwaza.services.payments import message
 from darwaza.services.payments.reversal import RECALL_ANSWER, RETURN_WITHIN
@@ -69,6 +73,25 @@ class TestReturn:
         assert "payment.return-waits" in desk.pk.notices(SWIFT_FX)
         pay_in(desk)
         desk.wait(61)
+        assert desk.states(paid) == ("returned", "given-back")
+
+    @pytest.mark.parametrize(("days", "code"), [(-1, "time_wrong"), (1, "time_wrong"), (61, "too_late")])
+    def test_a_return_stands_in_the_cycle_in_which_it_was_sent_and_in_one_that_is_looked_at(
+        self, desk, paid, days, code
+    ):
+        """What a neighbour dates otherwise would stand in a cycle that is over, or in none, and never be settled."""
+        pay_in(desk)
+        desk.done(give_back(desk, paid, "AC04"))
+        ((header, body),) = [one for one in said(desk.kz, paid) if one[0]["kind"] == message.RETURNED]
+        sent_at = instant.from_text(header["created_at"])
+        moved = sent_at + timedelta(days=days)
+        (made,) = re.findall(rb"<CreDtTm>([^<]+)</CreDtTm>", body)
+        assert datetime.fromisoformat(made.decode()) == sent_at.replace(microsecond=0)
+        body = body.replace(made, moved.replace(microsecond=0).isoformat().replace("+00:00", "Z").encode())
+        if code == "too_late":
+            header = header | {"created_at": instant.to_text(moved)}
+        assert tell(desk.pk, paid, header, body, own=False, refused=True).code == code
+        desk.carry()
         assert desk.states(paid) == ("returned", "given-back")
 
     def test_only_the_payees_bank_returns_and_only_what_is_credited(self, desk, paid):
