@@ -10,7 +10,7 @@ from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine import routed
 from darwaza.engine.engine import Engine
 from darwaza.engine.forwarding import own_message
-from darwaza.errors import ConflictError, MalformedError, SignatureError
+from darwaza.errors import ConflictError, DarwazaError, MalformedError, SignatureError
 from darwaza.kernel import evidence, instant, parts
 from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_checkpoint
 from darwaza.kernel.corridor import Corridor
@@ -179,9 +179,20 @@ def _related(engine: Engine, leaf: LeafRow) -> Iterator[LeafRow]:
 
 
 def _message_of(engine: Engine, leaf: LeafRow) -> Header:
-    """The header of the message a leaf carries, which for one that came over relays is in its envelope."""
+    """The header of the message a leaf carries, which for one that came over relays is in its envelope.
+
+    An envelope that was refused proves nothing: it stands under a key of its own, and is taken for itself.
+    """
     header = decode_header(leaf.header)
-    return header if header.kind != RELAY_KIND else own_message(_with_body(engine, leaf))[0]
+    if header.kind != RELAY_KIND:
+        return header
+    try:
+        carried = own_message(_with_body(engine, leaf))[0]
+    except DarwazaError:
+        return header
+    held = engine.store.leaf(message_key(carried))
+    taken = held is not None and (held.log_id, held.leaf_index) == (leaf.log_id, leaf.leaf_index)
+    return carried if taken else header
 
 
 # --- which checkpoint ---

@@ -2,19 +2,22 @@
 
 from base64 import b64encode
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.unit.services.payments.desk import HALYK, HBL
 from tests.unit.services.payments.test_bulk import answer, documents, remit, states
 from tests.unit.services.payments.test_bulk_relay import RelayedDesk
 
+from darwaza.engine import forwarding
 from darwaza.engine.export import collect
 from darwaza.engine.routed import read_at
 from darwaza.entry.cli.proof import proofs_of
 from darwaza.errors import MalformedError
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
-from darwaza.kernel.message import message_key
+from darwaza.kernel.message import decode_header, encode_header, message_key, sealed_digest
+from darwaza.kernel.relay import decode_envelope
 from darwaza.kernel.verdict import Result
 from darwaza.services.payments import message
 from darwaza.services.payments.proof import about_one
@@ -138,6 +141,39 @@ def test_a_letter_that_cannot_be_opened_stays_sealed(desk):
     raw = collect(desk.chain.engines["KZ"], key)
     assert judged(desk, raw).result is Result.VALID
     assert {item.key for item in evidence.decode(raw).items} == {None}
+
+
+def another(raw):
+    """The envelope with a message in it that its origin never sent."""
+    envelope = decode_envelope(raw)
+    first = envelope.hops[0]
+    header = decode_header(first.header)
+    invented = replace(first, header=encode_header(replace(header, id=header.id[:-4] + "f0f0")))
+    return msgspec.msgpack.encode(replace(envelope, hops=(invented, *envelope.hops[1:])))
+
+
+@pytest.mark.parametrize("lie", [another, lambda _: b"\x00"], ids=["another message", "not an envelope"])
+def test_what_a_relay_invents_spoils_no_evidence(desk, monkeypatch, lie):
+    """It stands in the case at the end it was handed to, refused; the file of the payment leaves it out."""
+    honest = forwarding.forward
+
+    def lying(passage, arrival, **made):
+        header, body = honest(passage, arrival, **made)
+        if passage.message.kind != message.STATUS:
+            return header, body
+        wrong = lie(body)
+        return replace(header, body_bytes=len(wrong), body_digest=sealed_digest(wrong)), wrong
+
+    monkeypatch.setattr(forwarding, "forward", lying)
+    case_id = desk.order()
+    desk.carry()
+    key = message_key(order_of(desk, "PK", case_id))
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    assert len(desk.chain.stores["PK"].quarantined(9)) == 1
+    raw = collect(desk.chain.engines["PK"], key)
+    assert judged(desk, raw).result is Result.VALID
+    assert proofs_of(raw)[0].end == "open"
 
 
 @pytest.mark.parametrize("code", ENDS)
