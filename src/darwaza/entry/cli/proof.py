@@ -53,7 +53,8 @@ def proofs_of(raw: bytes, payment: str = "") -> list[Proof]:
     Raises:
         MalformedError: ``payment_unproven``.
     """
-    items = evidence.decode(raw).items
+    # A further link carries one of these messages and says nothing of its own.
+    items = [item for item in evidence.decode(raw).items if item.role != evidence.HOP]
     headers = [decode_header(item.header.encode()) for item in items]
     return prove(zip(headers, map(_shown, headers, items), strict=True), payment)
 
