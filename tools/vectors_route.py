@@ -6,9 +6,12 @@ Written by ``tools.vectors_link``.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec.structs import replace
 from tools.vectors_corridor import AF, PK, TJ, UZ
 from tools.vectors_stage import BODY, NOW, SENT_AT, Case, Log, falsified, genesis, header
@@ -16,11 +19,14 @@ from tools.vectors_stage import BODY, NOW, SENT_AT, Case, Log, falsified, genesi
 from darwaza.kernel import evidence
 from darwaza.kernel.corridor import Link, Terms
 from darwaza.kernel.evidence import HOP, MESSAGE, DocumentRef, Evidence, Item
+from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import GATEWAY_PARTY, Header, body_digest
 from darwaza.kernel.naming import Lane
 from darwaza.kernel.note import Note
+from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.kernel.proof import format_proof
+from darwaza.kernel.seal import Binding
 from darwaza.kernel.trail import RELAY_KIND, RELAY_MEDIA_TYPE
 from darwaza.testing.cast import CREATED_AT, corridor_of, sign_document
 
@@ -134,7 +140,7 @@ def _case(result: str, name: str, code: str, about: str, content: Sequence[Item]
 
 def route_cases() -> list[Case]:
     """All evidence files of routed messages."""
-    return [*_valid(), *_excluded(), *_false(), *_untellable()]
+    return [*_valid(), *_excluded(), *_false(), *_untellable(), *_opened()]
 
 
 def _valid() -> list[Case]:
@@ -243,4 +249,54 @@ def _untellable() -> list[Case]:
              [FIRST, SECOND, item(BY_TJ, "TJ", "UZ", by="AF", signs=True)]),
         case("policy", "policy_member_expected", "The corridor's policy of its class cannot be read.",
              items(kind="torn.note")),
+    ]  # fmt: skip
+
+
+KEY, OTHER_KEY = (sha256(f"darwaza vector letter {number}".encode()).digest() for number in range(2))
+
+
+def _letter(sent: Header) -> bytes:
+    """A letter as whoever has its key sees it: both copies of the key in front are zeros, which only its ends read."""
+    front = bytes(LETTER_OVERHEAD_BYTES - 16)
+    bound = b"darwaza/letter/v1" + sha256(msgspec.json.encode(Binding.of(sent))).digest()
+    return front + AESGCM(KEY).encrypt(bytes(12), BODY, bound)
+
+
+def _opened() -> list[Case]:
+    """Letters with keys, over AF."""
+
+    def case(result: str, name: str, code: str, about: str, *content: Item) -> Case:
+        return _case(result, f"key-{name}", code, about, content)
+
+    def sent(body: bytes | None = None, **changes: Any) -> tuple[Header, bytes]:
+        draft = message(SHORT, **changes)
+        letter = _letter(draft) if body is None else body
+        return replace(draft, body_bytes=len(letter), body_digest=sha256(letter).hexdigest()), letter
+
+    def way(one: Header, body: bytes | None, key: bytes = KEY) -> tuple[Item, Item]:
+        handed = item(relayed(one, one, "AF", "UZ"), "AF", "UZ", signs=True)
+        return item(one, "PK", "AF", role=MESSAGE, body=body, key=key), handed
+
+    bound = {"expires_at": "2027-01-31T00:00:00.000Z", "ucr": "26PK0000000000000007"}
+    one, letter = sent()
+    first, second = way(one, letter)
+    short = sent(letter[: LETTER_OVERHEAD_BYTES - 1])
+    neighbours = item(message(None, destination="AF/customs"), "PK", "AF", role=MESSAGE, signs=True, body=BODY, key=KEY)
+    return [
+        case("valid", "opens", "", "The letter opens with its key.", first, second),
+        case("valid", "opens-bound", "", "And is bound to an expiry and a consignment.", *way(*sent(**bound))),
+        case("valid", "opens-parts", "", "What it says is in parts.", *way(*sent(media_type=PARTS_MEDIA_TYPE))),
+        case("invalid", "other", "unseal_failed", "The key of another letter.", *way(one, letter, OTHER_KEY)),
+        case("invalid", "message-other", "unseal_failed", "A letter that is bound to another message.",
+             *way(*sent(letter, kind="documents.accept"))),
+        case("invalid", "letter-other", "body_differs", "A bit of the letter is flipped.",
+             *way(one, letter[:-1] + bytes((letter[-1] ^ 1,)))),
+        case("invalid", "letter-short", "sealed_malformed", "What the key stands with is too short for a letter.",
+             *way(*short)),
+        case("invalid", "letter-none", "sealed_malformed", "A key with the body of a message between neighbours.",
+             neighbours),
+        case("invalid", "body-none", "evidence_malformed", "A key without a body.", *way(one, None)),
+        case("invalid", "hop", "evidence_malformed", "A key with a further link.", first,
+             replace(second, body=BODY, key=KEY)),
+        case("invalid", "short", "evidence_malformed", "A key of 31 bytes.", *way(one, letter, KEY[:-1])),
     ]  # fmt: skip

@@ -9,7 +9,8 @@ import msgspec
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
 from darwaza.engine import routed
 from darwaza.engine.engine import Engine
-from darwaza.errors import ConflictError, MalformedError, SignatureError
+from darwaza.engine.forwarding import own_message
+from darwaza.errors import ConflictError, DarwazaError, MalformedError, SignatureError
 from darwaza.kernel import evidence, instant, parts
 from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_checkpoint
 from darwaza.kernel.corridor import Corridor
@@ -33,6 +34,7 @@ from darwaza.kernel.note import Note
 from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.kernel.proof import Proof, format_proof
 from darwaza.kernel.tile import inclusion_proof, root_at
+from darwaza.kernel.trail import RELAY_KIND
 from darwaza.ports.store import LeafRow
 from darwaza.standards.cose import Receipt
 
@@ -76,8 +78,8 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: A
         message_id: UUID, or with its origin's member before it when two used the same one: ``PK 01890a5d-…``.
         with_body: whether bodies may be shown.
         about: of a case of many payments, which parts of its messages are about the one that is asked for. Of the
-            others the file has the digests alone, and messages with no such part are left out. Without it all is
-            shown.
+            others the file has the digests alone, and messages with no such part are left out. A letter of many parts
+            stays sealed. Without it all is shown.
 
     Raises:
         MalformedError: ``not_found``; there is no such message here.
@@ -85,21 +87,17 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: A
             checkpoint signed with a known key covers the message.
     """
     leaf = _find(engine, message_id)
-    items = routed.items(engine, leaf, with_body=with_body)
-    if not items:
-        items = [_item(engine, leaf, _signed(engine, leaf), MESSAGE, with_body=with_body, about=about)]
-    elif items[0].role == HOP:
-        # What is sealed is whole: nobody but the two gateways can read it.
-        sent = routed.sent(engine, leaf)
-        items.insert(0, _item(engine, sent, _signed(engine, sent), MESSAGE, with_body=with_body))
+    items = routed.items(engine, leaf, with_body=with_body, whole=about is None)
+    if not items or items[0].role == HOP:
+        sent = routed.sent(engine, leaf) if items else leaf
+        items.insert(0, _item(engine, sent, _signed(engine, sent), MESSAGE, with_body=with_body, about=about))
     room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, tuple(items))))
     for other in _related(engine, leaf):
         if about is not None and not any(_chosen(about, *routed.read(engine, _with_body(engine, other)))):
             continue
-        signed = _best(engine, other)
-        if signed is None or not signed.received:
+        item = _related_item(engine, other, with_body=with_body, about=about)
+        if item is None:
             continue
-        item = _item(engine, other, signed, RELATED, with_body=with_body, about=about)
         room -= len(evidence.encode(item)) + 1
         if room < 0 or len(items) == ITEMS_MAX:
             break
@@ -164,19 +162,37 @@ def _related(engine: Engine, leaf: LeafRow) -> Iterator[LeafRow]:
 
     Messages of other parties are no business of whoever may see this one, even when they name the same case.
     """
-    own = decode_header(leaf.header)
+    own = own_message(leaf)[0]
     parties = {own.origin, own.destination}
     others: dict[str, tuple[Header, LeafRow]] = {}
     for log_id, index, raw in engine.store.case_leaves(leaf.case_id):
-        header = decode_header(raw)
+        row = LeafRow(log_id, index, "", leaf.case_id, raw, b"")
+        header = _message_of(engine, row)
         key = message_key(header)
         ours = {header.origin, header.destination} == parties and header.body_bytes <= ORDINARY_BODY_BYTES_MAX
-        if ours and key != leaf.message_key:
+        if ours and key != message_key(own):
             # A message that came twice, over two lanes, stands in two logs: one of them will do.
-            others.setdefault(key, (header, LeafRow(log_id, index, key, leaf.case_id, raw, b"")))
+            others.setdefault(key, (header, row))
     in_time = sorted(others.values(), key=lambda one: (one[0].created_at, one[0].id))
     yield from (row for header, row in in_time if header.created_at >= own.created_at)
     yield from (row for header, row in reversed(in_time) if header.created_at < own.created_at)
+
+
+def _message_of(engine: Engine, leaf: LeafRow) -> Header:
+    """The header of the message a leaf carries, which for one that came over relays is in its envelope.
+
+    An envelope that was refused proves nothing: it stands under a key of its own, and is taken for itself.
+    """
+    header = decode_header(leaf.header)
+    if header.kind != RELAY_KIND:
+        return header
+    try:
+        carried = own_message(_with_body(engine, leaf))[0]
+    except DarwazaError:
+        return header
+    held = engine.store.leaf(message_key(carried))
+    taken = held is not None and (held.log_id, held.leaf_index) == (leaf.log_id, leaf.leaf_index)
+    return carried if taken else header
 
 
 # --- which checkpoint ---
@@ -266,23 +282,36 @@ def _judge_by(document: Corridor, origin: str, checkpoint: Checkpoint, note: Not
 # --- the file ---
 
 
+def _related_item(engine: Engine, leaf: LeafRow, *, with_body: bool, about: About | None) -> Item | None:
+    """A related message; None while it has no receipt."""
+    if decode_header(leaf.header).kind == RELAY_KIND:
+        return routed.related(engine, _with_body(engine, leaf), with_body=with_body, whole=about is None)
+    signed = _best(engine, leaf)
+    if signed is None or not signed.received:
+        return None
+    return _item(engine, leaf, signed, RELATED, with_body=with_body, about=about)
+
+
 def _item(
     engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body: bool, about: About | None = None
 ) -> Item:
     size = signed.checkpoint.size
     hashes = inclusion_proof(leaf.leaf_index, size, partial(engine.store.tile, leaf.log_id))
     document = signed.document
-    header, shown = decode_header(leaf.header), None
+    header, shown, key = decode_header(leaf.header), None, None
     body = engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None
     if body is not None and is_withheld(header, body):
         body = None
     if body is not None and about is not None and header.media_type == PARTS_MEDIA_TYPE and header.path is None:
         shown = _excerpt(body, _chosen(about, header, body))
         body = None
+    if body is not None and header.path is not None:
+        key = routed.key_of(engine, header, body, whole=about is None)
     return Item(
         body=body,
         corridor=DocumentRef(document.digest, document.name, document.version),
         header=leaf.header.decode(),
+        key=key,
         parts=shown,
         proof=format_proof(Proof(leaf.leaf_index, hashes, signed.note)).decode(),
         role=role,

@@ -135,9 +135,15 @@ class Loop:
         return len(self._queue)
 
     def _run_batch(self) -> None:
-        for gatherer in self._gatherers:
-            gatherer()
-        self._timer = None
+        try:
+            for gatherer in self._gatherers:
+                gatherer()
+        except FatalError as fault:
+            self._stop(fault, [future for _, future, _, _ in self._queue])
+            return
+        finally:
+            # Only now, so that what is gathered schedules no transaction of its own; and whatever fails, or none came.
+            self._timer = None
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), config.ENGINE_INPUTS_MAX))]
         self._queue_bytes -= sum(held for _, _, held, _ in taken)
         try:

@@ -15,21 +15,28 @@ from darwaza.engine.voyage import DELIVERED, ROUTE, Voyage
 from darwaza.errors import DarwazaError
 from darwaza.kernel import letter, report
 from darwaza.kernel.corridor import Corridor
-from darwaza.kernel.evidence import HOP, MESSAGE, DocumentRef, Item
+from darwaza.kernel.evidence import HOP, MESSAGE, RELATED, DocumentRef, Item
 from darwaza.kernel.exhibit import signed_by
 from darwaza.kernel.history import keys_of
 from darwaza.kernel.merkle import leaf_hash
 from darwaza.kernel.message import Header, decode_header, member_of
+from darwaza.kernel.parts import PARTS_MEDIA_TYPE
 from darwaza.kernel.proof import format_proof
-from darwaza.kernel.relay import decode_envelope
-from darwaza.kernel.seal import Binding
+from darwaza.kernel.relay import Envelope, decode_envelope
+from darwaza.kernel.seal import Binding, UnsealKey
 from darwaza.kernel.tile import inclusion_proof
 from darwaza.kernel.trail import RELAY_KIND, Hop
 from darwaza.ports.store import LeafRow
 
 
-def items(engine: Engine, leaf: LeafRow, *, with_body: bool) -> list[Item]:
+def items(engine: Engine, leaf: LeafRow, *, with_body: bool, whole: bool) -> list[Item]:
     """What a message's path adds to its evidence.
+
+    Args:
+        engine: the gateway.
+        leaf: of the message, with its body.
+        with_body: whether the body may be shown.
+        whole: whether all of a body in parts may be.
 
     Returns:
         At the destination the message itself and its further links; at the origin the further links alone, to stand
@@ -38,10 +45,50 @@ def items(engine: Engine, leaf: LeafRow, *, with_body: bool) -> list[Item]:
     header = decode_header(leaf.header)
     if header.kind == RELAY_KIND:
         envelope = decode_envelope(leaf.body)
-        hops = (*envelope.hops, _arrival(engine, leaf))
-        body = envelope.body if with_body else None
-        return [_item(engine, hop, HOP if at else MESSAGE, None if at else body) for at, hop in enumerate(hops)]
-    return [_item(engine, hop, HOP, None) for hop in _told(engine, leaf)[1]]
+        hops = (*envelope.hops[1:], _arrival(engine, leaf))
+        first = _carried(engine, envelope, MESSAGE, with_body=with_body, whole=whole)
+        return [first, *(_item(engine, hop, HOP) for hop in hops)]
+    return [_item(engine, hop, HOP) for hop in _told(engine, leaf)[1]]
+
+
+def related(engine: Engine, leaf: LeafRow, *, with_body: bool, whole: bool) -> Item:
+    """A message that came in an envelope, as one related to another: its place in its origin's signed log.
+
+    Args:
+        engine: the gateway.
+        leaf: of the envelope, with its body.
+        with_body: whether the message's body may be shown.
+        whole: whether all of a body in parts may be.
+    """
+    return _carried(engine, decode_envelope(leaf.body), RELATED, with_body=with_body, whole=whole)
+
+
+def key_of(engine: Engine, header: Header, body: bytes, *, whole: bool) -> bytes | None:
+    """The key of a routed message's letter, at either end of its path.
+
+    Args:
+        engine: the gateway.
+        header: of the message.
+        body: its letter.
+        whole: whether all of a body in parts may be shown: the key would show every part.
+
+    Returns:
+        32 bytes that open the letter; None when it stays sealed, or its key is not here.
+    """
+    if not whole and header.media_type == PARTS_MEDIA_TYPE:
+        return None
+    binding = Binding.of(header)
+    reveal = letter.reveal_again if member_of(header.origin) == engine.site.member else letter.reveal
+
+    def tried(key: UnsealKey) -> bytes:
+        revealed = reveal(body, binding, key)
+        letter.read_revealed(body, binding, revealed)  # its sender may have sealed the key of nothing
+        return revealed
+
+    try:
+        return engine.site.opened(tried)
+    except DarwazaError:
+        return None
 
 
 def read(engine: Engine, leaf: LeafRow) -> tuple[Header, bytes]:
@@ -82,11 +129,8 @@ def show(engine: Engine, leaf: LeafRow) -> Shown | None:
         return None
     envelope = decode_envelope(leaf.body)
     header = decode_header(envelope.hops[0].header)
-    try:
-        key = engine.site.opened(partial(letter.reveal, envelope.body, Binding.of(header)))
-    except DarwazaError:
-        return None
-    return Shown(envelope.hops[0], envelope.body, key)
+    key = key_of(engine, header, envelope.body, whole=True)
+    return None if key is None else Shown(envelope.hops[0], envelope.body, key)
 
 
 def read_at(engine: Engine, place: tuple[int, int, bytes]) -> tuple[Header, bytes]:
@@ -146,11 +190,20 @@ def _told(engine: Engine, leaf: LeafRow) -> tuple[bytes, tuple[Hop, ...]]:
     return about, item.hops
 
 
-def _item(engine: Engine, hop: Hop, role: str, body: bytes | None) -> Item:
+def _carried(engine: Engine, envelope: Envelope, role: str, *, with_body: bool, whole: bool) -> Item:
+    """The item of the message in an envelope, as its origin logged it."""
+    first = envelope.hops[0]
+    made = _item(engine, first, role)
+    if not with_body:
+        return made
+    key = key_of(engine, decode_header(first.header), envelope.body, whole=whole)
+    return msgspec.structs.replace(made, body=envelope.body, key=key)
+
+
+def _item(engine: Engine, hop: Hop, role: str) -> Item:
     origin = hop.checkpoint.partition(b"\n")[0].decode()
     document = _document(engine, hop, origin)
     return Item(
-        body=body,
         corridor=DocumentRef(document.digest, document.name, document.version),
         header=hop.header.decode(),
         proof=format_proof(hop.proof).decode(),

@@ -21,7 +21,8 @@ LOOK_BACK = timedelta(seconds=2 * TIME_S_MAX)
 """Credits asked for longer ago are past every time to answer."""
 
 ASKED = frozenset({"payment.asked", "payment.bulk-asked"})
-_ANSWERED = frozenset({"payment.credited", "payment.refused"})
+WAITING = ("asked", BULK_ASKED)
+"""States of a case whose bank has to say something."""
 _ENDED = frozenset({"payment.settled", "payment.rejected", "payment.blocked", "verification.ended"})
 _MANY_ENDED = {f"payment.bulk-{end}": f"payment.{end}" for end in ("settled", "rejected", "blocked")}
 """What the end of payments of a bulk is for each of them."""
@@ -100,8 +101,8 @@ class Till:
             asked = self._asked.get(notice.party)
             if asked is not None and notice.kind in ASKED:
                 asked[notice.case_id] = None
-            elif asked is not None and notice.kind in _ANSWERED:
-                asked.pop(notice.case_id, None)
+            elif asked is not None and notice.case_id in asked and changes.cases[notice.case_id].state not in WAITING:
+                del asked[notice.case_id]
 
     def _start(self, bank: str) -> None:
         self._asked[bank] = {}
@@ -109,7 +110,7 @@ class Till:
         wanted = CaseFilter(
             party=bank,
             service="payments",
-            states=("asked", BULK_ASKED),
+            states=WAITING,
             opened_from=since,
             items_max=CREDITS_FOUND_MAX,
         )

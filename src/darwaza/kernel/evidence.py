@@ -18,11 +18,13 @@ from msgspec import Meta
 
 from darwaza.config import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from darwaza.errors import MalformedError, TooLargeError
+from darwaza.kernel import letter
 from darwaza.kernel.corridor import VERSION_MAX
-from darwaza.kernel.message import DigestText
+from darwaza.kernel.message import DigestText, Header
 from darwaza.kernel.naming import CORRIDOR_NAME_CHARACTERS_MAX
 from darwaza.kernel.parts import PARTS_MAX
 from darwaza.kernel.proof import PROOF_BYTES_MAX
+from darwaza.kernel.seal import Binding
 
 FORMAT = "darwaza/evidence/v1"
 MEDIA_TYPE = "application/vnd.darwaza.evidence+json"
@@ -72,6 +74,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             then the header's digest stands for it.
         corridor: whose keys count.
         header: the canonical header that is the log's entry, as text.
+        key: base64 in the file; of the letter that the body of a routed message is, and of no other: with it anybody
+            reads what was sealed. Absent when whoever made the file keeps it sealed.
         parts: all parts of a body in parts, in order, where some are withheld; the body is absent then.
         proof: C2SP tlog-proof without extra data; its checkpoint carries the signatures of author, reader, witnesses.
         role: ``MESSAGE``, ``HOP`` or ``RELATED``, or one that a later edition of the specification names.
@@ -80,6 +84,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     body: Annotated[bytes, Meta(max_length=BODY_BYTES_MAX)] | None = None
     corridor: DocumentRef
     header: Annotated[str, Meta(min_length=2, max_length=HEADER_BYTES_MAX)]
+    key: Annotated[bytes, Meta(min_length=letter.KEY_BYTES, max_length=letter.KEY_BYTES)] | None = None
     parts: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=PARTS_MAX)] | None = None
     proof: Annotated[str, Meta(min_length=1, max_length=PROOF_BYTES_MAX)]
     role: Annotated[str, Meta(pattern=r"^[a-z]{1,16}$(?!\n)")]
@@ -131,6 +136,29 @@ def decode(raw: bytes) -> Evidence:
     for number, item in enumerate(evidence.items):
         if item.parts is not None and (item.body is not None or not all(map(_is_one, item.parts))):
             raise _malformed("a body is whole or in parts, and each part is there or its digest", f"/items/{number}")
+        if item.key is not None and (item.body is None or item.role == HOP):
+            raise _malformed("a key opens the body that stands with it", f"/items/{number}/key")
     if encode(evidence) != raw:
         raise MalformedError("the evidence file is not in RFC 8785 form", code="evidence_not_canonical")
     return evidence
+
+
+def read_body(header: Header, item: Item) -> bytes | None:
+    """What an item shows of its message's body: itself or, of a routed message, what its letter says.
+
+    Args:
+        header: the item's own, whose digest the body matches.
+        item: without ``parts``.
+
+    Returns:
+        None when the body is withheld, or is a letter without its key.
+
+    Raises:
+        MalformedError: ``sealed_malformed`` when there is a key and the body is no letter.
+        SignatureError: ``unseal_failed`` for the key of another letter.
+    """
+    if item.key is None:
+        return item.body if header.path is None else None
+    if item.body is None or header.path is None:
+        raise MalformedError("there is a key, and the body is no letter", code="sealed_malformed")
+    return letter.read_revealed(item.body, Binding.of(header), item.key)

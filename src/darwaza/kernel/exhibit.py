@@ -4,8 +4,8 @@ The checks run in this order; the first that fails ends the item, and without it
 looked at:
 
 1. ``header``: the header is in its canonical form.
-2. ``body``: the body, or its parts with the digests of those withheld, is the one the header names; or it is absent
-   (noted).
+2. ``body``: the body, or its parts with the digests of those withheld, is the one the header names, and opens with
+   its key if there is one; or it is absent (noted).
 3. ``place``: the proof is in its form, and the checkpoint's tree has this header at this index.
 4. ``lane``: the log is one of this corridor, from the member the message comes from to the one it is for.
 5. ``case``: a related message is of the message's case, and stands here once.
@@ -28,7 +28,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.checkpoint import Checkpoint, cosigned_at, parse_text
 from darwaza.kernel.corridor import Corridor
 from darwaza.kernel.encoding import to_base64
-from darwaza.kernel.evidence import MESSAGE, RELATED, Item, Part
+from darwaza.kernel.evidence import MESSAGE, RELATED, Item, Part, read_body
 from darwaza.kernel.history import LaneKeys, keys_of
 from darwaza.kernel.merkle import leaf_hash, verify_inclusion
 from darwaza.kernel.message import VERSION, Header, check_body, check_parts, decode_header, member_of, message_key
@@ -163,7 +163,14 @@ class Exhibit:
             check_body(header, body)
         except MessageError as fault:
             return self.fails("body", fault.code, f"The body in the file is not the one the message names: {named}.")
-        return self.holds("body", f"The body in the file is the one the message names: {named}.")
+        if self._item.key is None:
+            return self.holds("body", f"The body in the file is the one the message names: {named}.")
+        try:
+            read_body(header, self._item)
+        except MessageError as fault:
+            return self.fails("body", fault.code, f"The key in the file does not open the body: {fault.detail}.")
+        text = f"The sealed body in the file is the one the message names: {named}. The key in the file opens it."
+        return self.holds("body", text)
 
     def _check_parts(self, given: tuple[Part, ...], named: str) -> bool:
         shown = [part.body for part in given]

@@ -98,13 +98,22 @@ def read_again(letter: bytes, binding: Binding, sender: UnsealKey) -> bytes:
         MalformedError: ``sealed_malformed`` when it is no letter.
         SignatureError: ``unseal_failed`` when another gateway or another sealing secret wrote it, or it was altered.
     """
+    return _open(letter, reveal_again(letter, binding, sender), binding)
+
+
+def reveal_again(letter: bytes, binding: Binding, sender: UnsealKey) -> bytes:
+    """Give the key of a letter that this gateway wrote itself; the same that ``reveal`` gives at its destination.
+
+    Raises:
+        MalformedError: ``sealed_malformed`` when it is no letter.
+        SignatureError: ``unseal_failed`` when another gateway or another sealing secret wrote it, or it was altered.
+    """
     front = _front(letter)
     own = letter[_SEALED_BYTES : _SEALED_BYTES + _OWN_BYTES]
     try:
-        key = AESGCM(sender.own).decrypt(sha256(front).digest()[:_NONCE_BYTES], own, _bound(binding))
+        return AESGCM(sender.own).decrypt(sha256(front).digest()[:_NONCE_BYTES], own, _bound(binding))
     except InvalidTag as fault:
         raise SignatureError("this gateway did not write the letter with this secret", code="unseal_failed") from fault
-    return _open(letter, key, binding)
 
 
 def _front(letter: bytes) -> bytes:

@@ -17,6 +17,7 @@ from darwaza.services.documents.message import Offer
 from darwaza.testing.world import World
 
 LANES = 2
+WAIT_S = 10.0
 
 
 class Unreachable:
@@ -150,6 +151,44 @@ def test_a_store_that_does_not_know_ends_the_loop_and_tells_nobody():
             await running
 
     with_loop(act, store)
+
+
+def test_a_store_that_cannot_be_read_before_a_transaction_ends_the_loop():
+    """What gathers between transactions looks into the store; nobody waits for ever for a transaction after that."""
+
+    async def act(loop):
+        def unreadable():
+            raise FatalError("the store cannot be read")
+
+        loop.gather(unreadable)
+        running = asyncio.create_task(loop.run())
+        await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(loop.submit(offer(1)), WAIT_S)
+        with pytest.raises(FatalError):
+            await asyncio.wait_for(running, WAIT_S)
+
+    with_loop(act)
+
+
+def test_a_fault_of_what_gathers_stops_no_later_transaction():
+    faults = [ValueError("once")]
+
+    def faulty():
+        if faults:
+            raise faults.pop()
+
+    async def act(loop):
+        failed = asyncio.Event()
+        asyncio.get_running_loop().set_exception_handler(lambda *_: failed.set())
+        loop.gather(faulty)
+        first = loop.submit(offer(1))
+        await asyncio.wait_for(failed.wait(), WAIT_S)
+        second = loop.submit(offer(2))
+        for one in await asyncio.wait_for(asyncio.gather(first, second), WAIT_S):
+            assert isinstance(one, Accepted)
+
+    with_loop(act)
 
 
 def test_news_for_an_origin_wakes_its_report(monkeypatch):

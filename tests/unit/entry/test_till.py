@@ -4,6 +4,7 @@ import asyncio
 
 from tests.unit.engine.test_recent import credit, ordered
 from tests.unit.services.payments.desk import HALYK, HBL, Desk
+from tests.unit.services.payments.test_bulk import answer, order
 
 from darwaza.entry.till import Till
 
@@ -25,6 +26,17 @@ def test_a_bank_sees_the_credits_that_came_before_it_asked_and_after():
     assert till.credits(HALYK) == [second]
     till.answered(HALYK, second)
     assert till.credits(HALYK) == []
+
+
+def test_a_bulk_is_struck_off_when_its_last_payment_is_answered_and_not_before():
+    """Also when its bank never looks again: what it has answered is kept for nobody."""
+    desk = Desk()
+    till = counter(desk.kz)
+    assert till.credits(HALYK) == []
+    case_id = order(desk, size=2)
+    for number, left in ((1, [case_id]), (2, [])):
+        desk.done(answer(desk, case_id, number))
+        assert till.credits(HALYK) == left
 
 
 def test_who_waits_for_an_end_is_told_by_the_commit_that_brings_it():

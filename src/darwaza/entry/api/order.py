@@ -20,7 +20,7 @@ from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_order, unread, wants_xml
 from darwaza.entry.api.payment import SERVICE, TAG, Ordered, command, ordered
 from darwaza.entry.company import Fellow, way_of
-from darwaza.entry.order import order_document
+from darwaza.entry.order import find_order
 from darwaza.errors import ConflictError, DarwazaError, MalformedError, MessageError
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.kernel.message import MemberText, UuidText
@@ -28,7 +28,7 @@ from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
-from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
 from darwaza.services.payments.record import Bulk
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
@@ -126,12 +126,14 @@ def _sent_before(call: Call, key: str, document: bytes) -> Ordered | ConflictErr
         return None
     number = number_of(bulk, key)
     try:
-        same = order_document(engine, case_id, number) == document
+        header, body = find_order(engine, case_id)
+        same = read_bulk(body)[1][number - 1] == document
     except MessageError:
         return None
     if not same:
         return ConflictError("this key was used for another request", code="key_reused")
-    return Ordered(entry_id(case_id, number), bulk.entries[number - 1].state, key, repeated=True)
+    state = bulk.entries[number - 1].state
+    return Ordered(entry_id(case_id, number), state, key, message_ids=(header.id,), repeated=True)
 
 
 def _read(document: bytes) -> CreditTransfer | None:

@@ -10,7 +10,7 @@ from darwaza.entry.cli.output import console, json_option, reports_errors, show
 from darwaza.entry.cli.payment import payments
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify as examine
-from darwaza.kernel.message import decode_header
+from darwaza.kernel.message import Header, decode_header
 from darwaza.kernel.verdict import Result, Verdict
 from darwaza.services.payments.proof import Proof, prove
 
@@ -53,12 +53,14 @@ def proofs_of(raw: bytes, payment: str = "") -> list[Proof]:
     Raises:
         MalformedError: ``payment_unproven``.
     """
-    items = evidence.decode(raw).items
-    return prove(((decode_header(item.header.encode()), _shown(item)) for item in items), payment)
+    # A further link carries one of these messages and says nothing of its own.
+    items = [item for item in evidence.decode(raw).items if item.role != evidence.HOP]
+    headers = [decode_header(item.header.encode()) for item in items]
+    return prove(zip(headers, map(_shown, headers, items), strict=True), payment)
 
 
-def _shown(item: evidence.Item) -> bytes | list[bytes | None] | None:
-    return item.body if item.parts is None else [part.body for part in item.parts]
+def _shown(header: Header, item: evidence.Item) -> bytes | list[bytes | None] | None:
+    return evidence.read_body(header, item) if item.parts is None else [part.body for part in item.parts]
 
 
 def print_proof(verdict: Verdict, proven: list[Proof]) -> None:

@@ -91,6 +91,8 @@ CODES: Mapping[str, str] = {
     ),
     "parts_malformed": N_("The content is not in parts as the message says."),
     "body_differs": N_("The content is not the one that the message names."),
+    "sealed_malformed": N_("A key is given, and the content is not sealed as a message on the way is."),
+    "unseal_failed": N_("The key that is given does not open the sealed content."),
     "proof_malformed": N_("The proof of its place is not of the right form."),
     "proof_too_large": N_("The proof of its place is too large."),
     "note_malformed": N_("The signed note is not of the right form."),

@@ -11,9 +11,10 @@ from typing import Final
 import msgspec
 
 from darwaza.config import ORDINARY_BODY_BYTES_MAX
+from darwaza.errors import MalformedError
 from darwaza.kernel import parts
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
-from darwaza.kernel.machine import Draft
+from darwaza.kernel.machine import Draft, Received
 from darwaza.services.payments import status
 from darwaza.services.payments.destination import STATUS_OF
 from darwaza.services.payments.entry import entry_id, payment_of
@@ -48,6 +49,19 @@ def drafts(kind: str, case_id: str, bulk: Bulk, numbers: Iterable[int], now: dat
     ends = (bulk.payer_bank, bulk.payee_bank) if decides else (bulk.payee_bank, bulk.payer_bank)
     documents = (_status(case_id, bulk, number, now, decides=decides) for number in numbers)
     return tuple(Draft(kind, *ends, body, parts.PARTS_MEDIA_TYPE) for body in _bodies(documents))
+
+
+def parted(message: Received) -> bytes:
+    """The body of a received message of a bulk, which has to be in parts.
+
+    The header's digest of another is over the whole, so that nothing of it could be shown without the rest.
+
+    Raises:
+        MalformedError: ``parts_malformed``.
+    """
+    if message.media_type != parts.PARTS_MEDIA_TYPE:
+        raise MalformedError("the body is not in parts", code="parts_malformed", pointer="/media_type")
+    return message.body
 
 
 def read_answers(body: bytes) -> list[status.Told]:

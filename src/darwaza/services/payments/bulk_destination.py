@@ -21,7 +21,7 @@ from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.services.payments import check, status
-from darwaza.services.payments.answers import drafts, read_answers, read_inquiries
+from darwaza.services.payments.answers import drafts, parted, read_answers, read_inquiries
 from darwaza.services.payments.bulk import Part, new_entry, pointer_in, read_parts
 from darwaza.services.payments.code import (
     NO_ANSWER_CREDITOR_AGENT,
@@ -84,7 +84,7 @@ class BulkDestinationRules:
     def take_order(self, _: None, message: Received, context: Context) -> Outcome:
         """Hold the provider's money and ask the payees' bank; what is wrong is refused, each by itself."""
         try:
-            terms, documents = read_bulk(message.body)
+            terms, documents = read_bulk(parted(message))
             answer_by, decide_by = instant.from_text(terms.answer_by), instant.from_text(terms.decide_by)
             parts = read_parts(documents)
         except MessageError as fault:
@@ -343,7 +343,7 @@ class BulkDestinationRules:
         if message.origin != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
         try:
-            said = {one.uetr: one for one in read_answers(message.body)}
+            said = {one.uetr: one for one in read_answers(parted(message))}
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         ends: Ends = {}
@@ -375,7 +375,7 @@ class BulkDestinationRules:
         if message.origin != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's bank asks")
         try:
-            wanted = read_inquiries(message.body)
+            wanted = read_inquiries(parted(message))
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         numbers = [number for number, entry in enumerate(case.data.entries, 1) if entry.uetr in wanted]

@@ -23,7 +23,7 @@ from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.ledger.refusal import TransferRefusal
 from darwaza.services.payments import check, status
-from darwaza.services.payments.answers import draft_inquiry, drafts, read_answers
+from darwaza.services.payments.answers import draft_inquiry, drafts, parted, read_answers
 from darwaza.services.payments.bulk import Part, new_entry, read_parts
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
@@ -248,7 +248,7 @@ class BulkSourceRules:
         if message.origin != case.data.payee_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers")
         try:
-            answers = read_answers(message.body)
+            answers = read_answers(parted(message))
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         said = {one.uetr: one for one in answers}

@@ -126,10 +126,10 @@ def order_of(desk):
     return desk.pk.store.body(*place[:2])
 
 
-def taken(desk, body):
+def taken(desk, body, media_type=parts.PARTS_MEDIA_TYPE):
     """What the payees' gateway answers to such an order."""
     case_id = "0199b5c1-0000-7000-8000-0000000000c1"
-    header = {"kind": BULK, "id": case_id, "origin": HBL, "destination": HALYK, "media_type": parts.PARTS_MEDIA_TYPE}
+    header = {"kind": BULK, "id": case_id, "origin": HBL, "destination": HALYK, "media_type": media_type}
     return give_back(desk.kz, case_id, header, body, own=False, refused=True)
 
 
@@ -140,6 +140,16 @@ def test_an_order_that_is_none_is_refused(desk):
     assert not isinstance(taken(desk, parts.join((line, *given))), Refusal)
     for wrong in ((line,), (line, both), (line, given[0], given[0]), given, (line, *given, b"<Document/>")):
         assert taken(desk, parts.join(wrong)).code == "payment_malformed", wrong
+
+
+def test_an_order_whose_body_is_not_in_parts_is_refused(desk):
+    """Its digest would be over the whole: the evidence of one payment would show what everybody gets."""
+    refused = taken(desk, order_of(desk), "application/xml")
+    assert (refused.code, refused.detail, refused.pointer) == (
+        "payment_malformed",
+        "the body is not in parts",
+        "/media_type",
+    )
 
 
 def test_documents_that_are_no_bulk_are_refused_whole(desk):

@@ -177,10 +177,10 @@ def statuses(desk, case_id, given, numbers, reason=""):
     return parts.join([status.write_status(one, case_id, given, now, reason=reason) for one in told_of])
 
 
-def told(desk, side, case_id, kind, body, *, origin=None):
+def told(desk, side, case_id, kind, body, *, origin=None, media_type=parts.PARTS_MEDIA_TYPE):
     """Hand a message that no gateway of ours has sent to one, and see what it answers; nothing is kept."""
     origin, destination = (origin or HBL, HALYK) if side == "KZ" else (origin or HALYK, HBL)
-    header = {"kind": kind, "id": "0" * 36, "origin": origin, "destination": destination, "media_type": "x/y"}
+    header = {"kind": kind, "id": "0" * 36, "origin": origin, "destination": destination, "media_type": media_type}
     return give_back(desk.lands[side], case_id, header, body, own=False, refused=True)
 
 
@@ -198,6 +198,20 @@ def test_a_decision_that_decides_nothing_is_refused_as_a_whole(desk):
     ):
         assert told(desk, "KZ", case_id, message.DECISIONS, body, origin=origin).code == code
     assert states(desk.kz, case_id)[:3] == ["accepted", "accepted", "asked"]
+
+
+def test_a_word_on_a_bulk_that_is_not_in_parts_is_refused(desk):
+    """Its digest would be over the whole: the evidence of one payment could not show it without the others."""
+    case_id = urgent(desk)
+    desk.done(answer(desk, case_id, 1))
+    for side, kind, given in (("KZ", message.DECISIONS, status.SETTLED), ("PK", message.ANSWERS, status.ACCEPTED)):
+        body = statuses(desk, case_id, given, (1,))
+        refused = told(desk, side, case_id, kind, body, media_type="application/xml")
+        assert (refused.code, refused.detail) == ("payment_malformed", "the body is not in parts")
+    asked = answers.draft_inquiry(case_id, desk.pk.case(case_id)[1], [1], desk.world.clock.now()).body
+    refused = told(desk, "KZ", case_id, message.BULK_INQUIRY, asked, media_type="application/xml")
+    assert refused.code == "payment_malformed"
+    assert states(desk.kz, case_id)[0] == "accepted"
 
 
 def test_a_word_on_what_has_ended_changes_nothing(desk):

@@ -29,7 +29,8 @@ def give_back(land, case_id, header, body, *, own=True, refused=False):
     unit = Unit(engine.site, land.store, engine.logs, engine.now())
     found = unit.case(case_id)
     kind = restored(header["kind"]) if own else header["kind"]
-    sent_at = instant.from_text(header["created_at"])
+    # One that no gateway has sent is dated now.
+    sent_at = instant.from_text(header["created_at"]) if "created_at" in header else land.world.clock.now()
     given = Received(
         kind, header["id"], header["origin"], header["destination"], sent_at, None, None, header["media_type"], body
     )

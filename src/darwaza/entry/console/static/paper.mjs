@@ -1,6 +1,6 @@
 // Verifies a transit paper from the texts of its QR codes: base45 parts, MessagePack, the issuer's signature, and the
 // guarantor's acceptance in its own signed log. Written from docs/concepts/transit-offline.md.
-import { base64, cardOf, canonical, created, hex, included, join_, key, parseCheckpoint, same, sha256, signedBy } from "./verify.mjs";
+import { base64, cardOf, canonical, created, hex, included, join_, key, openLetter, parseCheckpoint, same, sha256, signedBy } from "./verify.mjs";
 
 const PREFIX = "DWZ1:", ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 const DOMAIN = "darwaza transit paper v1\n", FRESH_S = 10 * 86400, AHEAD_S = 600, PAPER_BYTES_MAX = 16384;
@@ -148,15 +148,10 @@ export async function examinePaper(bytes, documents, now) {
   return end(paper);
 }
 
-// Whether a sealed message says this: its letter, with the key of that letter alone, spec/routing.md section 1.
-const SEALED_BYTES = 1179, FRONT_BYTES = SEALED_BYTES + 48, BOUND = ["case_id", "destination", "expires_at", "id", "kind", "media_type", "origin", "ucr", "version"];
-async function reveals(header, [letter, key], said) {
+// Whether a sealed message says this, by its letter and the key of that letter alone.
+async function reveals(header, [letter, opening], said) {
   if (header.body_digest !== hex(await sha256(letter))) throw new Wrong("body_differs");
-  const binding = Object.fromEntries(BOUND.filter((name) => name in header).map((name) => [name, header[name]]));
-  const additionalData = join_(new TextEncoder().encode("darwaza/letter/v1"), await sha256(canonical(binding)));
-  const opened = await crypto.subtle.importKey("raw", key, { name: "AES-GCM" }, false, ["decrypt"]);
-  const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv: new Uint8Array(12), additionalData }, opened, letter.subarray(FRONT_BYTES));
-  return new TextDecoder().decode(plain) === said;
+  return new TextDecoder().decode(await openLetter(header, letter, opening)) === said;
 }
 
 async function guarantee(paper, evidence, documents, now_s, say) {

@@ -67,7 +67,7 @@ const DOCUMENT = { digest, name: string(/^[^]+$/, 128), version: integer(1, 2147
 const bytes64 = string(/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/);
 const PART = { "body?": bytes64, "digest?": digest };
 const ITEM = {
-  "body?": bytes64, corridor: (value) => fits(value, DOCUMENT), header: string(/^[^]{2,}$/, 4096),
+  "body?": bytes64, corridor: (value) => fits(value, DOCUMENT), header: string(/^[^]{2,}$/, 4096), "key?": string(/^[A-Za-z0-9+/]{43}=$/),
   "parts?": (value) => Array.isArray(value) && value.length >= 1 && value.length <= 1024
     && value.every((part) => fits(part, PART) && ((part.body ?? null) === null) !== ((part.digest ?? null) === null)),
   proof: string(/^[^]+$/), role: string(/^[a-z]{1,16}$/),
@@ -75,7 +75,8 @@ const ITEM = {
 const EVIDENCE = {
   format: any,
   items: (value) => Array.isArray(value) && value.length >= 1 && value.length <= 64
-    && value.every((item) => fits(item, ITEM) && ((item.body ?? null) === null || (item.parts ?? null) === null)),
+    && value.every((item) => fits(item, ITEM) && ((item.body ?? null) === null || (item.parts ?? null) === null)
+      && ((item.key ?? null) === null || (item.body ?? null) !== null && item.role !== "hop")),
 };
 const FORK = { format: any, given: any, given_leaf: string(/^([0-9a-f]{64})?$/), held: any, held_leaf: string(/^([0-9a-f]{64})?$/), origin: any };
 
@@ -192,6 +193,21 @@ async function keysOf(document, origin, lane) {
   };
 }
 
+// --- letters ---
+
+// What a routed message says: its letter, read with the key of that letter alone, spec/routing.md section 1.
+const FRONT_BYTES = 1179 + 48, TAG_BYTES = 16;
+const BOUND = ["case_id", "destination", "expires_at", "id", "kind", "media_type", "origin", "ucr", "version"];
+export async function openLetter(header, letter, key) {
+  need(letter.length >= FRONT_BYTES + TAG_BYTES && key.length === 32, "sealed_malformed");
+  const binding = Object.fromEntries(BOUND.filter((name) => name in header).map((name) => [name, header[name]]));
+  const additionalData = join_("darwaza/letter/v1", await sha256(canonical(binding)));
+  const opened = await crypto.subtle.importKey("raw", key, { name: "AES-GCM" }, false, ["decrypt"]);
+  try {
+    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: new Uint8Array(12), additionalData }, opened, letter.subarray(FRONT_BYTES)));
+  } catch { throw new Fault("unseal_failed"); }
+}
+
 // --- the examination ---
 
 class Ended extends Error {}
@@ -221,7 +237,7 @@ class Examination {
     if (value.format === "darwaza/evidence/v1") {
       const roles = fits(value, EVIDENCE) ? value.items.map((item) => item.role) : [];
       if (roles.indexOf("message") !== 0 || roles.lastIndexOf("message") !== 0) this.fails("evidence_malformed");
-      const bodies = value.items.flatMap(({ body, parts }) => [body, ...(parts ?? []).map((part) => part.body)]);
+      const bodies = value.items.flatMap(({ body, key, parts }) => [body, key, ...(parts ?? []).map((part) => part.body)]);
       const only = bodies.every((body) => typeof body !== "string" || btoa(atob(body)) === body);
       if (canonical(value) !== text || !only) this.fails("evidence_not_canonical");
       this.holds("file", { count: value.items.length });
@@ -251,8 +267,8 @@ class Examination {
     return value;
   }
 
-  // The body, or its parts with the digests of those withheld, is the one the header names.
-  async body(header, { body, parts }) {
+  // The body, or its parts with the digests of those withheld, is the one the header names; with its key it opens.
+  async body(header, { body, key, parts }) {
     const inParts = header.media_type === "application/vnd.darwaza.parts" && header.path === undefined;
     let digest, length, all = true;
     if (parts === undefined) {
@@ -270,6 +286,8 @@ class Examination {
       digest = await digestOf(await Promise.all(parts.map((part, at) => (shown[at] === null ? unhex(part.digest) : sha256(shown[at])))));
     }
     if ((all ? length !== header.body_bytes : length > header.body_bytes) || digest !== header.body_digest) this.fails("body_differs");
+    if (key !== undefined && header.path === undefined) this.fails("sealed_malformed");
+    if (key !== undefined) await this.step(() => openLetter(header, base64(body), base64(key)));
   }
 
   async item(item) {
