@@ -77,4 +77,5 @@ def print_proof(verdict: Verdict, proven: list[Proof]) -> None:
     if not proven:
         return
     for finding in verdict.findings:
-        console.print(f"   {finding.kind:20} signed by {finding.author} and {finding.reader}, {finding.grade}")
+        signers = finding.author if finding.received_at is None else f"{finding.author} and {finding.reader}"
+        console.print(f"   {finding.kind:20} signed by {signers}, {finding.grade}")
