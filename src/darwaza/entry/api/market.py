@@ -12,9 +12,9 @@ from msgspec import Meta
 from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.ledger import account_from, read_statement
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import SERVICE, TAG, Ordered, own_case, submit
+from darwaza.entry.api.payment import SERVICE, TAG, Ordered, need_operator, own_case, submit
 from darwaza.entry.view.payment import Money, money
-from darwaza.errors import DarwazaError, ForbiddenError
+from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import AddressText, MemberText
@@ -292,7 +292,7 @@ async def withdraw(call: Call) -> Booked | DarwazaError | Refusal:
 async def _book(call: Call, *, enters: bool) -> Booked | DarwazaError | Refusal:
     body: MoneyBody = call.body
     directory, member = call.server.gateway.directory, call.server.gateway.config.member
-    _need_operator(call)
+    need_operator(call)
     kind = DEPOSIT if enters else WITHDRAWAL
     order = book(directory, member, kind, body.participant, body.amount, body.id)
     if isinstance(order, Refusal):
@@ -306,14 +306,9 @@ async def _book(call: Call, *, enters: bool) -> Booked | DarwazaError | Refusal:
     return Booked(account, money(held.balance.available, held.asset))
 
 
-def _need_operator(call: Call) -> None:
-    if call.server.gateway.directory.participant(call.party.address, "operator") is None:
-        raise ForbiddenError("this is for settlement operators", code="not_allowed")
-
-
 async def deposits(call: Call) -> list[DepositView]:
     """What was booked in and out, oldest first: the list to keep in case this gateway is lost."""
-    _need_operator(call)
+    need_operator(call)
     gateway = call.server.gateway
     asset = gateway.directory.currencies[gateway.config.member]
     said = read_statement(call.server.store, external(asset), lines_max=DEPOSITS_MAX)
@@ -335,7 +330,7 @@ async def accounts(call: Call) -> list[AccountView]:
 
 async def trial_balance(call: Call) -> list[TrialBalanceView]:
     """What all accounts of this gateway's ledger come to, by currency and kind."""
-    _need_operator(call)
+    need_operator(call)
     found = []
     for text, rows in groupby(call.server.store.account_totals(), key=lambda row: row.asset):
         asset, kinds = asset_from_text(text), list(rows)
