@@ -21,6 +21,7 @@ from darwaza.kernel.message import AddressText, MemberText
 from darwaza.ledger.account import Account
 from darwaza.ledger.asset import Asset, asset_from_text
 from darwaza.ledger.money import to_minor, to_text
+from darwaza.ledger.statement import TrialBalance
 from darwaza.ports.store import CaseFilter, CaseRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
@@ -334,8 +335,11 @@ async def trial_balance(call: Call) -> list[TrialBalanceView]:
     found = []
     for text, rows in groupby(call.server.store.account_totals(), key=lambda row: row.asset):
         asset, kinds = asset_from_text(text), list(rows)
-        debits, held_debits, credits_, held_credits = (
-            sum(column) for column in zip(*(row[3:] for row in kinds), strict=True)
+        total = TrialBalance(
+            sum(row.debits_posted for row in kinds),
+            sum(row.credits_posted for row in kinds),
+            sum(row.debits_pending for row in kinds),
+            sum(row.credits_pending for row in kinds),
         )
         views = [
             TotalView(
@@ -348,8 +352,8 @@ async def trial_balance(call: Call) -> list[TrialBalanceView]:
             )
             for row in kinds
         ]
-        balanced = (debits, held_debits) == (credits_, held_credits)
-        found.append(TrialBalanceView(balanced, money(debits, asset), money(credits_, asset), views))
+        debits, credits_ = money(total.debits_posted, asset), money(total.credits_posted, asset)
+        found.append(TrialBalanceView(total.balanced, debits, credits_, views))
     return found
 
 
