@@ -124,7 +124,7 @@ class Company:
         self._loop = loop
         self._groups: dict[Way, Group] = {}
         self._waiting = self._waiting_bytes = 0
-        loop.gather(self._give)
+        loop.gather(lambda: self._give(list(self._groups)))
 
     def join(self, fellow: Fellow) -> "asyncio.Future[Outcome | None] | None":
         """Let a payment travel with the others of its way.
@@ -142,7 +142,7 @@ class Company:
         if group is not None and fellow.key in group.waiting:
             return None
         if group is not None and not group.has_room(size):
-            self._give_one(way)
+            self._give([way])
             group = None
         if group is None:
             group = self._groups[way] = Group()
@@ -154,23 +154,22 @@ class Company:
         self._loop.expect()
         return future
 
-    def _give(self) -> None:
-        """Give the engine all that has gathered."""
-        for way in list(self._groups):
-            self._give_one(way)
-
-    def _give_one(self, way: Way) -> None:
-        together = self._groups.pop(way).waiting
-        self._waiting -= len(together)
-        self._waiting_bytes -= sum(len(fellow.document) for fellow, _ in together.values())
-        if len(together) > 1:
-            # One that was taken before, alone, has a stored answer, which only the command it was finds.
-            for _, key in self._loop.engine.store.answers([(way.party, key) for key in together]):
+    def _give(self, ways: list[Way]) -> None:
+        """Give the engine what has gathered of these ways."""
+        groups = [(way, self._groups[way].waiting) for way in ways]
+        keys = [(way.party, key) for way, together in groups if len(together) > 1 for key in together]
+        # One that was taken before, alone, has a stored answer, which only the command it was finds.
+        answered = self._loop.engine.store.answers(keys) if keys else {}
+        for way, together in groups:
+            del self._groups[way]
+            self._waiting -= len(together)
+            self._waiting_bytes -= sum(len(fellow.document) for fellow, _ in together.values())
+            for key in [key for key in together if (way.party, key) in answered]:
                 self._send_alone(together.pop(key))
-        if len(together) == 1:
-            self._send_alone(*together.values())
-        elif together:
-            self._send_together(way, list(together.values()))
+            if len(together) == 1:
+                self._send_alone(*together.values())
+            elif together:
+                self._send_together(way, list(together.values()))
 
     def _send_alone(self, one: Waiting) -> None:
         self._submit([one], one[0].alone())
