@@ -7,13 +7,12 @@ import msgspec
 from darwaza.kernel.machine import Command, Context, Decision, Refusal
 from darwaza.services.payments.answers import drafts
 from darwaza.services.payments.bulk_destination import BulkCase, BulkDestinationRules, entry_in
-from darwaza.services.payments.code import REGULATORY, PaymentRefusal
+from darwaza.services.payments.code import REGULATORY, REGULATORY_DETAIL, PaymentRefusal
 from darwaza.services.payments.entry import FREEZING, End, with_entries
 from darwaza.services.payments.fold import Rule, unfold
 from darwaza.services.payments.message import ANSWERS, OfBulk
 from darwaza.services.payments.officer import decides, heard
 from darwaza.services.payments.record import Bulk, Entry
-from darwaza.services.payments.suspense import DETAIL
 
 Outcome = Decision[Any] | Refusal
 replace = msgspec.structs.replace
@@ -38,7 +37,7 @@ class BulkOfficerRules(BulkDestinationRules):
         asked: OfBulk = command.body
         if isinstance(entry_in(case.data, asked.number, "frozen"), Entry):
             return self._let_go(case, command, self._suspense.refuse, context)
-        return self._ended_by(case, command, End("refused", REGULATORY, DETAIL), context)
+        return self._ended_by(case, asked.number, self._heard(case, command, context), "refused", context)
 
     def block(self, case: BulkCase, command: Command, context: Context) -> Outcome:
         """The money may go neither on nor back: a second officer's word blocks it, or, if urgent, asks to."""
@@ -51,25 +50,20 @@ class BulkOfficerRules(BulkDestinationRules):
         if context.now > case.data.answer_by:
             return Refusal.of(PaymentRefusal.TOO_LATE, "the time to answer is over")
         state = FREEZING if case.data.urgent else "frozen"
-        return self._ended_by(case, command, End(state, REGULATORY, DETAIL), context)
+        return self._ended_by(case, asked.number, entry, state, context)
 
     def _heard(self, case: BulkCase, command: Command, context: Context) -> Entry | Refusal:
         """The payment with one officer's word more."""
         asked: OfBulk = command.body
         entry = entry_in(case.data, asked.number, "screened")
-        if isinstance(entry, Refusal):
-            return entry
-        words = heard(entry.checks, command, asked.body, context.now)
-        return words if isinstance(words, Refusal) else replace(entry, checks=words)
+        return entry if isinstance(entry, Refusal) else heard(entry, command, asked.body, context.now)
 
-    def _ended_by(self, case: BulkCase, command: Command, end: End, context: Context) -> Outcome:
-        """The payment ended by an officer's word."""
-        asked: OfBulk = command.body
-        entry = self._heard(case, command, context)
+    def _ended_by(self, case: BulkCase, number: int, entry: Entry | Refusal, state: str, context: Context) -> Outcome:
+        """The payment in its next state by the officers' words that it has."""
         if isinstance(entry, Refusal):
             return entry
-        bulk = with_entries(case.data, {asked.number: entry})
-        return self._ended(case.id, case.state, bulk, {asked.number: end}, context)
+        bulk, end = with_entries(case.data, {number: entry}), End(state, REGULATORY, REGULATORY_DETAIL)
+        return self._ended(case.id, case.state, bulk, {number: end}, context)
 
     def _let_go(self, case: BulkCase, command: Command, rule: Rule, context: Context) -> Outcome:
         """What stands in suspense, by the rule of single payments; that it is credited is told as of a bulk."""

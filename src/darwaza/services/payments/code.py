@@ -74,7 +74,8 @@ UNNAMED_REASON: Final = "AB10"
 NO_ANSWER_CREDITOR_AGENT: Final = "AB05"
 NO_ANSWER_GATEWAY: Final = "AB06"
 REGULATORY: Final = "RR04"
-
+REGULATORY_DETAIL: Final = "regulatory reason"
+"""All that is told of why compliance refused or blocked a payment."""
 
 _MISSING: Final = (
     ("/DbtrAcct/", "RR01"),

@@ -2,9 +2,8 @@
 
 The FX provider's money is held from the order's arrival on. The payee's bank may accept until ``answer_by``; its
 silence is a rejection. An accepted urgent payment waits for the payer's gateway's decision and credits nobody before,
-as does one that compliance blocks;
-when that gateway's log has gone past ``decide_by`` without a decision in it, that is proof of a rejection and frees the
-funds.
+as does one that compliance blocks; when that gateway's log has gone past ``decide_by`` without a decision in it, that
+is proof of a rejection and frees the funds.
 """
 
 from datetime import timedelta
@@ -32,17 +31,18 @@ from darwaza.services.payments.code import (
     NO_ANSWER_CREDITOR_AGENT,
     NO_ANSWER_GATEWAY,
     REGULATORY,
+    REGULATORY_DETAIL,
     PaymentRefusal,
 )
 from darwaza.services.payments.message import Reject, Terms, Vetted, read_order
 from darwaza.services.payments.netting import ORDERED_WITHIN
-from darwaza.services.payments.officer import Block, Clear, Refuse, Word, decides, heard
+from darwaza.services.payments.officer import Block, Clear, Refuse, decides, heard
 from darwaza.services.payments.plan import Directory, Participant, set_aside, transit
 from darwaza.services.payments.record import Payment
 from darwaza.services.payments.reversal import RECALL_ANSWER
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.services.payments.source import offer_of
-from darwaza.services.payments.suspense import DETAIL, SuspenseRules, credit, tell
+from darwaza.services.payments.suspense import SuspenseRules, credit, tell
 
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
@@ -175,7 +175,7 @@ class DestinationRules:
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The finding is no match: the word of a second officer lets the payee's bank be asked."""
         asked: Clear = command.body
-        payment = _heard(case.data, command, asked, context)
+        payment = heard(case.data, command, asked, context.now)
         if isinstance(payment, Refusal) or not decides(payment.checks):
             return self._waiting(payment)
         return self._ask(payment)
@@ -183,20 +183,20 @@ class DestinationRules:
     def refuse(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """Nobody is asked, and the payer keeps its money."""
         asked: Refuse = command.body
-        payment = _heard(case.data, command, asked, context)
+        payment = heard(case.data, command, asked, context.now)
         if isinstance(payment, Refusal):
             return payment
-        return self._refuse(case.id, payment, context, reason=REGULATORY, detail=DETAIL, tell_it=True)
+        return self._refuse(case.id, payment, context, reason=REGULATORY, detail=REGULATORY_DETAIL, tell_it=True)
 
     def block(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The money may go neither on nor back: a second officer's word blocks it, or, if urgent, asks to."""
         asked: Block = command.body
-        payment = _heard(case.data, command, asked, context)
+        payment = heard(case.data, command, asked, context.now)
         if isinstance(payment, Refusal) or not decides(payment.checks):
             return self._waiting(payment)
         if payment.answer_by is not None and context.now > payment.answer_by:
             return Refusal.of(PaymentRefusal.TOO_LATE, "the time to answer is over")
-        payment = replace(payment, reason=REGULATORY, detail=DETAIL)
+        payment = replace(payment, reason=REGULATORY, detail=REGULATORY_DETAIL)
         told = (tell(payment, case.id, status.BLOCKED, context),)
         if payment.urgent:
             return Decision("freezing", payment, messages=told, remind_at=_past(payment.decide_by))
@@ -335,11 +335,6 @@ class DestinationRules:
             payment = replace(payment, reason=reason, detail=detail)
             return Decision("freezing", payment, remind_at=_past(payment.decide_by))
         return Decision(case.state, payment, remind_at=self._wake(case, context))
-
-
-def _heard(payment: Payment, command: Command, word: Word, context: Context) -> Payment | Refusal:
-    words = heard(payment.checks, command, word, context.now)
-    return words if isinstance(words, Refusal) else replace(payment, checks=words)
 
 
 def _awaited(state: str, payment: Payment) -> tuple[str, ...]:

@@ -7,14 +7,14 @@ word takes the place of the earlier one. Only a payment of which nothing has mov
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, TypeVar
 
 import msgspec
 
 from darwaza.kernel.machine import Command, Refusal
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import Text
-from darwaza.services.payments.record import Check
+from darwaza.services.payments.record import Check, Entry, Payment
 
 COMPLIANCE_ROLE: Final = "compliance"
 OFFICER_CHARS_MAX: Final = 140
@@ -57,13 +57,15 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Word = Clear | Refuse | Block
+Stopped = TypeVar("Stopped", bound=Payment | Entry)
+"""What officers speak of: a payment by itself, or one of a bulk."""
 
 
-def heard(checks: tuple[Check, ...], command: Command, word: Word, now: datetime) -> tuple[Check, ...] | Refusal:
-    """The words on a payment with one more.
+def heard(stopped: Stopped, command: Command, word: Word, now: datetime) -> Stopped | Refusal:
+    """A payment with one word more.
 
     Args:
-        checks: what was said before; of a payment that is blocked, what was said since.
+        stopped: with what was said before; of a payment that is blocked, with what was said since alone.
         command: of the officer's party.
         word: the officer's.
         now: when it is said.
@@ -71,9 +73,10 @@ def heard(checks: tuple[Check, ...], command: Command, word: Word, now: datetime
     if COMPLIANCE_ROLE not in command.roles:
         return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance decides on what screening has stopped")
     officer = f"{command.party}:{word.officer}"[:OFFICER_CHARS_MAX]
-    if any((one.officer, one.word) == (officer, word.said) for one in checks):
+    if any((one.officer, one.word) == (officer, word.said) for one in stopped.checks):
         return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
-    return (*(one for one in checks if one.officer != officer), Check(officer, now, word.said))
+    checks = (*(one for one in stopped.checks if one.officer != officer), Check(officer, now, word.said))
+    return msgspec.structs.replace(stopped, checks=checks)
 
 
 def decides(checks: Sequence[Check]) -> bool:

@@ -18,7 +18,13 @@ from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.exchange import Exchange
 from darwaza.ledger.order import Hold, Move, Post, TransferOrder, Void
 from darwaza.services.payments import charge, check, status
-from darwaza.services.payments.code import NO_ANSWER_GATEWAY, REGULATORY, PaymentRefusal, reason_of
+from darwaza.services.payments.code import (
+    NO_ANSWER_GATEWAY,
+    REGULATORY,
+    REGULATORY_DETAIL,
+    PaymentRefusal,
+    reason_of,
+)
 from darwaza.services.payments.liquidity import abroad_notices, position_notices
 from darwaza.services.payments.message import (
     DECIDED,
@@ -184,11 +190,10 @@ class SourceRules:
     def release(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The finding is no match: the word of a second officer lets the payment go on."""
         asked: Clear = command.body
-        words = heard(case.data.checks, command, asked, context.now)
-        if isinstance(words, Refusal):
-            return words
-        payment, document = replace(case.data, checks=words), case.data.document
-        if not decides(words):
+        payment, document = heard(case.data, command, asked, context.now), case.data.document
+        if isinstance(payment, Refusal):
+            return payment
+        if not decides(payment.checks):
             return Decision("parked", payment, remind_at=payment.quote_until)
         ordered = check.read_transfer(document)
         problem = ordered if isinstance(ordered, Refusal) else self._problem(payment, ordered, context)
@@ -199,12 +204,12 @@ class SourceRules:
     def refuse(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payment ends before anything of the payer's was held; there is nothing to block yet."""
         asked: Refuse = command.body
-        words = heard(case.data.checks, command, asked, context.now)
-        if isinstance(words, Refusal):
-            return words
-        payment = replace(case.data, checks=words, document=b"")
+        payment = heard(case.data, command, asked, context.now)
+        if isinstance(payment, Refusal):
+            return payment
+        payment = replace(payment, document=b"")
         void = () if lapsed(payment, context) else (Void(f"{case.id}/unquote", f"{case.id}/quote"),)
-        return self._ended("rejected", payment, context, reason=REGULATORY, detail="regulatory reason", transfers=void)
+        return self._ended("rejected", payment, context, reason=REGULATORY, detail=REGULATORY_DETAIL, transfers=void)
 
     def _send(self, payment: Payment, ordered: check.Ordered, document: bytes, context: Context) -> Outcome:
         corridor = self._directory.corridor(context.member, member_of(payment.payee_bank))

@@ -6,7 +6,7 @@ fee, and the provider has bought and sold. Only the word of two officers moves i
 or back to the payer, as a return by nobody's fault but the law's, at the agreed rate.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -15,7 +15,7 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Noti
 from darwaza.kernel.message import member_of
 from darwaza.ledger.order import Move, Post, TransferOrder
 from darwaza.services.payments import charge, status
-from darwaza.services.payments.code import REGULATORY, PaymentRefusal
+from darwaza.services.payments.code import REGULATORY, REGULATORY_DETAIL, PaymentRefusal
 from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE
 from darwaza.services.payments.officer import Clear, Refuse, decides, heard, since_block
 from darwaza.services.payments.plan import Directory, fees, position, suspense, transit
@@ -25,8 +25,6 @@ from darwaza.services.payments.reversal import RETURN_WITHIN, ReversalRules, is_
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
 replace = msgspec.structs.replace
-
-DETAIL: Final = "regulatory reason"
 
 
 class SuspenseRules:
@@ -51,7 +49,7 @@ class SuspenseRules:
                 payment.end_to_end,
             ),
         )
-        ended = replace(payment, reason=REGULATORY, detail=DETAIL, ended_at=context.now)
+        ended = replace(payment, reason=REGULATORY, detail=REGULATORY_DETAIL, ended_at=context.now)
         told = {"uetr": payment.uetr, "reason": REGULATORY, "amount": self._directory.money(context.member, minor)}
         parties = (payment.payee_bank, *self._directory.operators(context.member))
         notices = tuple(Notice(party, "payment.blocked", told) for party in parties)
@@ -155,8 +153,8 @@ def tell(payment: Payment, case_id: str, given: str, context: Context) -> Draft:
 
 def _heard(payment: Payment, command: Command, word: Clear | Refuse, context: Context) -> Payment | Refusal:
     before, since = since_block(payment.checks)
-    words = heard(since, command, word, context.now)
-    return words if isinstance(words, Refusal) else replace(payment, checks=(*before, *words))
+    after = heard(replace(payment, checks=since), command, word, context.now)
+    return after if isinstance(after, Refusal) else replace(after, checks=(*before, *after.checks))
 
 
 def _destination_minor(payment: Payment) -> int:
