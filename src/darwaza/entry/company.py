@@ -10,7 +10,6 @@ only the cheaper way for what is in order.
 
 import asyncio
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -21,7 +20,7 @@ from darwaza.errors import PushbackError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
-from darwaza.services.payments.check import bulk_problem, read_transfer
+from darwaza.services.payments.check import Alike, alike, read_transfer
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -39,17 +38,13 @@ class Way(NamedTuple):
         party: address of the payer's bank.
         roles: the bank's.
         market: id of the market's case.
-        payee_bank: BIC.
-        rate: agreed.
-        urgent: whether the payer's gateway confirms each end.
+        common: as in any bulk.
     """
 
     party: str
     roles: frozenset[str]
     market: str
-    payee_bank: str
-    rate: Decimal
-    urgent: bool
+    common: Alike
 
 
 class Fellow(NamedTuple):
@@ -108,12 +103,12 @@ def way_of(
     if len(document) > COMPANY_BYTES_MAX:
         return None
     ordered = read_transfer(document, transfer)
-    if isinstance(ordered, Refusal) or bulk_problem(ordered) is not None:
+    if isinstance(ordered, Refusal) or ordered.transaction.id.uetr != uetr:
         return None
-    rate, bank = ordered.transaction.agreed_rate, ordered.transaction.creditor_agent.bic
-    if rate is None or rate.quote_id or bank is None or ordered.transaction.id.uetr != uetr:
+    common = alike(ordered)
+    if common is None or common.payee_bank is None:
         return None
-    return Way(party, roles, market, bank, rate.rate, ordered.urgent)
+    return Way(party, roles, market, common)
 
 
 class Company:
@@ -129,7 +124,7 @@ class Company:
         self._loop = loop
         self._groups: dict[Way, Group] = {}
         self._waiting = self._waiting_bytes = 0
-        loop.gather(self._give)
+        loop.gather(lambda: self._give(list(self._groups)))
 
     def join(self, fellow: Fellow) -> "asyncio.Future[Outcome | None] | None":
         """Let a payment travel with the others of its way.
@@ -147,7 +142,7 @@ class Company:
         if group is not None and fellow.key in group.waiting:
             return None
         if group is not None and not group.has_room(size):
-            self._give_one(way)
+            self._give([way])
             group = None
         if group is None:
             group = self._groups[way] = Group()
@@ -159,23 +154,22 @@ class Company:
         self._loop.expect()
         return future
 
-    def _give(self) -> None:
-        """Give the engine all that has gathered."""
-        for way in list(self._groups):
-            self._give_one(way)
-
-    def _give_one(self, way: Way) -> None:
-        together = self._groups.pop(way).waiting
-        self._waiting -= len(together)
-        self._waiting_bytes -= sum(len(fellow.document) for fellow, _ in together.values())
-        if len(together) > 1:
-            # One that was taken before, alone, has a stored answer, which only the command it was finds.
-            for _, key in self._loop.engine.store.answers([(way.party, key) for key in together]):
+    def _give(self, ways: list[Way]) -> None:
+        """Give the engine what has gathered of these ways."""
+        groups = [(way, self._groups[way].waiting) for way in ways]
+        keys = [(way.party, key) for way, together in groups if len(together) > 1 for key in together]
+        # One that was taken before, alone, has a stored answer, which only the command it was finds.
+        answered = self._loop.engine.store.answers(keys) if keys else {}
+        for way, together in groups:
+            del self._groups[way]
+            self._waiting -= len(together)
+            self._waiting_bytes -= sum(len(fellow.document) for fellow, _ in together.values())
+            for key in [key for key in together if (way.party, key) in answered]:
                 self._send_alone(together.pop(key))
-        if len(together) == 1:
-            self._send_alone(*together.values())
-        elif together:
-            self._send_together(way, list(together.values()))
+            if len(together) == 1:
+                self._send_alone(*together.values())
+            elif together:
+                self._send_together(way, list(together.values()))
 
     def _send_alone(self, one: Waiting) -> None:
         self._submit([one], one[0].alone())

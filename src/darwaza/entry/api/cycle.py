@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Meta
 
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG
+from darwaza.entry.api.payment import TAG, is_operator, need_operator
 from darwaza.entry.settler import all_banks, count
 from darwaza.entry.view.payment import Money, money
-from darwaza.errors import ForbiddenError, MalformedError
+from darwaza.errors import MalformedError
 from darwaza.kernel import instant
 from darwaza.services.payments import netting
 from darwaza.services.payments.cycle import AGREED, DIFFERS, OWN_AWAITED, THEIRS_AWAITED, UNLIKE, cycle_id
@@ -116,10 +116,6 @@ class CycleView(msgspec.Struct, omit_defaults=True):
     agreements: list[AgreementView] = []
 
 
-def _is_operator(call: Call) -> bool:
-    return call.server.gateway.directory.participant(call.party.address, "operator") is not None
-
-
 def _asked_cycle(call: Call) -> int:
     gateway = call.server.gateway
     now = netting.cycle_of(gateway.directory, gateway.clock.now())
@@ -140,9 +136,8 @@ async def settlements(call: Call) -> CycleView:
         ForbiddenError: ``not_allowed``.
         MalformedError: ``cycle_open``.
     """
+    need_operator(call)
     gateway, cycle = call.server.gateway, _asked_cycle(call)
-    if not _is_operator(call):
-        raise ForbiddenError("only a settlement operator settles", code="not_allowed")
     if not netting.has_ended(gateway.directory, cycle, gateway.clock.now()):
         raise MalformedError("the cycle has not ended yet", code="cycle_open", pointer="/cycle")
     tally = await _tally(call, cycle)
@@ -159,7 +154,7 @@ async def settlements(call: Call) -> CycleView:
 
 async def _tally(call: Call, cycle: int) -> Tally:
     gateway = call.server.gateway
-    banks = all_banks(gateway.directory, gateway.config.member) if _is_operator(call) else [call.party.address]
+    banks = all_banks(gateway.directory, gateway.config.member) if is_operator(call) else [call.party.address]
     tally = Tally(gateway.directory, cycle)
     for _ in count(gateway.engine, gateway.directory, banks, tally):
         await asyncio.sleep(0)

@@ -12,15 +12,16 @@ from msgspec import Meta
 from darwaza.engine.intake import PlaceOrders
 from darwaza.engine.ledger import account_from, read_statement
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import SERVICE, TAG, Ordered, own_case, submit
+from darwaza.entry.api.payment import SERVICE, TAG, Ordered, need_operator, own_case, submit
 from darwaza.entry.view.payment import Money, money
-from darwaza.errors import DarwazaError, ForbiddenError
+from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import AddressText, MemberText
 from darwaza.ledger.account import Account
 from darwaza.ledger.asset import Asset, asset_from_text
 from darwaza.ledger.money import to_minor, to_text
+from darwaza.ledger.statement import TrialBalance
 from darwaza.ports.store import CaseFilter, CaseRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
@@ -292,7 +293,7 @@ async def withdraw(call: Call) -> Booked | DarwazaError | Refusal:
 async def _book(call: Call, *, enters: bool) -> Booked | DarwazaError | Refusal:
     body: MoneyBody = call.body
     directory, member = call.server.gateway.directory, call.server.gateway.config.member
-    _need_operator(call)
+    need_operator(call)
     kind = DEPOSIT if enters else WITHDRAWAL
     order = book(directory, member, kind, body.participant, body.amount, body.id)
     if isinstance(order, Refusal):
@@ -306,14 +307,9 @@ async def _book(call: Call, *, enters: bool) -> Booked | DarwazaError | Refusal:
     return Booked(account, money(held.balance.available, held.asset))
 
 
-def _need_operator(call: Call) -> None:
-    if call.server.gateway.directory.participant(call.party.address, "operator") is None:
-        raise ForbiddenError("this is for settlement operators", code="not_allowed")
-
-
 async def deposits(call: Call) -> list[DepositView]:
     """What was booked in and out, oldest first: the list to keep in case this gateway is lost."""
-    _need_operator(call)
+    need_operator(call)
     gateway = call.server.gateway
     asset = gateway.directory.currencies[gateway.config.member]
     said = read_statement(call.server.store, external(asset), lines_max=DEPOSITS_MAX)
@@ -335,12 +331,15 @@ async def accounts(call: Call) -> list[AccountView]:
 
 async def trial_balance(call: Call) -> list[TrialBalanceView]:
     """What all accounts of this gateway's ledger come to, by currency and kind."""
-    _need_operator(call)
+    need_operator(call)
     found = []
     for text, rows in groupby(call.server.store.account_totals(), key=lambda row: row.asset):
         asset, kinds = asset_from_text(text), list(rows)
-        debits, held_debits, credits_, held_credits = (
-            sum(column) for column in zip(*(row[3:] for row in kinds), strict=True)
+        total = TrialBalance(
+            sum(row.debits_posted for row in kinds),
+            sum(row.credits_posted for row in kinds),
+            sum(row.debits_pending for row in kinds),
+            sum(row.credits_pending for row in kinds),
         )
         views = [
             TotalView(
@@ -353,8 +352,8 @@ async def trial_balance(call: Call) -> list[TrialBalanceView]:
             )
             for row in kinds
         ]
-        balanced = (debits, held_debits) == (credits_, held_credits)
-        found.append(TrialBalanceView(balanced, money(debits, asset), money(credits_, asset), views))
+        debits, credits_ = money(total.debits_posted, asset), money(total.credits_posted, asset)
+        found.append(TrialBalanceView(total.balanced, debits, credits_, views))
     return found
 
 

@@ -34,6 +34,7 @@ from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
 from darwaza.standards.iso20022.message import read
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
+from darwaza.standards.iso20022.part import Message
 
 OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
@@ -78,33 +79,34 @@ async def order_one(
     """
     try:
         newer = newest(document)
-        known = known if known is not None and newer is document else _read(newer)
-        document, uetr, own = newer, _uetr(newer), idempotency_key(call)
-        fellow = None if own or known is None else _fellow(call, document, uetr, known)
+        known = known if newer is document else None
+        document, uetr, own, query = newer, _uetr(newer), idempotency_key(call), call.query
+        if query.quote is None and query.to is None:
+            query = OrderQuery(quote=_quote_named(document))
+        fellow = None
+        if query.quote is None:
+            known = _read(document) if known is None else known
+            fellow = None if own or known is None else _fellow(call, document, uetr, query, known)
         joined = None if fellow is None else call.server.company.join(fellow)
         outcome: Outcome = None if joined is None else await joined
-        if outcome is None:
-            # A key of its own may be the name of another payment that went in company: that is no refusal below.
-            before = _sent_before(call, own, document)
-            return before or await _order_alone(call, document, own or uetr, known)
+        if outcome is not None:
+            return _ordered(call, outcome, uetr, uetr, document)
+        # A key of its own may be the name of another payment that went in company: that is no refusal below.
+        before = _sent_before(call, own, document)
+        if before is not None:
+            return before
+        given = order_command(call, document, own or uetr, query, known)
+        answer = _ordered(call, await call.server.submit(given, len(document)), own or uetr, uetr, document)
     except MessageError as fault:
         return fault
-    return _ordered(call, outcome, uetr, document)
-
-
-async def _order_alone(
-    call: Call, document: bytes, key: str, known: CreditTransfer | None
-) -> Ordered | DarwazaError | Refusal:
-    given = order_command(call, document, key, call.query, known)
-    answer = _ordered(call, await call.server.submit(given, len(document)), key, document)
     if isinstance(answer, Refusal) and answer.code == NOT_IN_TABLE and given.case_id is not None:
         return _unusable(call, given.case_id, answer)
     return answer
 
 
-def _ordered(call: Call, outcome: Outcome, key: str, document: bytes) -> Ordered | DarwazaError | Refusal:
+def _ordered(call: Call, outcome: Outcome, key: str, uetr: str, document: bytes) -> Ordered | DarwazaError | Refusal:
     """Word the outcome of an order; what is sent again is answered with what it has become."""
-    answer = ordered(outcome, _uetr(document))
+    answer = ordered(outcome, uetr)
     if isinstance(answer, Ordered) and answer.repeated:
         answer.state = call.server.store.cases([answer.id])[answer.id].state
     if isinstance(answer, Refusal):
@@ -145,18 +147,16 @@ def _read(document: bytes) -> CreditTransfer | None:
     return transfer if isinstance(transfer, CreditTransfer) else None
 
 
-def _fellow(call: Call, document: bytes, uetr: str, known: CreditTransfer) -> Fellow | None:
-    """A payment that can travel with others, or None."""
-    if not uetr or call.query.quote is not None:
+def _fellow(call: Call, document: bytes, uetr: str, query: OrderQuery, known: CreditTransfer) -> Fellow | None:
+    """A payment at a rate of the moment that can travel with others, or None."""
+    to = _member_of(call, known) if query.to is None else query.to
+    if not uetr or not _goes_straight(call, to):
         return None
-    query = call.query if call.query.to is not None else _place(call, document, known)
-    if query.quote is not None or not _goes_straight(call, query.to or ""):
-        return None
-    market = market_id(call.server.gateway.config.member, query.to or "")
+    market = market_id(call.server.gateway.config.member, to)
     way = way_of(document, known, call.party.address, call.party.roles, market, uetr)
     if way is None:
         return None
-    return Fellow(way, uetr, document, known, lambda: order_command(call, document, uetr, query, known))
+    return Fellow(way, uetr, document, known, lambda: order_command(call, document, uetr, OrderQuery(to=to), known))
 
 
 def _goes_straight(call: Call, member: str) -> bool:
@@ -222,37 +222,40 @@ def order_command(
     A payment's UETR is its idempotency key: the same document again gets the same answer. What it says, where that is
     ``known``, is read once.
     """
-    if query.quote is None and query.to is None:
-        query = _place(call, document, known)
-    if query.quote is not None:
-        return command(call, "pay", payments.Pay(document), query.quote, key=key)
-    remit = payments.Remit(market_id(call.server.gateway.config.member, query.to or ""), document)
+    quote, to = query.quote, query.to
+    if quote is None and to is None:
+        quote = _quote_named(document)
+    if quote is not None:
+        return command(call, "pay", payments.Pay(document), quote, key=key)
+    if to is None:
+        to = _member_of(call, known or read(document))
+    remit = payments.Remit(market_id(call.server.gateway.config.member, to), document)
     given = command(call, "remit", remit, None, key=key)
     if known is None:
         return given
     return msgspec.structs.replace(given, body=msgspec.structs.replace(remit, transfer=known))
 
 
-def _place(call: Call, document: bytes, known: CreditTransfer | None) -> OrderQuery:
-    """Find in a document where it belongs; the rules hold what is found against all that the document says.
-
-    Raises:
-        MalformedError, TooLargeError: it names no quote and cannot be read.
-    """
+def _quote_named(document: bytes) -> str | None:
+    """Id of the case of the quote that a document names; the rules hold it against all that the document says."""
     # Most name none: looking for the name alone costs a sixth of trying every tag.
     named = _QUOTE.search(document) if b"QtId>" in document else None
-    if named is not None:
-        return OrderQuery(quote=_case_of(named[1].decode("ascii")))
-    transfer = known or read(document)
+    if named is None:
+        return None
+    quote_id = named[1].decode("ascii")
+    return f"{quote_id[:14]}7{quote_id[15:]}"  # in ISO 20022 messages it has another UUID version (``quote.quote_id``)
+
+
+def _member_of(call: Call, transfer: Message) -> str:
+    """Member of the payee's bank, "" for one the corridor's plan does not know.
+
+    Raises:
+        MalformedError: it is another message.
+    """
     if not isinstance(transfer, CreditTransfer):
         raise MalformedError(f"{transfer.message} is no order", code="message_unsuitable", pointer="/")
     bank = call.server.gateway.directory.bank(transfer.transactions[0].creditor_agent.bic)
-    return OrderQuery(to="" if bank is None else bank.member)
-
-
-def _case_of(quote_id: str) -> str:
-    """Id of a quote's case; its id in ISO 20022 messages has another UUID version (``quote.quote_id``)."""
-    return f"{quote_id[:14]}7{quote_id[15:]}"
+    return "" if bank is None else bank.member
 
 
 ENDPOINTS: Sequence[Endpoint] = (

@@ -15,7 +15,7 @@ from darwaza.entry.api.document import idempotency_key
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.transit import asked_digest
 from darwaza.entry.view.payment import PaymentView, view_payment
-from darwaza.errors import DarwazaError, MalformedError
+from darwaza.errors import DarwazaError, ForbiddenError, MalformedError
 from darwaza.kernel.machine import Refusal
 from darwaza.ports.store import CaseRow, PartyRow
 from darwaza.services.payments import message as payments
@@ -107,6 +107,21 @@ async def submit(
         answer.state, payment = held_payment(call, case_id)
         answer.id, answer.uetr = case_id, payment.uetr
     return answer
+
+
+def is_operator(call: Call) -> bool:
+    """Whether the caller is a settlement operator."""
+    return call.server.gateway.directory.participant(call.party.address, "operator") is not None
+
+
+def need_operator(call: Call) -> None:
+    """Let nobody but settlement operators go on.
+
+    Raises:
+        ForbiddenError: ``not_allowed``.
+    """
+    if not is_operator(call):
+        raise ForbiddenError("this is for settlement operators", code="not_allowed")
 
 
 def own_record(call: Call, case_id: str, kind: type[Kind]) -> tuple[CaseRow, Kind]:

@@ -103,11 +103,9 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
             report(f"paced: {PACED_PER_S:,} a second for {seconds:.0f} s")
             latencies, cpu_paced = run.paced(seconds)
             report(f"urgent: {payments:,} payments, each in a request of its own")
-            per_s, cpu = run.flood(payments, "HIGH")
-            together = run.payments_per_order
+            per_s, cpu, together = run.flood(payments, "HIGH")
             report(f"ordinary: {payments:,} payments")
-            ordinary, cpu_ordinary = run.flood(payments, "NORM")
-            together_ordinary = run.payments_per_order
+            ordinary, cpu_ordinary, together_ordinary = run.flood(payments, "NORM")
             report(f"bulk: {payments:,} payments, {bank.BULK} in a document")
             bulk, cpu_bulk = run.bulk(payments)
             rss = cost.memory_mb(corridor)
@@ -133,11 +131,7 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
 
 
 class _Run:
-    """The phases of a measurement.
-
-    Attributes:
-        payments_per_order: of the last flood: 1 where each went alone.
-    """
+    """The phases of a measurement."""
 
     def __init__(self, corridor: LocalCorridor, accounts: int, connections: int, report: Callable[[str], None]) -> None:
         self._corridor = corridor
@@ -149,7 +143,6 @@ class _Run:
         self._opening: dict[str, int] = {}
         self._desks: dict[tuple[str, str], Client] = {}
         self._ended = 0
-        self.payments_per_order = 1.0
 
     # --- before ---
 
@@ -217,15 +210,14 @@ class _Run:
 
     # --- runs ---
 
-    def flood(self, count: int, priority: str) -> tuple[float, dict[str, float]]:
-        """Payments a second when each has a request of its own, and CPU by process and stage."""
+    def flood(self, count: int, priority: str) -> tuple[float, dict[str, float], float]:
+        """Payments a second when each has a request of its own, CPU by process and stage, and payments an order."""
         requests = (self._orders.single(priority, bank.WAIT)[1] for _ in range(count))
         before = self._joined()
         flood = lambda opened: load.flood(opened, requests, bank.check_settled)  # noqa: E731 - a line of its own
-        done = self._settled(count, self._connections, flood)
+        per_s, spent = self._settled(count, self._connections, flood)
         companies, payments = (now - then for now, then in zip(self._joined(), before, strict=True))
-        self.payments_per_order = count / (count - payments + companies)
-        return done
+        return per_s, spent, count / (count - payments + companies)
 
     def _joined(self) -> tuple[int, int]:
         """Companies that single payments have travelled in so far, and how many payments."""
