@@ -26,7 +26,7 @@ class Crowd(Trade):
     payers: ClassVar = 8
 
     def _pay(self, bank: Payments, chance: random.Random) -> None:
-        """Pay, insist on an answer, and now and then send the same once more, or something else under its UETR."""
+        """Pay, insist on an answer, and now and then send the same once more."""
         priced = self.price | {"chosen": self.price["offers"][0], "quote_id": None}
         while not self.closing.is_set():
             document = remittance.payment(priced, datetime.now(UTC), priority="NORM")
