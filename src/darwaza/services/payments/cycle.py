@@ -31,7 +31,7 @@ from darwaza.kernel.machine import (
     Transition,
     restored,
 )
-from darwaza.kernel.message import GATEWAY_PARTY, JSON_MEDIA_TYPE, REFUSED, MemberText
+from darwaza.kernel.message import GATEWAY_PARTY, JSON_MEDIA_TYPE, REFUSED, MemberText, member_of
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import read_refused
 from darwaza.services.payments.netting import has_ended
@@ -220,7 +220,7 @@ class CycleRules:
             number, sums = read_cycle(message.body)
         except MalformedError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        return self._stated(case, message.destination.partition("/")[0], number, sums, context)
+        return self._stated(case, member_of(message.destination), number, sums, context)
 
     def _stated(self, case: Case[Cycle] | None, peer: str, number: int, sums: Sums, context: Context) -> Decision[Any]:
         kept = Cycle(number=number, peer=peer) if case is None else case.data
@@ -229,7 +229,7 @@ class CycleRules:
 
     def take_told(self, case: Case[Cycle] | None, message: Received, context: Context) -> Outcome:
         """The other gateway tells what it decided."""
-        peer = message.origin.partition("/")[0]
+        peer = member_of(message.origin)
         if message.origin != _gateway(peer) or peer not in self._directory.neighbours(context.member):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the other gateway tells what it decided")
         try:
