@@ -30,7 +30,6 @@ pytestmark = pytest.mark.timeout(300)
 FAULTY = "darwaza.testing.faulty"
 WAIT_S = 60.0
 PACE_S = 0.05
-PAYERS = 2
 SALARIES = 3
 PLAN = remittance.PLAN.replace(
     'source = "PK"\ndestination = "KZ"\n', 'source = "PK"\ndestination = "KZ"\nanswer_s = 8\ngrace_s = 2\nquote_s = 6\n'
@@ -102,6 +101,7 @@ class Trade:
         names: of the members by code.
         links: between them.
         lot: payments that must be acknowledged between two deaths.
+        payers: desks of the payers' bank that pay at the same time.
         paid: payments whose order was acknowledged, by UETR: the case.
         words: the last word of the payee's bank that was acknowledged, by case: the state.
     """
@@ -109,6 +109,7 @@ class Trade:
     names: ClassVar = {"KZ": "Kazakhstan", "PK": "Pakistan"}
     links: ClassVar = (("KZ", "PK"),)
     lot: ClassVar = 12
+    payers: ClassVar = 2
 
     def __init__(self, folder: Path) -> None:
         self.corridor = LocalCorridor(folder, self.names, links=self.links)
@@ -120,7 +121,7 @@ class Trade:
         self.words: dict[str, str] = {}
         self.faults: list[BaseException] = []
         self.closing, self.leaving = threading.Event(), threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(self._pay, INDUS, n)) for n in range(PAYERS)]
+        self._threads = [threading.Thread(target=self._work, args=(self._pay, INDUS, n)) for n in range(self.payers)]
         self._bank = threading.Thread(target=self._work, args=(self._answer, ALATAU, 0))
 
     # --- before ---

@@ -5,16 +5,14 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from tests.simulation.lives import take_bulks_unmet
-from tests.simulation.mutant import Blank, Credulous, first_broken, see, stay
+from tests.simulation.mutant import BULKS_SERVED, Blank, Credulous, check_caught, see, stay
 
 from darwaza.kernel.machine import Decision
 from darwaza.ledger.order import Move, Void
-from darwaza.services import payments
 from darwaza.services.payments import bulk_destination, bulk_officer, bulk_source, entry, fold
 from darwaza.services.payments.bulk_destination import BulkDestinationRules
 from darwaza.services.payments.bulk_source import BulkSourceRules
 from darwaza.services.payments.destination import DestinationRules
-from darwaza.testing import bulking, paying
 from darwaza.testing.bulking import BulkSimulation
 
 SEEDS = range(150)
@@ -264,9 +262,4 @@ def test_mutant_is_caught(mutant, monkeypatch):
     """A seed that the service lives through, the mutant does not."""
     if mutant in UNMET:
         take_bulks_unmet(monkeypatch.setattr)
-    with monkeypatch.context() as context:
-        mutant(context.setattr)
-        context.setattr(BulkSimulation, "service", payments.service(paying.SHORT, paying.screen))
-        context.setattr(BulkSimulation, "near_service", payments.service(paying.SHORT, bulking.near))
-        seed = first_broken(mutant, BulkSimulation, SEEDS[FIRST.get(mutant, 0) :])
-    BulkSimulation(seed).run()
+    check_caught(mutant, monkeypatch, BulkSimulation, SEEDS[FIRST.get(mutant, 0) :], **BULKS_SERVED)

@@ -1,7 +1,9 @@
 """Whoever breaks the rules of payments in one of these ways is caught by the simulation within a few seeds."""
 
+from functools import partial
+
 import pytest
-from tests.simulation.mutant import Credulous, first_broken, see, stay
+from tests.simulation.mutant import Credulous, check_caught, see, stay
 
 from darwaza.engine import repeat
 from darwaza.ledger import judgement
@@ -183,11 +185,8 @@ MUTANTS = [
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_mutant_is_caught(mutant, monkeypatch):
     """A seed that the service lives through, the mutant does not."""
-    with monkeypatch.context() as context:
-        mutant(context.setattr)
-        context.setattr(PaymentSimulation, "service", payments.service(paying.SHORT, paying.screen))
-        seed = first_broken(mutant, PaymentSimulation, SEEDS)
-    PaymentSimulation(seed).run()
+    service = partial(payments.service, paying.SHORT, paying.screen)
+    check_caught(mutant, monkeypatch, PaymentSimulation, SEEDS, service=service)
 
 
 BLOCKING_MUTANTS = [
@@ -201,8 +200,5 @@ BLOCKING_MUTANTS = [
 @pytest.mark.parametrize("mutant", BLOCKING_MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_mutant_of_blocking_is_caught(mutant, monkeypatch):
     """A seed that the service lives through, the mutant does not."""
-    with monkeypatch.context() as context:
-        mutant(context.setattr)
-        context.setattr(BlockingSimulation, "service", payments.service(paying.SHORT, blocking.far))
-        seed = first_broken(mutant, BlockingSimulation, SEEDS)
-    BlockingSimulation(seed).run()
+    service = partial(payments.service, paying.SHORT, blocking.far)
+    check_caught(mutant, monkeypatch, BlockingSimulation, SEEDS, service=service)

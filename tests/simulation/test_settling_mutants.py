@@ -1,7 +1,9 @@
 """Whoever breaks the rules of settlement in one of these ways is caught by the simulation within a few seeds."""
 
+from functools import partial
+
 import pytest
-from tests.simulation.mutant import first_broken
+from tests.simulation.mutant import check_caught
 
 from darwaza.engine.engine import Engine
 from darwaza.entry import settler
@@ -92,9 +94,11 @@ MUTANTS = [
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_mutant_is_caught(mutant, monkeypatch):
     """A seed that the service lives through, the mutant does not."""
-    with monkeypatch.context() as context:
-        mutant(context.setattr)
-        context.setattr(SettlingSimulation, "service", payments.service(settling.PLAN, screen))
-        context.setattr(SettlingSimulation, "netting", cycle.netting_service(settling.PLAN))
-        seed = first_broken(mutant, SettlingSimulation, SEEDS)
-    SettlingSimulation(seed).run()
+    check_caught(
+        mutant,
+        monkeypatch,
+        SettlingSimulation,
+        SEEDS,
+        service=partial(payments.service, settling.PLAN, screen),
+        netting=partial(cycle.netting_service, settling.PLAN),
+    )

@@ -2,15 +2,13 @@
 
 import msgspec
 import pytest
-from tests.simulation.mutant import Credulous, first_broken, see, stay
+from tests.simulation.mutant import BULKS_SERVED, Credulous, check_caught, see, stay
 
 from darwaza.kernel.machine import Decision
-from darwaza.services import payments
 from darwaza.services.payments import bulk_source
 from darwaza.services.payments.bulk_destination import BulkDestinationRules
 from darwaza.services.payments.bulk_source import BulkSourceRules
 from darwaza.services.payments.entry import End
-from darwaza.testing import bulking, paying
 from darwaza.testing.urgent_bulking import UrgentSimulation
 
 SEEDS = 150
@@ -86,14 +84,19 @@ def give_up_on_the_payers_gateway(patch):
     see(patch, BulkDestinationRules, "wait_over", Credulous)
 
 
-def credit_what_is_rejected(patch):
-    """Every decision is taken for a good one."""
-    rule = BulkDestinationRules.take_decisions
+def turn_round(patch, rules, name):
+    """Let a rule take every rejection in a decision for a settlement."""
+    rule = getattr(rules, name)
 
     def mutant(self, case, message, context):
         return rule(self, case, replace(message, body=message.body.replace(b"RJCT", b"ACSC")), context)
 
-    patch(BulkDestinationRules, "take_decisions", mutant)
+    patch(rules, name, mutant)
+
+
+def credit_what_is_rejected(patch):
+    """Every decision is taken for a good one."""
+    turn_round(patch, BulkDestinationRules, "take_decisions")
 
 
 def credit_what_was_not_accepted(patch):
@@ -120,12 +123,7 @@ def forget_acceptances_after_a_loss(patch):
 
 def turn_decisions_round_after_a_loss(patch):
     """What the payers' gateway had rejected it settles when its word comes back."""
-    rule = BulkSourceRules.restore_decisions
-
-    def mutant(self, case, message, context):
-        return rule(self, case, replace(message, body=message.body.replace(b"RJCT", b"ACSC")), context)
-
-    patch(BulkSourceRules, "restore_decisions", mutant)
+    turn_round(patch, BulkSourceRules, "restore_decisions")
 
 
 def take_it_for_an_ordinary_one_after_a_loss(patch):
@@ -166,10 +164,5 @@ FIRST = {turn_decisions_round_after_a_loss: 490}
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_mutant_is_caught(mutant, monkeypatch):
     """A seed that the service lives through, the mutant does not."""
-    with monkeypatch.context() as context:
-        mutant(context.setattr)
-        context.setattr(UrgentSimulation, "service", payments.service(paying.SHORT, paying.screen))
-        context.setattr(UrgentSimulation, "near_service", payments.service(paying.SHORT, bulking.near))
-        first = FIRST.get(mutant, 0)
-        seed = first_broken(mutant, UrgentSimulation, range(first, first + SEEDS))
-    UrgentSimulation(seed).run()
+    first = FIRST.get(mutant, 0)
+    check_caught(mutant, monkeypatch, UrgentSimulation, range(first, first + SEEDS), **BULKS_SERVED)

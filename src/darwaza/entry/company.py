@@ -10,7 +10,6 @@ only the cheaper way for what is in order.
 
 import asyncio
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -21,7 +20,7 @@ from darwaza.errors import PushbackError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
-from darwaza.services.payments.check import bulk_problem, read_transfer
+from darwaza.services.payments.check import Alike, alike, read_transfer
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
@@ -39,17 +38,13 @@ class Way(NamedTuple):
         party: address of the payer's bank.
         roles: the bank's.
         market: id of the market's case.
-        payee_bank: BIC.
-        rate: agreed.
-        urgent: whether the payer's gateway confirms each end.
+        common: as in any bulk.
     """
 
     party: str
     roles: frozenset[str]
     market: str
-    payee_bank: str
-    rate: Decimal
-    urgent: bool
+    common: Alike
 
 
 class Fellow(NamedTuple):
@@ -108,12 +103,12 @@ def way_of(
     if len(document) > COMPANY_BYTES_MAX:
         return None
     ordered = read_transfer(document, transfer)
-    if isinstance(ordered, Refusal) or bulk_problem(ordered) is not None:
+    if isinstance(ordered, Refusal) or ordered.transaction.id.uetr != uetr:
         return None
-    rate, bank = ordered.transaction.agreed_rate, ordered.transaction.creditor_agent.bic
-    if rate is None or rate.quote_id or bank is None or ordered.transaction.id.uetr != uetr:
+    common = alike(ordered)
+    if common is None or common.payee_bank is None:
         return None
-    return Way(party, roles, market, bank, rate.rate, ordered.urgent)
+    return Way(party, roles, market, common)
 
 
 class Company:

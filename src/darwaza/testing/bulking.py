@@ -286,9 +286,8 @@ class BulkBanks(Banks):
             words = {("screened", "block"), ("frozen", "release")}
         if given_back is not None and given_back.debit_account.startswith("suspense:"):
             words |= {("screened", "block"), ("frozen", "refuse")}
-        for place in words:
-            if len(self._spoken[name, *place]) < 2:  # noqa: PLR2004
-                raise BrokenError(f"I13: {place[1]} of {name} without the word of two officers")
+        for state, word in words:
+            self._check_spoken(name, state, word)
 
     def lost_disk(self, code: str) -> None:
         """See ``Banks``; the payees' bank's words are kept where the messages that told them are."""

@@ -84,8 +84,7 @@ class Told:
         elif said.kind in ("payments.answers", "payments.decisions"):
             self._statuses(said)
         elif said.kind == "payments.returned":
-            for one in _all(said.body, "OrgnlUETR"):
-                self.returned.add((said.case_id, _text(one)))
+            self.returned |= {(said.case_id, uetr) for uetr in _texts(said.body, "OrgnlUETR")}
 
     def is_urgent(self, case_id: str) -> bool:
         """Whether nobody of a bulk is credited before the payers' gateway has decided."""
@@ -120,10 +119,9 @@ class Told:
         if said.kind not in ("payments.answers", "payments.decisions") or said.case_id not in self.terms:
             return
         terms, urgent = self.terms[said.case_id], self.is_urgent(said.case_id)
-        given = {_text(one) for document in said.body.split(b"\x1e") for one in _all(document, "TxSts")}
+        given = _texts(said.body, "TxSts")
         if said.kind == "payments.decisions":
-            well, no = (set() if said.at > terms["decide_by"] else {"ACSC", "BLCK"}), {"RJCT"}
-            right = urgent and given <= (well or no)
+            right = urgent and given <= ({"RJCT"} if said.at > terms["decide_by"] else {"ACSC", "BLCK"})
         elif urgent:
             well = set() if said.at > terms["answer_by"] else {"ACTC", "BLCK"}
             right = given <= {"RJCT", "PDNG"} | well or (given == {"ACCC"} and self._were_blocked(said))
@@ -134,7 +132,7 @@ class Told:
 
     def _were_blocked(self, said: Said) -> bool:
         """Whether all that a message is about were blocked before."""
-        uetrs = {_text(one) for document in said.body.split(b"\x1e") for one in _all(document, "OrgnlUETR")}
+        uetrs = _texts(said.body, "OrgnlUETR")
         return uetrs <= set().union(*self.blocks[said.case_id, said.kind].values())
 
     def kept(self, case_id: str, waiting: Container[str] = ()) -> set[str]:
@@ -198,8 +196,7 @@ class BulkAuditor(MoneyAuditor):
         """Nobody of an urgent bulk is credited whose bank's acceptance the payers' gateway has not settled."""
         here, there = self.told[self.payer], self.told[self.payee]
         if there.is_urgent(case_id):
-            decided = here.settled(case_id)
-            unsettled = {uetr for uetr, _ in there.credited(case_id)} - decided
+            unsettled = {uetr for uetr, _ in there.credited(case_id)} - here.settled(case_id)
             if unsettled:
                 raise BrokenError(f"I9: {sorted(unsettled)} of {case_id} are credited, and not settled")
 
@@ -243,9 +240,10 @@ class BulkAuditor(MoneyAuditor):
         if member in self.told:
             self.told[member] = told = Told()
             for row in store.logs():
-                for leaf in store.scan_leaves(row.id):
+                leaves = list(store.scan_leaves(row.id))
+                for leaf in leaves:
                     told.take(self._read(member, leaf))
-                    self._hear(member, (leaf,), store)
+                self._hear(member, leaves, store)
 
     def check_money(self, stores: dict[str, Store]) -> None:
         """At the end: what moved at either side is what the messages come to, and each was paid once."""
@@ -320,6 +318,11 @@ def _all(document: bytes, name: str) -> list[ET.Element]:
     if not found:
         raise BrokenError(f"a message has no {name}: {document[:200]!r}")
     return found
+
+
+def _texts(body: bytes, name: str) -> set[str]:
+    """What the elements of a name say in all parts of a body."""
+    return {_text(one) for document in body.split(b"\x1e") for one in _all(document, name)}
 
 
 def _text(element: ET.Element | None) -> str:

@@ -357,11 +357,16 @@ class Banks(Parties):
             raise BrokenError(f"I7: {case_id} is {state}, and {book.suspended(case_id)} of it in suspense")
         if f"{case_id}/block" not in book.done:
             return
+        self._check_spoken(case_id, "screened", "block")
         ends = {"credit": "release", "return": "refuse"}
-        done = next((word for name, word in ends.items() if f"{case_id}/{name}" in book.done), "")
-        for place in (("screened", "block"), ("frozen", done)):
-            if place[1] and len(self._spoken[case_id, *place]) < 2:  # noqa: PLR2004
-                raise BrokenError(f"I13: {place[1]} of {case_id} without the word of two officers")
+        done = next((word for name, word in ends.items() if f"{case_id}/{name}" in book.done), None)
+        if done is not None:
+            self._check_spoken(case_id, "frozen", done)
+
+    def _check_spoken(self, payment: str, state: str, word: str) -> None:
+        """Two officers said a word of a payment while it was stopped in a state."""
+        if len(self._spoken[payment, state, word]) < 2:  # noqa: PLR2004
+            raise BrokenError(f"I13: {word} of {payment} without the word of two officers")
 
     def lost_disk(self, code: str) -> None:
         """Say again what was said to one gateway alone, and forget words that nobody has any more."""

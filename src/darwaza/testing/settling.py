@@ -12,7 +12,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -69,7 +69,7 @@ class SettlementAuditor(MoneyAuditor):
 
     def check_cycles(self, stores: dict[str, Store], ended: range) -> None:
         """At the end: both told sums that come to what the ledger did, cycle by cycle, and agreed."""
-        leaves = {code: list(_own_leaves(stores[code], code)) for code in (self.payer, self.payee)}
+        leaves = {code: _own_leaves(stores[code], code) for code in (self.payer, self.payee)}
         expected, told = self._paid_out(leaves), Counter[int]()
         for said_by in leaves.values():
             for body in (leaf.body for kind, _, leaf in said_by if kind == "netting.sums"):
@@ -84,14 +84,8 @@ class SettlementAuditor(MoneyAuditor):
 
     def heard_late(self, store: Store) -> int:
         """How many returns the payer's gateway heard of in a later cycle than they were made in, by its own clock."""
-        late = 0
-        for row in store.logs():
-            for leaf in store.scan_leaves(row.id) if row.author == self.payee and row.reader == self.payer else ():
-                header = json.loads(leaf.header)
-                made = _MADE.search(leaf.body) if header["kind"] == "payments.returned" else None
-                if made is not None:
-                    late += _cycle(self.refunded_at[header["case_id"]]) > _cycle(made[1].decode())
-        return late
+        returns = _returns(_own_leaves(store, self.payee))
+        return sum(_cycle(self.refunded_at[case_id]) > made_in for case_id, made_in in returns)
 
     def _check_agreed(self, number: int) -> None:
         both = self._agreed.get(cycle_id(self.payer, self.payee, number), {})
@@ -106,10 +100,8 @@ class SettlementAuditor(MoneyAuditor):
             if kind == "payments.order" and f"{case_id}/credit" in done:
                 terms = json.loads(leaf.body.partition(b"\n")[0])
                 sums[_cycle(terms["answer_by"])] += int(terms["destination"])
-        for kind, case_id, leaf in leaves[self.payee]:
-            found = _MADE.search(leaf.body) if kind == "payments.returned" else None
-            if found is not None:
-                sums[_cycle(found[1].decode())] -= done[f"{case_id}/return"].amount_minor
+        for case_id, made_in in _returns(leaves[self.payee]):
+            sums[made_in] -= done[f"{case_id}/return"].amount_minor
         return sums
 
 
@@ -122,6 +114,14 @@ def _own_leaves(store: Store, code: str) -> list[tuple[str, str, LeafRow]]:
                 header = json.loads(leaf.header)
                 found.setdefault(header["id"], (header["kind"], header.get("case_id", ""), leaf))
     return list(found.values())
+
+
+def _returns(leaves: list[tuple[str, str, LeafRow]]) -> Iterator[tuple[str, int]]:
+    """Case and cycle of what was given back, by the time in its message."""
+    for kind, case_id, leaf in leaves:
+        made = _MADE.search(leaf.body) if kind == "payments.returned" else None
+        if made is not None:
+            yield case_id, _cycle(made[1].decode())
 
 
 def _cycle(text: str) -> int:
@@ -221,8 +221,8 @@ class SettlingSimulation(PaymentSimulation):
     def unsettled(self) -> list[str]:
         """Cycles of the bad time that a gateway has not agreed on."""
         found = []
+        cases = {cycle_id("PK", "KZ", number): number for number in self.cycles}
         for code in SHORT.currencies:
-            cases = {cycle_id("PK", "KZ", number): number for number in self.cycles}
             rows = self.nodes[code].store.cases(sorted(cases))
             for case_id, number in cases.items():
                 state = rows[case_id].state if case_id in rows else "not told"

@@ -68,10 +68,20 @@ class BusyCorridor(PaymentCorridor):
         quote = {"chosen": quote["offers"][0], "payer_bank": bank, "payee_bank": ALATAU}
         return remittance.payment(quote, self.clock.now(), **({"priority": "NORM"} | changes))
 
+    def documents(self, count, **changes):
+        """Ordinary payments, each of another amount."""
+        return [self.document(f"{1000 + number}.00", **changes) for number in range(count)]
+
     def pay_at_once(self, *documents, bank=INDUS, headers=None):
         """Order payments at the same moment."""
         asked = [(bank, "POST", "/v1/payments", {"content": one, "headers": headers or {}}) for one in documents]
         return self.at_once(*asked)
+
+    def confirm(self, answers):
+        """Let all that were ordered be credited, and both banks hear of it."""
+        self.run()
+        self.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(answers)]})
+        self.run()
 
 
 @pytest.fixture
@@ -90,7 +100,7 @@ def ids(answers):
 
 
 def test_payments_of_one_moment_travel_together_and_each_is_answered_for_itself(corridor):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(5)]
+    documents = corridor.documents(5)
     answers = corridor.pay_at_once(*documents)
     assert [one.status_code for one in answers] == [201] * 5
     case_id = ids(answers)[0].partition(".")[0]
@@ -109,7 +119,7 @@ def test_a_lone_payment_goes_alone(corridor):
 
 def test_what_went_in_company_is_found_answered_and_shown_as_what_went_alone(corridor):
     """Amounts, message id, document, list, statement: each is the payment's own."""
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     answers = corridor.pay_at_once(*documents)
     corridor.run()
     credits_ = corridor.get(ALATAU, "/v1/payments/credits?documents=true")
@@ -131,11 +141,9 @@ def test_what_went_in_company_is_found_answered_and_shown_as_what_went_alone(cor
 
 @pytest.mark.parametrize("bank", [INDUS, ALATAU])
 def test_evidence_of_one_holds_its_document_and_no_other(corridor, bank):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     answers = corridor.pay_at_once(*documents)
-    corridor.run()
-    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(answers)]})
-    corridor.run()
+    corridor.confirm(answers)
     found = corridor.get(bank, f"/v1/payments/{ids(answers)[1]}/evidence")
     shown = [
         urlsafe_b64decode(part["body"] + "===")
@@ -150,18 +158,16 @@ def test_evidence_of_one_holds_its_document_and_no_other(corridor, bank):
 
 def test_one_whose_key_is_not_its_uetr_goes_alone(corridor):
     """The key is looked for in the bytes, where a comment may hold another before."""
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     comment = f"<!-- <UETR>{uuid4()}</UETR> --><GrpHdr>".encode()
     documents[1] = documents[1].replace(b"<GrpHdr>", comment)
     assert ["." in one for one in ids(corridor.pay_at_once(*documents))] == [True, False, True]
 
 
 def test_a_statement_names_each_payment_by_its_own_message(corridor):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     answers = corridor.pay_at_once(*documents)
-    corridor.run()
-    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(answers)]})
-    corridor.run()
+    corridor.confirm(answers)
     account = "position:PK/indus-bank:PKR"
     said = read(corridor.call(INDUS, "GET", f"/v1/payments/statement?account={account}", headers=XML).content)
     (entry,) = (one for one in said.statements[0].entries if len(one.details[0].transactions) > 1)
@@ -199,7 +205,7 @@ def test_one_that_is_wrong_is_refused_as_alone_and_stops_no_other(corridor):
 def test_where_none_passes_nothing_is_left(corridor):
     """Each is refused as alone, and no case stays behind that nobody knows of."""
     before = sum(1 for _ in corridor.gateways["PK"].engine.store.scan_cases())
-    wrong = [corridor.document(f"{1000 + number}.00", purpose=Coded(code="XXXX")) for number in range(3)]
+    wrong = corridor.documents(3, purpose=Coded(code="XXXX"))
     quotes = sum(1 for _ in corridor.gateways["PK"].engine.store.scan_cases()) - before
     answers = corridor.pay_at_once(*wrong)
     assert [one.json()["code"] for one in answers] == ["purpose_wrong"] * 3
@@ -230,13 +236,11 @@ def test_one_uetr_with_other_bytes_at_the_same_moment_is_a_named_conflict(corrid
 
 @pytest.mark.parametrize("later", ["at once", "after the end", "after a restart", "after the rate has gone"])
 def test_what_went_in_company_and_is_sent_again_gets_its_answer(corridor, later):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     first = corridor.pay_at_once(*documents)
     state = "sent"
     if later == "after the end":
-        corridor.run()
-        corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(first)]})
-        corridor.run()
+        corridor.confirm(first)
         state = "settled"
     elif later == "after a restart":
         corridor.restart("PK")
@@ -259,7 +263,7 @@ def test_what_went_in_company_and_is_sent_again_gets_its_answer(corridor, later)
 
 
 def test_what_went_in_company_is_known_after_the_disk_is_lost(corridor):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     kept = corridor.backup("PK")
     first = corridor.pay_at_once(*documents)
     corridor.run()
@@ -281,7 +285,7 @@ def test_what_went_alone_and_is_sent_again_in_company_gets_its_answer(corridor):
 
 
 def test_a_payment_with_a_key_of_its_own_goes_alone_and_is_known_by_it(corridor):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     keyed = ({"content": one, "headers": {"idempotency-key": f"key-{n}"}} for n, one in enumerate(documents))
     first = corridor.at_once(*((INDUS, "POST", "/v1/payments", options) for options in keyed))
     assert not any("." in one for one in ids(first))
@@ -292,7 +296,7 @@ def test_a_payment_with_a_key_of_its_own_goes_alone_and_is_known_by_it(corridor)
 
 
 def test_a_key_of_its_own_that_is_the_uetr_of_one_that_went_in_company_is_a_conflict(corridor):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     corridor.pay_at_once(*documents[:2])
     headers = {"idempotency-key": uetr_of(documents[0])}
     answer = corridor.call(INDUS, "POST", "/v1/payments", content=documents[2], headers=headers)
@@ -300,7 +304,7 @@ def test_a_key_of_its_own_that_is_the_uetr_of_one_that_went_in_company_is_a_conf
 
 
 def test_a_uetr_that_was_the_key_of_another_payment_is_a_conflict_in_company_too(corridor):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     headers = {"idempotency-key": uetr_of(documents[0])}
     assert corridor.call(INDUS, "POST", "/v1/payments", content=documents[1], headers=headers).status_code == 201
     answers = corridor.pay_at_once(documents[0], documents[2], corridor.document("1004.00"))
@@ -309,7 +313,7 @@ def test_a_uetr_that_was_the_key_of_another_payment_is_a_conflict_in_company_too
 
 def test_the_uetr_of_another_banks_payment_is_a_duplicate(corridor):
     corridor.do(SBP, "/v1/payments/deposits", {"participant": RAVI, "amount": "9000000.00", "id": "d2"})
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(2)]
+    documents = corridor.documents(2)
     corridor.pay_at_once(*documents)
     taken = [corridor.document(f"{500 + n}.00", RAVI, uetr=uetr_of(one)) for n, one in enumerate(documents)]
     for answers in (corridor.pay_at_once(*taken, bank=RAVI), corridor.pay_at_once(taken[0], bank=RAVI)):
@@ -352,7 +356,7 @@ def test_what_a_relay_would_carry_goes_alone(corridor):
     site = corridor.gateways["PK"].engine.site
     site.routing.measured("KZ", Measure(Condition.DOWN, 0, 0))
     assert not site.routing.is_open(("PK", "KZ"))
-    answers = corridor.pay_at_once(*(corridor.document(f"{1000 + number}.00") for number in range(3)))
+    answers = corridor.pay_at_once(*corridor.documents(3))
     assert [one.status_code for one in answers] == [201] * 3
     assert not [one for one in ids(answers) if "." in one]
     assert corridor.server.company.companies == 0
@@ -360,7 +364,7 @@ def test_what_a_relay_would_carry_goes_alone(corridor):
 
 def test_the_end_of_each_wakes_who_waits_for_it(corridor):
     """One commit ends many payments of one case, well or not, and each who waits is told of its own."""
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     words = (Said(1), Said(2, "AC04"), Said(3))
 
     async def answer(server):
@@ -383,20 +387,20 @@ def test_the_end_of_each_wakes_who_waits_for_it(corridor):
 
 def test_who_waits_too_long_is_told_how_it_stands(corridor, monkeypatch):
     monkeypatch.setattr("darwaza.config.DELIVERY_WAIT_S_MAX", 0.01)
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     answers = corridor.pay_at_once(*documents, headers={"prefer": "wait=1"})
     assert [one.json()["state"] for one in answers] == ["sent"] * 3
 
 
 def test_companies_are_counted(corridor):
-    corridor.pay_at_once(*(corridor.document(f"{1000 + number}.00") for number in range(4)))
+    corridor.pay_at_once(*corridor.documents(4))
     shown = generate_latest(corridor.server.metrics).decode()
     assert "darwaza_companies_total 1.0" in shown
     assert "darwaza_payments_in_company_total 4.0" in shown
 
 
 def test_a_company_has_at_most_so_many_payments_and_bytes(corridor, monkeypatch):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(7)]
+    documents = corridor.documents(7)
     monkeypatch.setattr("darwaza.entry.company.COMPANY_PAYMENTS_MAX", 2)
     answers = corridor.pay_at_once(*documents[:5])
     assert [one.rpartition(".")[2] for one in ids(answers)] == ["1", "2", "1", "2", ids(answers)[4]]
@@ -419,7 +423,7 @@ def test_a_full_company_is_an_ordinary_message(corridor):
 @pytest.mark.parametrize("limit", [("ENGINE_QUEUE_MAX", 2), ("ENGINE_QUEUE_BYTES_MAX", 5_000)])
 def test_what_waits_for_a_transaction_has_a_limit(corridor, monkeypatch, limit):
     """Past it a bank is pushed back as by a full queue, and may send the same again."""
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(4)]
+    documents = corridor.documents(4)
     monkeypatch.setattr(f"darwaza.config.{limit[0]}", limit[1])
     answers = corridor.pay_at_once(*documents)
     assert [one.status_code for one in answers] == [201, 201, 503, 503]
@@ -429,7 +433,7 @@ def test_what_waits_for_a_transaction_has_a_limit(corridor, monkeypatch, limit):
 
 
 def test_a_store_that_pushes_back_is_told_to_each(corridor, monkeypatch):
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     engine = corridor.gateways["PK"].engine
 
     def busy(_changes):
@@ -447,16 +451,14 @@ def test_urgent_payments_travel_with_urgent_ones(corridor):
     answers = corridor.pay_at_once(*documents)
     cases = [one.partition(".")[0] for one in ids(answers)]
     assert cases[0] == cases[2] != cases[1] == cases[3]
-    corridor.run()
-    corridor.call(ALATAU, "POST", "/v1/payments/credits", {"words": [{"id": one} for one in ids(answers)]})
-    corridor.run()
+    corridor.confirm(answers)
     shown = [corridor.show(INDUS, one) for one in ids(answers)]
     assert [(one["state"], one["urgent"]) for one in shown] == [("settled", True), ("settled", False)] * 2
 
 
 def test_the_rate_parts_companies(corridor):
     """Payments at two rates that FX providers offer are two companies."""
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(2)]
+    documents = corridor.documents(2)
     quote = corridor.call(INDUS, "POST", "/v1/payments/quotes", {"payee_bank": ALATAU, "amount": "500.00"}).json()
     second = {"chosen": quote["offers"][1], "payer_bank": INDUS, "payee_bank": ALATAU}
     documents += [remittance.payment(second, corridor.clock.now(), priority="NORM") for _ in range(2)]
@@ -468,7 +470,7 @@ def test_the_rate_parts_companies(corridor):
 
 def test_iso_messages_travel_together_too(corridor):
     """Whichever door they come by."""
-    documents = [corridor.document(f"{1000 + number}.00") for number in range(3)]
+    documents = corridor.documents(3)
     asked = [(INDUS, "POST", "/v1/payments/messages", {"content": one}) for one in documents]
     answers = corridor.at_once(*asked)
     assert [read(one.content).transactions[0].status for one in answers] == ["ACSP"] * 3
@@ -476,7 +478,7 @@ def test_iso_messages_travel_together_too(corridor):
 
 
 def test_the_older_version_travels_together_too(corridor):
-    documents = [convert(corridor.document(f"{1000 + number}.00"), OLDER) for number in range(3)]
+    documents = [convert(one, OLDER) for one in corridor.documents(3)]
     first = corridor.pay_at_once(*documents)
     assert [one.status_code for one in first] == [201] * 3
     assert corridor.server.company.payments == 3

@@ -50,6 +50,13 @@ def waits(found):
     return {one["member"]: one["waits_for"] for one in found["agreements"]}
 
 
+def tell(corridor, code, sums):
+    """Let a gateway state a cycle, whatever it has decided."""
+    case_id = cycle_id(code, sums.peer, sums.cycle)
+    given = Submit(f"{code}/gateway", frozenset(), "netting", "state", "", b"", sums, case_id, opens=True)
+    corridor.gateways[code].engine.run([given])
+
+
 @pytest.mark.parametrize(("priority", "hears"), [("NORM", SBP), ("HIGH", NBK)])
 def test_a_payment_whose_end_is_on_its_way_is_waited_for_where_it_is_not_known(corridor, priority, hears):
     """Credited in Almaty and unknown in Karachi, or the other way round: neither instructs without the other's word."""
@@ -100,11 +107,7 @@ def test_what_the_other_may_still_settle_is_not_agreed_on_without_it(corridor):
     case_id = corridor.ordered()
     assert corridor.call(ALATAU, "POST", f"/v1/payments/{case_id}/confirm").is_success
     corridor.clock.advance(22)
-    told = StateCycle("KZ", cycle, ())
-    given = Submit(
-        "PK/gateway", frozenset(), "netting", "state", "", b"", told, cycle_id("PK", "KZ", cycle), opens=True
-    )
-    corridor.gateways["PK"].engine.run([given])
+    tell(corridor, "PK", StateCycle("KZ", cycle, ()))
     corridor.carry("PK", "KZ")
     corridor.close_cycles("KZ")
     assert waits(settlements(corridor, NBK, cycle))["PK"] == "sums_awaited"
@@ -168,10 +171,7 @@ def test_a_difference_is_told_the_operators_and_not_instructed(corridor):
     corridor.settled()
     cycle = now_in(corridor)
     corridor.clock.advance(LONG_S)
-    false = StateCycle("PK", cycle, (CycleSum("PK", "KZ", "KZT", 1_00, 1),))
-    case_id = cycle_id("KZ", "PK", cycle)
-    given = Submit("KZ/gateway", frozenset(), "netting", "state", "", b"", false, case_id, opens=True)
-    corridor.gateways["KZ"].engine.run([given])
+    tell(corridor, "KZ", StateCycle("PK", cycle, (CycleSum("PK", "KZ", "KZT", 1_00, 1),)))
     corridor.run()
     corridor.close_cycles("PK")
     found = settlements(corridor, SBP, cycle)
@@ -264,10 +264,7 @@ def test_a_cycle_that_waited_while_a_later_one_was_told_is_told_after_a_start(co
     cycle = now_in(corridor)
     corridor.clock.advance(2 * 3_600)
     for code, peer in (("PK", "KZ"), ("KZ", "PK")):
-        told = StateCycle(peer, cycle + 1, ())
-        case_id = cycle_id(code, peer, cycle + 1)
-        given = Submit(f"{code}/gateway", frozenset(), "netting", "state", "", b"", told, case_id, opens=True)
-        corridor.gateways[code].engine.run([given])
+        tell(corridor, code, StateCycle(peer, cycle + 1, ()))
     corridor.run()
     corridor.close_cycles()
     assert {waits(settlements(corridor, who, one))[peer] for one in (cycle, cycle + 1) for who, peer in OTHERS} == {""}

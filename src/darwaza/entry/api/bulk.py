@@ -31,7 +31,7 @@ from darwaza.services.payments.bulk import (
     pointer_in,
     split,
 )
-from darwaza.services.payments.check import bulk_problem, read_transfer
+from darwaza.services.payments.check import Alike, alike, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
 from darwaza.services.payments.market import market_id
@@ -125,27 +125,17 @@ def _refused(why: DarwazaError | Refusal, uetr: str) -> Ordered:
 
 
 def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
-    """Numbers of the payments that go by themselves, and of those that go as bulks.
-
-    Those of one bulk go to one bank at one rate, and have the same priority.
-    """
+    """Numbers of the payments that go by themselves, and of those that go as bulks."""
     alone: list[int] = []
-    together: dict[tuple[str | None, Any, bool], list[int]] = {}
+    bulks: dict[Alike, list[int]] = {}
     for number, part in enumerate(parts, 1):
         read_part = read_transfer(part.document, part.transfer)
-        rate = part.transfer.transactions[0].agreed_rate
-        if (
-            query.quote is not None
-            or isinstance(read_part, Refusal)
-            or bulk_problem(read_part) is not None
-            or rate is None
-            or rate.quote_id
-        ):
+        common = None if query.quote is not None or isinstance(read_part, Refusal) else alike(read_part)
+        if common is None:
             alone.append(number)
         else:
-            key = part.transfer.transactions[0].creditor_agent.bic, rate.rate, read_part.urgent
-            together.setdefault(key, []).append(number)
-    return alone, list(together.values())
+            bulks.setdefault(common, []).append(number)
+    return alone, list(bulks.values())
 
 
 def _bulk_command(call: Call, parts: list[Part]) -> Submit:

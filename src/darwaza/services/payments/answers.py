@@ -64,13 +64,13 @@ def parted(message: Received) -> bytes:
     return message.body
 
 
-def read_answers(body: bytes) -> list[status.Told]:
-    """What a body says of payments.
+def read_answers(body: bytes) -> dict[str, status.Told]:
+    """What a body says of payments, by UETR; of one it speaks of twice, what it says last.
 
     Raises:
         MalformedError, TooLargeError: it cannot be read; see ``status.read_told``.
     """
-    return [status.read_told(document) for document in parts.split(body)]
+    return {told.uetr: told for told in map(status.read_told, parts.split(body))}
 
 
 def draft_inquiry(case_id: str, bulk: Bulk, numbers: Iterable[int], now: datetime) -> Draft:

@@ -343,7 +343,7 @@ class BulkDestinationRules:
         if message.origin != case.data.payer_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway decides")
         try:
-            said = {one.uetr: one for one in read_answers(parted(message))}
+            said = read_answers(parted(message))
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
         ends: Ends = {}
@@ -421,7 +421,7 @@ class BulkDestinationRules:
     def restore_answers(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """Rebuild what this gateway told of payments, given back after a loss."""
         try:
-            answers = {one.uetr: one for one in read_answers(message.body)}
+            answers = read_answers(message.body)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         ends: Ends = {}

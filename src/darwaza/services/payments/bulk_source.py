@@ -248,10 +248,9 @@ class BulkSourceRules:
         if message.origin != case.data.payee_bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's bank answers")
         try:
-            answers = read_answers(parted(message))
+            said = read_answers(parted(message))
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail, fault.pointer)
-        said = {one.uetr: one for one in answers}
         well = status.ACCEPTED if case.data.urgent else status.CREDITED
         end_well = self._end_well(case.data, context)
         ends: Ends = {}
@@ -283,6 +282,8 @@ class BulkSourceRules:
             for number, entry in enumerate(case.data.entries, 1)
             if entry.state == "blocked" and (one := said.get(entry.uetr)) and one.status == status.CREDITED
         }
+        if not released:
+            return case, ()
         notices = end_notices(case.data.payer_bank, released.values(), ("settled",))
         return replace(case, data=with_entries(case.data, released)), notices
 
@@ -462,7 +463,7 @@ class BulkSourceRules:
     def restore_decisions(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """Rebuild the ends of urgent payments from what this gateway told of them, given back after a loss."""
         try:
-            said = {one.uetr: one for one in read_answers(message.body)}
+            said = read_answers(message.body)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         ends: Ends = {}

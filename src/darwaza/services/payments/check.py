@@ -58,6 +58,20 @@ class Agreed(NamedTuple):
     payee_bank: Participant
 
 
+class Alike(NamedTuple):
+    """What payments that go in one bulk have in common.
+
+    Attributes:
+        payee_bank: BIC.
+        rate: agreed.
+        urgent: whether the payer's gateway confirms each end.
+    """
+
+    payee_bank: str | None
+    rate: Decimal
+    urgent: bool
+
+
 def read_transfer(document: bytes, known: CreditTransfer | None = None) -> Ordered | Refusal:
     """Read a pacs.008.001.13 with one transaction that has a UETR.
 
@@ -172,6 +186,14 @@ def bulk_problem(ordered: Ordered, urgent: bool | None = None) -> Refusal | None
     else:
         return None
     return Refusal.of(PaymentRefusal.MESSAGE_UNSUITABLE, detail, TRANSACTION)
+
+
+def alike(ordered: Ordered) -> Alike | None:
+    """What others have to be like to go in one bulk with a payment, or None for one that goes by itself."""
+    rate = ordered.transaction.agreed_rate
+    if rate is None or rate.quote_id or bulk_problem(ordered) is not None:
+        return None
+    return Alike(ordered.transaction.creditor_agent.bic, rate.rate, ordered.urgent)
 
 
 def _comes_to(amount: Amount | None, minor: int, asset: Asset) -> bool:

@@ -257,8 +257,9 @@ def _proof(
     )
 
 
-Said = tuple[Header, dict[str, tuple[str, str]] | bytes | None]
-"""A message of a bulk, with what it answers: status and reason by UETR; or its body, or None where that is withheld."""
+Answered = dict[str, status.Told] | bytes | None
+"""What a message of a bulk answers, by UETR; or its body, or None where that is withheld."""
+Said = tuple[Header, Answered]
 
 
 def _said(found: Found) -> list[Said]:
@@ -267,7 +268,7 @@ def _said(found: Found) -> list[Said]:
     for header, body in found:
         shown = body if body is None or isinstance(body, bytes) else _joined(body)
         if header.kind in _STATUSES and shown is not None:
-            said.append((header, {one.uetr: (one.status, one.reason) for one in read_answers(shown)}))
+            said.append((header, read_answers(shown)))
         else:
             said.append((header, shown))
     return said
@@ -297,7 +298,7 @@ def _steps(found: Iterable[Said], order: Header, uetr: str, *, deciding: str) ->
             what = f"refused it ({no.code})"
             end, reason = REJECTED, reason_of(no.code, no.pointer)
         if header.kind in _STATUSES and body is not None:
-            given, why = body[uetr] if isinstance(body, dict) else status.read_status(body, uetr)[:2]
+            given, why, _ = body[uetr][1:] if isinstance(body, dict) else status.read_status(body, uetr)
             what = f"said {given}" + (f" ({why})" if why else "")
             end, reason = _end((end, reason), given, why, decides=header.kind == deciding, credited=credited)
             credited = credited or given == status.CREDITED
@@ -326,7 +327,7 @@ def _end(was: tuple[str, str], given: str, why: str, *, decides: bool, credited:
     return (SETTLED, "") if released or ends else was
 
 
-def _refusal(header: Header, body: dict[str, tuple[str, str]] | bytes | None, order: Header) -> Refused | None:
+def _refusal(header: Header, body: Answered, order: Header) -> Refused | None:
     """What a message says of the order, when it is the payee's gateway's refusal to act on it."""
     by_payee = member_of(header.origin) == member_of(order.destination)
     if header.kind != REFUSED_KIND or not by_payee or not isinstance(body, bytes):
@@ -335,7 +336,7 @@ def _refusal(header: Header, body: dict[str, tuple[str, str]] | bytes | None, or
     return said if (said.kind, said.message_id) == (order.kind, order.id) else None
 
 
-def _names(body: dict[str, tuple[str, str]] | bytes | None, uetr: str) -> bool:
+def _names(body: Answered, uetr: str) -> bool:
     """Whether a message of a bulk is about a payment; one whose body was withheld is shown to be about none."""
     return body is not None and (uetr if isinstance(body, dict) else uetr.encode("ascii")) in body
 
