@@ -89,13 +89,15 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: A
     leaf = _find(engine, message_id)
     items = routed.items(engine, leaf, with_body=with_body, whole=about is None)
     if not items or items[0].role == HOP:
-        sent = routed.sent(engine, leaf) if items else leaf
-        items.insert(0, _item(engine, sent, _signed(engine, sent), MESSAGE, with_body=with_body, about=about))
+        sent = _with_body(engine, routed.sent(engine, leaf)) if items else leaf
+        chosen = _chosen(engine, sent, about)
+        items.insert(0, _item(engine, sent, _signed(engine, sent), MESSAGE, with_body=with_body, chosen=chosen))
     room = EVIDENCE_BYTES_MAX - len(evidence.encode(Evidence(evidence.FORMAT, tuple(items))))
-    for other in _related(engine, leaf):
-        if about is not None and not any(_chosen(about, *routed.read(engine, _with_body(engine, other)))):
+    for other in map(partial(_with_body, engine), _related(engine, leaf)):
+        chosen = _chosen(engine, other, about)
+        if chosen is not None and not any(chosen):
             continue
-        item = _related_item(engine, other, with_body=with_body, about=about)
+        item = _related_item(engine, other, with_body=with_body, chosen=chosen)
         if item is None:
             continue
         room -= len(evidence.encode(item)) + 1
@@ -105,8 +107,14 @@ def collect(engine: Engine, message_id: str, *, with_body: bool = True, about: A
     return evidence.encode(Evidence(evidence.FORMAT, tuple(items)))
 
 
-def _chosen(about: About, header: Header, body: bytes) -> Sequence[bool]:
-    """Which parts of a body are about what is asked for; one that is not in parts is one part."""
+def _chosen(engine: Engine, leaf: LeafRow, about: About | None) -> Sequence[bool] | None:
+    """Which parts of a message's body are about what is asked for; one that is not in parts is one part.
+
+    None when all may be shown.
+    """
+    if about is None:
+        return None
+    header, body = routed.read(engine, leaf)
     if header.media_type != PARTS_MEDIA_TYPE:
         return about(header, [body])
     try:
@@ -282,31 +290,29 @@ def _judge_by(document: Corridor, origin: str, checkpoint: Checkpoint, note: Not
 # --- the file ---
 
 
-def _related_item(engine: Engine, leaf: LeafRow, *, with_body: bool, about: About | None) -> Item | None:
-    """A related message; None while it has no receipt."""
+def _related_item(engine: Engine, leaf: LeafRow, *, with_body: bool, chosen: Sequence[bool] | None) -> Item | None:
+    """A related message, whose leaf has its body; None while it has no receipt."""
     if decode_header(leaf.header).kind == RELAY_KIND:
-        return routed.related(engine, _with_body(engine, leaf), with_body=with_body, whole=about is None)
+        return routed.related(engine, leaf, with_body=with_body, whole=chosen is None)
     signed = _best(engine, leaf)
     if signed is None or not signed.received:
         return None
-    return _item(engine, leaf, signed, RELATED, with_body=with_body, about=about)
+    return _item(engine, leaf, signed, RELATED, with_body=with_body, chosen=chosen)
 
 
 def _item(
-    engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body: bool, about: About | None = None
+    engine: Engine, leaf: LeafRow, signed: Signed, role: str, *, with_body: bool, chosen: Sequence[bool] | None
 ) -> Item:
     size = signed.checkpoint.size
     hashes = inclusion_proof(leaf.leaf_index, size, partial(engine.store.tile, leaf.log_id))
     document = signed.document
     header, shown, key = decode_header(leaf.header), None, None
-    body = engine.store.body(leaf.log_id, leaf.leaf_index) if with_body else None
-    if body is not None and is_withheld(header, body):
-        body = None
-    if body is not None and about is not None and header.media_type == PARTS_MEDIA_TYPE and header.path is None:
-        shown = _excerpt(body, _chosen(about, header, body))
+    body = leaf.body if with_body and not is_withheld(header, leaf.body) else None
+    if body is not None and chosen is not None and header.media_type == PARTS_MEDIA_TYPE and header.path is None:
+        shown = _excerpt(body, chosen)
         body = None
     if body is not None and header.path is not None:
-        key = routed.key_of(engine, header, body, whole=about is None)
+        key = routed.key_of(engine, header, body, whole=chosen is None)
     return Item(
         body=body,
         corridor=DocumentRef(document.digest, document.name, document.version),

@@ -169,16 +169,20 @@ class Settler:
         number = self._next.get(peer)
         if number is None:
             number = self._first(peer)
-        while number <= ended and self._is_told(peer, number):
-            number += 1
+        untold: list[int] = []
+        while number <= ended:
+            until = min(ended + 1, number + CYCLES_AT_ONCE_MAX)
+            untold = self._untold_among(peer, range(number, until))
+            if untold and untold[0] == number:
+                break
+            number = untold[0] if untold else until
         self._next[peer] = number
-        until = min(ended + 1, number + CYCLES_AT_ONCE_MAX)
-        return [one for one in range(number, until) if not self._is_told(peer, one)]
+        return untold
 
-    def _is_told(self, peer: str, number: int) -> bool:
-        case_id = cycle_id(self._member, peer, number)
-        row = self.engine.store.cases([case_id]).get(case_id)
-        return row is not None and row.state != TOLD
+    def _untold_among(self, peer: str, numbers: range) -> list[int]:
+        ids = {number: cycle_id(self._member, peer, number) for number in numbers}
+        held = self.engine.store.cases(ids.values())
+        return [number for number, one in ids.items() if one not in held or held[one].state == TOLD]
 
     def _first(self, peer: str) -> int:
         """The oldest one told that is looked back to, for one after it may have waited while later ones were told.

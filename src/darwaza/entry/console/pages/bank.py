@@ -149,13 +149,14 @@ async def pay(visit: Visit) -> Response:
         told = visit.explain(DeclinedError(problem_of(fault))) | {"elements": " ".join(elements)}
         return await show_payment(visit, told, 400)
     if not visit.confirmed:
-        person = identifies(view, gateway.directory) and form.payer_kind != "organisation"
+        identified = identifies(view, gateway.directory)
+        person = identified and form.payer_kind != "organisation"
         return visit.page(
             "payment-confirm.html",
             title=N_("Pay?"),
             view=view,
             fields=typed | {"once": visit.field("once")},
-            identified=identifies(view, gateway.directory),
+            identified=identified,
             born=visit.reader.birthday(date.fromisoformat(form.payer_born)) if person else "",
         )
     query = {"quote": view.id}
