@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 from tools.chromium import FLAGS
 
 from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
@@ -62,12 +62,16 @@ FOLLOW = {
 
 def shoot(browser: Browser, urls: dict[str, str], out: Path, only: str, looks: list[str]) -> None:
     """Take the pictures: every page in every look (size-theme-language; ``print`` is a theme)."""
+    # Signed in once for each person and language: an address may sign in only so often a minute.
+    signed_in: dict[tuple[str, str, str], StorageState] = {}
     for look in looks:
         size, theme, language = look.split("-")
         for code, login, name, path in PAGES:
             if only and only not in name:
                 continue
-            page = opened(browser, urls[code], login, size, theme, language)
+            who = (code, login, language)
+            page = opened(browser, urls[code], login, size, theme, language, signed_in.get(who))
+            signed_in[who] = page.context.storage_state()
             page.goto(urls[code] + path)
             for step in name.split("+")[1:]:
                 page.locator(FOLLOW[step]).first.click()
@@ -78,17 +82,26 @@ def shoot(browser: Browser, urls: dict[str, str], out: Path, only: str, looks: l
             page.context.close()
 
 
-def opened(browser: Browser, url: str, login: str, size: str, theme: str, language: str) -> Page:
-    """A browser of somebody's, signed in."""
+def opened(
+    browser: Browser,
+    url: str,
+    login: str,
+    size: str,
+    theme: str,
+    language: str,
+    signed_in: StorageState | None = None,
+) -> Page:
+    """A browser of somebody's, signed in; ``signed_in`` is what one of theirs kept that was before."""
     width, height = SIZES[size]
     context = browser.new_context(
         ignore_https_errors=True,
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",
         locale=language,
+        storage_state=signed_in,
     )
     page = context.new_page()
-    if login:
+    if login and signed_in is None:
         page.goto(url + "/console/sign-in")
         page.fill("[name=login]", login)
         page.fill("[name=password]", PASSWORD)
