@@ -93,7 +93,8 @@ def test_nothing_of_another_payment_is_in_the_evidence_of_one(corridor, priority
     case_id = answers[0]["id"].partition(".")[0]
     engine = corridor.gateways["KZ"].engine
     bulked = engine.site.decode_case(engine.store.cases([case_id])[case_id]).data
-    sums = [str(sum(column)) for column in zip(*(entry.amounts for entry in bulked.entries), strict=True)]
+    totals = [sum(column) for column in zip(*(entry.amounts for entry in bulked.entries), strict=True)]
+    sums = [form for total in totals for form in (f'"{total}"', f">{total // 100}.{total % 100:02}<")]
     traces = []
     for one, name, reason in zip(answers, NAMES, reasons, strict=True):
         (told,) = read(corridor.call(INDUS, "GET", f"/v1/payments/{one['id']}/document").content).transactions
