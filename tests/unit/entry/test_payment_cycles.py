@@ -17,6 +17,7 @@ from darwaza.standards.iso20022.message import read
 from .payment_corridor import ALATAU, CHORSU, INDUS, NBK, SBP, PaymentCorridor
 
 LONG_S = 3_700
+WAIT_S = 60.0
 
 
 @pytest.fixture
@@ -237,8 +238,15 @@ def test_a_running_gateway_closes_cycles_by_itself(corridor):
         async def submit(given):
             return gateway.engine.run([given])[0]
 
-        task = asyncio.create_task(SettlerTask(Settler(gateway.engine, gateway.directory), submit).run())
-        await asyncio.sleep(0.05)
+        looked = asyncio.Event()
+
+        class Watched(Settler):
+            def due(self):
+                yield from super().due()
+                looked.set()
+
+        task = asyncio.create_task(SettlerTask(Watched(gateway.engine, gateway.directory), submit).run())
+        await asyncio.wait_for(looked.wait(), WAIT_S)
         task.cancel()
 
     for code in ("PK", "KZ", "PK", "KZ"):
