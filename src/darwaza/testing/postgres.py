@@ -10,7 +10,7 @@ from pathlib import Path
 DEBIAN = "/usr/lib/postgresql"
 SERVER_USER = "postgres"
 """Whom Debian's package makes; the server refuses to run as root."""
-START_S_MAX = 60
+START_S_MAX = 180
 SETTINGS = "-c listen_addresses='' -c shared_buffers=32MB -c max_connections=40"
 
 
