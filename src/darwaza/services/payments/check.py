@@ -151,6 +151,15 @@ def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, dire
     source = directory.currencies[agreed.corridor.source]
     destination = directory.currencies[agreed.corridor.destination]
     exchange, charges = agreed.offer.exchange, transaction.charges
+    rate = transaction.agreed_rate
+    for currency, asset, name in (
+        (None if rate is None else rate.unit_currency, source, "UnitCcy"),
+        (None if rate is None else rate.quoted_currency, destination, "QtdCcy"),
+    ):
+        if currency not in (None, asset.code):
+            return Refusal.of(
+                PaymentRefusal.CURRENCY_WRONG, f"the rate's is {asset.code}", f"{TRANSACTION}/AgrdRate/{name}"
+            )
     if transaction.amount.currency != source.code:
         return Refusal.of(
             PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", TRANSACTION + "/IntrBkSttlmAmt"
@@ -260,18 +269,23 @@ def missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[
         ("Cdtr", transaction.creditor, transaction.creditor_account),
     )
     for name, party, account in sides:
-        if not party.name:
+        if not _says(party.name):
             yield f"{name}/Nm"
         if not _numbered(account):
             yield f"{name}Acct/Id"
-        if large and (party.address is None or not (party.address.town and party.address.country)):
+        if large and (party.address is None or not (_says(party.address.town) and party.address.country)):
             yield f"{name}/PstlAdr"
     if large:
         yield from _unidentified(transaction.debtor)
 
 
 def _numbered(account: Account | None) -> bool:
-    return account is not None and bool(account.iban or account.other_id)
+    return account is not None and (bool(account.iban) or _says(account.other_id))
+
+
+def _says(text: str | None) -> bool:
+    """Whether there is a letter or a digit of any script: the schema lets a blank or a full stop stand for a name."""
+    return text is not None and any(map(str.isalnum, text))
 
 
 def _unidentified(party: Party) -> Iterator[str]:
