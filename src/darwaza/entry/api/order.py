@@ -156,7 +156,7 @@ def _fellow(call: Call, document: bytes, uetr: str, query: OrderQuery, known: Cr
     if not uetr or not _goes_straight(call, to):
         return None
     market = market_id(call.server.gateway.config.member, to)
-    way = way_of(document, known, call.party.address, call.party.roles, market, uetr)
+    way = way_of(document, known, call.party.address, call.party.roles, market)
     if way is None:
         return None
     return Fellow(way, uetr, document, known, lambda: order_command(call, document, uetr, OrderQuery(to=to), known))
