@@ -117,6 +117,19 @@ class TestAliases:
         found = corridor.get(INDUS, f"/v1/payments/verifications/{silent['id']}")
         assert (found["verified"], found["reason"]) == (False, "NORR")
 
+    def test_the_number_of_an_account_is_told_as_its_bank_writes_it(self, corridor):
+        """Money is sent to it: small letters and hyphens of a number that is no IBAN are its bank's business."""
+        body = {"kind": "EWAL", "value": "w-1", "account": "Wallet-7 / b", "name": "Дана"}
+        corridor.do(ALATAU, "/v1/payments/aliases", body)
+        assert self.ask(corridor, {"kind": "EWAL", "value": "W-1", "to": "KZ"})["account"] == "Wallet-7/b"
+        body = {"value": "acc-1", "payee_bank": "ALTUKZKA"}
+        corridor.call(INDUS, "POST", "/v1/payments/verifications", body, headers={"prefer": "wait=0"})
+        corridor.run()
+        assert [one["value"] for one in corridor.get(ALATAU, "/v1/payments/verifications")] == ["acc-1"]
+        body = {"kind": "MBNO", "value": PHONE, "account": "kz86 125K-ZT50 0410 0100", "name": "Дана"}
+        corridor.do(ALATAU, "/v1/payments/aliases", body)
+        assert self.ask(corridor, {"kind": "MBNO", "value": PHONE, "to": "KZ"})["account"] == IBAN
+
     def test_an_alias_belongs_to_one_bank_until_it_lets_go(self, corridor):
         body = {"kind": "EMAL", "value": "shop@example.org", "account": "PK36SCBL0000001123456702", "name": "Shop"}
         mine = corridor.do(INDUS, "/v1/payments/aliases", body)["id"]
@@ -132,6 +145,7 @@ class TestAliases:
         [
             ({"kind": "MBNO", "value": "0300-1234567"}, "alias_malformed"),
             ({"kind": "EMAL", "value": "nobody"}, "alias_malformed"),
+            ({"name": "\u00a0."}, "alias_malformed"),
             ({"kind": "SHID", "value": "a b"}, "alias_malformed"),
             ({"account": "PK36SCBL0000001123456703"}, "alias_malformed"),
             ({"kind": "NIDN"}, "body_malformed"),

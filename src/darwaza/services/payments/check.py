@@ -14,6 +14,7 @@ from darwaza.kernel.machine import Context, Refusal
 from darwaza.ledger.asset import Asset
 from darwaza.services.payments import charge
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.names import says
 from darwaza.services.payments.plan import Corridor, Directory, Participant
 from darwaza.services.payments.record import Offer
 from darwaza.services.payments.status import TRANSFER_MESSAGE
@@ -269,23 +270,18 @@ def missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[
         ("Cdtr", transaction.creditor, transaction.creditor_account),
     )
     for name, party, account in sides:
-        if not _says(party.name):
+        if not says(party.name):
             yield f"{name}/Nm"
         if not _numbered(account):
             yield f"{name}Acct/Id"
-        if large and (party.address is None or not (_says(party.address.town) and party.address.country)):
+        if large and (party.address is None or not (says(party.address.town) and party.address.country)):
             yield f"{name}/PstlAdr"
     if large:
         yield from _unidentified(transaction.debtor)
 
 
 def _numbered(account: Account | None) -> bool:
-    return account is not None and (bool(account.iban) or _says(account.other_id))
-
-
-def _says(text: str | None) -> bool:
-    """Whether there is a letter or a digit of any script: the schema lets a blank or a full stop stand for a name."""
-    return text is not None and any(map(str.isalnum, text))
+    return account is not None and (bool(account.iban) or says(account.other_id))
 
 
 def _unidentified(party: Party) -> Iterator[str]:
