@@ -21,7 +21,7 @@ from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
 from darwaza.services.payments.check import Alike, alike, read_transfer
-from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
+from darwaza.services.payments.entry import SENT, entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
@@ -207,7 +207,7 @@ def _share(waiting: list[Waiting], decided: "asyncio.Future[Outcome]") -> None:
             _tell(future, None)
             continue
         number += 1
-        _tell(future, Accepted(entry_id(outcome.case_id, number), SOURCE_OPEN, outcome.message_ids))
+        _tell(future, Accepted(entry_id(outcome.case_id, number), SENT, outcome.message_ids))
 
 
 def _tell(future: "asyncio.Future[Outcome | None]", outcome: Outcome | None) -> None:

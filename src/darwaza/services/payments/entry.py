@@ -19,8 +19,12 @@ from darwaza.services.payments.message import OfBulk
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
 
 replace = msgspec.structs.replace
-SOURCE_OPEN: Final = "sent"
-"""At the payers' gateway an entry waits in this state until it ends."""
+SENT: Final = "sent"
+"""At the payers' gateway an entry begins in this state."""
+UNKNOWN: Final = "unknown"
+"""And is in this one when the payees' gateway has been asked what has become of it."""
+SOURCE_OPEN: Final = frozenset({SENT, UNKNOWN})
+"""At the payers' gateway an entry waits in these until it ends."""
 DESTINATION_OPEN: Final = frozenset({"asked", "screened", "checking"})
 """At the payees' gateway an entry waits in these for its bank's word, or for what has to come before that."""
 ACCEPTED: Final = "accepted"
@@ -28,7 +32,7 @@ ACCEPTED: Final = "accepted"
 FREEZING: Final = "freezing"
 """And in this one when compliance blocks it."""
 UNDECIDED: Final = frozenset({ACCEPTED, FREEZING})
-_OPEN: Final = DESTINATION_OPEN | UNDECIDED | {SOURCE_OPEN}
+_OPEN: Final = DESTINATION_OPEN | UNDECIDED | SOURCE_OPEN
 BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
 """Of the case; each of its payments has one of its own."""
 DETAIL_CHARS_MAX: Final = 105
@@ -184,6 +188,12 @@ def number_of(bulk: Bulk, uetr: str) -> int:
 def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
     """The bulk with other entries in the places of these numbers."""
     return replace(bulk, entries=tuple(changed.get(number, one) for number, one in enumerate(bulk.entries, 1)))
+
+
+def asked_once_more(bulk: Bulk) -> Bulk:
+    """The bulk when its payees' gateway is asked what has become of those that have not ended."""
+    unanswered = {n: replace(one, state=UNKNOWN) for n, one in enumerate(bulk.entries, 1) if one.state in SOURCE_OPEN}
+    return with_entries(replace(bulk, asked=bulk.asked + 1), unanswered)
 
 
 class End(NamedTuple):
