@@ -21,8 +21,9 @@ from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
 from darwaza.services.payments.check import Alike, alike, read_transfer
-from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
+from darwaza.services.payments.state import SENT
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
 COMPANY_PAYMENTS_MAX: Final = 100
@@ -210,7 +211,7 @@ def _share(waiting: list[Waiting], decided: "asyncio.Future[Outcome]") -> None:
             _tell(future, None)
             continue
         number += 1
-        _tell(future, Accepted(entry_id(outcome.case_id, number), SOURCE_OPEN, outcome.message_ids))
+        _tell(future, Accepted(entry_id(outcome.case_id, number), SENT, outcome.message_ids))
 
 
 def _tell(future: "asyncio.Future[Outcome | None]", outcome: Outcome | None) -> None:

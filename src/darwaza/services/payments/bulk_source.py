@@ -27,7 +27,6 @@ from darwaza.services.payments.answers import draft_inquiry, drafts, parted, rea
 from darwaza.services.payments.bulk import Part, new_entry, read_parts
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
-    SOURCE_OPEN,
     End,
     Ends,
     earned_minor,
@@ -68,6 +67,7 @@ from darwaza.services.payments.record import Bulk, Entry, Offer
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, names_of
 from darwaza.services.payments.source import INQUIRY_LAST, inquiry_wait
+from darwaza.services.payments.state import SENT
 from darwaza.services.payments.terms import exchange_at, rate_of
 
 Outcome = Decision[Any] | Refusal
@@ -198,7 +198,7 @@ class BulkSourceRules:
         if short is not None:
             return replace(short, pointer=check.TRANSACTION)
         spend(place, offer)
-        entry = new_entry(part, first, offer.exchange, SOURCE_OPEN, spread_minor=offer.spread_minor)
+        entry = new_entry(part, first, offer.exchange, SENT, spread_minor=offer.spread_minor)
         return entry, offer, ordered.urgent
 
     def _send(self, bulk: Bulk, documents: list[bytes], context: Context) -> Decision[Any]:
@@ -258,7 +258,7 @@ class BulkSourceRules:
         case, released = self._released(case, said, context)
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
-            if one is None or entry.state != SOURCE_OPEN:
+            if one is None or entry.state != SENT:
                 continue
             if one.status in {well, status.BLOCKED}:
                 blocks = one.status == status.BLOCKED and end_well.state == "settled"
@@ -313,7 +313,7 @@ class BulkSourceRules:
         tried = unfold_due(case, "returning", self._reversal.try_again, context)
         case = replace(case, data=tried.data)
         bulk = case.data
-        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state == SOURCE_OPEN]
+        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state == SENT]
         if not unanswered or context.now <= bulk.decide_by:
             return self._resting(tried, context)
         if bulk.urgent:
@@ -332,7 +332,7 @@ class BulkSourceRules:
     def _reject_open(
         self, case: BulkCase, reason: str, detail: str, context: Context, *, tell: bool = False
     ) -> Decision[Any]:
-        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN]
+        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SENT]
         ends = dict.fromkeys(unanswered, End("rejected", reason, detail))
         return self._end(case, ends, context, unanswered if tell else ())
 
@@ -342,7 +342,7 @@ class BulkSourceRules:
             return self._as_it_is(case, context)
         bulk, changed = end(case.data, ends, context.now)
         settled = [one for one in changed.values() if one.state in ("settled", "blocked")]
-        left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        left = [entry for entry in bulk.entries if entry.state == SENT]
         decided = Decision(
             case.state if left else ENDED,
             bulk,
@@ -469,7 +469,7 @@ class BulkSourceRules:
         ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = said.get(entry.uetr)
-            if one is not None and entry.state == SOURCE_OPEN:
+            if one is not None and entry.state == SENT:
                 state = {status.SETTLED: "settled", status.BLOCKED: "blocked"}.get(one.status, "rejected")
                 ends[number] = End(state, one.reason, one.detail)
         return self._end(case, ends, context)
@@ -486,7 +486,7 @@ def _restored(
     part: Part, first: str, rate: Rate, payee: Participant, directory: Directory, member: str
 ) -> Entry | Refusal:
     exchange = exchange_at(part.transfer.transactions[0], rate, payee, directory, member)
-    return exchange if isinstance(exchange, Refusal) else new_entry(part, first, exchange, SOURCE_OPEN)
+    return exchange if isinstance(exchange, Refusal) else new_entry(part, first, exchange, SENT)
 
 
 def _past(bulk: Bulk) -> datetime:

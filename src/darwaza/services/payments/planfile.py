@@ -108,14 +108,12 @@ def load_plan(values: Any) -> Plan:
     """
     try:
         entry = msgspec.convert(values, PlanEntry)
-        if CYCLE_S_MAX % entry.cycle_s:
-            raise ValueError(f"a cycle of {entry.cycle_s} s does not divide a day - at `$.cycle_s`")
         currencies = {member: asset_from_text(text) for member, text in entry.currencies.items()}
         plan = Plan(
             currencies=currencies,
             participants=tuple(_participant(one, currencies) for one in entry.participants),
             corridors=tuple(_corridor(one, currencies) for one in entry.corridors),
-            cycle_s=entry.cycle_s,
+            cycle_s=_whole_in_a_day(entry.cycle_s),
         )
         Directory(plan)
     except (msgspec.ValidationError, MalformedError, ValueError) as fault:
@@ -164,6 +162,12 @@ def _corridor(entry: CorridorEntry, currencies: dict[str, Asset]) -> Corridor:
         subsidy_minor=_minor(entry.subsidy, asset),
         subsidy_from_minor=_minor(entry.subsidy_from, asset),
     )
+
+
+def _whole_in_a_day(cycle_s: int) -> int:
+    if CYCLE_S_MAX % cycle_s:
+        raise ValueError(f"{cycle_s} s do not divide a day - at `$.cycle_s`")
+    return cycle_s
 
 
 def _asset(member: str, currencies: dict[str, Asset]) -> Asset:
