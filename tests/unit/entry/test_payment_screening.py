@@ -59,8 +59,12 @@ def test_two_officers_block_it_and_its_money_stands_in_suspense_until_two_releas
         for officer in ("amna", "bilal"):
             corridor.do(SBP, f"/v1/payments/{case_id}/release", {"officer": officer})
         assert corridor.refused(ALATAU, f"/v1/payments/{case_id}/block", {"officer": "x"}) == "role_missing"
-        for officer in ("dana", "erlan"):
-            corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": officer})
+        corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": "dana"})
+        for word in ("release", "refuse"):
+            refused = corridor.call(NBK, "POST", f"/v1/payments/{case_id}/{word}", {"officer": "erlan"})
+            assert (refused.status_code, refused.json()["code"]) == (422, "block_stands")
+            assert "KZ/nbk:dana" in refused.json()["detail"]
+        corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": "erlan"})
         seen = [
             (corridor.show(who, case_id)["state"], corridor.show(who, case_id)["status"]) for who in (INDUS, ALATAU)
         ]

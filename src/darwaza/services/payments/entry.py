@@ -17,7 +17,7 @@ from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import OfBulk
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
-from darwaza.services.payments.state import PROMISED, UNDECIDED
+from darwaza.services.payments.state import ORDERED, PROMISED, UNDECIDED, UNKNOWN
 
 replace = msgspec.structs.replace
 BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
@@ -175,6 +175,12 @@ def number_of(bulk: Bulk, uetr: str) -> int:
 def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
     """The bulk with other entries in the places of these numbers."""
     return replace(bulk, entries=tuple(changed.get(number, one) for number, one in enumerate(bulk.entries, 1)))
+
+
+def asked_once_more(bulk: Bulk) -> Bulk:
+    """The bulk when its payees' gateway is asked what has become of those that have not ended."""
+    unanswered = {n: replace(one, state=UNKNOWN) for n, one in enumerate(bulk.entries, 1) if one.state in ORDERED}
+    return with_entries(replace(bulk, asked=bulk.asked + 1), unanswered)
 
 
 class End(NamedTuple):

@@ -3,8 +3,9 @@
 from typing import Final
 
 SENT: Final = "sent"
-ORDERED: Final = (SENT, "unknown")
-"""At the payer's gateway: the order has left; of a bulk's payments all are in the first until they end."""
+UNKNOWN: Final = "unknown"
+ORDERED: Final = (SENT, UNKNOWN)
+"""At the payer's gateway: the order has left, and in the second the payee's has been asked what has become of it."""
 WAITING: Final = ("checking", "screened", "asked")
 """At the payee's gateway: it waits for its bank's word, or for what has to come before that."""
 ACCEPTED: Final = "accepted"
