@@ -21,8 +21,9 @@ from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
 from darwaza.services.payments.check import Alike, alike, read_transfer
-from darwaza.services.payments.entry import SENT, entry_id
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
+from darwaza.services.payments.state import SENT
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
 COMPANY_PAYMENTS_MAX: Final = 100

@@ -31,13 +31,13 @@ from darwaza.services.payments.entry import entry_id, number_of, one_of, split_i
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
 from darwaza.services.payments.record import Bulk
+from darwaza.services.payments.state import ORDERED
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
 from darwaza.standards.iso20022.message import read
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 from darwaza.standards.iso20022.part import Message
 
-OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
 NOTICE: Final = "payment."
 """A notice to the payer's bank is this and the state."""
@@ -66,7 +66,7 @@ async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
     document: bytes = call.body
     answer = await order_one(call, document)
     wait_s = preferred_wait_s(call)
-    if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
+    if isinstance(answer, Ordered) and wait_s and answer.state in ORDERED:
         await _await_end(call, answer, wait_s)
     return answer_order(call, document, answer) if wants_xml(call) else answer
 
