@@ -39,9 +39,10 @@ from darwaza.services.payments.bulk import (
 )
 from darwaza.services.payments.check import Alike, alike, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import SENT, entry_id
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.state import SENT
 
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
 PASSING: Final = frozenset(one.code for one in (*PaymentRefusal, *TransferRefusal) if one.transient)

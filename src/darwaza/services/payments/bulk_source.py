@@ -27,8 +27,6 @@ from darwaza.services.payments.answers import draft_inquiry, drafts, parted, rea
 from darwaza.services.payments.bulk import Part, new_entry, read_parts
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
-    SENT,
-    SOURCE_OPEN,
     End,
     Ends,
     asked_once_more,
@@ -70,6 +68,7 @@ from darwaza.services.payments.record import Bulk, Entry, Offer
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, names_of
 from darwaza.services.payments.source import INQUIRY_LAST, inquiry_wait
+from darwaza.services.payments.state import ORDERED, SENT
 from darwaza.services.payments.terms import exchange_at, rate_of
 
 Outcome = Decision[Any] | Refusal
@@ -260,7 +259,7 @@ class BulkSourceRules:
         case, released = self._released(case, said, context)
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
-            if one is None or entry.state not in SOURCE_OPEN:
+            if one is None or entry.state not in ORDERED:
                 continue
             if one.status in {well, status.BLOCKED}:
                 blocks = one.status == status.BLOCKED and end_well.state == "settled"
@@ -315,7 +314,7 @@ class BulkSourceRules:
         tried = unfold_due(case, "returning", self._reversal.try_again, context)
         case = replace(case, data=tried.data)
         bulk = case.data
-        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state in SOURCE_OPEN]
+        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state in ORDERED]
         if not unanswered or context.now <= bulk.decide_by:
             return self._resting(tried, context)
         if bulk.urgent:
@@ -335,7 +334,7 @@ class BulkSourceRules:
     def _reject_open(
         self, case: BulkCase, reason: str, detail: str, context: Context, *, tell: bool = False
     ) -> Decision[Any]:
-        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state in SOURCE_OPEN]
+        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state in ORDERED]
         ends = dict.fromkeys(unanswered, End("rejected", reason, detail))
         return self._end(case, ends, context, unanswered if tell else ())
 
@@ -345,7 +344,7 @@ class BulkSourceRules:
             return self._as_it_is(case, context)
         bulk, changed = end(case.data, ends, context.now)
         settled = [one for one in changed.values() if one.state in ("settled", "blocked")]
-        left = [entry for entry in bulk.entries if entry.state in SOURCE_OPEN]
+        left = [entry for entry in bulk.entries if entry.state in ORDERED]
         decided = Decision(
             case.state if left else ENDED,
             bulk,
@@ -472,7 +471,7 @@ class BulkSourceRules:
         ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = said.get(entry.uetr)
-            if one is not None and entry.state in SOURCE_OPEN:
+            if one is not None and entry.state in ORDERED:
                 state = {status.SETTLED: "settled", status.BLOCKED: "blocked"}.get(one.status, "rejected")
                 ends[number] = End(state, one.reason, one.detail)
         return self._end(case, ends, context)
