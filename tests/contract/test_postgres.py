@@ -11,11 +11,10 @@ from tests.contract.rows import case, dump, everything, filled
 from darwaza.adapters.postgres.query import migrations, queries
 from darwaza.adapters.postgres.store import SCHEMA_VERSION, PostgresStore
 from darwaza.bootstrap import examine_store
-from darwaza.config import CONFIG_FILE
 from darwaza.entry.local import LocalCorridor
 from darwaza.errors import FatalError, InvariantError, OperatorError, PushbackError
 from darwaza.ports.store import CaseFilter, Changes
-from darwaza.storage import STORE_FILE, backup_store, create_store, migrate_store
+from darwaza.storage import STORE_FILE, backup_store, migrate_store
 
 pytestmark = pytest.mark.timeout(600)
 WAIT_S = 120.0
@@ -179,12 +178,10 @@ def test_every_statement_names_a_purpose():
 
 def test_a_gateway_lives_on_it(server, postgres_url, tmp_path):
     """Real processes: documents go out and come in, SIGKILL loses nothing, fsck finds nothing."""
-    corridor = LocalCorridor(tmp_path / "gateways", {"PK": "Pakistan", "UZ": "Uzbekistan"}, links=[("PK", "UZ")])
+    names, stores = {"PK": "Pakistan", "UZ": "Uzbekistan"}, {"PK": postgres_url}
+    corridor = LocalCorridor(tmp_path / "gateways", names, links=[("PK", "UZ")], stores=stores)
     folder = corridor.path("PK")
-    settings = folder / CONFIG_FILE
-    settings.write_text(settings.read_text().replace('store = ""', f'store = "{postgres_url}"'))
-    (folder / STORE_FILE).unlink()
-    create_store(folder)
+    assert not (folder / STORE_FILE).exists()
     for code in ("PK", "UZ"):
         corridor.add_party(code, "desk", "agency")
     paper = tmp_path / "paper.txt"
