@@ -33,9 +33,10 @@ from darwaza.services.payments.bulk import (
 )
 from darwaza.services.payments.check import Alike, alike, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.state import SENT
 
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
 PASSING: Final = frozenset(one.code for one in (*PaymentRefusal, *TransferRefusal) if one.transient)
@@ -160,7 +161,7 @@ def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Ordered]:
     }
     taken = [uetr for uetr in uetrs if uetr not in refused]
     numbers = {uetr: number for number, uetr in enumerate(taken, 1)}
-    states = dict.fromkeys(taken, SOURCE_OPEN)
+    states = dict.fromkeys(taken, SENT)
     if outcome.repeated:
         site, store = call.server.gateway.engine.site, call.server.store
         bulk = site.decode_case(store.cases([outcome.case_id])[outcome.case_id]).data
