@@ -2,8 +2,8 @@
 
 The banks, faults and books of ``darwaza.testing.paying``, with more returns and recalls, so that some are on their way
 whenever a cycle ends. The auditor adds up each cycle by itself: what the payee's ledger paid out, to banks or into
-suspense, and took back, in the cycles that the messages name. Both gateways have to tell sums that come to it, agree on every cycle, and never change
-what they agreed on, not even after a lost disk.
+suspense, and took back, in the cycles that the messages name. Both gateways have to tell sums that come to it, agree on
+every cycle, and never change what they agreed on, not even after a lost disk.
 
 To see what one seed does: ``python -m darwaza.testing.settling 42``.
 """
