@@ -9,7 +9,7 @@ from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import Gateway, read_history
 from darwaza.entry.cli.proof import proofs_of
 from darwaza.entry.sample import remittance
-from darwaza.errors import MalformedError
+from darwaza.errors import MalformedError, OperatorError
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.verdict import Result
@@ -184,3 +184,25 @@ def test_a_gateway_follows_a_changed_plan(tmp_path):
         assert len(corridor.get("PK/new-bank", "/v1/payments/accounts")) == 2
     finally:
         corridor.close()
+
+
+def test_a_gateway_refuses_other_cycles_than_it_has_counted(tmp_path):
+    """The same number would mean another time: what was told of it would be settled for that."""
+    corridor = PaymentCorridor(tmp_path, furnish=_half_hours)
+    path = corridor.local.path("PK") / "payments.toml"
+    try:
+        found = corridor.get("PK/sbp", "/v1/payments/positions", params={"cycle": "2"})
+        assert (found["since"], found["until"]) == ("1970-01-01T01:00:00.000Z", "1970-01-01T01:30:00.000Z")
+        corridor.gateways["PK"].close()
+        path.write_text(remittance.PLAN)
+        with pytest.raises(OperatorError, match="cycle_s is 3600 and has been 1800") as caught:
+            Gateway(corridor.local.path("PK"), clock=corridor.clock)
+        assert caught.value.code == "plan_wrong"
+        _half_hours(corridor.local.path("PK"))
+        corridor.gateways["PK"] = Gateway(corridor.local.path("PK"), clock=corridor.clock)
+    finally:
+        corridor.close()
+
+
+def _half_hours(folder):
+    (folder / "payments.toml").write_text("cycle_s = 1800\n" + remittance.PLAN)

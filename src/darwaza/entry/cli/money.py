@@ -214,7 +214,10 @@ _officer = click.option("--officer", required=True, help="Who decides, within th
 @_officer
 @as_party
 def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """PAYMENT may go on to the payee, also out of suspense: a second officer's word lets it."""
+    """PAYMENT may go on to the payee, also out of suspense: a second officer's word lets it.
+
+    While another officer's word is to block it, this is refused with ``block_stands``.
+    """
     with Desk(options) as desk:
         done = desk.release(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))
@@ -225,7 +228,10 @@ def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> Non
 @_officer
 @as_party
 def refuse(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """PAYMENT goes back to the payer; out of suspense a second officer's word sends it back."""
+    """PAYMENT goes back to the payer; out of suspense a second officer's word sends it back.
+
+    While another officer's word is to block it, this is refused with ``block_stands``.
+    """
     with Desk(options) as desk:
         done = desk.refuse(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))
@@ -236,7 +242,10 @@ def refuse(payment: str, officer: str, *, as_json: bool, **options: Any) -> None
 @_officer
 @as_party
 def block(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """PAYMENT goes neither on nor back: a second officer's word puts its money into suspense."""
+    """PAYMENT goes neither on nor back: a second officer's word puts its money into suspense.
+
+    Until that, or until the first officer says otherwise, nobody else can let it go on or refuse it.
+    """
     with Desk(options) as desk:
         done = desk.block(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))

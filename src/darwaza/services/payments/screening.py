@@ -6,7 +6,9 @@ One that cannot answer at once answers ``None``: then the payment waits, nothing
 later as a command of the gateway itself. ``names_listed`` makes a screener of lists, across scripts.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from html import unescape
 from typing import Final
 
 from darwaza.services.payments.names import HITS_MAX, Listed, NameIndex
@@ -14,6 +16,7 @@ from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
 Screener = Callable[[Sequence[str]], tuple[str, ...] | None]
 
+_NAME: Final = re.compile(r"<(?:[\w.-]+:)?(?:Nm|CareOf)(?:\s[^>]*)?>([^<]+)<")
 SCREENING: Final = "payment.screening"
 """Notice to the gateway itself: a payment waits for a screener that answers later."""
 
@@ -43,7 +46,10 @@ def names_listed(listed: Iterable[Listed]) -> Screener:
 
 
 def names_of(transaction: CreditTransferTransaction) -> tuple[str, ...]:
-    """Every name a payment carries."""
+    """Every name a payment carries: of parties, of accounts and their owners, of agents, and of whoever else it names.
+
+    Free text is not looked at.
+    """
     parties = (
         transaction.debtor,
         transaction.creditor,
@@ -51,4 +57,20 @@ def names_of(transaction: CreditTransferTransaction) -> tuple[str, ...]:
         transaction.ultimate_creditor,
         transaction.initiating_party,
     )
-    return tuple(party.name for party in parties if party is not None and party.name)
+    others = (
+        transaction.debtor_account,
+        transaction.creditor_account,
+        transaction.debtor_agent,
+        transaction.creditor_agent,
+        transaction.instructing_agent,
+        transaction.instructed_agent,
+        transaction.intermediary_1,
+        transaction.intermediary_1_account,
+        transaction.intermediary_2,
+        transaction.intermediary_2_account,
+    )
+    named = [one for one in (*parties, *others) if one is not None]
+    addresses = [party.address for party in parties if party is not None and party.address is not None]
+    # Whatever no field names: somebody to be contacted, to whose care it goes, who is invoiced.
+    kept = [kept.xml for one in (transaction, *named, *addresses) for kept in one.kept]
+    return (*(one.name for one in named if one.name), *(unescape(name) for xml in kept for name in _NAME.findall(xml)))

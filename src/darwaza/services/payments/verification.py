@@ -16,6 +16,7 @@ from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.services.payments.alias import find_alias, is_iban, masked, normal
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import VERIFIED, VERIFY, XML_MEDIA_TYPE, AnswerVerification, Verify, read_refused
+from darwaza.services.payments.names import says
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Verification
 from darwaza.services.payments.status import message_id
@@ -153,7 +154,7 @@ class VerificationRules:
         body: AnswerVerification = command.body
         if command.party != case.data.bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the bank that was asked answers")
-        if not body.name.strip():
+        if not says(body.name):
             return self._answer(replace(case.data, reason=body.reason, account=""), context)
         return self._answer(replace(case.data, verified=True, name=body.name.strip()), context)
 
