@@ -174,13 +174,13 @@ def check_met(
     elif not _have_met_all(engine, unit):
         detail = "neighbours are still being compared"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
-    if case is not None and engine.restoring and _is_awaited(engine, unit, case.id):
+    if case is not None and engine.restoring and is_awaited(engine, unit, case.id):
         retry(engine, rules, unit, case.id)
         detail = "what was said on the case is still coming back"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
 
 
-def _is_awaited(engine: "Engine", unit: Unit, case_id: str) -> bool:
+def is_awaited(engine: "Engine", unit: Unit, case_id: str) -> bool:
     """Whether an own message on a case that was given back waits for something."""
     for _, _, raw in engine.store.case_leaves(case_id):
         header = decode_header(raw)
