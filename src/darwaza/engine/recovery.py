@@ -153,6 +153,8 @@ def check_met(
 ) -> None:
     """Hold that the member with whom a case is decided has been met, and all that was said on it is back.
 
+    So it is not while a word on it waits for what has still to come back (``engine.order``): that knows of more.
+
     What was said to a member further away may be held by any neighbour: all have to be met that can be reached.
 
     Args:
@@ -174,8 +176,12 @@ def check_met(
     elif not _have_met_all(engine, unit):
         detail = "neighbours are still being compared"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
-    if case is not None and engine.restoring and is_awaited(engine, unit, case.id):
+    if case is None:
+        return
+    awaited = engine.restoring and is_awaited(engine, unit, case.id)
+    if awaited:
         retry(engine, rules, unit, case.id)
+    if awaited or unit.ordering.ahead(case.id):
         detail = "what was said on the case is still coming back"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
 

@@ -4,6 +4,7 @@ import pytest
 from tests.unit.services.payments.desk import HALYK, SWIFT_FX, decides_nothing
 from tests.unit.services.payments.test_bulk_relay import Relay, RelayedDesk, RelayedLand, copy
 
+from darwaza.config import MEET_S
 from darwaza.engine import recovery
 from darwaza.engine.intake import PlaceOrders
 from darwaza.ledger.order import Move
@@ -167,3 +168,27 @@ def paid(desk):
     desk.done(desk.confirm(case_id))
     desk.carry()
     return case_id
+
+
+def test_nothing_is_decided_while_a_word_waits_for_what_was_said_before_it():
+    """KZ lost its disk and CN, which has its acceptance, stays away; what PK decided on that has come over AF."""
+    desk = Diamond()
+    kept = copy(desk.chain.stores["KZ"])
+    case_id = desk.order()
+    desk.carry()
+    desk.answer_over_cn()
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    assert desk.states(case_id) == ("settled", "credited")
+    desk.chain.stores["KZ"] = kept
+    desk.chain.start("KZ", seed=1)
+    desk.chain.dark = {"CN"}
+    desk.chain.restore("KZ")
+    desk.carry()
+    assert desk.kz.state(case_id) == "asked"
+    desk.wait(2 * MEET_S)
+    assert desk.kz.state(case_id) == "asked"
+    assert desk.reject(case_id).code == "catching_up"
+    meet_cn(desk)
+    assert desk.states(case_id) == ("settled", "credited")
+    desk.chain.check()
