@@ -7,7 +7,7 @@ pacs.002 with the status or the reason, admi.002 for what cannot be read. The st
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -27,7 +27,7 @@ from darwaza.kernel.message import MemberText, UuidText
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.bulk import has_more_than_tags
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import entry_id, number_of, one_of, split_id
+from darwaza.services.payments.entry import entry_id, one_of, split_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
 from darwaza.services.payments.record import Bulk
@@ -118,27 +118,45 @@ def _ordered(call: Call, outcome: Outcome, key: str, uetr: str, document: bytes)
 
 
 def _sent_before(call: Call, key: str, document: bytes) -> Ordered | ConflictError | None:
-    """The answer to a payment that went in a bulk before: its key is a name of the bulk, and no answer is stored.
+    """The answer to a payment that went in a bulk before; see ``sent_before``."""
+    return sent_before(call, {key: document}).get(key) if key else None
 
-    The bulk's order holds the document, to compare; one that was forgotten is as any UETR that was taken (None).
+
+def sent_before(call: Call, documents: Mapping[str, bytes]) -> dict[str, Ordered | ConflictError]:
+    """The answers to payments that went in bulks before: their keys are names of the bulks, and none is stored.
+
+    A bulk's order holds the documents, to compare; where that was forgotten there is no answer, as for any other UETR
+    that was taken.
+
+    Args:
+        call: of the payments' bank.
+        documents: by key.
     """
     engine = call.server.gateway.engine
-    case_id = engine.store.named([key]).get(key) if key else None
-    if case_id is None:
-        return None
-    bulk = engine.site.recent.find([case_id], engine.store, engine.site.decode_case)[case_id][1].data
-    if not isinstance(bulk, Bulk) or bulk.payer_bank != call.party.address:
-        return None
-    number = number_of(bulk, key)
-    try:
-        header, body = find_order(engine, case_id)
-        same = read_bulk(body)[1][number - 1] == document
-    except MessageError:
-        return None
-    if not same:
-        return ConflictError("this key was used for another request", code="key_reused")
-    state = bulk.entries[number - 1].state
-    return Ordered(entry_id(case_id, number), state, key, message_ids=(header.id,), repeated=True)
+    found: dict[str, Ordered | ConflictError] = {}
+    of_case: dict[str, list[str]] = {}
+    for key, case_id in engine.store.named(list(documents)).items():
+        of_case.setdefault(case_id, []).append(key)
+    cases = engine.site.recent.find(list(of_case), engine.store, engine.site.decode_case)
+    for case_id, keys in of_case.items():
+        bulk = cases[case_id][1].data
+        if not isinstance(bulk, Bulk) or bulk.payer_bank != call.party.address:
+            continue
+        try:
+            header, body = find_order(engine, case_id)
+            held = read_bulk(body)[1]
+        except MessageError:
+            continue
+        numbers = {entry.uetr: number for number, entry in enumerate(bulk.entries, 1)}
+        for key in keys:
+            number = numbers[key]
+            name, state = entry_id(case_id, number), bulk.entries[number - 1].state
+            found[key] = (
+                Ordered(name, state, key, message_ids=(header.id,), repeated=True)
+                if held[number - 1] == documents[key]
+                else ConflictError("this key was used for another request", code="key_reused")
+            )
+    return found
 
 
 def _read(document: bytes) -> CreditTransfer | None:
