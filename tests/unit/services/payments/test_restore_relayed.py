@@ -5,6 +5,7 @@ from tests.unit.services.payments.desk import decides_nothing
 from tests.unit.services.payments.test_bulk_relay import Relay, RelayedDesk, RelayedLand, copy
 
 from darwaza.engine import recovery
+from darwaza.services.payments import message
 from darwaza.testing.statement import link_states
 
 PAST_ALL_ANSWERS_S = 40
@@ -43,11 +44,11 @@ class Diamond(RelayedDesk):
         self.world = self.chain.world
         self.pk, self.kz = RelayedLand(self.chain, "PK"), RelayedLand(self.chain, "KZ")
 
-    def answer_over_cn(self):
-        """Let KZ alone find the way over AF slow."""
+    def answer_over_cn(self, side="KZ"):
+        """Let one gateway alone find the way over AF slow."""
         self.wait(1)
         for state in link_states(self.world, OVER_CN):
-            self.chain.engines["KZ"].site.routing.learn(state)
+            self.chain.engines[side].site.routing.learn(state)
 
 
 def credited_and_lost():
@@ -70,10 +71,10 @@ def credited_and_lost():
     return desk, case_id
 
 
-def meet_cn(desk):
-    """CN is back and gives KZ what KZ had answered."""
+def meet_cn(desk, side="KZ"):
+    """CN is back and gives a gateway what that had answered."""
     desk.chain.dark = set()
-    desk.chain.restore("KZ")
+    desk.chain.restore(side)
     desk.carry()
     desk.wait(5)
     desk.carry()
@@ -97,3 +98,31 @@ def test_whoever_refuses_it_at_once_says_two_things(monkeypatch):
     assert case_id not in [one.case_id for one in desk.chain.engines["KZ"].site.order.early.values()]
     meet_cn(desk)
     assert desk.states(case_id) == ("settled", None)
+
+
+def test_a_decision_that_comes_back_after_what_it_answered_stands():
+    """PK lost its disk; AF brings KZ's word again, and only then CN what PK had decided on it: by now too late."""
+    desk = Diamond()
+    kept = copy(desk.chain.stores["PK"])
+    case_id = desk.order(priority="HIGH")
+    desk.carry()
+    desk.answer_over_cn("PK")
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    assert desk.states(case_id) == ("settled", "credited")
+    assert message.DECIDED not in {one.kind for one in desk.chain.headers("PK", "AF")}
+    desk.chain.stores["PK"] = kept
+    desk.chain.start("PK", seed=1)
+    desk.chain.dark = {"CN"}
+    desk.chain.restore("PK")
+    desk.wait(PAST_ALL_ANSWERS_S)
+    desk.carry()
+    assert desk.states(case_id) == ("sent", "credited")
+    desk.chain.dark = set()
+    (origin,) = (origin for origin in desk.chain.logs() if origin.endswith("PK-to-CN/0"))
+    desk.chain.take_back(origin)
+    desk.chain.check()
+    meet_cn(desk, "PK")
+    assert desk.states(case_id) == ("settled", "credited")
+    assert [one.kind for one in desk.chain.headers("PK", "CN")].count(message.DECIDED) == 1
+    desk.chain.check()
