@@ -240,11 +240,12 @@ class Settler:
 
     def _open(self) -> Iterator[Standing]:
         """Cycles that this gateway has to tell or compare; differences of late."""
-        since, now = (instant.to_fine_text(at) for at in (self.engine.now() - TOLD_WITHIN, self.engine.now()))
+        since = instant.to_fine_text(self.engine.now() - TOLD_WITHIN)
+        newest = next(self._rows(opened_from=self._open_from), None)
         rows = self._rows((TOLD, STATED, COMPARING, DIFFERS), self._open_from)
         found = [row for row in rows if row.state != DIFFERS or row.opened_at >= since]
-        # Whatever was opened before the oldest of these is done for good, and what is opened from now on is younger.
-        self._open_from = min([now, *(row.opened_at for row in found)])
+        # What was opened before the oldest of these is done for good, and what is not in the store yet is younger.
+        self._open_from = min((row.opened_at for row in (*found, newest) if row is not None), default=None)
         for row in found:
             if row.state != STATED:
                 yield row.state, self.engine.site.decode_case(row).data
