@@ -88,9 +88,7 @@ class Group:
         return len(self.waiting) < COMPANY_PAYMENTS_MAX and self.bytes + size <= COMPANY_BYTES_MAX
 
 
-def way_of(
-    document: bytes, transfer: CreditTransfer, party: str, roles: frozenset[str], market: str, uetr: str
-) -> Way | None:
+def way_of(document: bytes, transfer: CreditTransfer, party: str, roles: frozenset[str], market: str) -> Way | None:
     """The way a payment goes together with others, or None for one that goes alone.
 
     Args:
@@ -99,12 +97,11 @@ def way_of(
         party: address of the bank that orders it.
         roles: the bank's.
         market: id of the market's case.
-        uetr: by which the bank's request knows it.
     """
     if len(document) > COMPANY_BYTES_MAX:
         return None
     ordered = read_transfer(document, transfer)
-    if isinstance(ordered, Refusal) or ordered.transaction.id.uetr != uetr:
+    if isinstance(ordered, Refusal):
         return None
     common = alike(ordered)
     if common is None or common.payee_bank is None:

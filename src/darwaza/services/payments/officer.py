@@ -12,12 +12,14 @@ blocked already two may be of another mind than a third: no time ends that, so n
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Final, Literal, TypeVar
+from unicodedata import normalize
 
 import msgspec
 
 from darwaza.kernel.machine import Command, Refusal
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import Text
+from darwaza.services.payments.names import says
 from darwaza.services.payments.record import Check, Entry, Payment
 
 COMPLIANCE_ROLE: Final = "compliance"
@@ -68,6 +70,8 @@ Stopped = TypeVar("Stopped", bound=Payment | Entry)
 def heard(stopped: Stopped, command: Command, word: Word, now: datetime) -> Stopped | Refusal:
     """A payment with one word more.
 
+    Blanks, invisible characters and capital letters make no second officer of the one who has spoken.
+
     Args:
         stopped: with what was said before; of a payment that is blocked, with what was said since alone.
         command: of the officer's party.
@@ -79,10 +83,14 @@ def heard(stopped: Stopped, command: Command, word: Word, now: datetime) -> Stop
     """
     if COMPLIANCE_ROLE not in command.roles:
         return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance decides on what screening has stopped")
-    officer = f"{command.party}:{word.officer}"[:OFFICER_CHARS_MAX]
-    if any((one.officer, one.word) == (officer, word.said) for one in stopped.checks):
+    name = "".join(filter(str.isprintable, " ".join(normalize("NFKC", word.officer).split()))).strip()
+    if not says(name):
+        return Refusal.of(PaymentRefusal.NOT_ALLOWED, "the officer who decides has a name", "/officer")
+    officer = f"{command.party}:{name}"[:OFFICER_CHARS_MAX]
+    before = [one for one in stopped.checks if one.officer.casefold() == officer.casefold()]
+    if any(one.word == word.said for one in before):
         return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
-    others = tuple(one for one in stopped.checks if one.officer != officer)
+    others = tuple(one for one in stopped.checks if one not in before)
     blocks = next((one for one in others if one.word == "block"), None)
     if blocks is not None and word.said != "block":
         detail = f"{blocks.officer} has said block: until that is taken back, another officer may only say the same"
