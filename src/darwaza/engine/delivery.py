@@ -146,16 +146,22 @@ class Delivery:
             return fault
         if not isinstance(outcome, Refusal):
             return None
-        if opens:
-            waits = may_lack and recovery.may_be_answered(self._engine, self._unit, service, received)
-        else:
-            waits = may_lack or (may_wait and self._lacks_money(header, sent_before))
-        return outcome if waits else self._refuse(header, outcome, sent_before)
+        waits = may_lack and (not opens or recovery.may_be_answered(self._engine, self._unit, service, received))
+        if waits or (may_wait and self._lacks_money(header, outcome, sent_before, opens=opens)):
+            return outcome
+        return self._refuse(header, outcome, sent_before)
 
-    def _lacks_money(self, header: Header, sent_before: tuple[Said, ...]) -> bool:
-        """Whether a message is refused only because an own one on its case, that came before it, lacks money."""
+    def _lacks_money(self, header: Header, refusal: Refusal, sent_before: tuple[Said, ...], *, opens: bool) -> bool:
+        """Whether a message that was taken before a loss is refused only because money is missing, or was.
+
+        It opens a case and lacks what another case brings, though there are own words on it; or an own message on its
+        case, that came before it, does.
+        """
         if not self._replaying or any(said.header.kind.endswith(REFUSED) for said in sent_before):
             return False
+        if opens:
+            taken = sent_before or recovery.is_awaited(self._engine, self._unit, header.case_id)
+            return refusal.transient and bool(taken)
         return recovery.lacks_money(self._engine, self._unit, header.case_id)
 
     def _case(self, case_id: str) -> tuple[str, Case[Any]] | None:

@@ -153,6 +153,8 @@ def check_met(
 ) -> None:
     """Hold that the member with whom a case is decided has been met, and all that was said on it is back.
 
+    So it is not while a word on it waits for what has still to come back (``engine.order``): that knows of more.
+
     What was said to a member further away may be held by any neighbour: all have to be met that can be reached.
 
     Args:
@@ -174,13 +176,17 @@ def check_met(
     elif not _have_met_all(engine, unit):
         detail = "neighbours are still being compared"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
-    if case is not None and engine.restoring and _is_awaited(engine, unit, case.id):
+    if case is None:
+        return
+    awaited = engine.restoring and is_awaited(engine, unit, case.id)
+    if awaited:
         retry(engine, rules, unit, case.id)
+    if awaited or unit.ordering.ahead(case.id):
         detail = "what was said on the case is still coming back"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
 
 
-def _is_awaited(engine: "Engine", unit: Unit, case_id: str) -> bool:
+def is_awaited(engine: "Engine", unit: Unit, case_id: str) -> bool:
     """Whether an own message on a case that was given back waits for something."""
     for _, _, raw in engine.store.case_leaves(case_id):
         header = decode_header(raw)
