@@ -74,7 +74,8 @@ def photographed(picture):
         yield picture.rotate(angle, expand=True, fillcolor=240, resample=Image.Resampling.BICUBIC)
     yield picture.filter(ImageFilter.GaussianBlur(2))
     yield ImageEnhance.Brightness(picture.rotate(5, expand=True, fillcolor=230)).enhance(0.4)
-    yield Image.blend(picture, Image.effect_noise(picture.size, 60), 0.35)
+    noise = np.random.default_rng(11).normal(128, 60, (picture.height, picture.width))
+    yield Image.blend(picture, Image.fromarray(np.clip(noise, 0, 255).astype("uint8")), 0.35)
     yield picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
     far = 0.03 / picture.width
     seen = (1.0, 0.02, 0, 0.03, 1.0, 0, far, far / 2)

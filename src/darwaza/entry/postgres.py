@@ -14,7 +14,7 @@ from darwaza.errors import OperatorError
 DEBIAN = "/usr/lib/postgresql"
 SERVER_USER = "postgres"
 """Whom Debian's package makes; the server refuses to run as root."""
-START_S_MAX = 60
+START_S_MAX = 180
 SETTINGS = "-c listen_addresses=''"
 
 

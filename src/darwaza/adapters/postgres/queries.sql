@@ -234,7 +234,8 @@ SELECT origin, size, note FROM witnessed WHERE origin = %s;
 
 -- name: write_given_back
 -- An own message whose cause is still to be replayed.
-INSERT INTO given_back (cause_id, message_key) VALUES (%s, %s) ON CONFLICT DO NOTHING;
+INSERT INTO given_back (cause_id, message_key) VALUES (%s, %s)
+ON CONFLICT (message_key) DO UPDATE SET cause_id = excluded.cause_id;
 
 -- name: clear_given_back
 -- It has been matched.

@@ -20,6 +20,7 @@ from darwaza.services.payments.names import says
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Alias
 from darwaza.standards.iso20022.identifier import check_iban
+from darwaza.standards.iso20022.party import Account
 
 Outcome = Decision[Any] | Refusal
 REGISTERED: Final = "alias"
@@ -78,13 +79,12 @@ def alias_id(member: str, kind: str, value: str) -> str:
 def normal(kind: str, value: str) -> str | None:
     """The one form of an alias, or None when it has none: spaces, brackets and hyphens go, letters get one case.
 
-    Of an account number that is no IBAN only spaces go: its bank knows what the rest is for, and money is sent to it.
+    Of account numbers see ``plain_number``.
     """
     if kind == "EMAL":
         value = value.strip().lower()
     elif kind == "ACCT":
-        plain = _NOISE.sub("", value).upper()
-        value = plain if is_iban(plain) else _BLANKS.sub("", value)
+        value = plain_number(value)
     elif kind == "MBNO":
         value = _NOISE.sub("", value)
     else:
@@ -98,6 +98,20 @@ def normal(kind: str, value: str) -> str | None:
         except MalformedError:
             return None
     return value
+
+
+def plain_number(account: str) -> str:
+    """An account number in its one form.
+
+    Of one that is no IBAN only spaces go: its bank knows what the rest is for, and money is sent to it.
+    """
+    plain = _NOISE.sub("", account).upper()
+    return plain if is_iban(plain) else _BLANKS.sub("", account)
+
+
+def account_of(number: str) -> Account:
+    """The account of a number in its one form."""
+    return Account(iban=number) if is_iban(number) else Account(other_id=number)
 
 
 def is_iban(account: str) -> bool:

@@ -57,7 +57,7 @@ from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.services.payments.state import ACCEPTED, FREEZING, PROMISED, WAITING
 from darwaza.services.payments.suspense import SuspenseRules
-from darwaza.services.payments.terms import exchange_at, rate_of
+from darwaza.services.payments.terms import exchange_at, fee_problem, rate_of
 
 Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
@@ -185,13 +185,15 @@ class BulkDestinationRules:
     ) -> tuple[Entry | Refusal, Refusal | None]:
         """One payment with what is wrong with it; a refusal in its place when its amounts cannot be known."""
         transaction = part.transfer.transactions[0]
-        exchange = exchange_at(transaction, rate, payee, self._directory, payer.member)
+        currencies = self._directory.currencies
+        exchange = exchange_at(transaction, rate, currencies[payer.member], currencies[payee.member])
         if isinstance(exchange, Refusal):
             return exchange, None
         hits = self._screen(names_of(transaction))
         state = "checking" if hits is None else "screened" if hits else "asked"
         entry = new_entry(part, first, exchange, state, hits=kept_hits(hits or ()))
-        return entry, self._problem(part, payer, payee, known, context, urgent=urgent)
+        problem = self._problem(part, payer, payee, known, context, urgent=urgent)
+        return entry, problem or fee_problem(exchange, payee)
 
     def _problem(
         self,

@@ -19,6 +19,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import member_of
 from darwaza.kernel.parts import PARTS_MEDIA_TYPE
+from darwaza.ledger.asset import Asset
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.ledger.refusal import TransferRefusal
@@ -54,7 +55,6 @@ from darwaza.services.payments.message import (
 )
 from darwaza.services.payments.plan import (
     Directory,
-    Participant,
     abroad,
     fees,
     liquidity,
@@ -426,11 +426,11 @@ class BulkSourceRules:
             parts = read_parts(documents)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        payee, rate = self._directory.participant(message.destination, "psp"), rate_of(terms.rate)
-        if payee is None or isinstance(rate, Refusal):
+        there, rate = self._directory.currencies.get(member_of(message.destination)), rate_of(terms.rate)
+        if there is None or isinstance(rate, Refusal):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this bulk no more")
-        first = parts[0].transfer.header.message_id
-        entries = [_restored(part, first, rate, payee, self._directory, context.member) for part in parts]
+        first, own = parts[0].transfer.header.message_id, self._directory.currencies[context.member]
+        entries = [_restored(part, first, rate, own, there) for part in parts]
         wrong = next((one for one in entries if isinstance(one, Refusal)), None)
         if wrong is not None:
             return wrong
@@ -484,10 +484,8 @@ class Like(NamedTuple):
     urgent: bool
 
 
-def _restored(
-    part: Part, first: str, rate: Rate, payee: Participant, directory: Directory, member: str
-) -> Entry | Refusal:
-    exchange = exchange_at(part.transfer.transactions[0], rate, payee, directory, member)
+def _restored(part: Part, first: str, rate: Rate, own: Asset, there: Asset) -> Entry | Refusal:
+    exchange = exchange_at(part.transfer.transactions[0], rate, own, there)
     return exchange if isinstance(exchange, Refusal) else new_entry(part, first, exchange, SENT)
 
 

@@ -41,7 +41,7 @@ from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.record import Record
 from darwaza.services.payments.request import RequestRules
 from darwaza.services.payments.reversal import ReversalRules
-from darwaza.services.payments.screening import Screener, nobody_listed
+from darwaza.services.payments.screening import Screener, contained, nobody_listed
 from darwaza.services.payments.sharing import shared_by
 from darwaza.services.payments.source import SourceRules
 from darwaza.services.payments.state import ORDERED, PROMISED, WAITING
@@ -85,7 +85,7 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
 
 def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
     """The parts of the service's table by what they are about; see ``service``."""
-    directory = Directory(plan)
+    directory, screen = Directory(plan), contained(screen)
     return {
         "market": _market(MarketRules(directory)),
         "funding": _funding(FundingRules(directory)),

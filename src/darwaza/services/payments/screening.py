@@ -3,7 +3,8 @@
 A screener is a function from names to what it found, each finding a sentence that explains the match. It is given to
 the service when that is built and must answer at once and always the same (rules are pure): lists are loaded before.
 One that cannot answer at once answers ``None``: then the payment waits, nothing else does, and what was found comes
-later as a command of the gateway itself. ``names_listed`` makes a screener of lists, across scripts.
+later as a command of the gateway itself. A fault of one stops the payment as a finding does (``contained``).
+``names_listed`` makes a screener of lists, across scripts.
 """
 
 import re
@@ -24,6 +25,21 @@ SCREENING: Final = "payment.screening"
 def nobody_listed(names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG001 - the seam's form
     """The screener of a gateway that has no lists."""
     return ()
+
+
+def contained(screen: Screener) -> Screener:
+    """Make a screener of which a fault stops only the payment that it fails on, and leaves that to compliance.
+
+    Otherwise it would stop every payment that came in the same order.
+    """
+
+    def at_once(names: Sequence[str]) -> tuple[str, ...] | None:
+        try:
+            return screen(names)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, a payment nobody looked at must not go on
+            return (f"screening failed ({type(fault).__name__}): these names were compared with no list",)
+
+    return at_once
 
 
 def then_later(screen: Screener) -> Screener:

@@ -13,7 +13,7 @@ import msgspec
 from darwaza.errors import MalformedError, MessageError
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
-from darwaza.services.payments.alias import find_alias, is_iban, masked, normal
+from darwaza.services.payments.alias import account_of, find_alias, masked, normal
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import VERIFIED, VERIFY, XML_MEDIA_TYPE, AnswerVerification, Verify, read_refused
 from darwaza.services.payments.names import says
@@ -211,7 +211,7 @@ def write_question(kind: str, value: str, to: Agent, asker_bic: str, name: str, 
 def _account(kind: str, value: str) -> Account:
     if kind != "ACCT":
         return Account(proxy_type=Coded(code=kind), proxy=value)
-    return Account(iban=value) if is_iban(value) else Account(other_id=value)
+    return account_of(value)
 
 
 def _read(document: bytes) -> Asked | Refusal:
@@ -251,7 +251,7 @@ def write_answer(told: Verification, case_id: str, bank_bic: str | None, now: da
     """Write the acmt.024 that answers: the full name for the bank, the masked one as the account's name."""
     updated = None
     if told.verified:
-        number = Account(iban=told.account) if is_iban(told.account) else Account(other_id=told.account)
+        number = account_of(told.account)
         updated = PartyAndAccount(
             party=Party(name=told.name), account=replace(number, name=told.shown), agent=Agent(bic=bank_bic)
         )
