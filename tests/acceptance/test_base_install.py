@@ -123,11 +123,11 @@ def test_two_gateways_exchange_and_prove_a_document(base: Base) -> None:
         )
         base.until_taken("documents", "accept", sent["id"], "--gateway", "uz", "--as", "customs")
         message = sent["message_ids"][0]
-        base.run("evidence", "export", "--gateway", "pk", "--as", "fbr", "--message", message, "-o", "e.json")
+        base.until_taken("evidence", "export", "--gateway", "pk", "--as", "fbr", "--message", message, "-o", "e.json")
     finally:
         for one in running:
             one.terminate()
-        codes = [one.wait(60) for one in running]
+        codes = [one.wait(WAIT_S) for one in running]
     assert codes == [0, 0]
     assert "valid" in base.run("evidence", "verify", "e.json", "--corridor", "1.note", "--anchor", anchor)
     assert base.json("fsck", "pk") == base.json("fsck", "uz") == []

@@ -178,7 +178,9 @@ def test_every_exit_code_is_told_and_given(desk: Desk) -> None:
         db.execute("UPDATE leaf SET body = X'00' WHERE length(body) > 100")
     false = desk.folder / "false.json"
     held = json.loads(proof.read_text())
-    held["items"][0]["proof"] = held["items"][0]["proof"].replace("index 1", "index 2")
+    proven = held["items"][0]["proof"]
+    index = int(re.search(r"^index (\d+)$", proven, re.MULTILINE)[1])
+    held["items"][0]["proof"] = proven.replace(f"index {index}\n", f"index {index + 1}\n")
     false.write_text(json.dumps(held, separators=(",", ":"), ensure_ascii=False) + "\n")
     junk = desk.folder / "junk.carrier"
     junk.write_bytes(b"junk")
