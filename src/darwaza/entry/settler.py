@@ -43,6 +43,7 @@ from darwaza.services.payments.entry import BULK_STATES, payments_of
 from darwaza.services.payments.netting import Tally, cycle_of, spans
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Cycle, Payment
+from darwaza.services.payments.reversal import late_returns
 
 log = structlog.get_logger("darwaza.settler")
 
@@ -83,16 +84,26 @@ class Counted(msgspec.Struct):
 
 
 def payments_in(
-    engine: Engine, banks: Iterable[str], since: datetime, before: datetime, states: Iterable[str] = ()
+    engine: Engine,
+    banks: Iterable[str],
+    since: datetime,
+    before: datetime,
+    states: Iterable[str] = (),
+    *,
+    late: bool = False,
 ) -> Iterator[list[tuple[str, str, Payment]]]:
-    """Payments of banks that were opened in a time, each with its case's id and its state; a page at a time."""
-    wanted = frozenset(states)
+    """Payments of banks that were opened in a time, each with its case's id and its state; a page at a time.
+
+    When ``late`` only those that were returned late, which are few and listed by themselves.
+    """
+    wanted, listed = frozenset(states), late_returns(engine.site.member)
     for bank in banks:
         after: tuple[str, str] | None = None
         while True:
             rows = engine.store.find_cases(
                 CaseFilter(
-                    party=bank,
+                    party=listed if late else bank,
+                    counterparty=bank if late else None,
                     service=SERVICE,
                     states=(*sorted(wanted), *BULK_STATES) if wanted else (),
                     opened_from=instant.to_fine_text(since),
@@ -112,7 +123,7 @@ def payments_in(
 def count(engine: Engine, directory: Directory, banks: Iterable[str], tally: Tally) -> Iterator[None]:
     """Add what payments of banks add to a cycle, a page at a time."""
     for span in spans(directory, tally.cycle):
-        for page in payments_in(engine, banks, *span):
+        for page in payments_in(engine, banks, span.since, span.before, span.states, late=span.late):
             for one in page:
                 tally.add(*one)
             yield
