@@ -6,6 +6,7 @@
 import argparse
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 from PIL import Image
@@ -14,10 +15,12 @@ from tools.chromium import FLAGS
 
 from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.sample.remittance import PLAN
+from darwaza.services.payments.planfile import load_plan
 
 COLOURS = 96
-CYCLE_S = 3_600
-"""Of a plan that names no other, as the sample's."""
+CYCLE = int(time.time()) // load_plan(tomllib.loads(PLAN)).cycle_s
+"""The settlement cycle of now."""
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PAGES = (
     ("PK", "", "story", "/console/story"),
@@ -39,7 +42,7 @@ PAGES = (
     ("UZ", "rustam", "trips+trip", "/console/trips"),
     ("PK", "bilal", "bank", "/console/bank"),
     ("PK", "bilal", "bank+payment", "/console/bank"),
-    ("PK", "bilal", "positions", f"/console/bank/positions?cycle={int(time.time()) // CYCLE_S}"),
+    ("PK", "bilal", "positions", f"/console/bank/positions?cycle={CYCLE}"),
     ("UZ", "malika", "bank-there", "/console/bank"),
     ("PK", "saima", "screening", "/console/bank"),
     ("PK", "", "verify", "/console/verify"),

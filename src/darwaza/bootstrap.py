@@ -41,7 +41,7 @@ from darwaza.adapters.system.clock import SystemClock, SystemEntropy
 from darwaza.config import CONFIG_FILE, GatewayConfig
 from darwaza.engine.engine import Engine
 from darwaza.engine.fsck import Finding, examine
-from darwaza.engine.intake import PlaceOrders
+from darwaza.engine.intake import Keep, PlaceOrders
 from darwaza.engine.loop import Loop
 from darwaza.engine.probe import LinkTerms
 from darwaza.engine.site import Site
@@ -84,6 +84,8 @@ ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
 LIST_FOLDER = "lists"
 DEPOSIT_FILE = "deposits.csv"
+CYCLE_META = "cycle_s"
+"""Where the store keeps how long the settlement cycles are that the gateway counts."""
 PROFILES = "profiles"
 """Folder of the packaged profiles: inside the package in an installed wheel, at the top of a checkout."""
 
@@ -252,6 +254,7 @@ class Gateway:
         """Open the accounts that the payments plan asks for and that do not exist, and follow changed limits."""
         if self.config.member not in self.directory.currencies:
             return
+        self._keep_cycles()
         wanted = {order.id: order for order in opening(self.directory, self.config.member)}
         held = {terms.id: terms for terms, _ in self._store.accounts(wanted)}
         orders: list[Order] = [order for order in wanted.values() if order.id not in held]
@@ -265,6 +268,16 @@ class Gateway:
             if isinstance(outcome, Refusal | DarwazaError):
                 raise OperatorError(f"the accounts of payments cannot be opened: {outcome.detail}", code=outcome.code)
         self._book_deposits()
+
+    def _keep_cycles(self) -> None:
+        """Hold the plan to the length of the first cycle: with another, numbers told before would mean other times."""
+        wanted = str(self.directory.plan.cycle_s).encode()
+        kept = self._store.meta(CYCLE_META)
+        if kept is None:
+            self.engine.run([Keep({CYCLE_META: wanted})])
+        elif kept != wanted:
+            detail = f"cycle_s is {wanted.decode()} and has been {kept.decode()}: it stays as it was"
+            raise OperatorError(f"the payments plan cannot be used: {detail}", code="plan_wrong")
 
     def _book_deposits(self) -> None:
         """Book the list in the folder before any neighbour is heard; what is booked already changes nothing.

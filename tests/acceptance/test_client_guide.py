@@ -73,7 +73,7 @@ def here(corridor, block):
     return block
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_guide_does_what_it_says(corridor, tmp_path, monkeypatch, capsys):
     """Every block runs, in order, and prints what the text around it says."""
     furnish(corridor, tmp_path)

@@ -232,7 +232,12 @@ def knock(corridor, code):
     token = (folder / "tokens" / "operator").read_text().strip()
     context = pinned_context(folder / "keys" / "tls.pem")
     text = BODY.encode()
-    options = {"base_url": f"https://127.0.0.1:{corridor.port(code)}", "verify": context, "trust_env": False}
+    options = {
+        "base_url": f"https://127.0.0.1:{corridor.port(code)}",
+        "verify": context,
+        "trust_env": False,
+        "timeout": WAIT_S,
+    }
     with httpx.Client(**options) as web:
         own = {"authorization": f"Bearer {token}"}
         for method, path, given in (

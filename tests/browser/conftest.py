@@ -11,7 +11,7 @@ from tools.chromium import FLAGS
 from darwaza.entry.demo.showcase import PASSWORD, Traffic, carec
 
 CHROMIUM = shutil.which("chromium")
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 SIGN_IN = "/console/sign-in"
 
 
@@ -25,7 +25,7 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 

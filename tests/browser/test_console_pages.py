@@ -112,6 +112,8 @@ def test_an_officer_clears_a_truck(visit, traffic, corridor, scripts):
         for _ in traffic.drive(traffic.lodge(), 4):
             pass
         waiting = traffic.movements[-1:]
+        with corridor.client("PK", "customs") as client:
+            until(lambda: statuses(client.transit.movement(waiting[0]))[:2] == ["terminated", "terminated"])
     seen = visit("PK/asma", f"/console/movements/{waiting[0]}", scripts=scripts, phone=not scripts)
     page = seen.page
     page.locator("form[action$='/start'] input[name=plate]").fill("")
@@ -215,7 +217,8 @@ def test_an_operator_drains_drills_and_asks_for_the_way(visit, scripts):
     page.locator("select[name=to]").select_option("UZ")
     page.fill("[name=through]", "AF")
     follow(page, page.locator("main form button.main"))
-    assert "Pakistan → Afghanistan → Uzbekistan" in page.inner_text("section h2 + p")
+    way = "Pakistan → Afghanistan → Uzbekistan"
+    reload_until(page, lambda: way in page.inner_text("section h2 + p"))
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -13,7 +13,7 @@ from darwaza.entry.sample import remittance
 
 from .test_payment_process import Trade, insist
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 TOGETHER_MIN = 60
 """Payments in company: their share depends on the machine; so many have been through what the test is about."""

@@ -34,8 +34,8 @@ from darwaza.kernel.note import Signer, format_note, signed
 from darwaza.kernel.request import authorize
 from darwaza.storage import STORE_FILE
 
-pytestmark = pytest.mark.timeout(240)
-WAIT_S = 60.0
+pytestmark = pytest.mark.timeout(600)
+WAIT_S = 120.0
 replace = msgspec.structs.replace
 Message = tuple[bytes, bytes]
 

@@ -25,10 +25,10 @@ from darwaza.services.payments.record import Bulk, Entry, Record
 from darwaza.storage import open_store
 from darwaza.testing.bookkeeper import MoneyAuditor
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 FAULTY = "darwaza.testing.faulty"
-WAIT_S = 60.0
+WAIT_S = 120.0
 PACE_S = 0.05
 SALARIES = 3
 PLAN = remittance.PLAN.replace(

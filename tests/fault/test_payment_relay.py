@@ -14,7 +14,7 @@ from darwaza.config import GatewayConfig
 from darwaza.kernel.message import decode_header
 from darwaza.storage import open_store
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 RELAYS = ("CN", "UZ")
 
@@ -41,11 +41,16 @@ class RoutedTrade(Trade):
 
     def carrier(self) -> str:
         """The relay that payments from Pakistan take now."""
+        chosen: list[str] = []
+
+        def is_known() -> bool:
+            chosen[:] = operator.operator.explain_route("KZ", "payments")["chosen"] or ()
+            return bool(chosen)
+
         with self.corridor.client("PK") as operator:
-            chosen = operator.operator.explain_route("KZ", "payments")["chosen"]
+            until(is_known, "PK knows a way to KZ")
         assert len(chosen) == 3, chosen
-        relay: str = chosen[1]
-        return relay
+        return chosen[1]
 
     def settled(self) -> int:
         """How many payments the payer's bank knows to have been credited."""

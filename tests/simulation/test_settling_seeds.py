@@ -18,6 +18,12 @@ def test_cycles_are_agreed_on_and_come_to_what_was_paid(first):
     live_through(SettlingSimulation, range(first, first + SEEDS_PER_TEST))
 
 
+@pytest.mark.parametrize("seed", [431, 474])
+def test_what_is_blocked_at_the_end_was_paid_all_the_same(seed):
+    """It stands in suspense and not with its payee: for its cycle that is no matter."""
+    live_through(SettlingSimulation, [seed])
+
+
 def test_many_returns_are_on_their_way_when_a_cycle_ends():
     """Or the lives would prove little: of what was given back, a part was heard of in a later cycle than it was made.
 

@@ -433,14 +433,23 @@ class Payments:
         found: list[TrialBalanceView] = self._get("/trial-balance")
         return found
 
-    def statement(self, account: str, *, after: int = 0) -> StatementView:
-        """A statement of an account: opening and closing balance and every line between."""
-        found: StatementView = self._get("/statement", account=account, after=after)
+    def statement(self, account: str, *, after: int = 0, before: int | None = None) -> StatementView:
+        """A statement of an account: opening and closing balance and the lines between, newest if there are many.
+
+        Args:
+            account: id of one of the party's accounts.
+            after: sequence of the last line that is not wanted any more.
+            before: sequence of the first one that is not; for the lines before those of a statement that has
+                ``earlier`` ones the sequence of its first.
+        """
+        found: StatementView = self._get("/statement", account=account, after=after, before=before)
         return found
 
-    def statement_document(self, account: str, *, after: int = 0, number: int = 1) -> bytes:
+    def statement_document(self, account: str, *, after: int = 0, before: int | None = None, number: int = 1) -> bytes:
         """The same as camt.053."""
         query = {"account": account, "after": str(after), "number": str(number)}
+        if before is not None:
+            query["before"] = str(before)
         return self._caller.fetch("GET", "/v1/payments/statement", params=query, headers=XML)
 
     def notice(self, account: str, *, after: int = 0) -> bytes:

@@ -97,6 +97,12 @@ def recollect(engine: "Engine", rules: Rules, unit: Unit, given: Recollect, *, r
     return size
 
 
+def go_on_with_money(engine: "Engine", rules: Rules, unit: Unit) -> None:
+    """After a loss: when the batch has moved money, what waits for some is tried again, and what waits for that."""
+    if recovery.retry_with_money(engine, rules, unit):
+        go_on(engine, rules, unit, replaying=True)
+
+
 def go_on(engine: "Engine", rules: Rules, unit: Unit, *, replaying: bool) -> None:
     """Deliver what waits and need not any more: a neighbour has said what it holds, or its link has stopped."""
     Arriving(engine, rules, unit, "", set(), replaying=replaying).go_on()
@@ -282,9 +288,9 @@ class Arriving:
 
     def _try(self, header: Header, body: bytes) -> DarwazaError | Refusal | None:
         """Deliver a message; a refusal says that it is ahead (``engine.order``), and nothing has changed."""
-        if self._may_lack and self._unit.ordering.is_behind_one_ahead(header):
+        if self._unit.ordering.is_behind_one_ahead(header):
             return AHEAD
-        return self._delivery.give(header, body, may_wait=self._may_lack)
+        return self._delivery.give(header, body, may_wait=True, may_lack=self._may_lack)
 
     def go_on(self) -> None:
         """Deliver what was ahead and is not any more: what it needs has come back, or nobody has it."""

@@ -61,13 +61,16 @@ class Delivery:
         self._unit = unit
         self._replaying = replaying
 
-    def give(self, header: Header, body: bytes, *, may_wait: bool) -> DarwazaError | Refusal | None:
+    def give(
+        self, header: Header, body: bytes, *, may_wait: bool, may_lack: bool = False
+    ) -> DarwazaError | Refusal | None:
         """Give a message to its service; what it answers is on its way.
 
         Args:
             header: of the message.
             body: opened.
             may_wait: whether it comes again when it would be refused now.
+            may_lack: whether something may still come back that it needs (``recovery.may_lack``).
 
         Returns:
             A fault of the service, or why nobody can be answered. A refusal only if it may wait: nothing has changed.
@@ -76,12 +79,16 @@ class Delivery:
             return None
         if is_withheld(header, body):
             # Its case ended long ago and stays forgotten, and what this gateway had answered waits for nothing more.
-            for key in self._unit.given_back(header.id):
-                self._unit.use_given_back(key)
+            for key in self._unit.given_back.waiting(header.id):
+                self._unit.given_back.use(key)
             return None
         received = recovery.received(header, header.kind, body)
         sent_before, now = self._sent_before(header) if self._replaying else ((), None)
-        fault = self._decide(header, received, sent_before, now, may_wait=may_wait and not sent_before)
+        fault = self._decide(header, received, sent_before, now, may_wait=may_wait, may_lack=may_lack)
+        if isinstance(fault, Refusal):
+            return fault
+        for said in sent_before:
+            self._unit.given_back.use(message_key(said.header))
         if sent_before:
             recovery.put_back(self._engine, self._rules, self._unit, sent_before)
         if self._replaying and fault is None:
@@ -89,7 +96,14 @@ class Delivery:
         return fault
 
     def _decide(
-        self, header: Header, received: Received, sent_before: tuple[Said, ...], now: datetime | None, *, may_wait: bool
+        self,
+        header: Header,
+        received: Received,
+        sent_before: tuple[Said, ...],
+        now: datetime | None,
+        *,
+        may_wait: bool,
+        may_lack: bool,
     ) -> DarwazaError | Refusal | None:
         """Run the rule of a message, or say why it has none; what it answers is on its way."""
         name, _, _ = header.kind.partition(".")
@@ -113,7 +127,8 @@ class Delivery:
         # What opens a case needs nothing that was said before. But a refusal, as too late perhaps, would contradict
         # what was answered to it before a loss: it waits until the neighbours that may hold that were met.
         opens = (NEW, header.kind) in service.table
-        if may_wait and not opens and recovery.is_unmet(self._engine, self._unit, service, case, received):
+        may_lack = may_lack and may_wait and not sent_before
+        if may_lack and not opens and recovery.is_unmet(self._engine, self._unit, service, case, received):
             return UNMET
         try:
             outcome = self._rules.run(
@@ -131,9 +146,23 @@ class Delivery:
             return fault
         if not isinstance(outcome, Refusal):
             return None
-        if may_wait and (not opens or recovery.may_be_answered(self._engine, self._unit, service, received)):
+        waits = may_lack and (not opens or recovery.may_be_answered(self._engine, self._unit, service, received))
+        if waits or (may_wait and self._lacks_money(header, outcome, sent_before, opens=opens)):
             return outcome
         return self._refuse(header, outcome, sent_before)
+
+    def _lacks_money(self, header: Header, refusal: Refusal, sent_before: tuple[Said, ...], *, opens: bool) -> bool:
+        """Whether a message that was taken before a loss is refused only because money is missing, or was.
+
+        It opens a case and lacks what another case brings, though there are own words on it; or an own message on its
+        case, that came before it, does.
+        """
+        if not self._replaying or any(said.header.kind.endswith(REFUSED) for said in sent_before):
+            return False
+        if opens:
+            taken = sent_before or recovery.is_awaited(self._engine, self._unit, header.case_id)
+            return refusal.transient and bool(taken)
+        return recovery.lacks_money(self._engine, self._unit, header.case_id)
 
     def _case(self, case_id: str) -> tuple[str, Case[Any]] | None:
         """The case as the batch has it; after a loss, an own message that opened it may come back only now.
@@ -153,13 +182,12 @@ class Delivery:
         clock that had waited for the message's time to be over, so it is taken as of the moment it was made.
         """
         sent = []
-        for own, body in self._own(self._unit.given_back(header.id)):
+        for own, body in self._own(self._unit.given_back.waiting(header.id)):
             sent.append(Said(own, recovery.unsealed(self._engine, self._unit, own, body)))
-            self._unit.use_given_back(message_key(own))
             now = instant.from_text(own.created_at)
         if sent:
             return tuple(sent), now
-        later = self._own(self._unit.given_back(recovery.case_cause(header.case_id)))
+        later = self._own(self._unit.given_back.waiting(recovery.case_cause(header.case_id)))
         moments = [own.created_at for own, _ in later]
         if moments:
             moments.append(header.created_at)

@@ -197,11 +197,14 @@ class Engine:
 
     def _take(self, unit: Unit, given: Given) -> Outcome:
         try:
-            return self._handlers[type(given)](self, unit, given)
+            outcome: Outcome = self._handlers[type(given)](self, unit, given)
         except FatalError:
             raise
         except DarwazaError as error:
-            return error
+            outcome = error
+        if self.restoring:
+            arrival.go_on_with_money(self, self._rules, unit)
+        return outcome
 
     def _preload(self, unit: Unit, inputs: Sequence[Given]) -> None:
         """Read what the inputs are about in a few questions instead of one each."""

@@ -88,10 +88,10 @@ class Forwarding:
     def relay(self, passage: Passage, index: int) -> None:
         """Hand a message on, or note why not."""
         again = passage_mark(passage)
-        known = self._unit.given_back(again) if self._engine.restoring else []
+        known = self._unit.given_back.waiting(again) if self._engine.restoring else []
         if known:
             for key in known:
-                self._unit.use_given_back(key)
+                self._unit.given_back.use(key)
             return
         refusal = self._refusal(passage)
         if refusal is not None:
@@ -247,4 +247,4 @@ def restore(engine: "Engine", unit: "Unit", header: Header, body: bytes) -> None
         return
     arrived = decode_envelope(body).hops[-1]
     if not engine.holds(arrived):
-        unit.changes.given_back.append((header.relays, message_key(header)))
+        unit.given_back.wait(header.relays, message_key(header))

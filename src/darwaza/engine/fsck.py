@@ -194,7 +194,7 @@ class _Examination:
         caused = header.cause_id
         if caused is not None and key in self._store.given_back(caused):
             cause_key = f"{member_of(header.destination)} {caused}"
-            if self._store.known([cause_key]):
+            if self._store.known([cause_key]) and not order.is_early(self._store, cause_key):
                 yield Finding("given_back_stale", where, f"it waits for {cause_key}, which has come")
 
     def advance(self, leaves: int) -> None:

@@ -4,7 +4,7 @@ The book is made when the first rule or order asks for it, so a batch without mo
 back: a clock that was set back leaves the ledger at the time of its last transfer until it has caught up.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -215,37 +215,61 @@ class Entries:
             changes.holds_ended.append(standing)
 
 
-def read_statement(store: Store, account_id: str, after: int = 0, *, lines_max: int | None = None) -> Statement | None:
-    """An account's statement from a sequence number on to its newest transfer.
+def read_statement(
+    store: Store, account_id: str, after: int = 0, before: int | None = None, *, lines_max: int | None = None
+) -> Statement | None:
+    """An account's statement between two sequence numbers; see ``statement_steps``."""
+    *_, said = statement_steps(store, account_id, after, before, lines_max=lines_max)
+    return said
+
+
+def statement_steps(
+    store: Store, account_id: str, after: int = 0, before: int | None = None, *, lines_max: int | None = None
+) -> Iterator[Statement | None]:
+    """Read an account's statement a page at a time, so that other work may go on between.
 
     Args:
-        store: what is committed.
+        store: what is committed. What is added meanwhile is not in the statement.
         account_id: whose.
         after: the first transfer has a higher sequence; 0 for all.
-        lines_max: only so many of the newest transfers, or a few more; None for all.
+        before: the last transfer has a lower one; None for all.
+        lines_max: only so many of the newest of these transfers, or a few more; None for all.
 
-    Returns:
-        The statement, which costs what it shows; None when there is no such account.
+    Yields:
+        None for each page, then the statement, or None when there is no such account. It costs what it shows and what
+        is newer.
     """
     held = list(store.accounts([account_id]))
     if not held:
-        return None
-    rows: list[TransferRow] = []
-    before: int | None = None
-    while page := store.history(account_id, before, HISTORY_PAGE):
-        rows.extend(row for row in page if row.sequence > after)
-        before = page[-1].sequence
-        if before <= after or (lines_max is not None and len(rows) >= lines_max):
-            break
-    transfers = [transfer_from(row) for row in reversed(rows)]
+        yield None
+        return
     # Everything is a sum: what the account had before is what it has now without these transfers.
     totals = [*held[0][1][1:5]]
-    for transfer in transfers:
-        pending, posted = transfer.effect()
-        side = 0 if transfer.debit_account == account_id else 2
-        totals[side] -= posted
-        totals[side + 1] -= pending
-    return statement(account_id, transfers, Balance(*totals))
+    lines: list[Transfer] = []
+    place: int | None = None
+    while page := store.history(account_id, place, HISTORY_PAGE):
+        for transfer in map(transfer_from, page):
+            if transfer.sequence <= after:
+                break
+            if before is None or transfer.sequence < before:
+                lines.append(transfer)
+            else:
+                _take_back(totals, account_id, transfer)
+        place = page[-1].sequence
+        if place <= after or (lines_max is not None and len(lines) >= lines_max):
+            break
+        yield None
+    for transfer in lines:
+        _take_back(totals, account_id, transfer)
+    yield statement(account_id, reversed(lines), Balance(*totals))
+
+
+def _take_back(totals: list[int], account_id: str, transfer: Transfer) -> None:
+    """Take out of an account's totals what a transfer has added."""
+    pending, posted = transfer.effect()
+    side = 0 if transfer.debit_account == account_id else 2
+    totals[side] -= posted
+    totals[side + 1] -= pending
 
 
 def account_from(terms: AccountRow, totals: BalanceRow) -> Account:

@@ -10,7 +10,8 @@ neighbour says is often about what we had said.
 Own messages given back rebuild their cases by the rules for ``restored …``. Those that answered a message wait for
 it to be resent; then it is processed again, as of the moment they were sent, without sending them a second time; what
 the rule now words otherwise goes to the rules for ``restored …`` as well, because what was said stands. Those whose
-case has not come back yet wait for the next message of that case, which is taken as of their moment too.
+case has not come back yet wait for the next message of that case, which is taken as of their moment too. Those that
+lack money, which another case brings, are tried again whenever money has moved (``retry_with_money``).
 """
 
 from datetime import timedelta
@@ -152,6 +153,8 @@ def check_met(
 ) -> None:
     """Hold that the member with whom a case is decided has been met, and all that was said on it is back.
 
+    So it is not while a word on it waits for what has still to come back (``engine.order``): that knows of more.
+
     What was said to a member further away may be held by any neighbour: all have to be met that can be reached.
 
     Args:
@@ -173,19 +176,23 @@ def check_met(
     elif not _have_met_all(engine, unit):
         detail = "neighbours are still being compared"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
-    if case is not None and engine.restoring and _is_awaited(engine, unit, case.id):
+    if case is None:
+        return
+    awaited = engine.restoring and is_awaited(engine, unit, case.id)
+    if awaited:
         retry(engine, rules, unit, case.id)
+    if awaited or unit.ordering.ahead(case.id):
         detail = "what was said on the case is still coming back"
         raise PushbackError(detail, retry_after_s=CATCH_UP_RETRY_S, code="catching_up")
 
 
-def _is_awaited(engine: "Engine", unit: Unit, case_id: str) -> bool:
+def is_awaited(engine: "Engine", unit: Unit, case_id: str) -> bool:
     """Whether an own message on a case that was given back waits for something."""
     for _, _, raw in engine.store.case_leaves(case_id):
         header = decode_header(raw)
         key = message_key(header)
         causes = (case_cause(case_id), ANY_WORD, *(() if header.cause_id is None else (header.cause_id,)))
-        if any(key in unit.given_back(cause) for cause in causes):
+        if any(key in unit.given_back.waiting(cause) for cause in causes):
             return True
     return False
 
@@ -333,13 +340,13 @@ def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
         return  # its case ended long ago; nobody has what would rebuild it
     if cause is not None:
         cause_key = f"{member_of(header.destination)} {cause}"
-        if not engine.store.known([cause_key]):
-            unit.changes.given_back.append((cause, message_key(header)))
+        if not engine.store.known([cause_key]) or unit.ordering.early(cause_key) is not None:
+            unit.given_back.wait(cause, message_key(header))
         return
     refusal = _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, body))
     if refusal is not None:
         waits_for = ANY_WORD if refusal.transient else case_cause(header.case_id)
-        unit.changes.given_back.append((waits_for, message_key(header)))
+        unit.given_back.wait(waits_for, message_key(header))
 
 
 def case_cause(case_id: str) -> str:
@@ -350,13 +357,36 @@ def case_cause(case_id: str) -> str:
 def retry(engine: "Engine", rules: Rules, unit: Unit, case_id: str) -> None:
     """Try again the own messages given back that could not be understood before this word on their case.
 
-    Those whose rule refused them for now are tried after every word. One that is understood may be what others of its
-    case wait for: they are tried as well, until none is understood any more, so that the next word on any of these
-    cases meets it as it was left.
+    Those whose rule refused them for now are tried after every word.
     """
-    left = [*unit.given_back(case_cause(case_id)), *unit.given_back(ANY_WORD)]
+    _retry(engine, rules, unit, unit.given_back.waiting(case_cause(case_id)))
+
+
+def retry_with_money(engine: "Engine", rules: Rules, unit: Unit) -> bool:
+    """Try again the own messages given back that their rule refused for now, if the batch has moved money since."""
+    if unit.ledger.end.sequence == unit.tried_at:
+        return False
+    _retry(engine, rules, unit, [])
+    unit.tried_at = unit.ledger.end.sequence
+    return True
+
+
+def lacks_money(engine: "Engine", unit: Unit, case_id: str) -> bool:
+    """Whether an own message on a case came back and was refused for now: what it needs, another case brings."""
+    rows = (engine.store.leaf(key) for key in unit.given_back.waiting(ANY_WORD))
+    return any(row is not None and row.case_id == case_id for row in rows)
+
+
+def _retry(engine: "Engine", rules: Rules, unit: Unit, keys: list[str]) -> None:
+    """Try again own messages given back, and all that were refused for now.
+
+    One that is understood may be what others of its case wait for: they are tried as well, until none is understood
+    any more, so that the next word on any of these cases meets it as it was left.
+    """
+    left = [*keys, *unit.given_back.waiting(ANY_WORD)]
     while understood := {key: case for key in left if (case := _understood(engine, rules, unit, key)) is not None}:
-        freed = (key for case in dict.fromkeys(understood.values()) for key in unit.given_back(case_cause(case)))
+        cases = dict.fromkeys(understood.values())
+        freed = (key for case in cases for key in unit.given_back.waiting(case_cause(case)))
         left = list(dict.fromkeys([*(key for key in left if key not in understood), *freed]))
 
 
@@ -366,10 +396,13 @@ def _understood(engine: "Engine", rules: Rules, unit: Unit, key: str) -> str | N
     if row is None:
         return None
     header = decode_header(row.header)
-    if _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, row.body)) is not None:
-        return None
-    unit.use_given_back(key)
-    return header.case_id
+    refusal = _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, row.body))
+    if refusal is None:
+        unit.given_back.use(key)
+        return header.case_id
+    if refusal.transient:
+        unit.given_back.wait(ANY_WORD, key)
+    return None
 
 
 def put_back(engine: "Engine", rules: Rules, unit: Unit, sent_before: tuple[Said, ...]) -> None:

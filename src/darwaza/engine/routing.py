@@ -40,6 +40,8 @@ REDRAW_AFTER: Final = timedelta(seconds=5)
 SETTLES_AFTER: Final = timedelta(seconds=30)
 """So long after its start a gateway may not have heard of every link yet: what is under way is not given up before."""
 CHOICES_MAX: Final = 4_096
+TOO_LARGE_TO_RELAY: Final = "body_too_large_to_relay"
+"""Code of the refusal of a message that only relays would carry just now, and that none can."""
 
 _parsed = lru_cache(CHOICES_MAX)(policy.parse)
 
@@ -279,7 +281,7 @@ class Routing:
         if isinstance(found, tuple) and len(found) > 2 and body_bytes + LETTER_OVERHEAD_BYTES > ROUTED_BODY_BYTES_MAX:  # noqa: PLR2004
             most = ROUTED_BODY_BYTES_MAX - LETTER_OVERHEAD_BYTES
             detail = f"a body of {body_bytes} bytes is too large to be relayed to {destination}; {most} are possible"
-            return Refusal("body_too_large_to_relay", detail, "/body")
+            return Refusal(TOO_LARGE_TO_RELAY, detail, "/body")
         return found
 
     def choose_other(

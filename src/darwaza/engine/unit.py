@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from darwaza.config import CASE_BYTES_MAX, HEADER_BYTES_MAX
+from darwaza.engine.givenback import GivenBack
 from darwaza.engine.ledger import Entries
 from darwaza.engine.log import Log
 from darwaza.engine.order import Ordering
@@ -76,8 +77,10 @@ class Unit:
         next_blind: of the next message that is sent, 32 hex digits; "" for a random one.
         faults: what went wrong without stopping the batch, for the operator's log.
         made: ids of cases made in this batch.
+        tried_at: where the ledger ended when what came back was last tried again (``recovery.retry_with_money``).
         tracking: own messages that go over other members' gateways.
         ordering: messages of others that wait for the one they follow.
+        given_back: own messages that came back after a loss.
         owed: what this batch adds to what origins are to hear of their messages.
         reported: what of that it has told.
     """
@@ -93,6 +96,7 @@ class Unit:
         self.trust: Trust | None = None
         self.faults: list[str] = []
         self.made: set[str] = set()
+        self.tried_at = site.ledger_end.sequence
         self.next_blind = ""
         self._site = site
         self._store = store
@@ -105,10 +109,10 @@ class Unit:
         self._witnessed: dict[str, WitnessRow] = {}
         self._keys: set[str] = set()
         self._concerned: set[PartyRow] = set()
-        self._used: set[str] = set()
         self._ledger: Entries | None = None
         self.tracking = Tracking(site, store, self)
         self.ordering = Ordering(site, store, self)
+        self.given_back = GivenBack(store)
         self.owed: list[Owed] = []
         self.reported: list[Owed] = []
         self._placed: dict[str, Owed] = {}
@@ -343,17 +347,6 @@ class Unit:
         """Whether this batch stores a message of this key."""
         return message_key in self._keys
 
-    # --- own messages given back ---
-
-    def given_back(self, cause_id: str) -> list[str]:
-        """Keys of own messages given back that wait for this, and were not matched in this batch."""
-        return [key for key in self._store.given_back(cause_id) if key not in self._used]
-
-    def use_given_back(self, message_key: str) -> None:
-        """Note that an own message given back has found what it waited for."""
-        self._used.add(message_key)
-        self.changes.given_back_used.append(message_key)
-
     # --- answers and witnessed checkpoints ---
 
     def load_answers(self, keys: list[tuple[str, str]]) -> None:
@@ -445,6 +438,7 @@ class Unit:
             self.flush(log_id)
         if self._ledger is not None:
             self._ledger.write(self.changes)
+        self.given_back.write(self.changes)
         return self.changes
 
     def flush(self, log_id: int) -> None:

@@ -22,8 +22,9 @@ from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
 from darwaza.services.payments.check import Alike, alike, read_transfer
-from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
+from darwaza.services.payments.state import SENT
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
 COMPANY_PAYMENTS_MAX: Final = 100
@@ -90,9 +91,7 @@ class Group:
         return len(self.waiting) < COMPANY_PAYMENTS_MAX and self.bytes + size <= COMPANY_BYTES_MAX
 
 
-def way_of(
-    document: bytes, transfer: CreditTransfer, party: str, roles: frozenset[str], market: str, uetr: str
-) -> Way | None:
+def way_of(document: bytes, transfer: CreditTransfer, party: str, roles: frozenset[str], market: str) -> Way | None:
     """The way a payment goes together with others, or None for one that goes alone.
 
     Args:
@@ -101,12 +100,11 @@ def way_of(
         party: address of the bank that orders it.
         roles: the bank's.
         market: id of the market's case.
-        uetr: by which the bank's request knows it.
     """
     if len(document) > COMPANY_BYTES_MAX:
         return None
     ordered = read_transfer(document, transfer)
-    if isinstance(ordered, Refusal) or ordered.transaction.id.uetr != uetr:
+    if isinstance(ordered, Refusal):
         return None
     common = alike(ordered)
     if common is None or common.payee_bank is None:
@@ -228,7 +226,7 @@ def _share(waiting: list[Waiting], decided: "asyncio.Future[Outcome]") -> None:
             _tell(future, None)
             continue
         number += 1
-        _tell(future, Accepted(entry_id(outcome.case_id, number), SOURCE_OPEN, outcome.message_ids))
+        _tell(future, Accepted(entry_id(outcome.case_id, number), SENT, outcome.message_ids))
 
 
 def _tell(future: "asyncio.Future[Outcome | None]", outcome: Outcome | None) -> None:

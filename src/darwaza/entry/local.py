@@ -56,6 +56,7 @@ class LocalCorridor:
         cables: bool = False,
         path_policy: str = "",
         post_quantum: bool = False,
+        stores: Mapping[str, str] | None = None,
     ) -> None:
         """Found the corridor: folders, keys, cards, and a document that all members voted.
 
@@ -69,11 +70,13 @@ class LocalCorridor:
             cables: whether gateways reach one another over cables that can be cut.
             path_policy: of the corridor, for every class of messages.
             post_quantum: whether checkpoints count only with an ML-DSA-44 line too.
+            stores: URLs of PostgreSQL databases by member; the others keep a file.
         """
         self.folder = folder
         self.names = dict(names)
         self._ports = {code: held_port(self) for code in names}
         self.cables = {code: Cable(port) for code, port in self._ports.items()} if cables else {}
+        self._stores = dict(stores or {})
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         cards = [self._found(code) for code in sorted(names)]
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
@@ -111,7 +114,13 @@ class LocalCorridor:
         outer = self.cables[code].port if code in self.cables else port
         url = f"https://127.0.0.1:{outer}"
         card = found_gateway(
-            self.path(code), member=code, name=self.names[code], urls=[url], host="127.0.0.1", port=port
+            self.path(code),
+            member=code,
+            name=self.names[code],
+            urls=[url],
+            host="127.0.0.1",
+            port=port,
+            store=self._stores.get(code, ""),
         )
         self.add_party(code, OPERATOR_TOKEN, OPERATOR, AUDITOR)
         return msgspec.json.decode(card.read_bytes(), type=Card)

@@ -206,7 +206,7 @@ class Changes(msgspec.Struct):
         names: (name, case_id): what a case is found by besides its id; new: a name is given once, for ever.
         awaits: per case the complete set of (ucr, fact name) it waits for, replacing the former.
         given_back: (cause_id, message_key) of own messages a peer gave back before their cause was replayed; one that
-            is there stays as it is.
+            is there waits for this from now on.
         given_back_used: message_keys of such that have been matched; forgotten after ``given_back`` is written.
         documents: (version, note) of admitted corridor documents; a version that is there stays as it is.
         accounts: by id; replaced. What an account is (owner, asset, kind, opened_at) never changes.

@@ -26,9 +26,10 @@ from darwaza.ledger.exchange import Exchange
 from darwaza.ports.store import LeafRow
 from darwaza.services import payments
 from darwaza.services.payments import message
-from darwaza.services.payments.entry import DESTINATION_OPEN, entry_id, is_open
+from darwaza.services.payments.entry import entry_id, is_open
 from darwaza.services.payments.machine import NAME
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment, Record
+from darwaza.services.payments.state import WAITING
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 from darwaza.standards.iso20022.party import Coded
@@ -162,7 +163,7 @@ class BulkBanks(Banks):
     def _due(self, record: Record | None, state: str) -> datetime | None:
         """An urgent payment that is accepted waits for the other side."""
         if isinstance(record, Bulk) and state == "bulk-asked":
-            waits = any(entry.state in DESTINATION_OPEN for entry in record.entries)
+            waits = any(entry.state in WAITING for entry in record.entries)
             return record.answer_by if waits else None
         return super()._due(record, state)
 

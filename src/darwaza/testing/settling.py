@@ -1,9 +1,9 @@
 """A simulation of payments whose gateways close settlement cycles, as short as a life, and settle what they agree on.
 
 The banks, faults and books of ``darwaza.testing.paying``, with more returns and recalls, so that some are on their way
-whenever a cycle ends. The auditor adds up each cycle by itself: what the payee's ledger paid out and took back, in the
-cycles that the messages name. Both gateways have to tell sums that come to it, agree on every cycle, and never change
-what they agreed on, not even after a lost disk.
+whenever a cycle ends. The auditor adds up each cycle by itself: what the payee's ledger paid out, to banks or into
+suspense, and took back, in the cycles that the messages name. Both gateways have to tell sums that come to it, agree on
+every cycle, and never change what they agreed on, not even after a lost disk.
 
 To see what one seed does: ``python -m darwaza.testing.settling 42``.
 """
@@ -97,7 +97,7 @@ class SettlementAuditor(MoneyAuditor):
         """What the payer's member owes of each cycle, by the payee's ledger and the times in the messages."""
         done, sums = self.books[self.payee].done, Counter[int]()
         for kind, case_id, leaf in leaves[self.payer]:
-            if kind == "payments.order" and f"{case_id}/credit" in done:
+            if kind == "payments.order" and (f"{case_id}/credit" in done or f"{case_id}/block" in done):
                 terms = json.loads(leaf.body.partition(b"\n")[0])
                 sums[_cycle(terms["answer_by"])] += int(terms["destination"])
         for case_id, made_in in _returns(leaves[self.payee]):

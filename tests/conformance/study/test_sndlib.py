@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 from darwaza.errors import MalformedError
 from darwaza.study.sndlib import native, solve
 
+pytestmark = pytest.mark.timeout(900)
+LIMIT_S = 800.0
+"""Of a solve that must finish: a busy machine needs ten times as long as an idle one."""
 UNDIRECTED, BIDIRECTED, INTEGER = "U-U-M-N-C-A-N-N", "D-B-M-N-C-A-N-N", "U-U-M-N-I-A-N-N"
 
 TINY = """?SNDlib native format; type: network; version: 1.0
@@ -60,7 +63,7 @@ def read(data: Path, name: str, model: str) -> tuple[native.Network, native.Mode
 )
 def test_known_optimum_is_reached(shared_data: Path, name: str, model: str, optimum: float, both_ways: bool) -> None:
     """The optimum is found and proven to one part in a million."""
-    outcome = solve.solve(solve.tuned(*read(shared_data, name, model), routing_sum=both_ways), time_limit_s=90)
+    outcome = solve.solve(solve.tuned(*read(shared_data, name, model), routing_sum=both_ways), time_limit_s=LIMIT_S)
     assert outcome.finished
     assert outcome.objective == pytest.approx(optimum, rel=1e-6)
     assert outcome.bound == pytest.approx(optimum, rel=1e-5)
@@ -78,8 +81,10 @@ def test_pdh_is_proved(shared_data: Path) -> None:
 @pytest.mark.parametrize(("name", "known"), [("dfn-gwin", 38_752.0), ("newyork", None)])
 def test_unfinished_instance_gives_a_true_bound(shared_data: Path, name: str, known: float | None) -> None:
     """Stopped early, the bound lies below the design found and below the published value."""
-    outcome = solve.solve(solve.tuned(*read(shared_data, name, UNDIRECTED)), time_limit_s=4)
-    assert outcome.bound > 0
+    program = solve.tuned(*read(shared_data, name, UNDIRECTED))
+    # A busy machine may prove nothing in the first seconds; even all of them are far too few for the optimum.
+    outcomes = (solve.solve(program, time_limit_s=limit_s) for limit_s in (4, 40, 200))
+    outcome = next(one for one in outcomes if one.bound > 0)
     assert not outcome.found or outcome.bound <= outcome.objective * (1 + 1e-9)
     if known is not None:
         assert outcome.bound <= known * (1 + 1e-9)
@@ -98,8 +103,8 @@ def test_newyork_comes_close_to_its_published_bounds(shared_data: Path) -> None:
 def test_plain_and_tuned_agree(shared_data: Path) -> None:
     """Both formulations have the same optimum."""
     network, model = read(shared_data, "abilene", UNDIRECTED)
-    plain = solve.solve(solve.plain(network, model), time_limit_s=60)
-    tuned = solve.solve(solve.tuned(network, model), time_limit_s=60)
+    plain = solve.solve(solve.plain(network, model), time_limit_s=LIMIT_S)
+    tuned = solve.solve(solve.tuned(network, model), time_limit_s=LIMIT_S)
     assert plain.objective == pytest.approx(tuned.objective, rel=1e-9)
 
 
@@ -116,7 +121,7 @@ def test_every_shipped_model_is_understood(shared_data: Path) -> None:
 def tiny(**fields: str) -> solve.Outcome:
     """The triangle under a model."""
     network = native.parse_network(TINY, name="tiny")
-    return solve.solve(solve.tuned(network, native.Model(**fields)), time_limit_s=10)
+    return solve.solve(solve.tuned(network, native.Model(**fields)), time_limit_s=LIMIT_S)
 
 
 def test_triangle_by_hand() -> None:
@@ -145,7 +150,7 @@ def test_survivable_models_by_hand() -> None:
         ("UNRESTRICTED_FLOW_RECONFIGURATION", 4.0),
         ("ONE_PLUS_ONE_PROTECTION", 4.0),
     ):
-        outcome = solve.solve(solve.tuned(network, native.Model(survivability=words)), time_limit_s=10)
+        outcome = solve.solve(solve.tuned(network, native.Model(survivability=words)), time_limit_s=LIMIT_S)
         assert outcome.objective == pytest.approx(cost), words
 
 
@@ -172,10 +177,10 @@ def test_another_link_never_worsens_the_optimum(case: tuple[native.Network, nati
     """More choice is never dearer, and both formulations agree on every network."""
     network, extra = case
     model = native.Model()
-    before = solve.solve(solve.tuned(network, model), time_limit_s=20)
-    after = solve.solve(solve.tuned(replace(network, links=(*network.links, extra)), model), time_limit_s=20)
+    before = solve.solve(solve.tuned(network, model), time_limit_s=LIMIT_S)
+    after = solve.solve(solve.tuned(replace(network, links=(*network.links, extra)), model), time_limit_s=LIMIT_S)
     assert after.objective <= before.objective + 1e-6
-    assert solve.solve(solve.plain(network, model), time_limit_s=20).objective == pytest.approx(before.objective)
+    assert solve.solve(solve.plain(network, model), time_limit_s=LIMIT_S).objective == pytest.approx(before.objective)
 
 
 def test_unknown_model_word_is_refused_by_name() -> None:

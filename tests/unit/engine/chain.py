@@ -74,12 +74,17 @@ class Chain:
     def restore(self, code):
         """Let a gateway that lost its disk take back what its readers hold."""
         for origin in [origin for origin in self.logs() if Lane.parse(origin).author == code]:
-            reader = self.engines[Lane.parse(origin).reader]
-            while True:
-                settled = self.one(code, Settle(origin, answer_ask(reader, origin)))
-                if settled.send_from is not None:
-                    break
-                self.one(code, TakeBack(batch.decode(answer_fetch(reader, origin, settled.take_back_from))))
+            while self.take_back(origin):
+                pass
+
+    def take_back(self, origin):
+        """Let the author of a log take one batch back; tells whether its reader held any."""
+        lane = Lane.parse(origin)
+        reader = self.engines[lane.reader]
+        settled = self.one(lane.author, Settle(origin, answer_ask(reader, origin)))
+        if settled.send_from is None:
+            self.one(lane.author, TakeBack(batch.decode(answer_fetch(reader, origin, settled.take_back_from))))
+        return settled.send_from is None
 
     def offer(self, sender, recipient, content=b"<bill/>", **terms):
         """Offer a document; returns the ids of the case and of the message."""

@@ -50,9 +50,7 @@ def test_word_on_a_case_that_is_not_back_waits_for_it(restarted):
 def test_whoever_refuses_at_once_puts_the_word_aside(monkeypatch):
     """The same life catches a gateway that does not let words wait for their cases."""
     give = Delivery.give
-    monkeypatch.setattr(
-        Delivery, "give", lambda self, header, body, *, may_wait: give(self, header, body, may_wait=False)
-    )
+    monkeypatch.setattr(Delivery, "give", lambda self, header, body, **_: give(self, header, body, may_wait=False))
     chain, _ = refused_after_a_loss()
     assert [row.code for row in chain.stores["KZ"].quarantined(9)] == ["unanswerable"]
 

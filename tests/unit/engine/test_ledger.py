@@ -212,6 +212,11 @@ class TestStatement:
             assert part.closing == desk.balance("bank")
             earlier = [line.balance for line in whole.lines if line.transfer.sequence <= after]
             assert part.opening == (earlier[-1] if earlier else whole.opening)
+            for before in range(1, 7):
+                within = read_statement(desk.store, "bank", after, before)
+                assert within.lines == tuple(line for line in lines if line.transfer.sequence < before)
+                known = [line.balance for line in whole.lines if line.transfer.sequence < max(before, after + 1)]
+                assert within.closing == (known[-1] if known else whole.opening)
         assert read_statement(desk.store, "nobody") is None
 
     def test_long_histories_are_read_in_pages(self, desk):
@@ -220,6 +225,9 @@ class TestStatement:
         said = read_statement(desk.store, "bank")
         assert [line.transfer.sequence for line in said.lines] == list(range(1, 802))
         assert len(read_statement(desk.store, "bank", 300).lines) == 501
+        old = read_statement(desk.store, "bank", before=101, lines_max=40)
+        assert old.lines == said.lines[:100]
+        assert old.closing == said.lines[99].balance
 
 
 def test_fsck_finds_a_balance_that_is_not_the_sum_of_its_transfers(desk):

@@ -17,7 +17,7 @@ from darwaza.services.documents.message import Offer
 from darwaza.testing.world import World
 
 LANES = 2
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Unreachable:

@@ -62,7 +62,9 @@ class Corridor:
                 self.local.add_party(code, name, *roles)
             if furnish is not None:
                 furnish(self.local.path(code))
-        self.clock = SetClock((datetime.now(UTC) + timedelta(seconds=1)).replace(microsecond=0))
+        # After the corridor was founded, and far from the end of an hour and of a day: cycles are counted by the hour.
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        self.clock = SetClock(tomorrow.replace(hour=10, minute=10, second=0, microsecond=0))
         self.gateways = {code: Gateway(self.local.path(code), clock=self.clock) for code in codes}
         self.clerks = {code: Clerk(gateway.engine) for code, gateway in self.gateways.items()}
         self.cut = set()

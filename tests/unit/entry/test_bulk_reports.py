@@ -223,7 +223,8 @@ def test_amounts_that_are_not_those_of_the_rate_prove_nothing(corridor, ordered)
     assert caught.value.code == "payment_unproven"
 
 
-def test_the_command_tells_of_one_or_of_each(corridor, ordered, tmp_path):
+def test_the_command_tells_of_one_or_of_each(corridor, ordered, tmp_path, monkeypatch):
+    monkeypatch.setattr(SystemClock, "now", lambda _: corridor.clock.now())
     file, note = tmp_path / "one.json", tmp_path / "1.note"
     file.write_bytes(evidence_of(corridor, ALATAU, ordered[1]["id"]))
     note.write_text(next(corridor.local.path("PK").glob("corridor/*.note")).read_text())

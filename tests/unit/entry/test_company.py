@@ -27,7 +27,7 @@ from darwaza.standards.iso20022.party import Coded
 from .payment_corridor import ALATAU, INDUS, SBP, XML, PaymentCorridor
 
 RAVI = "PK/ravi-bank"
-WAIT_S = 20.0
+WAIT_S = 120.0
 SETTLE_S = 0.05
 """Until answers of a commit have come to wait for the end."""
 
@@ -158,12 +158,14 @@ def test_evidence_of_one_holds_its_document_and_no_other(corridor, bank):
     assert not any("body" in item for item in found["items"])
 
 
-def test_one_whose_key_is_not_its_uetr_goes_alone(corridor):
-    """The key is looked for in the bytes, where a comment may hold another before."""
+def test_a_name_in_a_comment_is_nobodys(corridor):
+    """A payment in whose document a comment holds another UETR is known by its own, and goes as the others do."""
     documents = corridor.documents(3)
     comment = f"<!-- <UETR>{uuid4()}</UETR> --><GrpHdr>".encode()
     documents[1] = documents[1].replace(b"<GrpHdr>", comment)
-    assert ["." in one for one in ids(corridor.pay_at_once(*documents))] == [True, False, True]
+    answers = corridor.pay_at_once(*documents)
+    assert all("." in one for one in ids(answers))
+    assert [one.json()["uetr"] for one in answers] == list(map(uetr_of, documents))
 
 
 def test_a_statement_names_each_payment_by_its_own_message(corridor):

@@ -95,6 +95,8 @@ REFUSED = {
     # what is wrong: (document, status, code, ISO reason, pointer's end)
     "an amount of zero": (amount(b"0.00"), 422, "amount_other", "AM09", "/IntrBkSttlmAmt"),
     "another currency": (amount(b"100000.00", b"USD"), 422, "currency_wrong", "CURR", "/IntrBkSttlmAmt"),
+    "a rate in another currency": (put(b"<UnitCcy>PKR", b"<UnitCcy>USD"), 422, "currency_wrong", "CURR", "/UnitCcy"),
+    "a rate the other way round": (put(b"<QtdCcy>KZT", b"<QtdCcy>PKR"), 422, "currency_wrong", "CURR", "/QtdCcy"),
     "a smaller debit": (of("good", instructed_amount=Amount(1, 2, "PKR")), 422, "amount_other", "AM09", "/InstdAmt"),
     "no debit": (of("good", instructed_amount=None), 422, "amount_other", "AM09", "/InstdAmt"),
     "another fee": (
@@ -124,6 +126,14 @@ REFUSED = {
     "a payer without a name": (
         of("good", debtor=Party(address=Address(town="Karachi", country="PK"))),
         *(422, "data_missing", "RR02", "/Dbtr/Nm"),
+    ),
+    "a payer with a blank for a name": (
+        put(b"<Nm>Muhammad Aslam<", "<Nm>\u00a0.<".encode()),
+        *(422, "data_missing", "RR02", "/Dbtr/Nm"),
+    ),
+    "a payee with a hyphen for an account": (
+        put(b"<IBAN>KZ86125KZT5004100100</IBAN>", b"<Othr><Id>-</Id></Othr>"),
+        *(422, "data_missing", "AC03", "/CdtrAcct/Id"),
     ),
     "a payee without an account": (of("good", creditor_account=None), 422, "data_missing", "AC03", "/CdtrAcct/Id"),
     "a payer without an account": (of("good", debtor_account=None), 422, "data_missing", "RR01", "/DbtrAcct/Id"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
@@ -17,15 +17,13 @@ from darwaza.standards.iso20022.message import read
 from .payment_corridor import ALATAU, CHORSU, INDUS, NBK, SBP, PaymentCorridor
 
 LONG_S = 3_700
+WAIT_S = 60.0
 
 
 @pytest.fixture
 def corridor(tmp_path):
     made = PaymentCorridor(tmp_path)
     made.do(NBK, "/v1/payments/deposits", {"participant": ALATAU, "amount": "1000.00", "id": "fees"})
-    # Payments end well before the hour does.
-    now = made.clock.now()
-    made.clock.advance((now.replace(minute=10, second=0) + timedelta(hours=1) - now).total_seconds())
     yield made
     made.close()
 
@@ -237,8 +235,15 @@ def test_a_running_gateway_closes_cycles_by_itself(corridor):
         async def submit(given):
             return gateway.engine.run([given])[0]
 
-        task = asyncio.create_task(SettlerTask(Settler(gateway.engine, gateway.directory), submit).run())
-        await asyncio.sleep(0.05)
+        looked = asyncio.Event()
+
+        class Watched(Settler):
+            def due(self):
+                yield from super().due()
+                looked.set()
+
+        task = asyncio.create_task(SettlerTask(Watched(gateway.engine, gateway.directory), submit).run())
+        await asyncio.wait_for(looked.wait(), WAIT_S)
         task.cancel()
 
     for code in ("PK", "KZ", "PK", "KZ"):

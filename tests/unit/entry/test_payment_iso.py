@@ -11,6 +11,7 @@ from darwaza.entry.sample import remittance
 from darwaza.kernel.message import decode_header
 from darwaza.services.payments.message import ORDER, read_order
 from darwaza.services.payments.record import Payment
+from darwaza.services.payments.request import write_decision
 from darwaza.standards.iso20022 import codes
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
@@ -117,6 +118,19 @@ class TestAliases:
         found = corridor.get(INDUS, f"/v1/payments/verifications/{silent['id']}")
         assert (found["verified"], found["reason"]) == (False, "NORR")
 
+    def test_the_number_of_an_account_is_told_as_its_bank_writes_it(self, corridor):
+        """Money is sent to it: small letters and hyphens of a number that is no IBAN are its bank's business."""
+        body = {"kind": "EWAL", "value": "w-1", "account": "Wallet-7 / b", "name": "Дана"}
+        corridor.do(ALATAU, "/v1/payments/aliases", body)
+        assert self.ask(corridor, {"kind": "EWAL", "value": "W-1", "to": "KZ"})["account"] == "Wallet-7/b"
+        body = {"value": "acc-1", "payee_bank": "ALTUKZKA"}
+        corridor.call(INDUS, "POST", "/v1/payments/verifications", body, headers={"prefer": "wait=0"})
+        corridor.run()
+        assert [one["value"] for one in corridor.get(ALATAU, "/v1/payments/verifications")] == ["acc-1"]
+        body = {"kind": "MBNO", "value": PHONE, "account": "kz86 125K-ZT50 0410 0100", "name": "Дана"}
+        corridor.do(ALATAU, "/v1/payments/aliases", body)
+        assert self.ask(corridor, {"kind": "MBNO", "value": PHONE, "to": "KZ"})["account"] == IBAN
+
     def test_an_alias_belongs_to_one_bank_until_it_lets_go(self, corridor):
         body = {"kind": "EMAL", "value": "shop@example.org", "account": "PK36SCBL0000001123456702", "name": "Shop"}
         mine = corridor.do(INDUS, "/v1/payments/aliases", body)["id"]
@@ -132,6 +146,7 @@ class TestAliases:
         [
             ({"kind": "MBNO", "value": "0300-1234567"}, "alias_malformed"),
             ({"kind": "EMAL", "value": "nobody"}, "alias_malformed"),
+            ({"name": "\u00a0."}, "alias_malformed"),
             ({"kind": "SHID", "value": "a b"}, "alias_malformed"),
             ({"account": "PK36SCBL0000001123456703"}, "alias_malformed"),
             ({"kind": "NIDN"}, "body_malformed"),
@@ -172,6 +187,47 @@ class TestRequests:
         corridor.do(INDUS, f"/v1/payments/requests/{waiting['id']}/refuse", {"reason": "AC06"})
         corridor.run()
 
+    def test_a_request_that_is_sent_again_asks_nobody_twice(self, corridor):
+        """Its message id is its key: the same is answered alike, another under the id changes nothing."""
+        body = pain013(corridor, end_to_end="ONCE")
+        assert [door(corridor, ALATAU, body).message for _ in range(2)] == ["pain.014.001.11"] * 2
+        again = corridor.call(ALATAU, "POST", "/v1/payments/requests", content=body)
+        (waiting,) = corridor.get(INDUS, "/v1/payments/requests?open=true")
+        assert (again.json()["id"], again.json()["repeated"]) == (waiting["id"], True)
+        assert door(corridor, ALATAU, body.replace(b"1000.00", b"2000.00"), 400).reason == "control_sum_wrong"
+        other = re.sub(rb"<CtrlSum>.*?</CtrlSum>", b"", body).replace(b"1000.00", b"2000.00")
+        assert door(corridor, ALATAU, other, 409).reason == "key_reused"
+        assert [one["id"] for one in corridor.get(INDUS, "/v1/payments/requests?open=true")] == [waiting["id"]]
+        corridor.do(INDUS, f"/v1/payments/requests/{waiting['id']}/accept", None)
+
+    def test_an_answer_is_about_the_request_that_it_names_with_all_its_ids(self, corridor):
+        """Message ids are their senders' alone: two payees may have chosen the same."""
+        asked = []
+        for key, name in (("a", "RENT-A"), ("b", "RENT-B"), ("c", "RENT-B")):
+            body = pain013(corridor, end_to_end=name).replace(b"RTP-" + name.encode(), b"SAME")
+            headers = {"idempotency-key": key}
+            asked.append(corridor.call(ALATAU, "POST", "/v1/payments/requests", content=body, headers=headers).json())
+        corridor.run()
+
+        def state(place):
+            return corridor.get(INDUS, f"/v1/payments/requests/{asked[place]['id']}")["state"]
+
+        def answer(place, given="ACCP", bank="ALTUKZKA"):
+            held = payment_of(corridor, "PK", asked[place]["id"])
+            body = write_decision(held, asked[place]["id"], given, "", corridor.clock.now())
+            agent = b"<CdtrAgt><FinInstnId><BICFI>" + bank.encode() + b"</BICFI></FinInstnId></CdtrAgt></GrpHdr>"
+            return body.replace(b"</GrpHdr>", agent)
+
+        assert door(corridor, INDUS, answer(0, bank="CHRSUZ22"), 404).reason == "not_found"
+        assert door(corridor, INDUS, answer(1), 400).reason == "message_unsuitable"
+        accepted = answer(0)
+        assert door(corridor, INDUS, accepted).original.message_id == "SAME"
+        assert [state(place) for place in range(3)] == ["request-agreed", "request-open", "request-open"]
+        corridor.do(INDUS, f"/v1/payments/requests/{asked[2]['id']}/refuse", {"reason": "AC06"})
+        door(corridor, INDUS, answer(1))
+        assert [state(place) for place in range(3)] == ["request-agreed", "request-agreed", "request-declined"]
+        assert door(corridor, INDUS, accepted).original.message_id == "SAME"
+
     def test_a_request_may_wait_and_be_refused_or_run_out(self, corridor):
         """Later: until its expiry; silence is a no at both ends."""
         until = When(at=(corridor.clock.now() + timedelta(days=2)).replace(microsecond=0))
@@ -188,10 +244,17 @@ class TestRequests:
         assert (ended["state"], ended["reason"]) == ("request-refused", "AB06")
 
     def test_a_request_that_cannot_be_put_says_why(self, corridor):
-        assert door(corridor, ALATAU, pain013(corridor, payer="HABBPKKA"), 422).reason == "agent_unknown"
+        assert (
+            door(corridor, ALATAU, pain013(corridor, payer="HABBPKKA", end_to_end="NEVER"), 422).reason
+            == "agent_unknown"
+        )
         past = When(at=corridor.clock.now().replace(microsecond=0) - timedelta(days=1))
-        assert door(corridor, ALATAU, pain013(corridor, expires=past), 422).reason == "time_wrong"
+        assert door(corridor, ALATAU, pain013(corridor, expires=past, end_to_end="NEVER"), 422).reason == "time_wrong"
         assert door(corridor, INDUS, pain013(corridor), 403).reason == "not_allowed"
+        asked = re.sub(rb"<CtrlSum>.*?</CtrlSum>", b"", pain013(corridor, end_to_end="NONE"))
+        nothing, foreign = asked.replace(b">1000.00<", b">0.00<"), asked.replace(b'"KZT"', b'"USD"')
+        assert door(corridor, ALATAU, nothing, 422).reason == "amount_other"
+        assert door(corridor, ALATAU, foreign, 422).reason == "currency_wrong"
 
     @pytest.mark.parametrize(
         ("element", "text", "reason"),
@@ -206,7 +269,8 @@ class TestRequests:
     def test_an_expiry_at_the_edge_of_the_calendar_is_refused_at_its_place(self, corridor, element, text, reason):
         """What is added to it would fall off the calendar; that is no fault of the gateway."""
         expires = When(on=date(2026, 11, 9)) if element == "Dt" else When(at=datetime(2026, 11, 9, 6, tzinfo=UTC))
-        raw, count = re.subn(rb"(<XpryDt>\s*<\w+>)[^<]+", rb"\g<1>" + text.encode(), pain013(corridor, expires=expires))
+        asked = pain013(corridor, expires=expires, end_to_end="EDGE")
+        raw, count = re.subn(rb"(<XpryDt>\s*<\w+>)[^<]+", rb"\g<1>" + text.encode(), asked)
         assert count == 1
         told = corridor.call(ALATAU, "POST", "/v1/payments/messages", content=raw)
         assert told.headers["darwaza-code"] == reason
@@ -225,8 +289,12 @@ class TestDoor:
         assert door(corridor, INDUS, inquiry).transactions[0].status == "ACSC"
         assert door(corridor, ALATAU, inquiry).transactions[0].status == "ACCC"
         assert door(corridor, "PK/ravi-bank", inquiry, 404).reason == "not_found"
-        assert door(corridor, INDUS, recall).confirmation == "PDCR"
-        assert door(corridor, ALATAU, self.returned(corridor, quote["id"], payment)).transactions[0].status == "ACCC"
+        # Whoever repeats itself, because it heard nothing, is answered as before.
+        returned = self.returned(corridor, quote["id"], payment)
+        for _ in range(2):
+            assert door(corridor, INDUS, recall).confirmation == "PDCR"
+        for _ in range(2):
+            assert door(corridor, ALATAU, returned).transactions[0].status == "ACCC"
         returned = corridor.show(INDUS, quote["id"])
         assert (returned["state"], returned["reason"]) == ("returned", "FOCR")
         assert returned["reason_text"] == codes.RETURN_REASONS["FOCR"]
@@ -273,7 +341,8 @@ class TestDoor:
         payment = payment_of(corridor, "PK", case_id)
         door(corridor, INDUS, self.asks(corridor, case_id, payment)[1])
         kept = investigation.write_resolution(payment, case_id, "CUST", corridor.clock.now())
-        assert door(corridor, ALATAU, kept).transactions[0].status == "ACCC"
+        for _ in range(2):
+            assert door(corridor, ALATAU, kept).transactions[0].status == "ACCC"
         assert corridor.show(INDUS, case_id)["recall_answer"] == "CUST"
 
     def test_what_cannot_be_read_is_answered_with_admi_002(self, corridor):

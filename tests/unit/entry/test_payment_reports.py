@@ -1,15 +1,19 @@
 """Recalls, returns, statements, net positions, key figures and evidence of payments, over HTTP."""
 
+import itertools
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 import pytest
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.bootstrap import Gateway, read_history
+from darwaza.engine import ledger
+from darwaza.entry.api import report
 from darwaza.entry.cli.proof import proofs_of
 from darwaza.entry.sample import remittance
-from darwaza.errors import MalformedError
+from darwaza.errors import MalformedError, OperatorError
 from darwaza.kernel import evidence
 from darwaza.kernel.examination import verify
 from darwaza.kernel.verdict import Result
@@ -62,6 +66,37 @@ def test_statements_say_what_was_booked_in_json_and_in_camt(corridor):
     assert done.status_code == 204
     strange = corridor.call(ALATAU, "GET", "/v1/payments/statement", params={"account": account})
     assert strange.status_code == 404
+
+
+def test_every_line_of_an_account_and_every_balance_can_be_asked_for(corridor, monkeypatch):
+    """However many there are: the newest first, then those before them; booked and available at any sequence."""
+    monkeypatch.setattr(report, "LINES_MAX", 2)
+    monkeypatch.setattr(ledger, "HISTORY_PAGE", 1)
+    for _ in range(2):
+        corridor.settled()
+    account = "position:PK/indus-bank:PKR"
+
+    def ask(**query):
+        return corridor.get(INDUS, "/v1/payments/statement", params={"account": account, **query})
+
+    pages = [ask()]
+    while pages[-1]["earlier"]:
+        pages.append(ask(before=pages[-1]["lines"][0]["sequence"]))
+    assert all(len(page["lines"]) <= 2 for page in pages)
+    for later, page in itertools.pairwise(pages):
+        assert (page["closing"], page["closing_available"]) == (later["opening"], later["opening_available"])
+    lines = [line for page in reversed(pages) for line in page["lines"]]
+    assert len(lines) >= 5
+    assert (pages[-1]["opening"]["amount"], lines[0]["amount"]) == ("0.00", "9000000.00")
+    for before, line in itertools.pairwise(lines):
+        gained = Decimal(line["booked"]) - Decimal(before["booked"])
+        assert (line["sequence"] > before["sequence"], gained) == (True, Decimal(line["amount"]))
+        then = ask(after=line["sequence"], before=line["sequence"] + 1)
+        assert (then["lines"], then["earlier"]) == ([], False)
+        assert (then["closing"]["amount"], then["closing_available"]["amount"]) == (line["booked"], line["available"])
+    query = {"account": account, "before": lines[2]["sequence"]}
+    camt = read(corridor.call(INDUS, "GET", "/v1/payments/statement", params=query, headers=XML).content)
+    assert camt.statements[0].balances[1].amount.text() == lines[1]["booked"]
 
 
 def test_both_countries_compute_the_same_net_positions(corridor):
@@ -184,3 +219,25 @@ def test_a_gateway_follows_a_changed_plan(tmp_path):
         assert len(corridor.get("PK/new-bank", "/v1/payments/accounts")) == 2
     finally:
         corridor.close()
+
+
+def test_a_gateway_refuses_other_cycles_than_it_has_counted(tmp_path):
+    """The same number would mean another time: what was told of it would be settled for that."""
+    corridor = PaymentCorridor(tmp_path, furnish=_half_hours)
+    path = corridor.local.path("PK") / "payments.toml"
+    try:
+        found = corridor.get("PK/sbp", "/v1/payments/positions", params={"cycle": "2"})
+        assert (found["since"], found["until"]) == ("1970-01-01T01:00:00.000Z", "1970-01-01T01:30:00.000Z")
+        corridor.gateways["PK"].close()
+        path.write_text(remittance.PLAN)
+        with pytest.raises(OperatorError, match="cycle_s is 3600 and has been 1800") as caught:
+            Gateway(corridor.local.path("PK"), clock=corridor.clock)
+        assert caught.value.code == "plan_wrong"
+        _half_hours(corridor.local.path("PK"))
+        corridor.gateways["PK"] = Gateway(corridor.local.path("PK"), clock=corridor.clock)
+    finally:
+        corridor.close()
+
+
+def _half_hours(folder):
+    (folder / "payments.toml").write_text("cycle_s = 1800\n" + remittance.PLAN)

@@ -2,21 +2,30 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from darwaza.adapters.http.screening import HttpScreening
 from darwaza.entry.examiner import Examiner
+from darwaza.entry.sample import remittance
 from darwaza.errors import OperatorError, PeerError
 from darwaza.services.payments.lists import read_list
 
 from .payment_corridor import ALATAU, INDUS, NBK, SBP, PaymentCorridor, furnish
 
+WAIT_S = 300.0
 UN = """<?xml version="1.0"?><CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL><FIRST_NAME>MUHAMMAD</FIRST_NAME>
 <SECOND_NAME>ASLAM</SECOND_NAME><REFERENCE_NUMBER>QDi.999</REFERENCE_NUMBER>
 <NAME_ORIGINAL_SCRIPT>محمد اسلم</NAME_ORIGINAL_SCRIPT><INDIVIDUAL_ALIAS><ALIAS_NAME>Aslam Sahib</ALIAS_NAME>
 </INDIVIDUAL_ALIAS><INDIVIDUAL_ALIAS><ALIAS_NAME/></INDIVIDUAL_ALIAS></INDIVIDUAL></INDIVIDUALS><ENTITIES><ENTITY>
 <FIRST_NAME>SOME TRADING HOUSE</FIRST_NAME><REFERENCE_NUMBER>QDe.998</REFERENCE_NUMBER></ENTITY></ENTITIES>
 </CONSOLIDATED_LIST>"""
+
+
+UNLISTED = msgspec.structs.replace(remittance.PAYER, name="Rashida Begum")
+LISTED = b"Some Trading House"
+CONTACT = b"<CtctDtls><Nm>" + LISTED + b"</Nm></CtctDtls></Cdtr>"
+INVOICED = b"<Strd><Invcee><Nm>" + LISTED + b"</Nm></Invcee></Strd></RmtInf>"
 
 
 def with_lists(folder):
@@ -51,6 +60,33 @@ def test_two_officers_release_what_screening_stopped_and_one_refuses_it(tmp_path
         corridor.close()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"</Id></CdtrAcct>", b"</Id><Nm>" + LISTED + b"</Nm></CdtrAcct>"),
+        (b"</BICFI></FinInstnId></CdtrAgt>", b"</BICFI><Nm>" + LISTED + b"</Nm></FinInstnId></CdtrAgt>"),
+        (b"</PstlAdr></Cdtr>", b"</PstlAdr>" + CONTACT),
+        (b"<PstlAdr><TwnNm>Karachi", b"<PstlAdr><CareOf>" + LISTED + b"</CareOf><TwnNm>Karachi"),
+        (b"</RmtInf>", INVOICED),
+        (b"</RmtInf>", INVOICED.replace(b"<Nm>Some T", b"<Nm>So<!-- a -->me &#84;")),
+    ],
+    ids=["the account's", "the bank's", "whom to contact", "to whose care", "who is invoiced", "spelled otherwise"],
+)
+def test_every_name_that_a_payment_carries_is_screened(tmp_path, old, new):
+    """Not the two parties' alone: whoever is named anywhere, in whatever spelling of XML."""
+    corridor = PaymentCorridor(tmp_path, furnish=with_lists)
+    try:
+        given = corridor.quote()
+        free = remittance.payment(given, corridor.clock.now(), debtor=UNLISTED)
+        assert old in free
+        answer = corridor.call(INDUS, "POST", "/v1/payments", content=free.replace(old, new)).json()
+        assert answer["state"] == "parked", answer
+        (stopped,) = corridor.get(SBP, "/v1/payments/held")
+        assert "UN QDe.998" in stopped["hits"][0]
+    finally:
+        corridor.close()
+
+
 def test_two_officers_block_it_and_its_money_stands_in_suspense_until_two_release_it(tmp_path):
     """Both banks see how it stands, and only the operator the account."""
     corridor = PaymentCorridor(tmp_path, furnish=with_lists)
@@ -59,8 +95,12 @@ def test_two_officers_block_it_and_its_money_stands_in_suspense_until_two_releas
         for officer in ("amna", "bilal"):
             corridor.do(SBP, f"/v1/payments/{case_id}/release", {"officer": officer})
         assert corridor.refused(ALATAU, f"/v1/payments/{case_id}/block", {"officer": "x"}) == "role_missing"
-        for officer in ("dana", "erlan"):
-            corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": officer})
+        corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": "dana"})
+        for word in ("release", "refuse"):
+            refused = corridor.call(NBK, "POST", f"/v1/payments/{case_id}/{word}", {"officer": "erlan"})
+            assert (refused.status_code, refused.json()["code"]) == (422, "block_stands")
+            assert "KZ/nbk:dana" in refused.json()["detail"]
+        corridor.do(NBK, f"/v1/payments/{case_id}/block", {"officer": "erlan"})
         seen = [
             (corridor.show(who, case_id)["state"], corridor.show(who, case_id)["status"]) for who in (INDUS, ALATAU)
         ]
@@ -123,7 +163,7 @@ def examine(corridor, code, screening, case_id, monkeypatch):
     )
 
 
-def examine_while(waits, corridor, code, screening, monkeypatch, *, within_s=30):
+def examine_while(waits, corridor, code, screening, monkeypatch):
     """Let an examiner work as long as something waits."""
     monkeypatch.setattr("darwaza.entry.examiner.RETRY_S", 0)
     engine = corridor.gateways[code].engine
@@ -142,7 +182,7 @@ def examine_while(waits, corridor, code, screening, monkeypatch, *, within_s=30)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(asyncio.wait_for(run(), within_s))
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
 
 
 def test_a_slow_screener_stops_only_its_own_payment(tmp_path, monkeypatch):

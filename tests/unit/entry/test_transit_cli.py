@@ -163,7 +163,7 @@ def test_questions_between_members(corridor):
     assert "Ariana Cargo" in people(corridor, "UZ/termez", "enquiry", "list")
 
 
-def until(found, seconds=60):
+def until(found, seconds=120):
     """Ask until there is something."""
     end = time.monotonic() + seconds
     while not (something := found()) and time.monotonic() < end:

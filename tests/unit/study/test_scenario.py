@@ -108,7 +108,7 @@ def test_disconnected_demand_is_named(small_text: str) -> None:
     """A member no chain of links joins to a region is an error of the scenario, with the region's name."""
     text = re.sub(r'\[\[link\]\]\nid = "NO-SO".*?(?=\[\[link\]\])', "", small_text, flags=re.DOTALL)
     text = broken(text, "avoid = []", "") if "avoid = []" in text else text
-    text = broken(text, "time_limit_s = 30", 'time_limit_s = 30\navoid = ["CC", "DD"]')
+    text = broken(text, "time_limit_s = 250", 'time_limit_s = 250\navoid = ["CC", "DD"]')
     assert any("no chain of links" in detail and "south" in detail for _, _, detail in problems(text))
 
 

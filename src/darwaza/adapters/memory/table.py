@@ -159,9 +159,10 @@ class Tables:
             if former is None or witness.size >= former.size:
                 self.witnessed[witness.origin] = witness
         for cause_id, key in changes.given_back:
-            if key not in self.given_back:
-                self.given_back[key] = cause_id
-                self.caused.setdefault(cause_id, set()).add(key)
+            if key in self.given_back:
+                self.caused[self.given_back[key]].discard(key)
+            self.given_back[key] = cause_id
+            self.caused.setdefault(cause_id, set()).add(key)
         for key in changes.given_back_used:
             cause = self.given_back.pop(key, None)
             if cause is not None:

@@ -4,6 +4,7 @@ import psycopg
 from psycopg import errors
 from psycopg.types.string import StrDumper
 
+from darwaza.adapters.postgres.column import Column, ColumnDumper
 from darwaza.adapters.postgres.query import queries
 from darwaza.errors import DarwazaError, FatalError, InvariantError, OperatorError, PushbackError
 
@@ -20,6 +21,13 @@ _SESSION = {
     "client_encoding": "UTF8",
     "application_name": "darwaza",
     "idle_in_transaction_session_timeout": "0",
+    # Every statement goes by a key, and is planned once. Left to itself the server plans while the tables are still
+    # empty, reads them whole, and keeps to that for a minute or more, until it has counted the rows.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
 }
 _FULL = (errors.DiskFull, errors.OutOfMemory)
 _BUSY = (errors.LockNotAvailable, errors.SerializationFailure, errors.DeadlockDetected)
@@ -40,6 +48,7 @@ def open_connection(url: str) -> Connection:
         db = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S_MAX)
         # Text is sent as text: the server then refuses it where bytes belong, instead of reading it as such.
         db.adapters.register_dumper(str, StrDumper)
+        db.adapters.register_dumper(Column, ColumnDumper)
         for name, value in _SESSION.items():
             db.execute(queries()["set_setting"].encode(), (name, value))
     except psycopg.Error as fault:

@@ -1,4 +1,5 @@
 -- Every statement the PostgreSQL store runs, each named and described. `-- name:` starts one.
+-- One with `unnest` takes lists and writes all rows of a batch at once.
 
 -- name: write_log
 -- Replace a log's state.
@@ -29,7 +30,8 @@ DELETE FROM checkpoint WHERE log_id = %s AND size > %s;
 
 -- name: write_leaf
 -- Append a message; its key must be new.
-INSERT INTO leaf (log_id, leaf_index, message_key, case_id, header, body) VALUES (%s, %s, %s, %s, %s, %s);
+INSERT INTO leaf (log_id, leaf_index, message_key, case_id, header, body)
+SELECT unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::bytea[]), unnest(%s::bytea[]);
 
 -- name: read_leaves
 -- A stretch of a log.
@@ -96,7 +98,9 @@ SELECT log_id, size, note FROM checkpoint WHERE log_id = %s AND size >= %s ORDER
 
 -- name: write_case
 -- Replace a case.
-INSERT INTO "case" (id, service, state, data, ucr, opened_at, changed_at, remind_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO "case" (id, service, state, data, ucr, opened_at, changed_at, remind_at)
+SELECT unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::bytea[]), unnest(%s::text[]),
+    unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[])
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, data = excluded.data, ucr = excluded.ucr,
     changed_at = excluded.changed_at, remind_at = excluded.remind_at;
 
@@ -123,7 +127,9 @@ SELECT id FROM "case" WHERE remind_at <= %s ORDER BY remind_at, id LIMIT %s;
 
 -- name: write_party
 -- A case concerns an address.
-INSERT INTO case_party (party, service, opened_at, case_id) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING;
+INSERT INTO case_party (party, service, opened_at, case_id)
+SELECT unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[])
+ON CONFLICT DO NOTHING;
 
 -- name: read_party
 -- Whether a case concerns an address.
@@ -146,7 +152,7 @@ SELECT service FROM found WHERE service IS NOT NULL;
 
 -- name: write_name
 -- Give a case a name.
-INSERT INTO case_name (name, case_id) VALUES (%s, %s);
+INSERT INTO case_name (name, case_id) SELECT unnest(%s::text[]), unnest(%s::text[]);
 
 -- name: read_named
 -- Cases by their names.
@@ -154,7 +160,8 @@ SELECT name, case_id FROM case_name WHERE name = ANY(%s);
 
 -- name: write_answer
 -- Keep what a command was answered.
-INSERT INTO answer (party, key, digest, answer, answered_at) VALUES (%s, %s, %s, %s, %s);
+INSERT INTO answer (party, key, digest, answer, answered_at)
+SELECT unnest(%s::text[]), unnest(%s::text[]), unnest(%s::bytea[]), unnest(%s::bytea[]), unnest(%s::text[]);
 
 -- name: read_answers
 -- Answers of one party to many keys.
@@ -172,11 +179,12 @@ SELECT ucr, name, value, valid_until, case_id, stated_at FROM fact WHERE ucr = %
 
 -- name: clear_awaits
 -- Forget what a case waited for.
-DELETE FROM await WHERE case_id = %s;
+DELETE FROM await WHERE case_id = ANY(%s::text[]);
 
 -- name: write_await
 -- A case waits for a fact.
-INSERT INTO await (ucr, name, case_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING;
+INSERT INTO await (ucr, name, case_id) SELECT unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[])
+ON CONFLICT DO NOTHING;
 
 -- name: read_awaiting
 -- Who waits for a fact.
@@ -193,7 +201,9 @@ SELECT log_id, leaf_index, code, detail, at FROM quarantine ORDER BY at DESC, lo
 
 -- name: write_notice
 -- Keep a notice until its party has read it.
-INSERT INTO notice (sequence, party, kind, case_id, detail, at) VALUES (%s, %s, %s, %s, %s, %s);
+INSERT INTO notice (sequence, party, kind, case_id, detail, at)
+SELECT unnest(%s::bigint[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::bytea[]),
+    unnest(%s::text[]);
 
 -- name: read_notices
 -- A party's notices past a sequence.
@@ -222,7 +232,8 @@ SELECT origin, size, note FROM witnessed WHERE origin = %s;
 
 -- name: write_given_back
 -- An own message whose cause is still to be replayed.
-INSERT INTO given_back (cause_id, message_key) VALUES (%s, %s) ON CONFLICT DO NOTHING;
+INSERT INTO given_back (cause_id, message_key) VALUES (%s, %s)
+ON CONFLICT (message_key) DO UPDATE SET cause_id = excluded.cause_id;
 
 -- name: clear_given_back
 -- It has been matched.
@@ -257,7 +268,8 @@ SELECT value FROM meta WHERE name = %s;
 -- Replace an account's terms.
 INSERT INTO account (id, owner, asset, kind, floor_minor, ceiling_minor, debits_blocked, credits_blocked, opened_at,
     closed_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+SELECT unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::bigint[]),
+    unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::text[]), unnest(%s::text[])
 ON CONFLICT (id) DO UPDATE SET floor_minor = excluded.floor_minor, ceiling_minor = excluded.ceiling_minor,
     debits_blocked = excluded.debits_blocked, credits_blocked = excluded.credits_blocked,
     closed_at = excluded.closed_at;
@@ -265,7 +277,8 @@ ON CONFLICT (id) DO UPDATE SET floor_minor = excluded.floor_minor, ceiling_minor
 -- name: write_balance
 -- Replace an account's totals.
 INSERT INTO balance (account_id, debits_posted, debits_pending, credits_posted, credits_pending, last_sequence)
-VALUES (%s, %s, %s, %s, %s, %s)
+SELECT unnest(%s::text[]), unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::bigint[]),
+    unnest(%s::bigint[])
 ON CONFLICT (account_id) DO UPDATE SET debits_posted = excluded.debits_posted,
     debits_pending = excluded.debits_pending, credits_posted = excluded.credits_posted,
     credits_pending = excluded.credits_pending, last_sequence = excluded.last_sequence;
@@ -274,19 +287,22 @@ ON CONFLICT (account_id) DO UPDATE SET debits_posted = excluded.debits_posted,
 -- Append a transfer; its id must be new, and a hold ends once.
 INSERT INTO transfer (sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
     case_id, reference, applied_at, debit_before, credit_before)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);
+SELECT unnest(%s::bigint[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]),
+    unnest(%s::text[]), unnest(%s::bigint[]), unnest(%s::bigint[]), unnest(%s::text[]), unnest(%s::text[]),
+    unnest(%s::text[]), unnest(%s::text[]), unnest(%s::text[]), unnest(%s::bigint[]), unnest(%s::bigint[]);
 
 -- name: write_refused_order
 -- Remember an order that stays refused.
-INSERT INTO refused_order (order_id, refused) VALUES (%s, %s);
+INSERT INTO refused_order (order_id, refused) SELECT unnest(%s::text[]), unnest(%s::bytea[]);
 
 -- name: open_hold
 -- A hold will expire.
-INSERT INTO open_hold (expires_at, hold_id) VALUES (%s, %s);
+INSERT INTO open_hold (expires_at, hold_id) SELECT unnest(%s::text[]), unnest(%s::text[]);
 
 -- name: end_hold
 -- It has ended.
-DELETE FROM open_hold WHERE expires_at = %s AND hold_id = %s;
+DELETE FROM open_hold USING (SELECT unnest(%s::text[]) AS expires_at, unnest(%s::text[]) AS hold_id) AS ended
+WHERE open_hold.expires_at = ended.expires_at AND open_hold.hold_id = ended.hold_id;
 
 -- name: read_accounts
 -- Those of many accounts that exist.

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 import psycopg
 
+from darwaza.adapters.postgres.column import columns, list_types
 from darwaza.adapters.postgres.connection import FAULTS, Connection, meaning, open_connection, take_lease
 from darwaza.adapters.postgres.listing import case_list
 from darwaza.adapters.postgres.query import migrations, queries, schema
@@ -60,6 +61,7 @@ class PostgresStore:
         """
         self.url = url
         self._sql = {name: text.encode() for name, text in queries().items()}
+        self._lists = {name: list_types(text) for name, text in queries().items()}
         self._over = ""
         self._scans = 0
         self._db = open_connection(url)
@@ -130,7 +132,7 @@ class PostgresStore:
         """Write everything in one transaction and return when it is on the server's disk."""
         db = self._usable()
         try:
-            with db.transaction():
+            with db.pipeline():
                 self._write(db, changes)
             # Lost before this line, the batch is there as a whole or not at all, and nobody has been told.
         except FAULTS as fault:
@@ -140,16 +142,20 @@ class PostgresStore:
             raise
 
     def _write(self, db: Connection, changes: Changes) -> None:
-        with db.cursor() as cursor:
-            for log_id, size in changes.truncate:
-                for name, values in truncation(log_id, size):
-                    cursor.execute(self._sql[name], values)
-            for stretch in changes.released:
-                cursor.execute(self._sql["truncate_leaves"], stretch)
-            for name, rows_of in WRITERS:
-                rows = rows_of(changes)
-                if rows:
-                    cursor.executemany(self._sql[name], rows)
+        for log_id, size in changes.truncate:
+            for name, values in truncation(log_id, size):
+                db.execute(self._sql[name], values)
+        for stretch in changes.released:
+            db.execute(self._sql["truncate_leaves"], stretch)
+        for name, rows_of in WRITERS:
+            rows = rows_of(changes)
+            if not rows:
+                continue
+            if types := self._lists[name]:
+                db.execute(self._sql[name], columns(types, rows))
+            else:
+                for row in rows:
+                    db.execute(self._sql[name], row)
 
     def _undo(self, fault: Exception) -> NoReturn:
         """Say what is true now; ``transaction`` has rolled back unless the connection is lost."""

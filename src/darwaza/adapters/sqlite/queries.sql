@@ -209,7 +209,7 @@ SELECT origin, size, note FROM witnessed WHERE origin = ?;
 
 -- name: write_given_back
 -- An own message whose cause is still to be replayed.
-INSERT OR IGNORE INTO given_back (cause_id, message_key) VALUES (?, ?);
+INSERT OR REPLACE INTO given_back (cause_id, message_key) VALUES (?, ?);
 
 -- name: clear_given_back
 -- It has been matched.

@@ -270,8 +270,11 @@ class StatementView(TypedDict):
 
     account: AccountView
     opening: Money
+    opening_available: Money
     closing: Money
+    closing_available: Money
     lines: list[LineView]
+    earlier: bool
 
 
 class PaymentIndicators(TypedDict):

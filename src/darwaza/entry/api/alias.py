@@ -1,6 +1,7 @@
 """Before a payment: aliases, whose an account is, and requests to be paid."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -10,10 +11,10 @@ from starlette.responses import Response
 
 from darwaza import config
 from darwaza.engine.intake import Accepted
-from darwaza.entry.api.document import preferred_wait_s
+from darwaza.entry.api.document import idempotency_key, preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.payment import SERVICE, TAG, Ordered, command, ordered, own_case, own_record, submit
-from darwaza.errors import DarwazaError
+from darwaza.errors import DarwazaError, MessageError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, MemberText
@@ -25,6 +26,8 @@ from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Alias, Request, Verification
 from darwaza.services.payments.verification import write_answer, write_question
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
+from darwaza.standards.iso20022.message import read
+from darwaza.standards.iso20022.pain013 import RequestToPay
 from darwaza.standards.iso20022.party import Agent
 
 VERIFICATION_WAIT_S: Final = 25.0
@@ -251,7 +254,17 @@ def _view(call: Call, row: CaseRow) -> VerificationView:
 
 async def request_payment(call: Call) -> Ordered | DarwazaError | Refusal:
     """Ask a payer of another bank to pay: a pain.013 with one payment."""
-    return await submit(call, "request-payment", payments.RequestPayment(call.body), None)
+    return await ask_to_be_paid(call, call.body)
+
+
+async def ask_to_be_paid(call: Call, document: bytes) -> Ordered | DarwazaError | Refusal:
+    """Pass a pain.013 on; without a key of its own its message id is its key, so that no payer is asked twice."""
+    key = idempotency_key(call)
+    if not key:
+        with suppress(MessageError):  # the rules say what is wrong with it
+            asked = read(document)
+            key = f"request {asked.header.message_id}" if isinstance(asked, RequestToPay) else ""
+    return await submit(call, "request-payment", payments.RequestPayment(document), None, key=key)
 
 
 async def requests(call: Call) -> list[RequestView]:

@@ -1,21 +1,27 @@
 """Many payments in one pacs.008: those of one priority from one bank to another at one rate travel as one bulk.
 
 Each payment is answered for itself, whichever way it goes.
+
+While the link to a neighbour is down, a bulk that is too large for a relay goes as two. A document that is sent again
+may be divided otherwise then: what was taken in another bulk is known there by its UETR and its bytes, as a payment is
+that went in company.
 """
 
 from asyncio import Future
+from collections import deque
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
 from darwaza import config
 from darwaza.engine.intake import Accepted, Outcome, Submit
+from darwaza.engine.routing import TOO_LARGE_TO_RELAY
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, unread, wants_xml
-from darwaza.entry.api.order import OrderQuery, newest, order_command
+from darwaza.entry.api.order import OrderQuery, newest, order_command, sent_before
 from darwaza.entry.api.payment import TAG, Ordered, command, ordered
 from darwaza.entry.api.problem import problem_of
 from darwaza.errors import DarwazaError, MessageError
@@ -33,9 +39,10 @@ from darwaza.services.payments.bulk import (
 )
 from darwaza.services.payments.check import Alike, alike, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import SOURCE_OPEN, entry_id
+from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE
+from darwaza.services.payments.state import SENT
 
 BULK_BYTES_MAX: Final = config.REQUEST_BYTES_MAX
 PASSING: Final = frozenset(one.code for one in (*PaymentRefusal, *TransferRefusal) if one.transient)
@@ -59,25 +66,28 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     document = newest(document)
     parts = split(document)
     alone, together = _apart(parts, call.query)
-    waiting: list[tuple[list[int], Any]] = []
     documents = [part.document for part in parts]
     bulks = [one for of in together for one in fitting(documents, of, _bytes_max(call, parts[of[0] - 1]))]
     alone += [numbers[0] for numbers in bulks if len(numbers) == 1]
     bulks = [numbers for numbers in bulks if len(numbers) > 1]
     single = [(number, _submit_alone(call, parts[number - 1])) for number in alone]
 
-    for numbers in bulks:
-        given = _bulk_command(call, [parts[number - 1] for number in numbers])
-        size = sum(len(documents[number - 1]) for number in numbers)
-        waiting.append((numbers, call.server.submit(given, size)))
+    waiting = deque((numbers, _submit_bulk(call, parts, numbers)) for numbers in bulks)
     answers = [Ordered()] * len(parts)
-    for numbers, future in waiting:
-        found = _answers(call, await future, [parts[number - 1].uetr for number in numbers])
+    while waiting:
+        numbers, future = waiting.popleft()
+        outcome = await future
+        if isinstance(outcome, Refusal) and outcome.code == TOO_LARGE_TO_RELAY and len(numbers) > 1:
+            middle = len(numbers) // 2
+            waiting += [(half, _submit_bulk(call, parts, half)) for half in (numbers[:middle], numbers[middle:])]
+            continue
+        found = _answers(call, outcome, [parts[number - 1] for number in numbers])
+        went_alone = _went_alone(call, found)
         for number, answer in zip(numbers, found, strict=True):
             answers[number - 1] = answer
             # Others of the bulk do not wait for one that screening stops. A crash here leaves it unordered and
             # unanswered; the document sent again gets the bulk's stored answer and comes by here again.
-            if answer.code == PaymentRefusal.GOES_ALONE.code:
+            if answer.code == PaymentRefusal.GOES_ALONE.code or answer.uetr in went_alone:
                 single.append((number, _submit_alone(call, parts[number - 1])))
     for number, future in single:
         answers[number - 1] = _alone(call, await future, parts[number - 1].uetr)
@@ -150,8 +160,14 @@ def _bulk_command(call: Call, parts: list[Part]) -> Submit:
     return msgspec.structs.replace(given, body=known)
 
 
-def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Ordered]:
+def _submit_bulk(call: Call, parts: list[Part], numbers: list[int]) -> Future[Outcome]:
+    together = [parts[number - 1] for number in numbers]
+    return call.server.submit(_bulk_command(call, together), sum(len(part.document) for part in together))
+
+
+def _answers(call: Call, outcome: Outcome, parts: list[Part]) -> list[Ordered]:
     """What became of each payment of a bulk that was submitted."""
+    uetrs = [part.uetr for part in parts]
     if not isinstance(outcome, Accepted):
         return [_refused(outcome, uetr) for uetr in uetrs]
     refused = {
@@ -159,8 +175,10 @@ def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Ordered]:
         for uetr, code, detail, pointer in outcome.answer["refused"]
     }
     taken = [uetr for uetr in uetrs if uetr not in refused]
+    again = {part.uetr: part.document for part in parts if _is_duplicate(refused.get(part.uetr))}
+    before = {uetr: one for uetr, one in sent_before(call, again).items() if isinstance(one, Ordered)} if again else {}
     numbers = {uetr: number for number, uetr in enumerate(taken, 1)}
-    states = dict.fromkeys(taken, SOURCE_OPEN)
+    states = dict.fromkeys(taken, SENT)
     if outcome.repeated:
         site, store = call.server.gateway.engine.site, call.server.store
         bulk = site.decode_case(store.cases([outcome.case_id])[outcome.case_id]).data
@@ -168,9 +186,20 @@ def _answers(call: Call, outcome: Outcome, uetrs: list[str]) -> list[Ordered]:
     return [
         Ordered(entry_id(outcome.case_id, numbers[uetr]), states[uetr], uetr, repeated=outcome.repeated)
         if uetr in numbers
-        else _refused(refused[uetr], uetr)
+        else before.get(uetr) or _refused(refused[uetr], uetr)
         for uetr in uetrs
     ]
+
+
+def _went_alone(call: Call, answers: list[Ordered]) -> set[str]:
+    """UETRs of duplicates that were ordered by themselves before: their answers are stored under them."""
+    bank = call.party.address
+    taken = [(bank, answer.uetr) for answer in answers if answer.code == PaymentRefusal.DUPLICATE.code]
+    return {key for _, key in call.server.store.answers(taken)} if taken else set()
+
+
+def _is_duplicate(refused: Refusal | None) -> bool:
+    return refused is not None and refused.code == PaymentRefusal.DUPLICATE.code
 
 
 ENDPOINTS: Sequence[Endpoint] = (

@@ -52,7 +52,7 @@ class RateBody(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         rate: destination units per source unit, a decimal of at most 11 digits.
         valid_until: RFC 3339; after this instant it offers nothing.
-        tiers: ascending; the last that is reached counts.
+        tiers: by what is exchanged at ``rate``, without the bank's fee, ascending; the last that is reached counts.
         improvements: further improvement in parts per million for a bank, by address.
     """
 

@@ -18,6 +18,7 @@ else that is refused with admi.002 and its code.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -25,8 +26,9 @@ import msgspec
 from starlette.responses import Response
 
 from darwaza import config
-from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_document, ask
+from darwaza.entry.api.alias import REQUEST_STATES, VerificationView, answer_document, ask, ask_to_be_paid
 from darwaza.entry.api.bulk import order_all
+from darwaza.entry.api.document import idempotency_key
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import answer_bulk, answer_order, refused, status_of_many, status_report, unreadable
 from darwaza.entry.api.order import OrderQuery, order_one
@@ -47,7 +49,7 @@ from darwaza.services.payments import investigation
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.message import XML_MEDIA_TYPE
 from darwaza.services.payments.record import Request
-from darwaza.services.payments.request import ACCEPTED, REJECTED, write_decision
+from darwaza.services.payments.request import ACCEPTED, REJECTED, UNNAMED_GROUP, write_decision
 from darwaza.standards.iso20022.acmt023 import VerificationRequest
 from darwaza.standards.iso20022.camt029 import Resolution
 from darwaza.standards.iso20022.camt056 import CancellationRequest
@@ -98,7 +100,7 @@ async def _recall(call: Call, document: bytes, value: CancellationRequest) -> Re
     one = _only([one for item in value.underlying for one in item.transactions])
     payment_id = find_payment(call, one, [item.group for item in value.underlying])
     asked = payments.AskBack(investigation.read_recall(document, one.uetr))
-    done = await submit(call, "recall", asked, payment_id)
+    done = await submit(call, "recall", asked, payment_id, key=_key(call, document))
     if not isinstance(done, Ordered):
         return refused(call, document, done)
     now = call.server.gateway.clock.now()
@@ -111,7 +113,7 @@ async def _keep(call: Call, document: bytes, value: Resolution) -> Response:
     one = _only([one for item in value.outcomes for one in item.transactions])
     payment_id = find_payment(call, one, [item.group for item in value.outcomes])
     reason = investigation.read_resolution(document, one.uetr)
-    done = await submit(call, "refuse-recall", payments.KeepIt(reason), payment_id)
+    done = await submit(call, "refuse-recall", payments.KeepIt(reason), payment_id, key=_key(call, document))
     return _status(call, payment_id) if isinstance(done, Ordered) else refused(call, document, done)
 
 
@@ -122,7 +124,7 @@ async def _give_back(call: Call, document: bytes, value: PaymentReturn) -> Respo
     chosen = held_payment(call, payment_id)[1].chosen
     if chosen is not None and amount_minor != chosen.exchange.destination_minor:
         raise MalformedError("a return is of the whole payment", code="amount_other", pointer="/Document/PmtRtr")
-    done = await submit(call, "return", payments.GiveBack(reason), payment_id)
+    done = await submit(call, "return", payments.GiveBack(reason), payment_id, key=_key(call, document))
     return _status(call, payment_id) if isinstance(done, Ordered) else refused(call, document, done)
 
 
@@ -134,7 +136,7 @@ async def _verify(call: Call, document: bytes, _: VerificationRequest) -> Respon
 
 
 async def _request(call: Call, document: bytes, _: RequestToPay) -> Response:
-    done = await submit(call, "request-payment", payments.RequestPayment(document), None)
+    done = await ask_to_be_paid(call, document)
     if not isinstance(done, Ordered):
         return refused(call, document, done)
     return _decision(call, done.id, PENDING, "")
@@ -146,12 +148,12 @@ async def _decide(call: Call, document: bytes, value: RequestToPayStatus) -> Res
         raise MalformedError("one answer at a time: yes or no", code="message_unsuitable", pointer="/Document")
     first = given[0].reasons[0].reason if given[0].reasons else None
     reason = "" if first is None else first.code or ""
-    case_id = _request_id(call, value.original.message_id)
+    case_id, key = _request_id(call, value), _key(call, document)
     if given[0].status == ACCEPTED:
-        done = await submit(call, "accept-request", payments.AcceptRequest(), case_id)
+        done = await submit(call, "accept-request", payments.AcceptRequest(), case_id, key=key)
     else:
         body = msgspec.convert({"reason": reason or "NARR"}, payments.RefuseRequest)
-        done = await submit(call, "refuse-request", body, case_id)
+        done = await submit(call, "refuse-request", body, case_id, key=key)
     if not isinstance(done, Ordered):
         return refused(call, document, done)
     return _decision(call, case_id, given[0].status or "", reason)
@@ -163,16 +165,39 @@ def _decision(call: Call, case_id: str, given: str, reason: str) -> Response:
     return Response(write_decision(held, case_id, given, reason, now), media_type=XML_MEDIA_TYPE)
 
 
-def _request_id(call: Call, message_id: str) -> str:
-    """Find the request an answer is about among the newest of the caller's."""
+def _request_id(call: Call, value: RequestToPayStatus) -> str:
+    """Find the request an answer is about among the newest that the caller has got.
+
+    Two payees may have chosen the same ids, so all that the answer names counts.
+    """
+    ((group, given),) = [(group, one) for group in value.requests for one in group.payments]
+    bank = None if value.header.creditor_agent is None else value.header.creditor_agent.bic
+    payee = call.server.gateway.directory.bank(bank)
     wanted = CaseFilter(
         party=call.party.address, service=SERVICE, states=REQUEST_STATES, items_max=config.BULK_ITEMS_MAX
     )
+    found = []
     for row in call.server.store.find_cases(wanted):
         held: Request = call.server.gateway.engine.site.decode_case(row).data
-        if held.message_id == message_id:
-            return row.id
-    raise MalformedError("there is no such request to be paid", code="not_found")
+        if (
+            (held.payer_bank, held.message_id) == (call.party.address, value.original.message_id)
+            and held.group_id in (group.id, UNNAMED_GROUP)
+            and given.end_to_end in (None, held.end_to_end)
+            and (bank is None or (payee is not None and payee.address == held.payee_bank))
+        ):
+            found.append(row)
+    if len(found) > 1:
+        found = [row for row in found if row.state == "request-open"]
+    if len(found) > 1:
+        raise MalformedError("several requests have these ids", code="message_unsuitable", pointer="/Document")
+    if not found:
+        raise MalformedError("there is no such request to be paid", code="not_found")
+    return found[0].id
+
+
+def _key(call: Call, document: bytes) -> str:
+    """A bank that speaks nothing but ISO 20022 repeats itself by the same message: it is answered as before."""
+    return idempotency_key(call) or f"message {sha256(document).hexdigest()[:48]}"
 
 
 def _status(call: Call, payment_id: str) -> Response:

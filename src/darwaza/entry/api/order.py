@@ -7,7 +7,7 @@ pacs.002 with the status or the reason, admi.002 for what cannot be read. The st
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -25,24 +25,26 @@ from darwaza.errors import ConflictError, DarwazaError, MalformedError, MessageE
 from darwaza.kernel.machine import NOT_IN_TABLE, Refusal
 from darwaza.kernel.message import MemberText, UuidText
 from darwaza.services.payments import message as payments
+from darwaza.services.payments.bulk import has_more_than_tags
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.entry import entry_id, number_of, one_of, split_id
+from darwaza.services.payments.entry import entry_id, one_of, split_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.message import XML_MEDIA_TYPE, read_bulk
 from darwaza.services.payments.record import Bulk
+from darwaza.services.payments.state import ORDERED
 from darwaza.standards.iso20022.conversion import NEWER, OLDER, convert
 from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
 from darwaza.standards.iso20022.message import read
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 from darwaza.standards.iso20022.part import Message
 
-OPEN_ENDS: Final = frozenset({"sent", "unknown"})
 """States of a payment whose end the payer's bank waits for."""
 NOTICE: Final = "payment."
 """A notice to the payer's bank is this and the state."""
 _UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
 _BEFORE_NAME = 1 + 32 + 1
 _QUOTE = re.compile(rb"<(?:[\w.-]{1,32}:)?QtId>\s*([0-9a-f-]{36})\s*</", re.ASCII)
+_UUID = re.compile(r"[0-9a-f-]{36}", re.ASCII).fullmatch
 _OLDER = OLDER.encode()
 _HEAD_BYTES = 1_024
 
@@ -64,7 +66,7 @@ async def order(call: Call) -> Ordered | Response | DarwazaError | Refusal:
     document: bytes = call.body
     answer = await order_one(call, document)
     wait_s = preferred_wait_s(call)
-    if isinstance(answer, Ordered) and wait_s and answer.state in OPEN_ENDS:
+    if isinstance(answer, Ordered) and wait_s and answer.state in ORDERED:
         await _await_end(call, answer, wait_s)
     return answer_order(call, document, answer) if wants_xml(call) else answer
 
@@ -80,9 +82,10 @@ async def order_one(
     try:
         newer = newest(document)
         known = known if newer is document else None
-        document, uetr, own, query = newer, _uetr(newer), idempotency_key(call), call.query
+        document, known, own, query = newer, _read_if_unsure(newer, known), idempotency_key(call), call.query
+        uetr = _uetr(document, known)
         if query.quote is None and query.to is None:
-            query = OrderQuery(quote=_quote_named(document))
+            query = OrderQuery(quote=_quote_named(document, known))
         fellow = None
         if query.quote is None:
             known = _read(document) if known is None else known
@@ -115,27 +118,45 @@ def _ordered(call: Call, outcome: Outcome, key: str, uetr: str, document: bytes)
 
 
 def _sent_before(call: Call, key: str, document: bytes) -> Ordered | ConflictError | None:
-    """The answer to a payment that went in a bulk before: its key is a name of the bulk, and no answer is stored.
+    """The answer to a payment that went in a bulk before; see ``sent_before``."""
+    return sent_before(call, {key: document}).get(key) if key else None
 
-    The bulk's order holds the document, to compare; one that was forgotten is as any UETR that was taken (None).
+
+def sent_before(call: Call, documents: Mapping[str, bytes]) -> dict[str, Ordered | ConflictError]:
+    """The answers to payments that went in bulks before: their keys are names of the bulks, and none is stored.
+
+    A bulk's order holds the documents, to compare; where that was forgotten there is no answer, as for any other UETR
+    that was taken.
+
+    Args:
+        call: of the payments' bank.
+        documents: by key.
     """
     engine = call.server.gateway.engine
-    case_id = engine.store.named([key]).get(key) if key else None
-    if case_id is None:
-        return None
-    bulk = engine.site.recent.find([case_id], engine.store, engine.site.decode_case)[case_id][1].data
-    if not isinstance(bulk, Bulk) or bulk.payer_bank != call.party.address:
-        return None
-    number = number_of(bulk, key)
-    try:
-        header, body = find_order(engine, case_id)
-        same = read_bulk(body)[1][number - 1] == document
-    except MessageError:
-        return None
-    if not same:
-        return ConflictError("this key was used for another request", code="key_reused")
-    state = bulk.entries[number - 1].state
-    return Ordered(entry_id(case_id, number), state, key, message_ids=(header.id,), repeated=True)
+    found: dict[str, Ordered | ConflictError] = {}
+    of_case: dict[str, list[str]] = {}
+    for key, case_id in engine.store.named(list(documents)).items():
+        of_case.setdefault(case_id, []).append(key)
+    cases = engine.site.recent.find(list(of_case), engine.store, engine.site.decode_case)
+    for case_id, keys in of_case.items():
+        bulk = cases[case_id][1].data
+        if not isinstance(bulk, Bulk) or bulk.payer_bank != call.party.address:
+            continue
+        try:
+            header, body = find_order(engine, case_id)
+            held = read_bulk(body)[1]
+        except MessageError:
+            continue
+        numbers = {entry.uetr: number for number, entry in enumerate(bulk.entries, 1)}
+        for key in keys:
+            number = numbers[key]
+            name, state = entry_id(case_id, number), bulk.entries[number - 1].state
+            found[key] = (
+                Ordered(name, state, key, message_ids=(header.id,), repeated=True)
+                if held[number - 1] == documents[key]
+                else ConflictError("this key was used for another request", code="key_reused")
+            )
+    return found
 
 
 def _read(document: bytes) -> CreditTransfer | None:
@@ -153,7 +174,7 @@ def _fellow(call: Call, document: bytes, uetr: str, query: OrderQuery, known: Cr
     if not uetr or not _goes_straight(call, to):
         return None
     market = market_id(call.server.gateway.config.member, to)
-    way = way_of(document, known, call.party.address, call.party.roles, market, uetr)
+    way = way_of(document, known, call.party.address, call.party.roles, market)
     if way is None:
         return None
     return Fellow(way, uetr, document, known, lambda: order_command(call, document, uetr, OrderQuery(to=to), known))
@@ -204,10 +225,31 @@ def newest(document: bytes) -> bytes:
     Raises:
         MalformedError, TooLargeError: one of the older version cannot be read.
     """
-    return convert(document, NEWER) if document.find(_OLDER, 0, _HEAD_BYTES) >= 0 else document
+    # Only what is no tag can stand before a document's namespace for long.
+    head = len(document) if has_more_than_tags(document) else _HEAD_BYTES
+    return convert(document, NEWER) if document.find(_OLDER, 0, head) >= 0 else document
 
 
-def _uetr(document: bytes) -> str:
+def _read_if_unsure(document: bytes, known: CreditTransfer | None) -> CreditTransfer | None:
+    """What a document says, where its bytes alone do not tell whose payment it is, or it is ``known`` already.
+
+    A tag may be spelled in many ways, and a comment, a section of characters or supplementary data may hold what looks
+    like one. Who sends a payment again must be answered as before, however its document is spelled.
+    """
+    if known is not None:
+        return known
+    quoted = b"QtId" in document
+    sure = (
+        not has_more_than_tags(document)
+        and bool(_uetr(document))
+        and not (quoted and (b"SplmtryData" in document or _quote_named(document) is None))
+    )
+    return None if sure else _read(document)
+
+
+def _uetr(document: bytes, known: CreditTransfer | None = None) -> str:
+    if known is not None:
+        return known.transactions[0].id.uetr or ""
     # A match starts at most this far before its name: looking for the name first skips what cannot match.
     named = document.find(b"UETR>")
     found = None if named < 0 else _UETR.search(document, max(named - _BEFORE_NAME, 0))
@@ -224,7 +266,7 @@ def order_command(
     """
     quote, to = query.quote, query.to
     if quote is None and to is None:
-        quote = _quote_named(document)
+        quote = _quote_named(document, known)
     if quote is not None:
         return command(call, "pay", payments.Pay(document), quote, key=key)
     if to is None:
@@ -236,13 +278,19 @@ def order_command(
     return msgspec.structs.replace(given, body=msgspec.structs.replace(remit, transfer=known))
 
 
-def _quote_named(document: bytes) -> str | None:
+def _quote_named(document: bytes, known: CreditTransfer | None = None) -> str | None:
     """Id of the case of the quote that a document names; the rules hold it against all that the document says."""
-    # Most name none: looking for the name alone costs a sixth of trying every tag.
-    named = _QUOTE.search(document) if b"QtId>" in document else None
-    if named is None:
-        return None
-    quote_id = named[1].decode("ascii")
+    if known is not None:
+        rate = known.transactions[0].agreed_rate
+        quote_id = "" if rate is None else rate.quote_id or ""
+        if _UUID(quote_id) is None:
+            return None
+    else:
+        # Most name none: looking for the name alone costs a sixth of trying every tag.
+        named = _QUOTE.search(document) if b"QtId>" in document else None
+        if named is None:
+            return None
+        quote_id = named[1].decode("ascii")
     return f"{quote_id[:14]}7{quote_id[15:]}"  # in ISO 20022 messages it has another UUID version (``quote.quote_id``)
 
 

@@ -99,10 +99,10 @@ def ordered(outcome: Outcome, uetr: str = "") -> Ordered | DarwazaError | Refusa
 
 
 async def submit(
-    call: Call, kind: str, body: Any, case_id: str | None, *, opens: bool = False
+    call: Call, kind: str, body: Any, case_id: str | None, *, key: str | None = None, opens: bool = False
 ) -> Ordered | DarwazaError | Refusal:
-    """Give the engine a command of the calling party."""
-    answer = ordered(await call.server.submit(command(call, kind, body, case_id, opens=opens)))
+    """Give the engine a command of the calling party; see ``command``."""
+    answer = ordered(await call.server.submit(command(call, kind, body, case_id, key=key, opens=opens)))
     if isinstance(answer, Ordered) and case_id is not None and split_id(case_id)[1]:
         answer.state, payment = held_payment(call, case_id)
         answer.id, answer.uetr = case_id, payment.uetr

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from darwaza.engine.ledger import account_from, read_statement
+from darwaza.engine.ledger import account_from, statement_steps
 from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.entry.api.iso import wants_xml
 from darwaza.entry.api.market import AccountView, view_account
@@ -33,6 +33,7 @@ from darwaza.services.payments.share import bulk_of
 from darwaza.services.payments.statement import shares_of, write_notice, write_statement
 
 LINES_MAX: Final = 5_000
+SEQUENCE_MAX: Final = 2**63 - 1
 """Transfers one statement shows, or payments of bulks behind them; an older one is asked for by the number it begins
 after."""
 WINDOW_MAX: Final = timedelta(days=31)
@@ -44,11 +45,13 @@ class StatementQuery(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         account: id of one of the caller's accounts.
         after: only transfers with a higher sequence.
+        before: only transfers with a lower one: those before the first line of a statement that has ``earlier`` ones.
         number: of the statement in camt.053, 1 and up.
     """
 
     account: Annotated[str, Meta(max_length=200)]
-    after: Annotated[int, Meta(ge=0)] = 0
+    after: Annotated[int, Meta(ge=0, le=SEQUENCE_MAX)] = 0
+    before: Annotated[int, Meta(ge=1, le=SEQUENCE_MAX)] | None = None
     number: Annotated[int, Meta(ge=1, le=10**9)] = 1
 
 
@@ -100,14 +103,20 @@ class StatementView(msgspec.Struct):
     Attributes:
         account: as it stands now.
         opening: booked before the first line.
+        opening_available: the same, less what was held.
         closing: booked after the last.
+        closing_available: the same, less what was held.
         lines: oldest first.
+        earlier: whether there are lines before these that were asked for too.
     """
 
     account: AccountView
     opening: Money
+    opening_available: Money
     closing: Money
+    closing_available: Money
     lines: list[LineView]
+    earlier: bool
 
 
 class IndicatorQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -132,30 +141,34 @@ class IndicatorView(msgspec.Struct):
 
 async def statement(call: Call) -> StatementView | Response:
     """A statement of one of the caller's accounts, as JSON or camt.053."""
-    account, said, bulks = _statement(call, call.query)
+    account, said, bulks = await _statement(call, call.query)
     if not wants_xml(call):
-        return _statement_view(account, said, bulks)
+        return _statement_view(account, said, bulks, earlier=_has_earlier(call, said))
     first = said.lines[0].transfer.applied_at if said.lines else account.opened_at
-    now = call.server.gateway.clock.now()
+    last = said.lines[-1].transfer.applied_at if said.lines and call.query.before is not None else None
+    now = last or call.server.gateway.clock.now()
     body = write_statement(account, said, number=call.query.number, since=first, now=now, bulks=bulks)
     return Response(body, media_type=XML_MEDIA_TYPE)
 
 
 async def notice(call: Call) -> Response:
     """Entries of one of the caller's accounts since a sequence, as camt.054; no content when there are none."""
-    account, said, bulks = _statement(call, call.query)
+    account, said, bulks = await _statement(call, call.query)
     if not any(line.posted_minor for line in said.lines):
         return Response(status_code=HTTPStatus.NO_CONTENT.value)
     body = write_notice(account, said, now=call.server.gateway.clock.now(), bulks=bulks)
     return Response(body, media_type=XML_MEDIA_TYPE)
 
 
-def _statement(call: Call, query: StatementQuery) -> tuple[Account, Statement, dict[str, Bulk]]:
+async def _statement(call: Call, query: StatementQuery) -> tuple[Account, Statement, dict[str, Bulk]]:
     store = call.server.store
     rows = store.accounts([query.account])
     if not rows or rows[0][0].owner != call.party.address:
         raise MalformedError("you have no such account", code="not_found", pointer="/account")
-    said = read_statement(store, query.account, query.after, lines_max=LINES_MAX)
+    said = None
+    for step in statement_steps(store, query.account, query.after, query.before, lines_max=LINES_MAX):
+        said = step
+        await asyncio.sleep(0)
     if said is None:
         raise MalformedError("you have no such account", code="not_found", pointer="/account")
     bulks = _bulks(call, said)
@@ -180,7 +193,14 @@ def _newest(said: Statement, bulks: dict[str, Bulk]) -> Statement:
     return said
 
 
-def _statement_view(account: Account, said: Statement, bulks: dict[str, Bulk]) -> StatementView:
+def _has_earlier(call: Call, said: Statement) -> bool:
+    if not said.lines:
+        return False
+    older = call.server.store.history(said.account_id, said.lines[0].transfer.sequence, 1)
+    return bool(older) and older[0].sequence > call.query.after
+
+
+def _statement_view(account: Account, said: Statement, bulks: dict[str, Bulk], *, earlier: bool) -> StatementView:
     asset = account.asset
 
     def behind(line: StatementLine) -> list[ShareView]:
@@ -209,8 +229,15 @@ def _statement_view(account: Account, said: Statement, bulks: dict[str, Bulk]) -
         )
         for line in said.lines
     ]
-    opening, closing = money(said.opening.posted, asset), money(said.closing.posted, asset)
-    return StatementView(view_account(account), opening, closing, lines)
+    return StatementView(
+        account=view_account(account),
+        opening=money(said.opening.posted, asset),
+        opening_available=money(said.opening.available, asset),
+        closing=money(said.closing.posted, asset),
+        closing_available=money(said.closing.available, asset),
+        lines=lines,
+        earlier=earlier,
+    )
 
 
 # --- figures ---

@@ -5,14 +5,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.postgres import Server
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_s(pid: int) -> float:
     """CPU seconds of a process, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(map(int, _stat(pid)[11:13])) / _TICKS
+
+
+def server_cpu_s(server: Server) -> float:
+    """CPU seconds of all processes of a database server so far, those that have ended too."""
+    first = server.pid
+    ticks = sum(map(int, _stat(first)[11:15]))
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = _stat(int(process.name))
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[1]) == first:
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / _TICKS
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of a process from its state on, see proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
 
 
 def status_mb(pid: int, name: str) -> float:
@@ -28,14 +47,22 @@ def memory_mb(corridor: LocalCorridor) -> float:
     return max(status_mb(corridor.pid(code), "VmHWM") for code in corridor.names)
 
 
-def spent_s(corridor: LocalCorridor, sides: Mapping[str, str]) -> dict[str, float]:
-    """Seconds of CPU so far, by process and by stage of its engine; ``sides`` are names by member."""
+def spent_s(corridor: LocalCorridor, sides: Mapping[str, str], servers: Mapping[str, Server]) -> dict[str, float]:
+    """Seconds of CPU so far, by process and by stage of its engine, and of database servers.
+
+    Args:
+        corridor: whose gateways run.
+        sides: names by member.
+        servers: those that hold stores, by member.
+    """
     found: dict[str, float] = {}
     for code, name in sides.items():
         found[name] = cpu_s(corridor.pid(code))
         with corridor.client(code) as client:
             for stage, seconds in client.operator.stages().items():
                 found[f"{name} {stage}"] = seconds
+        if code in servers:
+            found[f"{name} server"] = server_cpu_s(servers[code])
     return found
 
 

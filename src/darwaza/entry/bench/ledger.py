@@ -1,26 +1,29 @@
 """``darwaza bench ledger``: durable transfers a second through the ledger and the store.
 
 What is measured: batches of groups, one transfer each, from ready orders through the engine's own book, rows and
-commit, to SQLite on disk with an fsync a batch. The same work over many accounts and over six, then holds and their
+commit, to the store on disk with an fsync a batch. The same work over many accounts and over six, then holds and their
 postings. What is not: building the orders, and the rules and messages that give rise to them (see ``payments``).
 """
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from darwaza.adapters.sqlite.store import SqliteStore
+from darwaza.config import CONFIG_FILE, GatewayConfig
 from darwaza.engine.ledger import Entries, LedgerEnd
+from darwaza.entry.bench import cost
+from darwaza.entry.postgres import Server, servers
 from darwaza.errors import OperatorError
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.order import Group, Hold, Move, OpenAccount, Post
 from darwaza.ledger.posting import apply
-from darwaza.ports.store import Changes
+from darwaza.ports.store import Changes, Store
+from darwaza.storage import create_store, open_store
 
 TENGE = Asset("KZT", 2)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -37,7 +40,7 @@ class LedgerFigures(msgspec.Struct):
         hot_transfers_per_s: the same over ``HOT_ACCOUNTS``, as over the positions of six countries.
         hold_post_per_s: holds and their postings, over all accounts.
         hot_hold_post_per_s: the same over ``HOT_ACCOUNTS``.
-        cpu_us_per_transfer: of each of these runs, by its name.
+        cpu_us_per_transfer: of each of these runs, by its name; a database server's is in it.
     """
 
     accounts: int
@@ -48,12 +51,13 @@ class LedgerFigures(msgspec.Struct):
     cpu_us_per_transfer: dict[str, float]
 
 
-def measure(*, accounts: int, transfers: int, report: Callable[[str], None]) -> LedgerFigures:
+def measure(*, accounts: int, transfers: int, postgres: bool = False, report: Callable[[str], None]) -> LedgerFigures:
     """Move money, in a folder that is thrown away.
 
     Args:
         accounts: that cold transfers are spread over, at least ``HOT_ACCOUNTS``.
         transfers: of each run.
+        postgres: whether the store of each run is on a PostgreSQL server of its own.
         report: called with a line of text before each run.
     """
     batches = max(1, transfers // BATCH_TRANSFERS)
@@ -66,7 +70,7 @@ def measure(*, accounts: int, transfers: int, report: Callable[[str], None]) -> 
     found: dict[str, tuple[float, float]] = {}
     for name, (make, spread) in runs.items():
         report(f"{name}: {batches * BATCH_TRANSFERS:,} over {spread:,} accounts")
-        found[name] = _run(make, spread, batches)
+        found[name] = _run(make, spread, batches, postgres=postgres)
     return LedgerFigures(
         accounts=accounts,
         cpu_us_per_transfer={name: round(cpu_us, 1) for name, (_, cpu_us) in found.items()},
@@ -117,7 +121,7 @@ def payments(accounts: int, batch: int) -> list[Group]:
     return [*groups, *(Group((post,), post.id[:36]) for post in posts)]
 
 
-def apply_batch(store: SqliteStore, end: LedgerEnd, groups: list[Group]) -> LedgerEnd:
+def apply_batch(store: Store, end: LedgerEnd, groups: list[Group]) -> LedgerEnd:
     """Apply one batch and commit it, as the engine does."""
     entries = Entries(store, {}, end, NOW)
     if any(isinstance(answer, Refusal) for answer in apply(groups, entries.book)):
@@ -128,7 +132,7 @@ def apply_batch(store: SqliteStore, end: LedgerEnd, groups: list[Group]) -> Ledg
     return entries.end
 
 
-def _open(store: SqliteStore, accounts: int) -> LedgerEnd:
+def _open(store: Store, accounts: int) -> LedgerEnd:
     end = LedgerEnd()
     for first in range(0, accounts, BATCH_TRANSFERS):
         numbers = range(first, min(first + BATCH_TRANSFERS, accounts))
@@ -137,17 +141,28 @@ def _open(store: SqliteStore, accounts: int) -> LedgerEnd:
     return end
 
 
-def _run(make: Callable[[int, int], list[Group]], accounts: int, batches: int) -> tuple[float, float]:
+def _run(
+    make: Callable[[int, int], list[Group]], accounts: int, batches: int, *, postgres: bool
+) -> tuple[float, float]:
     """Durable transfers a second over all batches, and microseconds of CPU for each."""
-    with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
-        store = SqliteStore.create(Path(folder) / "ledger.db")
+    with servers(["KZ"], wanted=postgres) as held, tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
+        settings = GatewayConfig("KZ", store=held["KZ"].url() if postgres else "")
+        settings.save(Path(folder) / CONFIG_FILE)
+        create_store(Path(folder))
+        store = open_store(Path(folder), settings)
         end = _open(store, accounts)
-        elapsed_s = cpu_s = 0.0
+        elapsed_s = 0.0
+        cpu_s = -_server_cpu_s(held)
         for batch in range(batches):
             groups = make(accounts, batch)
             began_s, cpu_began_s = time.perf_counter(), time.process_time()
             end = apply_batch(store, end, groups)
             elapsed_s += time.perf_counter() - began_s
             cpu_s += time.process_time() - cpu_began_s
+        cpu_s += _server_cpu_s(held)
         store.close()
     return end.sequence / elapsed_s, cpu_s / end.sequence * 1e6
+
+
+def _server_cpu_s(held: Mapping[str, Server]) -> float:
+    return sum(map(cost.server_cpu_s, held.values()))

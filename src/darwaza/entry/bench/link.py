@@ -4,7 +4,7 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import uvloop
 
 from darwaza.entry.bench import cost, load
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.postgres import Server, servers
 
 MESSAGE_BYTES = 1_500
 BULK = 100
@@ -38,7 +39,7 @@ class LinkFigures(msgspec.Struct):
         p50_ms: from the moment a request is due to the moment both have signed, at ``PACED_PER_S``.
         p99_ms: the same.
         rss_mb: largest resident memory of either gateway.
-        cpu_us_per_message: of the bulk run, by process and by stage of the engine.
+        cpu_us_per_message: of the bulk run, by process, database servers too, and by stage of the engine.
         cpu_us_per_message_first: the same with an empty log, over the first ``FIRST`` messages.
         cpu_us_per_message_singly: the same of those sent singly.
         cpu_us_per_message_paced: the same at ``PACED_PER_S``.
@@ -61,22 +62,25 @@ class LinkFigures(msgspec.Struct):
     proof_ms: float
 
 
-def measure(*, messages: int, in_log: int, seconds: float, report: Any) -> LinkFigures:
+def measure(*, messages: int, in_log: int, seconds: float, postgres: bool = False, report: Any) -> LinkFigures:
     """Found a corridor of two, load it, and measure.
 
     Args:
         messages: to send in bulk while measuring.
         in_log: messages to send before.
         seconds: of the paced run.
+        postgres: whether each gateway keeps its store on a PostgreSQL server of its own.
         report: called with a line of text before each phase.
     """
-    with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
-        corridor = LocalCorridor(Path(folder), {"PK": "Pakistan", "UZ": "Uzbekistan"}, links=[("PK", "UZ")])
+    with servers(SIDES, wanted=postgres) as held, tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
+        stores = {code: server.url() for code, server in held.items()}
+        names = {"PK": "Pakistan", "UZ": "Uzbekistan"}
+        corridor = LocalCorridor(Path(folder), names, links=[("PK", "UZ")], stores=stores)
         token = corridor.add_party("PK", "sender")
         corridor.add_party("UZ", "receiver")
         corridor.start()
         try:
-            run = _Run(corridor, token)
+            run = _Run(corridor, token, held)
             _, cpu_first = run.bulk(FIRST)
             for sent in range(FIRST, in_log, FILL):
                 report(f"sending {in_log:,} messages first: {sent:,}")
@@ -113,8 +117,9 @@ def measure(*, messages: int, in_log: int, seconds: float, report: Any) -> LinkF
 class _Run:
     """The phases of a measurement."""
 
-    def __init__(self, corridor: LocalCorridor, token: str) -> None:
+    def __init__(self, corridor: LocalCorridor, token: str, servers: Mapping[str, Server]) -> None:
         self._corridor = corridor
+        self._servers = servers
         self._token = token
         self._certificate = corridor.certificate("PK")
         self._number = itertools.count()
@@ -161,10 +166,11 @@ class _Run:
 
     def _spent(self, count: int, run: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
         """What a run gives, and its CPU in microseconds a message, by process and stage."""
-        before = cost.spent_s(self._corridor, SIDES) | {"load": time.process_time()}
+        before = cost.spent_s(self._corridor, SIDES, self._servers) | {"load": time.process_time()}
         result = run()
         own_s = time.process_time()
-        return result, cost.each_us(before, cost.spent_s(self._corridor, SIDES) | {"load": own_s}, count)
+        after = cost.spent_s(self._corridor, SIDES, self._servers) | {"load": own_s}
+        return result, cost.each_us(before, after, count)
 
     def bulk(self, count: int) -> tuple[float, dict[str, float]]:
         """Messages a second, and CPU by process and stage."""

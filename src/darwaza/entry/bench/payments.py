@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from darwaza.client import Client
 from darwaza.engine.intake import PlaceOrders
 from darwaza.entry.bench import bank, cost, load
 from darwaza.entry.local import LocalCorridor
+from darwaza.entry.postgres import Server, servers
 from darwaza.entry.sample import remittance
 from darwaza.errors import DarwazaError, OperatorError
 from darwaza.kernel.machine import Refusal
@@ -41,7 +42,7 @@ PACED_PER_S = 1_500
 FIRST = 1_000
 OPEN_PER_BATCH = 2_000
 REPORT_ACCOUNTS = 100_000
-READY_S_MAX = 30.0
+READY_S_MAX = 120.0
 SETTLE_S_MAX = 120.0
 COMPANIES, IN_COMPANY = "darwaza_companies_total", "darwaza_payments_in_company_total"
 POLL_S = 0.03
@@ -63,7 +64,7 @@ class PaymentFigures(msgspec.Struct):
         payments_per_order_ordinary: the same of the ordinary run.
         bulk_per_s: settled at both ends, in pacs.008 of ``bank.BULK`` ordinary payments.
         rss_mb: largest resident memory of either gateway.
-        cpu_us_per_payment: of the urgent run, by process and by stage of the engine.
+        cpu_us_per_payment: of the urgent run, by process, database servers too, and by stage of the engine.
         cpu_us_per_payment_ordinary: the same of the ordinary run.
         cpu_us_per_payment_paced: the same of the paced run.
         cpu_us_per_payment_bulk: the same of the bulk.
@@ -85,18 +86,22 @@ class PaymentFigures(msgspec.Struct):
     cpu_us_per_payment_bulk: dict[str, float]
 
 
-def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[str], None]) -> PaymentFigures:
+def measure(
+    *, payments: int, seconds: float, accounts: int, postgres: bool = False, report: Callable[[str], None]
+) -> PaymentFigures:
     """Found a corridor of two, fill its ledgers, pay, and measure.
 
     Args:
         payments: to send singly, and again in bulk.
         seconds: of the paced run.
         accounts: to open in each ledger before, and customers' accounts that payments go between.
+        postgres: whether each gateway keeps its store on a PostgreSQL server of its own.
         report: called with a line of text before each phase.
     """
-    with tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
-        corridor = LocalCorridor(Path(folder), NAMES, links=[("KZ", "PK")])
-        run = _Run(corridor, accounts, min(CONNECTIONS, 1 + payments // PER_CONNECTION), report)
+    with servers(NAMES, wanted=postgres) as held, tempfile.TemporaryDirectory(prefix="darwaza-bench-") as folder:
+        stores = {code: server.url() for code, server in held.items()}
+        corridor = LocalCorridor(Path(folder), NAMES, links=[("KZ", "PK")], stores=stores)
+        run = _Run(corridor, held, accounts, min(CONNECTIONS, 1 + payments // PER_CONNECTION), report)
         try:
             run.prepare()
             run.flood(FIRST, "HIGH")
@@ -133,8 +138,16 @@ def measure(*, payments: int, seconds: float, accounts: int, report: Callable[[s
 class _Run:
     """The phases of a measurement."""
 
-    def __init__(self, corridor: LocalCorridor, accounts: int, connections: int, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        corridor: LocalCorridor,
+        servers: Mapping[str, Server],
+        accounts: int,
+        connections: int,
+        report: Callable[[str], None],
+    ) -> None:
         self._corridor = corridor
+        self._servers = servers
         self._connections = connections
         self._accounts = accounts
         self._report = report
@@ -307,6 +320,6 @@ class _Run:
             time.sleep(POLL_S)
 
     def _cpu(self) -> dict[str, float]:
-        """Seconds of CPU so far, of the load, and by process and by stage of its engine."""
+        """Seconds of CPU so far, of the load, of database servers, and by process and by stage of its engine."""
         own_s = time.process_time()
-        return {"load": own_s} | cost.spent_s(self._corridor, SIDES)
+        return {"load": own_s} | cost.spent_s(self._corridor, SIDES, self._servers)

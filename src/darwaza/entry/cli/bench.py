@@ -55,16 +55,24 @@ def _add_spent(table: Table, run: str, spent: dict[str, float], item: str) -> No
         table.add_row(f"CPU {run}: {name}", f"{micros} µs a {item}")
 
 
+postgres_option = click.option(
+    "--postgres", is_flag=True, help="Keep each store on a PostgreSQL server of its own, started for the run."
+)
+
+
 @bench.command(epilog="Example: darwaza bench link --messages 50000 --json")
 @click.option("--messages", default=60_000, show_default=True, help="Messages to send in bulk while measuring.")
 @click.option("--log", "in_log", default=0, show_default=True, help="Messages to send before, to measure a long log.")
 @click.option("--seconds", default=8.0, show_default=True, help="Length of the run at a steady rate.")
+@postgres_option
 @json_option
 @reports_errors
-def link(messages: int, in_log: int, seconds: float, *, as_json: bool) -> None:
+def link(messages: int, in_log: int, seconds: float, *, postgres: bool, as_json: bool) -> None:
     """Two gateways and the load on this machine: messages a second, latency, memory, CPU by stage."""
     with _phases() as report:
-        figures = link_bench.measure(messages=messages, in_log=in_log, seconds=seconds, report=report)
+        figures = link_bench.measure(
+            messages=messages, in_log=in_log, seconds=seconds, postgres=postgres, report=report
+        )
 
     def human() -> None:
         table = Table(show_header=False, box=None)
@@ -131,12 +139,13 @@ def transit(movements: int, *, as_json: bool) -> None:
 @bench.command(epilog="Example: darwaza bench ledger --accounts 1000000 --json")
 @click.option("--accounts", default=10_000, show_default=True, help="Accounts that cold transfers are spread over.")
 @click.option("--transfers", default=200_000, show_default=True, help="Transfers of each run.")
+@postgres_option
 @json_option
 @reports_errors
-def ledger(accounts: int, transfers: int, *, as_json: bool) -> None:
+def ledger(accounts: int, transfers: int, *, postgres: bool, as_json: bool) -> None:
     """The ledger on a disk: durable transfers a second, over many accounts and over six."""
     with _phases() as report:
-        figures = ledger_bench.measure(accounts=accounts, transfers=transfers, report=report)
+        figures = ledger_bench.measure(accounts=accounts, transfers=transfers, postgres=postgres, report=report)
 
     def human() -> None:
         hot = ledger_bench.HOT_ACCOUNTS
@@ -156,12 +165,15 @@ def ledger(accounts: int, transfers: int, *, as_json: bool) -> None:
 @click.option("--payments", default=20_000, show_default=True, help="Payments of each run but the paced one.")
 @click.option("--seconds", default=8.0, show_default=True, help="Length of the run at a steady rate.")
 @click.option("--accounts", default=10_000, show_default=True, help="Accounts in each ledger, and customers' accounts.")
+@postgres_option
 @json_option
 @reports_errors
-def payments(payments: int, seconds: float, accounts: int, *, as_json: bool) -> None:
+def payments(payments: int, seconds: float, accounts: int, *, postgres: bool, as_json: bool) -> None:
     """Two gateways and the load on this machine: settled payments a second, latency, bulk, memory, CPU by stage."""
     with _phases() as report:
-        figures = payments_bench.measure(payments=payments, seconds=seconds, accounts=accounts, report=report)
+        figures = payments_bench.measure(
+            payments=payments, seconds=seconds, accounts=accounts, postgres=postgres, report=report
+        )
 
     def human() -> None:
         pace = f"latency at {payments_bench.PACED_PER_S:,}/s"

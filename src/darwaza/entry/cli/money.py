@@ -214,7 +214,10 @@ _officer = click.option("--officer", required=True, help="Who decides, within th
 @_officer
 @as_party
 def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """PAYMENT may go on to the payee, also out of suspense: a second officer's word lets it."""
+    """PAYMENT may go on to the payee, also out of suspense: a second officer's word lets it.
+
+    While another officer's word is to block it, this is refused with ``block_stands``.
+    """
     with Desk(options) as desk:
         done = desk.release(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))
@@ -225,7 +228,10 @@ def release(payment: str, officer: str, *, as_json: bool, **options: Any) -> Non
 @_officer
 @as_party
 def refuse(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """PAYMENT goes back to the payer; out of suspense a second officer's word sends it back."""
+    """PAYMENT goes back to the payer; out of suspense a second officer's word sends it back.
+
+    While another officer's word is to block it, this is refused with ``block_stands``.
+    """
     with Desk(options) as desk:
         done = desk.refuse(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))
@@ -236,7 +242,10 @@ def refuse(payment: str, officer: str, *, as_json: bool, **options: Any) -> None
 @_officer
 @as_party
 def block(payment: str, officer: str, *, as_json: bool, **options: Any) -> None:
-    """PAYMENT goes neither on nor back: a second officer's word puts its money into suspense."""
+    """PAYMENT goes neither on nor back: a second officer's word puts its money into suspense.
+
+    Until that, or until the first officer says otherwise, nobody else can let it go on or refuse it.
+    """
     with Desk(options) as desk:
         done = desk.block(payment, officer)
     show(done, as_json=as_json, human=lambda: print_done(done))
@@ -280,23 +289,28 @@ def trial_balance(*, as_json: bool, **options: Any) -> None:
 @payments.command(epilog="Example: darwaza payments statement position:PK/indus-bank:PKR --gateway pk --as indus-bank")
 @click.argument("account")
 @click.option("--after", default=0, help="Only entries after this sequence.")
+@click.option("--before", type=int, help="Only entries before this sequence.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write camt.053 to this file.")
 @click.option("--number", default=1, show_default=True, help="Of the statement in camt.053.")
 @as_party
-def statement(account: str, after: int, output: Path | None, number: int, *, as_json: bool, **options: Any) -> None:
+def statement(
+    account: str, after: int, before: int | None, output: Path | None, number: int, *, as_json: bool, **options: Any
+) -> None:
     """Print the statement of ACCOUNT, or write it as camt.053."""
     with Desk(options) as desk:
         if output is not None:
-            output.write_bytes(desk.statement_document(account, after=after, number=number))
+            output.write_bytes(desk.statement_document(account, after=after, before=before, number=number))
             show_file(output, as_json=as_json)
             return
-        found = desk.statement(account, after=after)
+        found = desk.statement(account, after=after, before=before)
     show(found, as_json=as_json, human=lambda: print_statement(found))
 
 
 def print_statement(found: StatementView) -> None:
     """Print a statement for people: what was booked, not what was only held."""
     console.print(f"   {found['account']['id']}")
+    if found["earlier"]:
+        console.print(f"   [yellow]there are earlier entries: --before {found['lines'][0]['sequence']}[/]")
     console.print(f"   {'opening balance':48} {amount(found['opening']):>24}")
     for line in found["lines"]:
         if line["amount"].strip("-0."):

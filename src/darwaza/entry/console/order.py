@@ -15,6 +15,7 @@ import msgspec
 
 from darwaza.entry.view.payment import Money, PaymentView
 from darwaza.errors import MalformedError
+from darwaza.services.payments.alias import account_of, plain_number
 from darwaza.services.payments.check import TRANSACTION, data_problem, missing
 from darwaza.services.payments.plan import Directory
 from darwaza.standards.iso20022.amount import Amount
@@ -234,11 +235,8 @@ def _known_by(number: str) -> dict[str, object]:
 
 
 def _account(text: str) -> Account | None:
-    plain = text.replace(" ", "").upper()
-    if not plain:
-        return None
-    is_iban = plain[:2].isalpha() and plain[2:4].isdigit()
-    return Account(iban=plain) if is_iban else Account(other_id=plain)
+    number = plain_number(text)
+    return account_of(number) if number else None
 
 
 def _amount(money: Money) -> Amount:

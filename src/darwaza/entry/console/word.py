@@ -434,6 +434,7 @@ NO: Mapping[str, str] = {
     "too_many_requests": N_("Too many requests from here. Wait a moment and try again."),
     "account_locked": N_("Too many wrong passwords. The account is locked for a while."),
     "sign_in_wrong": N_("The login or the password is wrong."),
+    "block_stands": N_("While another officer says to block it, you may only say the same."),
     "key_reused": N_("This form was sent before with other content."),
     "request_too_large": N_("That is too large."),
     "overloaded": N_("The gateway has more work than it can take at this moment. Nothing was done. Try again."),

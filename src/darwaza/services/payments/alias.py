@@ -16,9 +16,11 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import RegisterAlias
+from darwaza.services.payments.names import says
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Alias
 from darwaza.standards.iso20022.identifier import check_iban
+from darwaza.standards.iso20022.party import Account
 
 Outcome = Decision[Any] | Refusal
 REGISTERED: Final = "alias"
@@ -30,9 +32,10 @@ _FORMS: Final = {
     "EMAL": re.compile(r"[!-?A-~]{1,64}@[a-z0-9.-]{1,190}"),
     "SHID": re.compile(r"[A-Z0-9./-]{1,64}"),
     "EWAL": re.compile(r"[A-Z0-9./-]{1,64}"),
-    "ACCT": re.compile(r"[A-Z0-9]{1,34}"),
+    "ACCT": re.compile(r"[!-~]{1,34}"),
 }
 _NOISE: Final = re.compile(r"[\s()\u2010-\u2015-]")
+_BLANKS: Final = re.compile(r"\s")
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 
 
@@ -51,6 +54,8 @@ class AliasRules:
         if value is None or account is None:
             where = "/value" if value is None else "/account"
             return Refusal.of(PaymentRefusal.ALIAS_MALFORMED, "it has not the form of its kind", where)
+        if not says(asked.name):
+            return Refusal.of(PaymentRefusal.ALIAS_MALFORMED, "it is nobody's: the name says nothing", "/name")
         if alias_id(context.member, asked.kind, value) != context.case_id:
             return Refusal.of(PaymentRefusal.ALIAS_MALFORMED, "the alias is registered under another id", "/value")
         if case is not None and case.state == REGISTERED and case.data.bank != command.party:
@@ -72,22 +77,41 @@ def alias_id(member: str, kind: str, value: str) -> str:
 
 
 def normal(kind: str, value: str) -> str | None:
-    """The one form of an alias, or None when it has none: spaces, brackets and hyphens go, letters get one case."""
+    """The one form of an alias, or None when it has none: spaces, brackets and hyphens go, letters get one case.
+
+    Of account numbers see ``plain_number``.
+    """
     if kind == "EMAL":
         value = value.strip().lower()
-    elif kind in ("MBNO", "ACCT"):
-        value = _NOISE.sub("", value).upper()
+    elif kind == "ACCT":
+        value = plain_number(value)
+    elif kind == "MBNO":
+        value = _NOISE.sub("", value)
     else:
         value = value.strip().upper()
     form = _FORMS.get(kind)
     if form is None or form.fullmatch(value) is None:
         return None
-    if kind == "ACCT" and _IBAN.fullmatch(value):
+    if kind == "ACCT" and is_iban(value):
         try:
             check_iban(value)
         except MalformedError:
             return None
     return value
+
+
+def plain_number(account: str) -> str:
+    """An account number in its one form.
+
+    Of one that is no IBAN only spaces go: its bank knows what the rest is for, and money is sent to it.
+    """
+    plain = _NOISE.sub("", account).upper()
+    return plain if is_iban(plain) else _BLANKS.sub("", account)
+
+
+def account_of(number: str) -> Account:
+    """The account of a number in its one form."""
+    return Account(iban=number) if is_iban(number) else Account(other_id=number)
 
 
 def is_iban(account: str) -> bool:

@@ -154,7 +154,7 @@ def pointer_in(pointer: str, number: int) -> str:
 
 def _pieces(document: bytes) -> tuple[bytes, re.Match[bytes], list[bytes], bytes] | None:
     """Head, where its totals stand in it, payments without their last tag, and tail; None for one not to be cut."""
-    if len(document) > DOCUMENT_BYTES_MAX or _has_more_than_tags(document):
+    if len(document) > DOCUMENT_BYTES_MAX or has_more_than_tags(document):
         return None
     *payments, tail = document.split(_CLOSE)
     if not 0 < len(payments) <= BULK_TRANSACTIONS_MAX or document.count(_NAME) != 2 * len(payments):
@@ -168,7 +168,7 @@ def _pieces(document: bytes) -> tuple[bytes, re.Match[bytes], list[bytes], bytes
     return head, totals, payments, tail
 
 
-def _has_more_than_tags(document: bytes) -> bool:
+def has_more_than_tags(document: bytes) -> bool:
     """Whether a comment, a section of characters or an instruction may stand in it.
 
     A single byte is found twenty times as fast as two, and few documents hold these.

@@ -31,10 +31,6 @@ from darwaza.services.payments.code import (
 )
 from darwaza.services.payments.destination import DECISION_WITHIN, LISTEN_AGAIN
 from darwaza.services.payments.entry import (
-    ACCEPTED,
-    DESTINATION_OPEN,
-    FREEZING,
-    UNDECIDED,
     End,
     Ends,
     end,
@@ -59,8 +55,9 @@ from darwaza.services.payments.plan import Directory, Participant, fees, positio
 from darwaza.services.payments.record import Bulk, Entry
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
+from darwaza.services.payments.state import ACCEPTED, FREEZING, PROMISED, WAITING
 from darwaza.services.payments.suspense import SuspenseRules
-from darwaza.services.payments.terms import exchange_at, rate_of
+from darwaza.services.payments.terms import exchange_at, fee_problem, rate_of
 
 Outcome = Decision[Any] | Refusal
 BulkCase = Case[Bulk]
@@ -188,13 +185,15 @@ class BulkDestinationRules:
     ) -> tuple[Entry | Refusal, Refusal | None]:
         """One payment with what is wrong with it; a refusal in its place when its amounts cannot be known."""
         transaction = part.transfer.transactions[0]
-        exchange = exchange_at(transaction, rate, payee, self._directory, payer.member)
+        currencies = self._directory.currencies
+        exchange = exchange_at(transaction, rate, currencies[payer.member], currencies[payee.member])
         if isinstance(exchange, Refusal):
             return exchange, None
         hits = self._screen(names_of(transaction))
         state = "checking" if hits is None else "screened" if hits else "asked"
         entry = new_entry(part, first, exchange, state, hits=kept_hits(hits or ()))
-        return entry, self._problem(part, payer, payee, known, context, urgent=urgent)
+        problem = self._problem(part, payer, payee, known, context, urgent=urgent)
+        return entry, problem or fee_problem(exchange, payee)
 
     def _problem(
         self,
@@ -276,7 +275,7 @@ class BulkDestinationRules:
         if context.now <= bulk.answer_by:
             return {}
         end_of = End("refused", NO_ANSWER_CREDITOR_AGENT, "the payee's bank did not answer in time")
-        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state in DESTINATION_OPEN}
+        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state in WAITING}
 
     def _undecided(self, bulk: Bulk, context: Context) -> Ends:
         """The ends of what was accepted, as soon as it is proven that it was not decided."""
@@ -285,7 +284,7 @@ class BulkDestinationRules:
             return {}
         detail = "the payer's gateway has signed later messages and no decision"
         end_of = End("refused", NO_ANSWER_GATEWAY, detail)
-        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state in UNDECIDED}
+        return {n: end_of for n, entry in enumerate(bulk.entries, 1) if entry.state in PROMISED}
 
     # --- ends ---
 
@@ -330,8 +329,8 @@ class BulkDestinationRules:
         """The decision with the next look at the bulk."""
         bulk: Bulk = decided.data
         states = {entry.state for entry in bulk.entries}
-        times = [bulk.answer_by + _TICK] if states & DESTINATION_OPEN else []
-        if states & UNDECIDED:
+        times = [bulk.answer_by + _TICK] if states.intersection(WAITING) else []
+        if states.intersection(PROMISED):
             past = bulk.decide_by + _TICK
             times.append(past if past > context.now else context.now + LISTEN_AGAIN)
         return replace(decided, remind_at=next_wake(bulk, min(times, default=None)))

@@ -8,11 +8,12 @@ from darwaza.kernel.machine import Command, Context, Decision, Refusal
 from darwaza.services.payments.answers import drafts
 from darwaza.services.payments.bulk_destination import BulkCase, BulkDestinationRules, entry_in
 from darwaza.services.payments.code import REGULATORY, REGULATORY_DETAIL, PaymentRefusal
-from darwaza.services.payments.entry import FREEZING, End, with_entries
+from darwaza.services.payments.entry import End, with_entries
 from darwaza.services.payments.fold import Rule, unfold
 from darwaza.services.payments.message import ANSWERS, OfBulk
 from darwaza.services.payments.officer import decides, heard
 from darwaza.services.payments.record import Bulk, Entry
+from darwaza.services.payments.state import FREEZING
 
 Outcome = Decision[Any] | Refusal
 replace = msgspec.structs.replace

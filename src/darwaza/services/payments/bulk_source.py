@@ -19,6 +19,7 @@ from darwaza.kernel import instant
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import member_of
 from darwaza.kernel.parts import PARTS_MEDIA_TYPE
+from darwaza.ledger.asset import Asset
 from darwaza.ledger.order import Hold, Move, TransferOrder
 from darwaza.ledger.rate import Rate
 from darwaza.ledger.refusal import TransferRefusal
@@ -27,9 +28,9 @@ from darwaza.services.payments.answers import draft_inquiry, drafts, parted, rea
 from darwaza.services.payments.bulk import Part, new_entry, read_parts
 from darwaza.services.payments.code import NO_ANSWER_GATEWAY, PaymentRefusal, reason_of
 from darwaza.services.payments.entry import (
-    SOURCE_OPEN,
     End,
     Ends,
+    asked_once_more,
     earned_minor,
     end,
     end_notices,
@@ -54,7 +55,6 @@ from darwaza.services.payments.message import (
 )
 from darwaza.services.payments.plan import (
     Directory,
-    Participant,
     abroad,
     fees,
     liquidity,
@@ -68,6 +68,7 @@ from darwaza.services.payments.record import Bulk, Entry, Offer
 from darwaza.services.payments.reversal import ReversalRules
 from darwaza.services.payments.screening import Screener, names_of
 from darwaza.services.payments.source import INQUIRY_LAST, inquiry_wait
+from darwaza.services.payments.state import ORDERED, SENT
 from darwaza.services.payments.terms import exchange_at, rate_of
 
 Outcome = Decision[Any] | Refusal
@@ -198,7 +199,7 @@ class BulkSourceRules:
         if short is not None:
             return replace(short, pointer=check.TRANSACTION)
         spend(place, offer)
-        entry = new_entry(part, first, offer.exchange, SOURCE_OPEN, spread_minor=offer.spread_minor)
+        entry = new_entry(part, first, offer.exchange, SENT, spread_minor=offer.spread_minor)
         return entry, offer, ordered.urgent
 
     def _send(self, bulk: Bulk, documents: list[bytes], context: Context) -> Decision[Any]:
@@ -258,7 +259,7 @@ class BulkSourceRules:
         case, released = self._released(case, said, context)
         for number, entry in enumerate(case.data.entries, 1):
             one = said.pop(entry.uetr, None)
-            if one is None or entry.state != SOURCE_OPEN:
+            if one is None or entry.state not in ORDERED:
                 continue
             if one.status in {well, status.BLOCKED}:
                 blocks = one.status == status.BLOCKED and end_well.state == "settled"
@@ -313,7 +314,7 @@ class BulkSourceRules:
         tried = unfold_due(case, "returning", self._reversal.try_again, context)
         case = replace(case, data=tried.data)
         bulk = case.data
-        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state == SOURCE_OPEN]
+        unanswered = [number for number, entry in enumerate(bulk.entries, 1) if entry.state in ORDERED]
         if not unanswered or context.now <= bulk.decide_by:
             return self._resting(tried, context)
         if bulk.urgent:
@@ -322,17 +323,18 @@ class BulkSourceRules:
         if heard is not None and heard > bulk.answer_by:
             detail = "the payee's gateway has signed later messages and no acceptance"
             return both(tried, self._reject_open(case, NO_ANSWER_GATEWAY, detail, context))
-        asked = replace(bulk, asked=bulk.asked + 1)
+        asked = asked_once_more(bulk)
         # What has no room in one is asked about the next time.
         draft = draft_inquiry(case.id, asked, unanswered, context.now)
-        notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.unknown", {"count": len(unanswered)}),)
+        told = {"uetrs": [bulk.entries[number - 1].uetr for number in unanswered]}
+        notices = () if bulk.asked else (Notice(bulk.payer_bank, "payment.bulk-unknown", told),)
         wake = next_wake(asked, context.now + inquiry_wait(bulk.asked))
         return both(tried, Decision(ASKED, asked, messages=(draft,), remind_at=wake, notices=notices))
 
     def _reject_open(
         self, case: BulkCase, reason: str, detail: str, context: Context, *, tell: bool = False
     ) -> Decision[Any]:
-        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state == SOURCE_OPEN]
+        unanswered = [number for number, one in enumerate(case.data.entries, 1) if one.state in ORDERED]
         ends = dict.fromkeys(unanswered, End("rejected", reason, detail))
         return self._end(case, ends, context, unanswered if tell else ())
 
@@ -342,7 +344,7 @@ class BulkSourceRules:
             return self._as_it_is(case, context)
         bulk, changed = end(case.data, ends, context.now)
         settled = [one for one in changed.values() if one.state in ("settled", "blocked")]
-        left = [entry for entry in bulk.entries if entry.state == SOURCE_OPEN]
+        left = [entry for entry in bulk.entries if entry.state in ORDERED]
         decided = Decision(
             case.state if left else ENDED,
             bulk,
@@ -424,11 +426,11 @@ class BulkSourceRules:
             parts = read_parts(documents)
         except MessageError as fault:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
-        payee, rate = self._directory.participant(message.destination, "psp"), rate_of(terms.rate)
-        if payee is None or isinstance(rate, Refusal):
+        there, rate = self._directory.currencies.get(member_of(message.destination)), rate_of(terms.rate)
+        if there is None or isinstance(rate, Refusal):
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "the corridor's plan serves this bulk no more")
-        first = parts[0].transfer.header.message_id
-        entries = [_restored(part, first, rate, payee, self._directory, context.member) for part in parts]
+        first, own = parts[0].transfer.header.message_id, self._directory.currencies[context.member]
+        entries = [_restored(part, first, rate, own, there) for part in parts]
         wrong = next((one for one in entries if isinstance(one, Refusal)), None)
         if wrong is not None:
             return wrong
@@ -457,7 +459,7 @@ class BulkSourceRules:
 
     def restore_inquiry(self, case: BulkCase, _: Received, context: Context) -> Outcome:
         """Rebuild that this gateway asked, from its own inquiry given back after a loss."""
-        asked = replace(case.data, asked=case.data.asked + 1)
+        asked = asked_once_more(case.data)
         return Decision(ASKED, asked, remind_at=next_wake(asked, context.now + INQUIRY_LAST))
 
     def restore_decisions(self, case: BulkCase, message: Received, context: Context) -> Outcome:
@@ -469,7 +471,7 @@ class BulkSourceRules:
         ends: Ends = {}
         for number, entry in enumerate(case.data.entries, 1):
             one = said.get(entry.uetr)
-            if one is not None and entry.state == SOURCE_OPEN:
+            if one is not None and entry.state in ORDERED:
                 state = {status.SETTLED: "settled", status.BLOCKED: "blocked"}.get(one.status, "rejected")
                 ends[number] = End(state, one.reason, one.detail)
         return self._end(case, ends, context)
@@ -482,11 +484,9 @@ class Like(NamedTuple):
     urgent: bool
 
 
-def _restored(
-    part: Part, first: str, rate: Rate, payee: Participant, directory: Directory, member: str
-) -> Entry | Refusal:
-    exchange = exchange_at(part.transfer.transactions[0], rate, payee, directory, member)
-    return exchange if isinstance(exchange, Refusal) else new_entry(part, first, exchange, SOURCE_OPEN)
+def _restored(part: Part, first: str, rate: Rate, own: Asset, there: Asset) -> Entry | Refusal:
+    exchange = exchange_at(part.transfer.transactions[0], rate, own, there)
+    return exchange if isinstance(exchange, Refusal) else new_entry(part, first, exchange, SENT)
 
 
 def _past(bulk: Bulk) -> datetime:

@@ -14,6 +14,7 @@ from darwaza.kernel.machine import Context, Refusal
 from darwaza.ledger.asset import Asset
 from darwaza.services.payments import charge
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.names import says
 from darwaza.services.payments.plan import Corridor, Directory, Participant
 from darwaza.services.payments.record import Offer
 from darwaza.services.payments.status import TRANSFER_MESSAGE
@@ -151,6 +152,15 @@ def _amount_problem(transaction: CreditTransferTransaction, agreed: Agreed, dire
     source = directory.currencies[agreed.corridor.source]
     destination = directory.currencies[agreed.corridor.destination]
     exchange, charges = agreed.offer.exchange, transaction.charges
+    rate = transaction.agreed_rate
+    for currency, asset, name in (
+        (None if rate is None else rate.unit_currency, source, "UnitCcy"),
+        (None if rate is None else rate.quoted_currency, destination, "QtdCcy"),
+    ):
+        if currency not in (None, asset.code):
+            return Refusal.of(
+                PaymentRefusal.CURRENCY_WRONG, f"the rate's is {asset.code}", f"{TRANSACTION}/AgrdRate/{name}"
+            )
     if transaction.amount.currency != source.code:
         return Refusal.of(
             PaymentRefusal.CURRENCY_WRONG, f"it is settled here in {source.code}", TRANSACTION + "/IntrBkSttlmAmt"
@@ -260,18 +270,18 @@ def missing(transaction: CreditTransferTransaction, *, large: bool) -> Iterator[
         ("Cdtr", transaction.creditor, transaction.creditor_account),
     )
     for name, party, account in sides:
-        if not party.name:
+        if not says(party.name):
             yield f"{name}/Nm"
         if not _numbered(account):
             yield f"{name}Acct/Id"
-        if large and (party.address is None or not (party.address.town and party.address.country)):
+        if large and (party.address is None or not (says(party.address.town) and party.address.country)):
             yield f"{name}/PstlAdr"
     if large:
         yield from _unidentified(transaction.debtor)
 
 
 def _numbered(account: Account | None) -> bool:
-    return account is not None and bool(account.iban or account.other_id)
+    return account is not None and (bool(account.iban) or says(account.other_id))
 
 
 def _unidentified(party: Party) -> Iterator[str]:

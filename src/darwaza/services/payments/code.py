@@ -30,6 +30,7 @@ class PaymentRefusal(RefusalCode):
     ALIAS_MALFORMED = ("alias_malformed", False)
     ALIAS_TAKEN = ("alias_taken", False)
     SAME_OFFICER = ("same_officer", False)
+    BLOCK_STANDS = ("block_stands", False)
     FUNDS_AWAITED = ("funds_awaited", True)
 
 

@@ -42,6 +42,7 @@ from darwaza.services.payments.record import Payment
 from darwaza.services.payments.reversal import RECALL_ANSWER
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
 from darwaza.services.payments.source import offer_of
+from darwaza.services.payments.state import PROMISED, WAITING
 from darwaza.services.payments.suspense import SuspenseRules, credit, tell
 
 Outcome = Decision[Any] | Refusal
@@ -291,11 +292,11 @@ class DestinationRules:
         return Decision(case.state, case.data, facts=facts, awaits=charge.awaited(case.data))
 
     def _wake(self, case: PaymentCase, context: Context) -> Any:
-        if case.state in ("checking", "screened", "asked"):
+        if case.state in WAITING:
             return _past(case.data.answer_by)
         if case.state == "recalled":
             return context.now + RECALL_ANSWER
-        return context.now + LISTEN_AGAIN if case.state in ("accepted", "freezing") else None
+        return context.now + LISTEN_AGAIN if case.state in PROMISED else None
 
     # --- ends ---
 

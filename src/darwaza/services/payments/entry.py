@@ -17,18 +17,9 @@ from darwaza.ledger.order import Hold, Post, TransferOrder, Void
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import OfBulk
 from darwaza.services.payments.record import Bulk, Entry, Offer, Payment
+from darwaza.services.payments.state import ORDERED, PROMISED, UNDECIDED, UNKNOWN
 
 replace = msgspec.structs.replace
-SOURCE_OPEN: Final = "sent"
-"""At the payers' gateway an entry waits in this state until it ends."""
-DESTINATION_OPEN: Final = frozenset({"asked", "screened", "checking"})
-"""At the payees' gateway an entry waits in these for its bank's word, or for what has to come before that."""
-ACCEPTED: Final = "accepted"
-"""At the payees' gateway an urgent entry waits in this state for the payers' gateway's decision."""
-FREEZING: Final = "freezing"
-"""And in this one when compliance blocks it."""
-UNDECIDED: Final = frozenset({ACCEPTED, FREEZING})
-_OPEN: Final = DESTINATION_OPEN | UNDECIDED | {SOURCE_OPEN}
 BULK_STATES: Final = ("bulk-sent", "bulk-unknown", "bulk-ended", "bulk-asked", "bulk-answered")
 """Of the case; each of its payments has one of its own."""
 DETAIL_CHARS_MAX: Final = 105
@@ -186,6 +177,12 @@ def with_entries(bulk: Bulk, changed: dict[int, Entry]) -> Bulk:
     return replace(bulk, entries=tuple(changed.get(number, one) for number, one in enumerate(bulk.entries, 1)))
 
 
+def asked_once_more(bulk: Bulk) -> Bulk:
+    """The bulk when its payees' gateway is asked what has become of those that have not ended."""
+    unanswered = {n: replace(one, state=UNKNOWN) for n, one in enumerate(bulk.entries, 1) if one.state in ORDERED}
+    return with_entries(replace(bulk, asked=bulk.asked + 1), unanswered)
+
+
 class End(NamedTuple):
     """How a payment of a bulk ends; or, of an urgent one, that its bank has accepted it, which is no end yet.
 
@@ -206,7 +203,7 @@ Ends = dict[int, End]
 
 def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
     """The bulk after these ends, and the payments that they change; its turns stay when none has ended."""
-    turn = bulk.turns + any(one.state not in UNDECIDED for one in ends.values())
+    turn = bulk.turns + any(one.state not in PROMISED for one in ends.values())
     changed = {
         number: replace(
             bulk.entries[number - 1],
@@ -216,7 +213,7 @@ def end(bulk: Bulk, ends: Ends, now: datetime) -> tuple[Bulk, dict[int, Entry]]:
             ended_at=now,
             turn=turn,
         )
-        if one.state not in UNDECIDED
+        if one.state not in PROMISED
         else replace(bulk.entries[number - 1], state=one.state, reason=one.reason, detail=cut(one.detail))
         for number, one in ends.items()
     }
@@ -259,7 +256,7 @@ def part_of_hold(
 
 def is_open(entry: Entry) -> bool:
     """Whether a payment of a bulk has not ended at its gateway."""
-    return entry.state in _OPEN
+    return entry.state in UNDECIDED
 
 
 def next_wake(bulk: Bulk, open_at: datetime | None) -> datetime | None:

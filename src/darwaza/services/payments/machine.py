@@ -41,9 +41,10 @@ from darwaza.services.payments.quote import QuoteRules
 from darwaza.services.payments.record import Record
 from darwaza.services.payments.request import RequestRules
 from darwaza.services.payments.reversal import ReversalRules
-from darwaza.services.payments.screening import Screener, nobody_listed
+from darwaza.services.payments.screening import Screener, contained, nobody_listed
 from darwaza.services.payments.sharing import shared_by
 from darwaza.services.payments.source import SourceRules
+from darwaza.services.payments.state import ORDERED, PROMISED, WAITING
 from darwaza.services.payments.suspense import SuspenseRules
 from darwaza.services.payments.verification import VerificationRules
 from darwaza.standards.charge import CHARGES, due_fact
@@ -84,7 +85,7 @@ def service(plan: Plan, screen: Screener = nobody_listed) -> Service:
 
 def tables(plan: Plan, screen: Screener = nobody_listed) -> dict[str, Table]:
     """The parts of the service's table by what they are about; see ``service``."""
-    directory = Directory(plan)
+    directory, screen = Directory(plan), contained(screen)
     return {
         "market": _market(MarketRules(directory)),
         "funding": _funding(FundingRules(directory)),
@@ -147,7 +148,7 @@ def _source(rule: SourceRules) -> Table:
     }
     for state in (NEW, "quoted", "reserved", "screening", "parked"):
         table[state, restored(ORDER)] = Transition(rule.restore_order, ("sent",))
-    for state in ("sent", "unknown"):
+    for state in ORDERED:
         table[state, STATUS] = Transition(rule.take_status, (state, "settled", "blocked", "rejected"))
         table[state, REFUSED_KIND] = Transition(rule.take_refused, (state, "rejected"))
         table[state, restored(INQUIRY)] = Transition(rule.restore_inquiry, ("unknown",))
@@ -175,13 +176,13 @@ def _destination(rule: DestinationRules) -> Table:
     table |= {
         ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
     }
-    for state in ("checking", "screened", "asked", "accepted", "freezing"):
+    for state in (*WAITING, *PROMISED):
         ends = ("credited", "refused", "frozen")
         table[state, DECIDED] = Transition(rule.take_decided, ends)
-        table[state, restored(STATUS)] = Transition(rule.restore_status, (state, "accepted", "freezing", *ends))
+        table[state, restored(STATUS)] = Transition(rule.restore_status, (state, *PROMISED, *ends))
     for state in (*DESTINATION_ENDS, "recalled"):
         table[state, DECIDED] = Transition(rule.keep, (state,))
-    for state in ("checking", "screened", "asked", "accepted", "freezing", "recalled", *DESTINATION_ENDS):
+    for state in (*WAITING, *PROMISED, "recalled", *DESTINATION_ENDS):
         table[state, INQUIRY] = Transition(rule.take_inquiry, (state,))
     return table
 

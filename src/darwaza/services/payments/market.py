@@ -172,11 +172,13 @@ def _offered(board: Board, place: Place, wanted: Wanted) -> Rate | Refusal:
     base = rate_from_text(board.rate)
     if isinstance(base, Refusal):
         return base
-    # Where the payee's amount is fixed, the tier is found with the base rate: tiers never make it circular.
-    size = wanted.amount_minor
-    if wanted.fixed != "source":
-        size = to_source(size, base, place.source, place.destination)
-    reached = [tier.improvement_ppm for tier in board.tiers if size >= tier.from_minor]
+    reached: list[int] = []
+    if board.tiers:
+        # What counts is what is exchanged: the fee is the bank's own to name. It is found with the base rate, so that
+        # tiers never make it circular where the payee's amount is fixed.
+        plain = _exchange(place, wanted, base)
+        size = 0 if isinstance(plain, Refusal) else plain.source_minor
+        reached = [tier.improvement_ppm for tier in board.tiers if size >= tier.from_minor]
     return offered(base, (reached[-1] if reached else 0) + board.improvements.get(place.bank, 0))
 
 

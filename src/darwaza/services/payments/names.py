@@ -25,6 +25,11 @@ _UNSLIPPED: Final = 3
 _WHOLE: Final = 100
 
 
+def says(name: str | None) -> bool:
+    """Whether there is a letter or a digit of any script: a blank or a full stop is no name."""
+    return name is not None and any(map(str.isalnum, name))
+
+
 class Listed(NamedTuple):
     """A name of a list.
 

@@ -21,6 +21,7 @@ from darwaza.kernel.message import member_of
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import CycleSum, Payment, Sums
 from darwaza.services.payments.reversal import RETURN_WITHIN
+from darwaza.services.payments.state import UNDECIDED
 from darwaza.standards.iso20022.amount import Amount
 from darwaza.standards.iso20022.message import write
 from darwaza.standards.iso20022.pacs009 import InstitutionHeader, InstitutionTransaction, InstitutionTransfer
@@ -32,8 +33,6 @@ CREDITED: Final = frozenset({"settled", "recalling", "returning", "returned", "c
 """States of a payment that has been credited, at either gateway, or came back out of suspense."""
 DONE: Final = CREDITED | {"blocked", "frozen"}
 """States of a payment that its payer has paid, at either gateway."""
-UNDECIDED: Final = frozenset({"sent", "unknown", "checking", "screened", "asked", "accepted", "freezing"})
-"""States of a payment, at either gateway, that may still be credited in the cycle its answer was due in."""
 _RETURNED: Final = frozenset({"returning", "returned", "given-back"})
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""

@@ -3,17 +3,23 @@
 Three words: ``release``, it is no match: the payment goes on to the payee; ``refuse``: it goes back to the payer;
 ``block``: it goes nowhere, and its money is kept here. Two officers of one mind decide (four eyes). An officer's later
 word takes the place of the earlier one. Only a payment of which nothing has moved yet is refused by one officer alone.
+
+While one officer's ``block`` stands, nobody else may say anything but the same: what the law may demand is not settled
+by whoever speaks next. It stands until its officer says otherwise, or the time to answer is over. Of money that is
+blocked already two may be of another mind than a third: no time ends that, so nobody's word alone keeps it there.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Final, Literal, TypeVar
+from unicodedata import normalize
 
 import msgspec
 
 from darwaza.kernel.machine import Command, Refusal
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import Text
+from darwaza.services.payments.names import says
 from darwaza.services.payments.record import Check, Entry, Payment
 
 COMPLIANCE_ROLE: Final = "compliance"
@@ -64,19 +70,32 @@ Stopped = TypeVar("Stopped", bound=Payment | Entry)
 def heard(stopped: Stopped, command: Command, word: Word, now: datetime) -> Stopped | Refusal:
     """A payment with one word more.
 
+    Blanks, invisible characters and capital letters make no second officer of the one who has spoken.
+
     Args:
         stopped: with what was said before; of a payment that is blocked, with what was said since alone.
         command: of the officer's party.
         word: the officer's.
         now: when it is said.
+
+    Returns:
+        The payment; or a refusal, the first that applies: ``not_allowed``, ``same_officer``, ``block_stands``.
     """
     if COMPLIANCE_ROLE not in command.roles:
         return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only compliance decides on what screening has stopped")
-    officer = f"{command.party}:{word.officer}"[:OFFICER_CHARS_MAX]
-    if any((one.officer, one.word) == (officer, word.said) for one in stopped.checks):
+    name = "".join(filter(str.isprintable, " ".join(normalize("NFKC", word.officer).split()))).strip()
+    if not says(name):
+        return Refusal.of(PaymentRefusal.NOT_ALLOWED, "the officer who decides has a name", "/officer")
+    officer = f"{command.party}:{name}"[:OFFICER_CHARS_MAX]
+    before = [one for one in stopped.checks if one.officer.casefold() == officer.casefold()]
+    if any(one.word == word.said for one in before):
         return Refusal.of(PaymentRefusal.SAME_OFFICER, "a second officer has to look at it", "/officer")
-    checks = (*(one for one in stopped.checks if one.officer != officer), Check(officer, now, word.said))
-    return msgspec.structs.replace(stopped, checks=checks)
+    others = tuple(one for one in stopped.checks if one not in before)
+    blocks = next((one for one in others if one.word == "block"), None)
+    if blocks is not None and word.said != "block":
+        detail = f"{blocks.officer} has said block: until that is taken back, another officer may only say the same"
+        return Refusal.of(PaymentRefusal.BLOCK_STANDS, detail, "/officer")
+    return msgspec.structs.replace(stopped, checks=(*others, Check(officer, now, word.said)))
 
 
 def decides(checks: Sequence[Check]) -> bool:

@@ -31,6 +31,8 @@ from darwaza.ledger.exchange import Fee
 from darwaza.ledger.money import to_text
 from darwaza.ledger.order import OpenAccount
 
+HOUR_S = 3_600
+"""Length of a settlement cycle where the plan names none."""
 ParticipantRole = Literal["psp", "fxp", "operator"]
 
 
@@ -123,13 +125,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         currencies: the asset each member's accounts are held in, by member code.
         participants: all.
         corridors: all; a pair that is not here is not served.
-        cycle_s: length of a settlement cycle; they are counted from 1970, so it is the same for all members for ever.
+        cycle_s: length of a settlement cycle; they are counted from 1970, so it is the same for all members for ever
+            (``bootstrap`` holds a gateway to it).
     """
 
     currencies: dict[str, Asset]
     participants: tuple[Participant, ...]
     corridors: tuple[Corridor, ...]
-    cycle_s: int = 3_600
+    cycle_s: int = HOUR_S
 
 
 class Directory:

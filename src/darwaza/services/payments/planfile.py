@@ -2,6 +2,8 @@
 
 ::
 
+    cycle_s = 3600                    # a settlement cycle, an hour without it; the same for ever
+
     [currencies]
     PK = "PKR/2"
     KZ = "KZT/2"
@@ -40,11 +42,14 @@ from darwaza.kernel.message import AddressText, MemberText, member_of
 from darwaza.ledger.asset import Asset, asset_from_text
 from darwaza.ledger.exchange import Fee
 from darwaza.ledger.money import to_minor
-from darwaza.services.payments.plan import Corridor, Directory, Participant, ParticipantRole, Plan
+from darwaza.services.payments.plan import HOUR_S, Corridor, Directory, Participant, ParticipantRole, Plan
 from darwaza.standards.iso20022.identifier import check_bic
 
 TIME_S_MAX = 1_000
 """Each time of a corridor; so a payment's answer is due within the hour of its quote, in which cycles look for it."""
+CYCLE_S_MIN = 600
+CYCLE_S_MAX = 86_400
+"""A settlement cycle; it divides a day, so that each day has whole cycles."""
 NO_PLAN = Plan(currencies={}, participants=(), corridors=())
 """The plan of a gateway that takes no part in payments: every payment is refused."""
 
@@ -87,11 +92,12 @@ class CorridorEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PlanEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file."""
+    """The file; see ``plan.Plan``."""
 
     currencies: dict[MemberText, str]
     participants: tuple[ParticipantEntry, ...] = ()
     corridors: tuple[CorridorEntry, ...] = ()
+    cycle_s: Annotated[int, Meta(ge=CYCLE_S_MIN, le=CYCLE_S_MAX)] = HOUR_S
 
 
 def load_plan(values: Any) -> Plan:
@@ -107,6 +113,7 @@ def load_plan(values: Any) -> Plan:
             currencies=currencies,
             participants=tuple(_participant(one, currencies) for one in entry.participants),
             corridors=tuple(_corridor(one, currencies) for one in entry.corridors),
+            cycle_s=_whole_in_a_day(entry.cycle_s),
         )
         Directory(plan)
     except (msgspec.ValidationError, MalformedError, ValueError) as fault:
@@ -155,6 +162,12 @@ def _corridor(entry: CorridorEntry, currencies: dict[str, Asset]) -> Corridor:
         subsidy_minor=_minor(entry.subsidy, asset),
         subsidy_from_minor=_minor(entry.subsidy_from, asset),
     )
+
+
+def _whole_in_a_day(cycle_s: int) -> int:
+    if CYCLE_S_MAX % cycle_s:
+        raise ValueError(f"{cycle_s} s do not divide a day - at `$.cycle_s`")
+    return cycle_s
 
 
 def _asset(member: str, currencies: dict[str, Asset]) -> Asset:

@@ -18,8 +18,6 @@ from darwaza.kernel import parts
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import REFUSED, Header, Refused, member_of
 from darwaza.ledger.asset import Asset
-from darwaza.ledger.exchange import Fee
-from darwaza.ledger.exchange import Terms as ExchangeTerms
 from darwaza.ledger.money import to_text
 from darwaza.services.payments import check, status
 from darwaza.services.payments.answers import read_answers
@@ -45,7 +43,7 @@ from darwaza.services.payments.message import (
     read_refused,
 )
 from darwaza.services.payments.source import offer_of
-from darwaza.services.payments.terms import rate_of
+from darwaza.services.payments.terms import exchange_at, rate_of
 from darwaza.standards.iso20022.amount import scale_of
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
@@ -215,18 +213,11 @@ def _amounts(transaction: CreditTransferTransaction, terms: BulkTerms) -> tuple[
     if given is None or len(charges) != 2 or isinstance(rate, Refusal):  # noqa: PLR2004 - of either bank
         raise _unproven("a payment of it does not name what the payer gives, and both fees")
     there = charges[1].amount
-    exchange = ExchangeTerms(
-        source=Asset(given.currency, given.scale),
-        destination=Asset(there.currency, there.scale),
-        rate=rate,
-        source_fee_minor=charges[0].amount.minor,
-        destination_fee=Fee(fixed_minor=there.minor),
-    ).from_debit(given.minor)
+    exchange = exchange_at(transaction, rate, Asset(given.currency, given.scale), Asset(there.currency, there.scale))
     if isinstance(exchange, Refusal):
         raise _unproven(exchange.detail)
-    agreed = transaction.agreed_rate
-    if exchange.source_minor != transaction.amount.minor or agreed is None or agreed.rate != Decimal(terms.rate):
-        raise _unproven("the amounts of a payment of it are not those of the rate")
+    if transaction.agreed_rate is None or transaction.agreed_rate.rate != Decimal(terms.rate):
+        raise _unproven("the agreed rate of a payment of it is another")
     return exchange.debit_minor, exchange.credit_minor
 
 

@@ -27,7 +27,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         rate: destination units per source unit, a decimal of at most 11 digits.
         valid_until: after this instant it offers nothing.
-        tiers: by amount, ascending; the last that is reached counts.
+        tiers: by what is exchanged at ``rate``, ascending; the last that is reached counts.
         improvements: further improvement in parts per million for a PSP, by address.
     """
 

@@ -51,7 +51,10 @@ GRACE: Final = timedelta(seconds=30)
 ACCEPTED: Final = "ACCP"
 REJECTED: Final = "RJCT"
 SILENCE: Final = "AB06"
+UNNAMED_GROUP: Final = "1"
+"""The id of a group whose request gives it none; the answer has to have one."""
 _PATH: Final = "/Document/CdtrPmtActvtnReq"
+_AMOUNT: Final = _PATH + "/PmtInf/CdtTrfTx/Amt/InstdAmt"
 
 
 class RequestRules:
@@ -172,6 +175,13 @@ class RequestRules:
         payer, payee = self._directory.bank(group.debtor_agent.bic), self._directory.bank(one.creditor_agent.bic)
         if payer is None or payee is None:
             return Refusal.of(PaymentRefusal.AGENT_UNKNOWN, "both agents are banks of the corridor, by BIC", _PATH)
+        if one.amount is not None:
+            sides = [self._directory.currencies[member_of(bank.address)].code for bank in (payer, payee)]
+            if one.amount.currency not in sides:
+                detail = f"it is asked for in {' or '.join(dict.fromkeys(sides))}"
+                return Refusal.of(PaymentRefusal.CURRENCY_WRONG, detail, _AMOUNT)
+            if not one.amount.minor:
+                return Refusal.of(PaymentRefusal.AMOUNT_OTHER, "nothing is asked for", _AMOUNT)
         later = group.expires is not None
         until = asked_at + NOW if group.expires is None else _moment(group.expires)
         if not asked_at < until <= asked_at + LATER_MAX:
@@ -180,7 +190,7 @@ class RequestRules:
             payee_bank=payee.address,
             payer_bank=payer.address,
             message_id=asked.header.message_id,
-            group_id=group.id or "1",
+            group_id=group.id or UNNAMED_GROUP,
             end_to_end=one.end_to_end,
             document=document,
             later=later,

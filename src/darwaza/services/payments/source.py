@@ -45,6 +45,7 @@ from darwaza.services.payments.plan import Directory, fees, liquidity, position,
 from darwaza.services.payments.quote import QuoteRules, lapsed, offers_at, provider_leg, quote_id
 from darwaza.services.payments.record import Offer, Payment
 from darwaza.services.payments.screening import SCREENING, Screener, names_of
+from darwaza.services.payments.state import ORDERED
 from darwaza.standards.iso20022.pacs008 import CreditTransferTransaction
 
 Outcome = Decision[Any] | Refusal
@@ -492,4 +493,4 @@ def _past(payment: Payment) -> Any:
 
 def _next_wake(case: PaymentCase, context: Context) -> Any:
     """When to look at a payment that has not ended."""
-    return context.now + INQUIRY_LAST if case.state in ("sent", "unknown", "returning") else None
+    return context.now + INQUIRY_LAST if case.state in (*ORDERED, "returning") else None

@@ -42,6 +42,8 @@ STATEMENT_MESSAGE: Final = "camt.053.001.12"
 NOTICE_MESSAGE: Final = "camt.054.001.12"
 ACCOUNT_CHARS_MAX: Final = 34
 _REFERENCE_CHARS_MAX: Final = 35
+_NAME_CHARS: Final = 16
+"""With a point and a sequence of 18 digits, the schema's most, they are as long as an id may be."""
 _OPENING, _CLOSING = "OPBD", "CLBD"
 NO_BULKS: Final[Mapping[str, Bulk]] = {}
 
@@ -66,7 +68,7 @@ def write_statement(
         bulks: those that moved money in it, by the id of their case.
     """
     asset = account.asset
-    name = f"{account_number(account.id)[:20]}.{number}"
+    name = _name(account, number)
     moved = [line for line in said.lines if line.posted_minor]
     report = AccountStatement(
         id=name,
@@ -98,7 +100,7 @@ def write_notice(
     """
     moved = [line for line in said.lines if line.posted_minor]
     last = moved[-1].transfer.sequence
-    name = f"{account_number(account.id)[:20]}.{last}"
+    name = _name(account, last)
     report = AccountNotification(
         id=name,
         sequence=Decimal(last),
@@ -115,6 +117,11 @@ def account_number(account_id: str) -> str:
     if len(account_id) <= ACCOUNT_CHARS_MAX:
         return account_id
     return sha256(account_id.encode()).hexdigest()[:ACCOUNT_CHARS_MAX]
+
+
+def _name(account: Account, number: int) -> str:
+    """The id of a report, which no other account's has: their own ids may differ at the end alone."""
+    return f"{sha256(account.id.encode()).hexdigest()[:_NAME_CHARS]}.{number}"
 
 
 def shares_of(line: StatementLine, bulks: Mapping[str, Bulk]) -> list[Share]:

@@ -13,9 +13,10 @@ import msgspec
 from darwaza.errors import MalformedError, MessageError
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
-from darwaza.services.payments.alias import find_alias, is_iban, masked, normal
+from darwaza.services.payments.alias import account_of, find_alias, masked, normal
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import VERIFIED, VERIFY, XML_MEDIA_TYPE, AnswerVerification, Verify, read_refused
+from darwaza.services.payments.names import says
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Verification
 from darwaza.services.payments.status import message_id
@@ -153,7 +154,7 @@ class VerificationRules:
         body: AnswerVerification = command.body
         if command.party != case.data.bank:
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the bank that was asked answers")
-        if not body.name.strip():
+        if not says(body.name):
             return self._answer(replace(case.data, reason=body.reason, account=""), context)
         return self._answer(replace(case.data, verified=True, name=body.name.strip()), context)
 
@@ -210,7 +211,7 @@ def write_question(kind: str, value: str, to: Agent, asker_bic: str, name: str, 
 def _account(kind: str, value: str) -> Account:
     if kind != "ACCT":
         return Account(proxy_type=Coded(code=kind), proxy=value)
-    return Account(iban=value) if is_iban(value) else Account(other_id=value)
+    return account_of(value)
 
 
 def _read(document: bytes) -> Asked | Refusal:
@@ -250,7 +251,7 @@ def write_answer(told: Verification, case_id: str, bank_bic: str | None, now: da
     """Write the acmt.024 that answers: the full name for the bank, the masked one as the account's name."""
     updated = None
     if told.verified:
-        number = Account(iban=told.account) if is_iban(told.account) else Account(other_id=told.account)
+        number = account_of(told.account)
         updated = PartyAndAccount(
             party=Party(name=told.name), account=replace(number, name=told.shown), agent=Agent(bic=bank_bic)
         )

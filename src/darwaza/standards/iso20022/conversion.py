@@ -64,12 +64,13 @@ def convert(data: bytes, to: str) -> bytes:
     if {source, to} - {NEWER, OLDER}:
         raise MalformedError(f"{source[:40]!r} to {to[:40]!r} is not a conversion", code="message_unsupported")
     schema_of(source).validate(root)
-    if source != to:
-        root = _Converter(schema_of(source).definition, schema_of(to).definition).document(root)
-        try:
-            schema_of(to).validate(root)
-        except MalformedError as error:
-            raise MalformedError(error.detail, code="not_in_version", pointer=error.pointer) from error
+    if source == to:
+        return data
+    root = _Converter(schema_of(source).definition, schema_of(to).definition).document(root)
+    try:
+        schema_of(to).validate(root)
+    except MalformedError as error:
+        raise MalformedError(error.detail, code="not_in_version", pointer=error.pointer) from error
     data = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return bytes(data)
 

@@ -93,6 +93,22 @@ def test_an_organisation_is_known_by_its_number(bank, form, number, lei):
     assert [one.id for one in debtor.organisation_ids] == ([] if lei else [number])
 
 
+@pytest.mark.parametrize(
+    ("typed", "iban", "other"),
+    [
+        ("pk36 SCBL-0000-0011-2345-6702", "PK36SCBL0000001123456702", None),
+        ("Kz12-7 b", None, "Kz12-7b"),
+        ("001-234 567", None, "001-234567"),
+    ],
+)
+def test_an_account_number_is_an_iban_or_what_its_bank_calls_it(bank, form, typed, iban, other):
+    """By the same test as everywhere: two letters and two digits make none of a bank's own number."""
+    clerk = form(BELOW)
+    clerk.submit("/pay", **(WHO | {"payer_account": typed}))
+    account = ordered(bank, clerk).debtor_account
+    assert (account.iban, account.other_id) == (iban, other)
+
+
 MISSING = {"en": "Please fill this in.", "ru": "Заполните это поле.", "ur": "یہ بھریں۔"}
 
 

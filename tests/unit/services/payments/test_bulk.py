@@ -137,6 +137,7 @@ def test_silence_of_the_payees_gateway_is_asked_about_and_ends(desk):
     desk.cut = {"PK"}
     desk.wait(26)
     assert desk.pk.state(done.case_id) == "bulk-unknown"
+    assert states(desk.pk, done.case_id) == ["unknown"] * SIZE
     desk.settle_down()
     assert set(states(desk.pk, done.case_id)) == {"rejected"}
     desk.check()
@@ -223,6 +224,25 @@ def test_returns_wait_for_the_providers_money_and_take_no_more_than_there_is(des
     desk.settle_down()
     assert states(desk.pk, case_id) == ["returned"] * 3 + ["settled"] * 2
     desk.check()
+
+
+def test_what_was_asked_about_is_unknown_again_after_the_disk_is_lost():
+    """And only that: what had ended before stays as it was."""
+    before, after = Desk(), Desk()
+    for desk in (before, after):
+        pay_in(desk)
+    case_id = order(before)
+    before.done(answer(before, case_id, 2))
+    before.carry()
+    before.cut = {"KZ"}
+    before.wait(26)
+    assert states(before.pk, case_id) == ["unknown", "settled", "unknown", "unknown", "unknown"]
+    for _, _, header, body, own in replay(case_id, before.pk, before.kz):
+        give_back(after.pk, case_id, header, body, own=own)
+        if header["kind"] == message.BULK_INQUIRY:
+            break
+    assert after.pk.state(case_id) == "bulk-unknown"
+    assert states(after.pk, case_id) == states(before.pk, case_id)
 
 
 def test_ids_of_payments():

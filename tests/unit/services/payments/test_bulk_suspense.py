@@ -68,6 +68,19 @@ class TestOneOfABulk:
         assert taken == -sum(amounts(desk, case_id, number).debit_minor for number in (1, 2, 4))
         assert "payment.bulk-blocked" in desk.pk.notices(HBL)
 
+    def test_while_one_says_block_no_other_releases_or_refuses_it(self, desk, priority):
+        """The others of the bulk are not concerned; who said it may say otherwise."""
+        case_id = desk.bulk(priority)
+        desk.done(desk.say(case_id, "block", "dana", 4))
+        before = desk.kz.case(case_id)
+        for word in ("release", "refuse"):
+            refused = desk.say(case_id, word, "erlan", 4)
+            assert (refused.code, refused.pointer) == ("block_stands", "/officer")
+        assert desk.kz.case(case_id) == before
+        desk.done(desk.say(case_id, "refuse", "erlan", 5))
+        desk.done(desk.say(case_id, "refuse", "dana", 4))
+        assert states(desk.kz, case_id)[3:] == ["refused", "refused"]
+
     def test_it_is_released_and_given_back_by_itself(self, desk, priority):
         case_id = desk.bulk(priority)
         for number in (4, 5):

@@ -185,6 +185,14 @@ class TestScreening:
         desk.wait(600)
         assert desk.pk.state(case_id) == "expired"
 
+    @pytest.mark.parametrize("name", ["amna ", "Amna", "a\u200bmna", "\uff41mna", " amna\t"])
+    def test_who_writes_a_name_otherwise_is_no_second_officer(self, desk, name):
+        case_id = desk.order()
+        assert self.clear(desk.pk, OPERATOR, case_id, "\u00a0").code == "not_allowed"
+        desk.done(self.clear(desk.pk, OPERATOR, case_id, "amna"))
+        assert self.clear(desk.pk, OPERATOR, case_id, name).code == "same_officer"
+        assert desk.pk.state(case_id) == "parked"
+
     def test_two_officers_release_it_and_the_other_gateway_screens_for_itself(self, desk):
         case_id = desk.order()
         assert self.clear(desk.pk, OPERATOR, case_id, "amna", roles=()).code == "not_allowed"

@@ -10,6 +10,7 @@ from darwaza.services import payments
 from darwaza.services.payments import message
 from darwaza.services.payments.machine import DESTINATION_ENDS, SOURCE_ENDS
 from darwaza.services.payments.market import market_id
+from darwaza.services.payments.netting import DONE, UNDECIDED
 from darwaza.services.payments.record import (
     Alias,
     Board,
@@ -222,3 +223,10 @@ class TestMarket:
         desk.done(desk.pk.command("PK/sbp", "set-mid", message.SetMid("1.6"), desk.market))
         better = desk.pk.case(desk.done(desk.quote()).case_id)[1].chosen
         assert (better.margin_ppm, better.spread_minor) == (-62_500, 0)
+
+
+def test_what_a_cycle_waits_for_is_every_state_from_which_a_payment_can_still_be_paid():
+    """By the table: where the other gateway's word may yet credit it. What is paid already, or blocked, counts."""
+    words = {message.STATUS, message.DECIDED}
+    paid = {state for (state, kind), cell in TABLE.items() if kind in words and {"settled", "credited"} & {*cell.next}}
+    assert paid - DONE == UNDECIDED

@@ -266,6 +266,21 @@ class TestQuote:
         partner = desk.done(desk.quote(UBL, take_best=False))
         assert desk.pk.case(partner.case_id)[1].offers[0].rate == "1.75175"
 
+    @pytest.mark.parametrize(
+        ("amount", "fee", "fixed", "rate"),
+        [
+            ("1000000.00", "0", "source", "1.7535"),
+            ("1000000.00", "0.01", "source", "1.75"),
+            ("1001000.00", "1000000.00", "source", "1.75"),
+            ("1749900.00", "0", "destination", "1.7535"),
+            ("1749898.00", "5000.00", "destination", "1.75"),
+        ],
+    )
+    def test_a_tier_is_reached_by_what_is_exchanged_whatever_fee_the_bank_names(self, desk, amount, fee, fixed, rate):
+        """The fee is the bank's own: it could name a large one and have the provider's best rate for little money."""
+        asked = desk.done(desk.quote(amount=amount, fee=fee, fixed=fixed, take_best=False))
+        assert desk.pk.case(asked.case_id)[1].offers[0].rate == rate
+
     def test_a_fixed_credit_is_met_to_the_tiyn(self, desk):
         case_id = desk.order(amount="174900.00", fixed="destination")
         assert desk.pk.case(case_id)[1].chosen.exchange.credit_minor == 174_900_00

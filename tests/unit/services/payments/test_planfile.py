@@ -41,6 +41,9 @@ def test_the_plan_in_the_guide_can_be_loaded():
         ('"SUPP"', '"supplier"'),
         ("share_ppm = 1000", "share_ppm = 1000000"),
         ("share_ppm = 1000", "share = 1000"),
+        ("[currencies]", "cycle_s = 599\n[currencies]"),
+        ("[currencies]", "cycle_s = 86401\n[currencies]"),
+        ("[currencies]", "cycle_s = 3599\n[currencies]"),
     ],
 )
 def test_a_plan_that_contradicts_itself_is_refused(old, new):
@@ -49,6 +52,15 @@ def test_a_plan_that_contradicts_itself_is_refused(old, new):
     with pytest.raises(OperatorError) as caught:
         load_plan(tomllib.loads(remittance.PLAN.replace(old, new)))
     assert caught.value.code == "plan_wrong"
+
+
+def test_a_plan_may_name_the_length_of_its_cycles():
+    """An hour without it; what is wrong with it is said of its field."""
+    for line, length_s in (("", 3_600), ("cycle_s = 600\n", 600), ("cycle_s = 86400\n", 86_400)):
+        assert load_plan(tomllib.loads(line + remittance.PLAN)).cycle_s == length_s
+    for wrong in ("599", "86401", "7000", '"3600"'):
+        with pytest.raises(OperatorError, match=r"\$\.cycle_s"):
+            load_plan(tomllib.loads(f"cycle_s = {wrong}\n" + remittance.PLAN))
 
 
 @pytest.mark.parametrize(

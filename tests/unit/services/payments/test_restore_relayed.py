@@ -1,10 +1,14 @@
 """After a loss, beside relays: nothing is decided before every neighbour that may know has said what it was told."""
 
 import pytest
-from tests.unit.services.payments.desk import decides_nothing
+from tests.unit.services.payments.desk import HALYK, SWIFT_FX, decides_nothing
 from tests.unit.services.payments.test_bulk_relay import Relay, RelayedDesk, RelayedLand, copy
 
+from darwaza.config import MEET_S
 from darwaza.engine import recovery
+from darwaza.engine.intake import PlaceOrders
+from darwaza.ledger.order import Move
+from darwaza.services.payments import message
 from darwaza.testing.statement import link_states
 
 PAST_ALL_ANSWERS_S = 40
@@ -43,11 +47,11 @@ class Diamond(RelayedDesk):
         self.world = self.chain.world
         self.pk, self.kz = RelayedLand(self.chain, "PK"), RelayedLand(self.chain, "KZ")
 
-    def answer_over_cn(self):
-        """Let KZ alone find the way over AF slow."""
+    def answer_over_cn(self, side="KZ"):
+        """Let one gateway alone find the way over AF slow."""
         self.wait(1)
         for state in link_states(self.world, OVER_CN):
-            self.chain.engines["KZ"].site.routing.learn(state)
+            self.chain.engines[side].site.routing.learn(state)
 
 
 def credited_and_lost():
@@ -70,10 +74,10 @@ def credited_and_lost():
     return desk, case_id
 
 
-def meet_cn(desk):
-    """CN is back and gives KZ what KZ had answered."""
+def meet_cn(desk, side="KZ"):
+    """CN is back and gives a gateway what that had answered."""
     desk.chain.dark = set()
-    desk.chain.restore("KZ")
+    desk.chain.restore(side)
     desk.carry()
     desk.wait(5)
     desk.carry()
@@ -97,3 +101,94 @@ def test_whoever_refuses_it_at_once_says_two_things(monkeypatch):
     assert case_id not in [one.case_id for one in desk.chain.engines["KZ"].site.order.early.values()]
     meet_cn(desk)
     assert desk.states(case_id) == ("settled", None)
+
+
+def test_a_decision_that_comes_back_after_what_it_answered_stands():
+    """PK lost its disk; AF brings KZ's word again, and only then CN what PK had decided on it: by now too late."""
+    desk = Diamond()
+    kept = copy(desk.chain.stores["PK"])
+    case_id = desk.order(priority="HIGH")
+    desk.carry()
+    desk.answer_over_cn("PK")
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    assert desk.states(case_id) == ("settled", "credited")
+    assert message.DECIDED not in {one.kind for one in desk.chain.headers("PK", "AF")}
+    desk.chain.stores["PK"] = kept
+    desk.chain.start("PK", seed=1)
+    desk.chain.dark = {"CN"}
+    desk.chain.restore("PK")
+    desk.wait(PAST_ALL_ANSWERS_S)
+    desk.carry()
+    assert desk.states(case_id) == ("sent", "credited")
+    desk.chain.dark = set()
+    (origin,) = (origin for origin in desk.chain.logs() if origin.endswith("PK-to-CN/0"))
+    desk.chain.take_back(origin)
+    desk.chain.check()
+    meet_cn(desk, "PK")
+    assert desk.states(case_id) == ("settled", "credited")
+    assert [one.kind for one in desk.chain.headers("PK", "CN")].count(message.DECIDED) == 1
+    desk.chain.check()
+
+
+def test_an_order_that_lacks_money_now_is_not_refused_when_it_was_taken():
+    """KZ lost its disk, and CN brings it first what was paid last: with what had come back from the payment before.
+
+    That one waits until the provider has money, and is what it was.
+    """
+    desk = Diamond()
+    desk.done(desk.pk.run(PlaceOrders((Move("in", "external:PKR", "liquidity:PK/fx-swift:PKR", 1_000_000_00),)))[0])
+    desk.done(desk.pk.command(SWIFT_FX, "release-funds", message.Release("KZ", "49800000.00")))
+    desk.carry()
+    kept = copy(desk.chain.stores["KZ"])
+    first = paid(desk)
+    desk.done(desk.kz.command(HALYK, "return", message.GiveBack("AC04"), first))
+    desk.carry()
+    desk.answer_over_cn("PK")
+    second = paid(desk)
+    desk.chain.stores["KZ"] = kept
+    desk.chain.start("KZ", seed=1)
+    desk.chain.restore("KZ")
+    (origin,) = (origin for origin in desk.chain.logs() if origin.endswith("CN-to-KZ/0"))
+    desk.chain.carry_log(origin)
+    desk.carry()
+    assert (desk.states(first), desk.states(second)) == (("returned", None), ("settled", "credited"))
+    desk.done(desk.kz.command("KZ/fx-swift", "allocate", message.Allocate("PK", "200000.00")))
+    assert desk.states(first) == ("returned", "given-back")
+    desk.carry()
+    assert [land.store.quarantined(9) for land in desk.lands.values()] == [[], []]
+    assert desk.chain.stores["KZ"].given_back_count() == 0
+    desk.check()
+
+
+def paid(desk):
+    """An ordinary payment that HALYK takes."""
+    case_id = desk.order(priority="NORM")
+    desk.carry()
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    return case_id
+
+
+def test_nothing_is_decided_while_a_word_waits_for_what_was_said_before_it():
+    """KZ lost its disk and CN, which has its acceptance, stays away; what PK decided on that has come over AF."""
+    desk = Diamond()
+    kept = copy(desk.chain.stores["KZ"])
+    case_id = desk.order()
+    desk.carry()
+    desk.answer_over_cn()
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    assert desk.states(case_id) == ("settled", "credited")
+    desk.chain.stores["KZ"] = kept
+    desk.chain.start("KZ", seed=1)
+    desk.chain.dark = {"CN"}
+    desk.chain.restore("KZ")
+    desk.carry()
+    assert desk.kz.state(case_id) == "asked"
+    desk.wait(2 * MEET_S)
+    assert desk.kz.state(case_id) == "asked"
+    assert desk.reject(case_id).code == "catching_up"
+    meet_cn(desk)
+    assert desk.states(case_id) == ("settled", "credited")
+    desk.chain.check()

@@ -1,5 +1,6 @@
 """Statements of positions as banks read them."""
 
+import msgspec
 from tests.unit.services.payments.desk import FUNDS, HBL, Desk
 
 from darwaza.engine.ledger import read_statement
@@ -47,3 +48,17 @@ def test_a_long_id_becomes_a_number_that_fits():
     long = "abroad:PK/a-provider-with-a-long-name:KZ:KZT"
     assert len(account_number(long)) == 34
     assert account_number(long) != account_number(long + "X")
+
+
+def test_reports_of_two_accounts_have_two_ids_however_alike_these_are():
+    """A provider's money abroad in two countries: its system would take the second statement for the first."""
+    desk = Desk()
+    account = desk.pk.account("position:PK/hbl:PKR")
+    said = read_statement(desk.pk.store, account.id)
+    found = set()
+    for number in (1, 10**18 - 1):
+        for name in ("abroad:PK/caravan-fx:KZ:KZT", "abroad:PK/caravan-fx:UZ:UZS"):
+            one = msgspec.structs.replace(account, id=name)
+            document = read(write_statement(one, said, number=number, since=START, now=START))
+            found.add((document.header.message_id, document.statements[0].id))
+    assert len(found) == 4

@@ -101,6 +101,45 @@ class TestBlocking:
         desk.carry()
         assert desk.states(case_id) == ("blocked", "frozen")
 
+    @pytest.mark.parametrize("word", ["release", "refuse"])
+    def test_while_one_says_block_no_other_decides_alone_what_takes_two(self, desk, priority, word):
+        """It is refused and changes nothing; who said it may say otherwise, and the others may again."""
+        case_id = desk.stopped(priority=priority)
+        desk.done(desk.say(case_id, "release", "farida"))
+        desk.done(desk.say(case_id, "block", "dana"))
+        before = desk.kz.case(case_id)
+        refused = desk.say(case_id, word, "erlan")
+        assert (refused.code, refused.pointer) == ("block_stands", "/officer")
+        assert "KZ/nbk:dana has said block" in refused.detail
+        assert desk.kz.case(case_id) == before
+        desk.done(desk.say(case_id, "release", "dana"))
+        assert desk.kz.state(case_id) == "asked"
+
+    def test_a_block_is_taken_back_by_who_said_it_alone(self, desk, priority):
+        case_id = desk.stopped(priority=priority)
+        desk.done(desk.say(case_id, "block", "dana"))
+        desk.done(desk.say(case_id, "release", "dana"))
+        assert desk.done(desk.say(case_id, "refuse", "erlan")).state == "refused"
+        desk.carry()
+        assert desk.states(case_id) == ("rejected", "refused")
+
+    def test_a_block_that_nobody_joins_ends_with_the_time_to_answer(self, desk, priority):
+        case_id = desk.stopped(priority=priority)
+        desk.done(desk.say(case_id, "block", "dana"))
+        desk.settle_down()
+        assert desk.states(case_id) == ("rejected", "refused")
+
+    def test_out_of_suspense_two_of_one_mind_decide_whatever_a_third_says(self, desk, priority):
+        """No time ends it there, so one word must not bind the others for ever."""
+        case_id = desk.stopped(priority=priority)
+        desk.agree(case_id, "block")
+        desk.carry()
+        desk.done(desk.say(case_id, "release", "dana"))
+        assert desk.done(desk.say(case_id, "refuse", "erlan")).state == "frozen"
+        assert desk.done(desk.say(case_id, "refuse", "farida")).state == "given-back"
+        desk.carry()
+        assert desk.states(case_id) == ("returned", "given-back")
+
     def test_nobody_but_officers_moves_it(self, desk, priority):
         case_id = desk.stopped(priority=priority)
         desk.agree(case_id, "block")

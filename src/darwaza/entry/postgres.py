@@ -1,17 +1,21 @@
-"""A PostgreSQL server for tests: made in a temporary folder from Debian's package, reached over a Unix socket only."""
+"""PostgreSQL servers for benches and tests: as the package comes, in temporary folders, over Unix sockets only."""
 
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+
+from darwaza.errors import OperatorError
 
 DEBIAN = "/usr/lib/postgresql"
 SERVER_USER = "postgres"
 """Whom Debian's package makes; the server refuses to run as root."""
-START_S_MAX = 60
-SETTINGS = "-c listen_addresses='' -c shared_buffers=32MB -c max_connections=40"
+START_S_MAX = 180
+SETTINGS = "-c listen_addresses=''"
 
 
 def why_not() -> str:
@@ -68,8 +72,13 @@ class Server:
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
         )
 
-    def url(self, schema: str) -> str:
-        """The URL of a store in a schema of its own."""
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server descend from."""
+        return int((self.folder / "data" / "postmaster.pid").read_text("ascii").split()[0])
+
+    def url(self, schema: str = "public") -> str:
+        """The URL of a store in a schema; there is one, others must be made."""
         return f"postgresql://{SERVER_USER}@/postgres?host={self.folder}&options=-csearch_path%3D{schema}"
 
     def stop(self) -> None:
@@ -84,3 +93,17 @@ class Server:
         """Stop it and remove everything."""
         self._run(*self._pg_ctl, "-m", "immediate", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def servers(codes: Iterable[str], *, wanted: bool) -> Iterator[Mapping[str, Server]]:
+    """Run a server for each of some members for the time of a ``with``; none at all when they are not wanted.
+
+    Raises:
+        OperatorError: ``no_postgres``.
+    """
+    reason = why_not() if wanted else ""
+    if reason:
+        raise OperatorError(f"no server can be started: {reason}", code="no_postgres")
+    with ExitStack() as stack:
+        yield {code: stack.enter_context(closing(Server())) for code in codes if wanted}
