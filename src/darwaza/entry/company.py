@@ -1,9 +1,9 @@
-"""Single payments that wait for the same transaction of the engine travel together: one bulk, each answered for itself.
+"""Single payments of one moment travel together: one bulk, each answered for itself.
 
 The first payment of a bank to another goes with the next transaction: alone and at once when the engine rests. What
-comes right after it gathers, for ``COMPANY_GATHER_S_MAX`` after it has gone, and is then given to the engine as one bulk
-(Nagle's algorithm, RFC 896, in spirit). So who pays now and then waits for nobody, and the more banks pay one another,
-the larger their companies are.
+comes right after it gathers, for ``COMPANY_GATHER_S_MAX`` from when it has gone, and is then given to the engine as one
+(Nagle's algorithm, RFC 896, in spirit). So who pays now and then waits for nobody, and the more two banks pay one
+another, the larger their companies are.
 
 Whatever does not pass in company goes alone then, so that its outcome is the one it would have had by itself: a bulk is
 only the cheaper way for what is in order.
