@@ -25,8 +25,8 @@ from darwaza.services.payments.netting import Leg, multilateral, settle
 from darwaza.standards.iso20022.amount import scale_of
 
 WAITS_FOR = {
-    OWN_AWAITED: "this gateway has not told its sums: a payment that it decides has not ended, or it has not reached its"
-    " neighbours since it started. Wait",
+    OWN_AWAITED: "this gateway has not told its sums: a payment that it decides has not ended, or a neighbour has not"
+    " been reached since it started. Wait",
     THEIRS_AWAITED: "its gateway has not told its sums, or not all that they are made of has arrived. Wait",
     UNLIKE: "its gateway told other sums than its messages come to here. Pay nothing; ask its settlement operator which"
     " payments and returns its sums are made of",
