@@ -27,7 +27,7 @@ from darwaza.errors import PushbackError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, decode_header
-from darwaza.ports.store import CaseFilter, CaseRow
+from darwaza.ports.store import CaseFilter, CaseRow, Changes
 from darwaza.services.payments.cycle import (
     COMPARING,
     DIFFERS,
@@ -150,6 +150,13 @@ class Settler:
         self._next: dict[str, int] = {}
         self._open_from: str | None = None
         self._counted: dict[Name, Counted] = {}
+        engine.site.watchers.append(self._follow)
+
+    def _follow(self, changes: Changes) -> None:
+        """Look back as far as to a case that comes later and is older: one that came back after a loss."""
+        if self._open_from is not None:
+            opened = (row.opened_at for row in changes.cases.values() if row.service == NAME)
+            self._open_from = min((self._open_from, *opened))
 
     def due(self) -> Iterator[Submit | None]:
         """Commands that are due; None where other work may go on.
@@ -255,7 +262,7 @@ class Settler:
         newest = next(self._rows(opened_from=self._open_from), None)
         rows = self._rows((TOLD, STATED, COMPARING, DIFFERS), self._open_from)
         found = [row for row in rows if row.state != DIFFERS or row.opened_at >= since]
-        # What was opened before the oldest of these is done for good, and what is not in the store yet is younger.
+        # What was opened before the oldest of these is done for good (``_follow`` sees to what comes back).
         self._open_from = min((row.opened_at for row in (*found, newest) if row is not None), default=None)
         for row in found:
             if row.state != STATED:
