@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 SMALL = Path(__file__).parents[1] / "unit" / "study" / "small.toml"
 ALONE = """
 import sys
@@ -48,11 +46,10 @@ main(["study", "run", sys.argv[1], "--out", sys.argv[2], "--json"])
 """
 
 
-@pytest.mark.timeout(300)
 def test_a_study_runs_with_its_own_extra_alone(tmp_path: Path) -> None:
     """With every module barred that the extra does not bring, a whole study and its report are made."""
     command = [sys.executable, "-c", ALONE, str(SMALL), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=800)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("{"), "nothing but the answer is written to standard output"
     assert (tmp_path / "report.html").is_file()

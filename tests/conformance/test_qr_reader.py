@@ -33,7 +33,7 @@ console.log(JSON.stringify(JSON.parse(readFileSync(0)).map(([path, width, height
 
 def run(script, given):
     command = [NODE, "--input-type=module", "-e", script, str(MODULE)]
-    done = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, check=True, timeout=200)
+    done = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, check=True, timeout=800)
     return json.loads(done.stdout)
 
 
@@ -41,7 +41,6 @@ def modules(text, **how):
     return [[int(bool(one)) for one in row] for row in segno.make_qr(text, boost_error=False, **how).matrix]
 
 
-@pytest.mark.timeout(300)
 def test_every_version_and_level_is_read_and_mended():
     """All 160, whole and with a patch of modules turned over; numbers, letters, UTF-8 and Latin-1."""
     texts, grids = [], []
@@ -82,7 +81,6 @@ def photographed(picture):
     yield picture.transform(picture.size, Image.Transform.PERSPECTIVE, seen, Image.Resampling.BICUBIC, fillcolor=255)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("data_bytes", [60, 400, PART_BYTES_MAX])
 def test_codes_of_papers_are_read_from_photographs(tmp_path, data_bytes):
     """The densest a paper has too; and several codes in one picture."""
@@ -140,7 +138,6 @@ def seen_from_aside(picture, tilt, bend):
     return Image.fromarray(np.clip(0.85 * grey + 20 + noise, 0, 255).astype("uint8"))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("data_bytes", [400, PART_BYTES_MAX])
 def test_codes_on_tilted_and_bent_paper_are_read(tmp_path, data_bytes):
     """The densest too: each alignment pattern says how far the paper is off where it stands."""

@@ -22,7 +22,7 @@ FLIPS_PER_FILE = 12
 
 
 def answers(cases: Path) -> dict[str, list[str]]:
-    done = subprocess.run([NODE, SCRIPT, cases], capture_output=True, check=True, timeout=100)
+    done = subprocess.run([NODE, SCRIPT, cases], capture_output=True, check=True, timeout=400)
     found: dict[str, list[str]] = json.loads(done.stdout)
     return found
 

@@ -115,7 +115,6 @@ def files(document, required):
         yield spoil.replace(" ", "-"), way(document, 3, spoil=spoil, second=required or spoil.endswith("second"))
 
 
-@pytest.mark.timeout(300)
 def test_it_agrees_on_ways_policies_and_second_signatures(tmp_path):
     """The same result and the same code for each; and every kind of answer is among them."""
     entries, wanted = [], {}
@@ -129,7 +128,7 @@ def test_it_agrees_on_ways_policies_and_second_signatures(tmp_path):
             verdict = verify(raw, reference, NOW)
             wanted[file] = [verdict.result.value, verdict.code]
     (tmp_path / "cases.json").write_text(json.dumps(entries))
-    done = subprocess.run([NODE, SCRIPT, tmp_path / "cases.json"], capture_output=True, check=True, timeout=200)
+    done = subprocess.run([NODE, SCRIPT, tmp_path / "cases.json"], capture_output=True, check=True, timeout=400)
     assert json.loads(done.stdout) == wanted
     codes = {code for _, code in wanted.values()}
     assert {"", "policy_avoid", "policy_only", "policy_through", "policy_hops", "hops_missing", "signature_weak",
@@ -153,6 +152,6 @@ def test_policies_are_read_and_applied_alike():
         except MessageError as fault:
             wanted.append(fault.code)
     command = [NODE, "--input-type=module", "-e", POLICIES_JS, str(MODULE)]
-    done = subprocess.run(command, input=json.dumps(cases).encode(), capture_output=True, check=True, timeout=100)
+    done = subprocess.run(command, input=json.dumps(cases).encode(), capture_output=True, check=True, timeout=400)
     assert json.loads(done.stdout) == wanted
     assert len({one for one in wanted if isinstance(one, str)}) >= 8

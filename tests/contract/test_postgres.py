@@ -153,10 +153,10 @@ def test_what_is_not_there_or_not_ours_is_refused(store, postgres_url, server):
 
 
 def structure(url):
-    """Columns, keys and indexes of every table, however they were written."""
+    """Columns, keys, indexes and options of every table, however they were written."""
     tables = """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, l.collname,
-            pg_get_expr(d.adbin, d.adrelid)
+            pg_get_expr(d.adbin, d.adrelid), a.attstorage, c.reloptions
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
             LEFT JOIN pg_collation l ON l.oid = a.attcollation
             LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (c.oid, a.attnum)

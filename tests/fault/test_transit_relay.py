@@ -133,7 +133,7 @@ class Relayed:
             (self.folder / "cases.json").write_text(json.dumps(cases))
             script = Path(__file__).parents[1] / "conformance" / "paper.mjs"
             done = subprocess.run(
-                [NODE, script, self.folder / "cases.json"], capture_output=True, check=True, timeout=100
+                [NODE, script, self.folder / "cases.json"], capture_output=True, check=True, timeout=400
             )
             told = {name: result for name, (result, _) in json.loads(done.stdout).items()}
             assert told == {name: "valid" if name == "codes.txt" else "invalid" for name in files}

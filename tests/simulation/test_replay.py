@@ -20,7 +20,7 @@ def history(module, seed, hash_seed):
     """What a life in a process of its own says of itself; ``hash_seed`` shuffles Python's sets."""
     command = [sys.executable, "-m", f"darwaza.testing.{module}", str(seed)]
     environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=800)
     return done.stdout.strip()
 
 

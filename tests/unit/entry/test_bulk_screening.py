@@ -146,9 +146,7 @@ def test_a_slow_screener_looks_at_each_payment_of_a_bulk(made, monkeypatch):
         case_id = ids[0].partition(".")[0]
         return engine.site.decode_case(engine.store.cases([case_id])[case_id]).data.entries
 
-    examine_while(
-        lambda: any(one.state == "checking" for one in entries()), corridor, "KZ", slow, monkeypatch, within_s=60
-    )
+    examine_while(lambda: any(one.state == "checking" for one in entries()), corridor, "KZ", slow, monkeypatch)
     assert states(corridor, ALATAU, ids) == ["asked", "screened", "asked"]
     assert (len(slow.asked), {names[0] for names in slow.asked}) == (5, {"Muhammad Aslam", LISTED})
     assert [one["id"] for one in corridor.get(NBK, "/v1/payments/held")] == [ids[1]]
@@ -202,7 +200,7 @@ def test_a_slow_screener_of_the_payers_gateway_looks_at_each_by_itself(tmp_path,
         def waits():
             return "screening" in [row.state for row in corridor.gateways["PK"].engine.store.cases(ids).values()]
 
-        examine_while(waits, corridor, "PK", Slow(), monkeypatch, within_s=60)
+        examine_while(waits, corridor, "PK", Slow(), monkeypatch)
         assert states(corridor, INDUS, ids) == ["sent", "parked", "sent"]
         corridor.run()
         credit(corridor, (ids[0], ids[2]))

@@ -25,7 +25,7 @@ from darwaza.standards.iso20022.party import Coded
 from .payment_corridor import ALATAU, INDUS, SBP, XML, PaymentCorridor
 
 RAVI = "PK/ravi-bank"
-WAIT_S = 20.0
+WAIT_S = 120.0
 SETTLE_S = 0.05
 """Until answers of a commit have come to wait for the end."""
 

@@ -29,8 +29,6 @@ from darwaza.entry.local import LocalCorridor
 
 DEADLINE_S = 60.0
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:

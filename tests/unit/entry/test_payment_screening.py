@@ -13,6 +13,7 @@ from darwaza.services.payments.lists import read_list
 
 from .payment_corridor import ALATAU, INDUS, NBK, SBP, PaymentCorridor, furnish
 
+WAIT_S = 300.0
 UN = """<?xml version="1.0"?><CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL><FIRST_NAME>MUHAMMAD</FIRST_NAME>
 <SECOND_NAME>ASLAM</SECOND_NAME><REFERENCE_NUMBER>QDi.999</REFERENCE_NUMBER>
 <NAME_ORIGINAL_SCRIPT>محمد اسلم</NAME_ORIGINAL_SCRIPT><INDIVIDUAL_ALIAS><ALIAS_NAME>Aslam Sahib</ALIAS_NAME>
@@ -162,7 +163,7 @@ def examine(corridor, code, screening, case_id, monkeypatch):
     )
 
 
-def examine_while(waits, corridor, code, screening, monkeypatch, *, within_s=30):
+def examine_while(waits, corridor, code, screening, monkeypatch):
     """Let an examiner work as long as something waits."""
     monkeypatch.setattr("darwaza.entry.examiner.RETRY_S", 0)
     engine = corridor.gateways[code].engine
@@ -181,7 +182,7 @@ def examine_while(waits, corridor, code, screening, monkeypatch, *, within_s=30)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(asyncio.wait_for(run(), within_s))
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
 
 
 def test_a_slow_screener_stops_only_its_own_payment(tmp_path, monkeypatch):

@@ -52,6 +52,11 @@ def columns(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Column]
     return [_column(kind, values) for kind, values in zip(types, zip(*rows, strict=True), strict=True)]
 
 
+def texts(values: Iterable[str]) -> Column:
+    """A list of texts, to look for any of them."""
+    return _column("text", tuple(values))
+
+
 def _column(kind: str, values: Sequence[Any]) -> Column:
     element, encode = _ELEMENTS[kind]
     head = (1, int(None in values), element, len(values), 1)

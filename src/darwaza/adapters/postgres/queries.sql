@@ -76,7 +76,7 @@ UPDATE leaf SET body = ''::bytea WHERE log_id = %s AND leaf_index = %s;
 
 -- name: read_known
 -- Which of many keys exist.
-SELECT message_key FROM leaf WHERE message_key = ANY(%s);
+SELECT message_key FROM leaf WHERE message_key = ANY(%s::text[]);
 
 -- name: write_tile
 -- Replace a tile.
@@ -107,7 +107,7 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, data = excluded.data, ucr
 -- name: read_cases
 -- Those of many cases that exist.
 SELECT id, service, state, data, ucr, opened_at, changed_at, remind_at FROM "case"
-WHERE id = ANY(%s);
+WHERE id = ANY(%s::text[]);
 
 -- name: read_cases_after
 -- A page of all cases.
@@ -156,7 +156,7 @@ INSERT INTO case_name (name, case_id) SELECT unnest(%s::text[]), unnest(%s::text
 
 -- name: read_named
 -- Cases by their names.
-SELECT name, case_id FROM case_name WHERE name = ANY(%s);
+SELECT name, case_id FROM case_name WHERE name = ANY(%s::text[]);
 
 -- name: write_answer
 -- Keep what a command was answered.
@@ -164,8 +164,10 @@ INSERT INTO answer (party, key, digest, answer, answered_at)
 SELECT unnest(%s::text[]), unnest(%s::text[]), unnest(%s::bytea[]), unnest(%s::bytea[]), unnest(%s::text[]);
 
 -- name: read_answers
--- Answers of one party to many keys.
-SELECT party, key, digest, answer, answered_at FROM answer WHERE party = %s AND key = ANY(%s);
+-- Those of many answers that exist.
+SELECT answer.party, answer.key, digest, answer, answered_at
+FROM answer, (SELECT unnest(%s::text[]) AS party, unnest(%s::text[]) AS key) AS asked
+WHERE answer.key = asked.key AND answer.party = asked.party;
 
 -- name: write_fact
 -- Replace a fact.
@@ -309,7 +311,7 @@ WHERE open_hold.expires_at = ended.expires_at AND open_hold.hold_id = ended.hold
 SELECT a.id, a.owner, a.asset, a.kind, a.floor_minor, a.ceiling_minor, a.debits_blocked, a.credits_blocked, a.opened_at,
     a.closed_at, b.account_id, b.debits_posted, b.debits_pending, b.credits_posted, b.credits_pending, b.last_sequence
 FROM account a JOIN balance b ON b.account_id = a.id
-WHERE a.id = ANY(%s);
+WHERE a.id = ANY(%s::text[]);
 
 -- name: read_owned_accounts
 -- An owner's accounts.
@@ -336,17 +338,17 @@ FROM account a JOIN balance b ON b.account_id = a.id ORDER BY a.id;
 -- Those of many transfers that exist.
 SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
     case_id, reference, applied_at, debit_before, credit_before
-FROM transfer WHERE id = ANY(%s);
+FROM transfer WHERE id = ANY(%s::text[]);
 
 -- name: read_ends
 -- What ended many holds.
 SELECT sequence, id, phase, debit_account, credit_account, asset, amount_minor, released_minor, hold_id, expires_at,
     case_id, reference, applied_at, debit_before, credit_before
-FROM transfer WHERE hold_id = ANY(%s);
+FROM transfer WHERE hold_id = ANY(%s::text[]);
 
 -- name: read_refused_orders
 -- Those of many orders that stay refused.
-SELECT order_id, refused FROM refused_order WHERE order_id = ANY(%s);
+SELECT order_id, refused FROM refused_order WHERE order_id = ANY(%s::text[]);
 
 -- name: read_holds_due
 -- Standing holds whose time is over.

@@ -36,8 +36,10 @@ CREATE TABLE leaf (
     body bytea NOT NULL,
     PRIMARY KEY (log_id, leaf_index)
 );
--- Bodies are compressed already, or small, or sealed.
-ALTER TABLE leaf ALTER COLUMN body SET STORAGE EXTERNAL;
+-- Bodies are compressed already, or small, or sealed; headers are too short to repay it.
+ALTER TABLE leaf ALTER COLUMN header SET STORAGE EXTERNAL, ALTER COLUMN body SET STORAGE EXTERNAL;
+-- A message of less than half a page stays whole, instead of in pieces in a table beside.
+ALTER TABLE leaf SET (toast_tuple_target = 4080);
 -- Exactly once, whatever path or lane a message came by.
 CREATE UNIQUE INDEX leaf_message ON leaf (message_key);
 CREATE INDEX leaf_case ON leaf (case_id);
@@ -50,6 +52,9 @@ CREATE TABLE tile (
     hashes bytea NOT NULL,
     PRIMARY KEY (log_id, level, number)
 );
+-- The newest tile is written anew by every batch until it is full: whole, as long as it fits a page. Hashes do not compress.
+ALTER TABLE tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
+ALTER TABLE tile SET (toast_tuple_target = 8160);
 
 CREATE TABLE checkpoint (
     log_id bigint NOT NULL,
@@ -214,4 +219,4 @@ CREATE TABLE refused_order (
     refused bytea NOT NULL
 );
 
-INSERT INTO schema_version (version) VALUES (3);
+INSERT INTO schema_version (version) VALUES (4);

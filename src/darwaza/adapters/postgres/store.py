@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 import psycopg
 
-from darwaza.adapters.postgres.column import columns, list_types
+from darwaza.adapters.postgres.column import columns, list_types, texts
 from darwaza.adapters.postgres.connection import FAULTS, Connection, meaning, open_connection, take_lease
 from darwaza.adapters.postgres.listing import case_list
 from darwaza.adapters.postgres.query import migrations, queries, schema
@@ -65,6 +65,7 @@ class PostgresStore:
         self._over = ""
         self._scans = 0
         self._db = open_connection(url)
+        self._reads = self._db.cursor(binary=True)
         try:
             self._check_schema()
             take_lease(self._db)
@@ -177,7 +178,8 @@ class PostgresStore:
 
     def _rows(self, text: bytes, values: Sequence[Any]) -> list[Any]:
         try:
-            return self._usable().cursor(binary=True).execute(text, values).fetchall()
+            self._usable()
+            return self._reads.execute(text, values).fetchall()
         except psycopg.Error as fault:
             self._unreadable(fault)
 
@@ -239,7 +241,7 @@ class PostgresStore:
 
     def known(self, message_keys: Iterable[str]) -> set[str]:
         """Those of the keys that are stored."""
-        return {row[0] for row in self._all("read_known", list(message_keys))}
+        return {row[0] for row in self._all("read_known", texts(message_keys))}
 
     def checkpoint_from(self, log_id: int, size: int) -> CheckpointRow | None:
         """The smallest stored checkpoint of at least that size."""
@@ -248,7 +250,7 @@ class PostgresStore:
 
     def cases(self, ids: Iterable[str]) -> dict[str, CaseRow]:
         """The cases among ``ids`` that exist."""
-        return {row[0]: CaseRow(*row) for row in self._all("read_cases", list(ids))}
+        return {row[0]: CaseRow(*row) for row in self._all("read_cases", texts(ids))}
 
     def cases_after(self, case_id: str, items_max: int) -> list[CaseRow]:
         """A page of all cases by id."""
@@ -256,7 +258,7 @@ class PostgresStore:
 
     def named(self, names: Iterable[str]) -> dict[str, str]:
         """Ids of cases by those of the names that are given."""
-        return dict(self._all("read_named", list(names)))
+        return dict(self._all("read_named", texts(names)))
 
     def concerns(self, row: PartyRow) -> bool:
         """Whether a case concerns an address."""
@@ -282,11 +284,8 @@ class PostgresStore:
 
     def answers(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AnswerRow]:
         """Stored answers by (party, key)."""
-        by_party: dict[str, list[str]] = {}
-        for party, key in keys:
-            by_party.setdefault(party, []).append(key)
-        rows = [row for party, wanted in by_party.items() for row in self._all("read_answers", party, wanted)]
-        return {(row[0], row[1]): AnswerRow(*row) for row in rows}
+        parties, names = (texts(one[at] for one in keys) for at in range(2))
+        return {(row[0], row[1]): AnswerRow(*row) for row in self._all("read_answers", parties, names)}
 
     def facts(self, ucr: str) -> dict[str, FactRow]:
         """Facts of a consignment by name."""
@@ -340,7 +339,7 @@ class PostgresStore:
 
     def accounts(self, ids: Iterable[str]) -> list[tuple[AccountRow, BalanceRow]]:
         """The accounts among ``ids`` that exist."""
-        return [account_row(row) for row in self._all("read_accounts", list(ids))]
+        return [account_row(row) for row in self._all("read_accounts", texts(ids))]
 
     def owned_accounts(self, owner: str) -> list[tuple[AccountRow, BalanceRow]]:
         """All accounts of an owner."""
@@ -352,15 +351,15 @@ class PostgresStore:
 
     def transfers(self, ids: Iterable[str]) -> list[TransferRow]:
         """The transfers among ``ids`` that exist."""
-        return [TransferRow(*row) for row in self._all("read_transfers", list(ids))]
+        return [TransferRow(*row) for row in self._all("read_transfers", texts(ids))]
 
     def refused_orders(self, ids: Iterable[str]) -> list[RefusedOrderRow]:
         """Those of the order ids that stay refused."""
-        return [RefusedOrderRow(*row) for row in self._all("read_refused_orders", list(ids))]
+        return [RefusedOrderRow(*row) for row in self._all("read_refused_orders", texts(ids))]
 
     def ends(self, hold_ids: Iterable[str]) -> list[TransferRow]:
         """The transfers that ended these holds."""
-        return [TransferRow(*row) for row in self._all("read_ends", list(hold_ids))]
+        return [TransferRow(*row) for row in self._all("read_ends", texts(hold_ids))]
 
     def holds_due(self, now: str, items_max: int) -> list[str]:
         """Ids of standing holds whose time is over."""

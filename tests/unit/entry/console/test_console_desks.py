@@ -209,7 +209,6 @@ def test_a_cycle_that_cannot_be_is_refused(bank, cycle):
     assert Browser(bank.gateways["PK"], "hina").get("/console/bank/positions").status_code == 403
 
 
-@pytest.mark.timeout(300)
 def test_a_backup_is_made_and_examined_while_the_gateway_works(bank):
     """What the operator presses gives a file that fsck finds whole; what is damaged is found."""
     gateway = bank.gateways["PK"]
