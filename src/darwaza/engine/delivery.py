@@ -4,11 +4,8 @@ After a loss, what this gateway had said of a message is held against what its r
 may still come back, a refusal may be untrue: then the message is given back to wait (``engine.order``).
 """
 
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from darwaza.engine import recovery
 from darwaza.engine.order import OVERTAKEN
@@ -32,15 +29,6 @@ if TYPE_CHECKING:
     from darwaza.engine.engine import Engine
 
 UNMET: Final = Refusal("catching_up", "what was said on the case may still come back", transient=True)
-
-
-def _was_overtaken(sent_before: tuple[Said, ...]) -> bool:
-    """Whether a message was refused as overtaken before a loss."""
-    for said in sent_before:
-        if said.header.kind.endswith(REFUSED):
-            with suppress(msgspec.MsgspecError):
-                return msgspec.json.decode(said.body, type=Refused).code == OVERTAKEN.code
-    return False
 
 
 def _at_the_edge(received: Received) -> str | None:
@@ -84,7 +72,10 @@ class Delivery:
             return None
         received = recovery.received(header, header.kind, body)
         sent_before, now = self._sent_before(header) if self._replaying else ((), None)
-        fault = self._decide(header, received, sent_before, now, may_wait=may_wait, may_lack=may_lack)
+        fault: DarwazaError | Refusal | None = None
+        # What was refused before a loss stays refused, though its rule may take it now: its sender has acted on it.
+        if not any(said.header.kind.endswith(REFUSED) for said in sent_before):
+            fault = self._decide(header, received, sent_before, now, may_wait=may_wait, may_lack=may_lack)
         if isinstance(fault, Refusal):
             return fault
         for said in sent_before:
@@ -117,7 +108,7 @@ class Delivery:
         if received.expires_at is not None and (now or self._unit.now) > received.expires_at:
             refusal = Refusal("expired", "it came after it had expired", "/expires_at")
             return self._refuse(header, refusal, sent_before)
-        if self._unit.ordering.is_overtaken(header) or (sent_before and _was_overtaken(sent_before)):
+        if self._unit.ordering.is_overtaken(header):
             return self._refuse(header, OVERTAKEN, sent_before)
         found = self._case(header.case_id)
         if found is not None and found[0] != name:
@@ -157,7 +148,7 @@ class Delivery:
         It opens a case and lacks what another case brings, though there are own words on it; or an own message on its
         case, that came before it, does.
         """
-        if not self._replaying or any(said.header.kind.endswith(REFUSED) for said in sent_before):
+        if not self._replaying:
             return False
         if opens:
             taken = sent_before or recovery.is_awaited(self._engine, self._unit, header.case_id)

@@ -342,6 +342,9 @@ def _restore(engine: "Engine", rules: Rules, unit: Unit, header: Header, body: b
         cause_key = f"{member_of(header.destination)} {cause}"
         if not engine.store.known([cause_key]) or unit.ordering.early(cause_key) is not None:
             unit.given_back.wait(cause, message_key(header))
+            return
+        # It came first, and was handled without this: what was said stands all the same, where it still can.
+        _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, body))
         return
     refusal = _rebuild(engine, rules, unit, header, unsealed(engine, unit, header, body))
     if refusal is not None:

@@ -256,7 +256,7 @@ async def figures(call: Call) -> list[IndicatorView]:
     gateway = call.server.gateway
     tallies = Tallies(gateway.directory)
     for page in payments_in(gateway.engine, all_banks(gateway.directory, gateway.config.member), since, before):
-        for state, payment in page:
+        for _, state, payment in page:
             tallies.add(state, payment)
         await asyncio.sleep(0)
     return [IndicatorView(one, one.meets_targets) for one in tallies.figures()]

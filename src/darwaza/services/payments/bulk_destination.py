@@ -46,10 +46,12 @@ from darwaza.services.payments.entry import (
 from darwaza.services.payments.fold import Rule, both, unfold, unfold_due, unfold_told
 from darwaza.services.payments.message import (
     ANSWERS,
+    BULK,
     AnswerBulk,
     OfBulk,
     Vetted,
     read_bulk,
+    read_refused,
 )
 from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, suspense, transit
 from darwaza.services.payments.record import Bulk, Entry
@@ -438,6 +440,18 @@ class BulkDestinationRules:
                 ends[number] = End(ACCEPTED)
             elif one.status == status.BLOCKED:
                 ends[number] = End(FREEZING if case.data.urgent else "frozen", one.reason, one.detail)
+        return self._ended(case.id, case.state, case.data, ends, context, tell=False)
+
+    def restore_refused(self, case: BulkCase, message: Received, context: Context) -> Outcome:
+        """Refuse an order that this gateway had refused before a loss: that came back after the order."""
+        try:
+            body = read_refused(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        ends: Ends = {}
+        if body.kind == BULK:
+            end_of = End("refused", reason_of(body.code, body.pointer), body.detail)
+            ends = {number: end_of for number, entry in enumerate(case.data.entries, 1) if is_open(entry)}
         return self._ended(case.id, case.state, case.data, ends, context, tell=False)
 
     def restore_returned(self, case: BulkCase, message: Received, context: Context) -> Outcome:

@@ -4,11 +4,13 @@ Of every payment and every return one gateway decides whether it counts, and in 
 is over a gateway decides nothing in it any more: it tells the other, in one signed message, the sums of all it decided.
 The two messages together are the cycle's sums, the same at both gateways and for ever, whatever is still on its way.
 
-Whether what the other tells is what its messages came to is compared as soon as it has told: what a neighbour decided
-came before, for its log is in order. Only what agrees is settled; a difference is told the settlement operators at
-once. Counting is not a rule's work, for it needs all payments of a cycle: the gateway does it and brings the sums.
+Whether what the other tells is what its messages came to is compared as soon as it has told. Only what agrees is
+settled; a difference is told the settlement operators when it stands. What a neighbour decided came before its sums,
+for its log is in order; what a member further away decided may come after them, for ``ARRIVES_WITHIN``. Counting is not
+a rule's work, for it needs all payments of a cycle: the gateway does it and brings the sums.
 """
 
+from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid5
@@ -34,7 +36,7 @@ from darwaza.kernel.machine import (
 from darwaza.kernel.message import GATEWAY_PARTY, JSON_MEDIA_TYPE, REFUSED, MemberText, member_of
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.message import read_refused
-from darwaza.services.payments.netting import has_ended
+from darwaza.services.payments.netting import has_ended, start_of
 from darwaza.services.payments.plan import Directory, Plan
 from darwaza.services.payments.record import Cycle, CycleSum, Sums
 
@@ -52,6 +54,11 @@ SUMS_MAX: Final = 8
 """Of one message; two members owe one another in two currencies, each way."""
 CYCLE_MAX: Final = 10**11
 """Number of a cycle."""
+TOLD_WITHIN: Final = timedelta(days=60)
+"""A cycle that began longer ago is heard of only when this gateway has told it, or knows the one before it: so no
+neighbour fills the store with cycles of a time before the first payment."""
+ARRIVES_WITHIN: Final = timedelta(minutes=10)
+"""What a member further away decided is expected so soon after its sums; until then a difference may be gone again."""
 _NAMES: Final = UUID("3c6d0f6e-9a35-5a0e-8f7b-0d7c1f4a52b8")
 """Namespace of the ids of cycles (RFC 9562 section 5.5), chosen once for ever."""
 _IDS_KEPT = 1_024
@@ -175,7 +182,7 @@ def netting_service(plan: Plan) -> Service:
         (TOLD, "state"): Transition(rule.state, (COMPARING,)),
         (NEW, SUMS): Transition(rule.take_told, (TOLD,)),
         (STATED, SUMS): Transition(rule.take_told, (COMPARING,)),
-        (COMPARING, "compare"): Transition(rule.compare, (AGREED, DIFFERS)),
+        (COMPARING, "compare"): Transition(rule.compare, (COMPARING, AGREED, DIFFERS)),
         (DIFFERS, "compare"): Transition(rule.compare, (AGREED, DIFFERS)),
         (NEW, restored(SUMS)): Transition(rule.restore, (STATED,)),
         (TOLD, restored(SUMS)): Transition(rule.restore, (COMPARING,)),
@@ -224,8 +231,13 @@ class CycleRules:
 
     def _stated(self, case: Case[Cycle] | None, peer: str, number: int, sums: Sums, context: Context) -> Decision[Any]:
         kept = Cycle(number=number, peer=peer) if case is None else case.data
-        state = STATED if kept.theirs is None else COMPARING
-        return Decision(state, replace(kept, own=sums), parties=self._parties(context))
+        return self._told(replace(kept, own=sums), STATED, context)
+
+    def _told(self, cycle: Cycle, one: str, context: Context) -> Decision[Any]:
+        """A cycle after one of the two has told: in the state that says so, or when both have, to be compared."""
+        if cycle.own is None or cycle.theirs is None:
+            return Decision(one, cycle, parties=self._parties(context))
+        return Decision(COMPARING, replace(cycle, both_at=context.now), parties=self._parties(context))
 
     def take_told(self, case: Case[Cycle] | None, message: Received, context: Context) -> Outcome:
         """The other gateway tells what it decided."""
@@ -246,9 +258,16 @@ class CycleRules:
         # By its own clock, in the order of its own log: what it decides later it dates later.
         if not has_ended(self._directory, number, message.created_at):
             return Refusal.of(PaymentRefusal.TIME_WRONG, "the cycle was not over when it was told", "/cycle")
+        if case is None and self._is_old(peer, number, context):
+            return Refusal.of(PaymentRefusal.TOO_LATE, f"it began more than {TOLD_WITHIN.days} days ago", "/cycle")
         kept = Cycle(number=number, peer=peer) if case is None else case.data
-        state = TOLD if kept.own is None else COMPARING
-        return Decision(state, replace(kept, theirs=sums), parties=self._parties(context))
+        return self._told(replace(kept, theirs=sums, theirs_at=message.created_at), TOLD, context)
+
+    def _is_old(self, peer: str, number: int, context: Context) -> bool:
+        """Whether a cycle began too long ago to be heard of, and does not follow one that was."""
+        if context.now - start_of(self._directory, number) <= TOLD_WITHIN:
+            return False
+        return context.look(cycle_id(context.member, peer, number - 1)) is None
 
     def compare(self, case: Case[Cycle], command: Command, context: Context) -> Outcome:
         """Hold what the other told against what its messages came to."""
@@ -257,7 +276,7 @@ class CycleRules:
         if problem is not None:
             return problem
         cycle = replace(case.data, seen=asked.sums)
-        state = AGREED if asked.sums == cycle.theirs else DIFFERS
+        state = AGREED if asked.sums == cycle.theirs else DIFFERS if _stands(case, context) else COMPARING
         told = {"member": cycle.peer, "cycle": cycle.number}
         operators = self._directory.operators(context.member) if state != case.state else ()
         return Decision(state, cycle, notices=tuple(Notice(one, f"netting.{state}", told) for one in operators))
@@ -281,6 +300,15 @@ class CycleRules:
 
 def _gateway(member: str) -> str:
     return f"{member}/{GATEWAY_PARTY}"
+
+
+def _stands(case: Case[Cycle], context: Context) -> bool:
+    """Whether what the other decided must be here by now, so that a difference will not go by itself."""
+    cycle = case.data
+    if case.state == DIFFERS or cycle.theirs_at is None or cycle.both_at is None:
+        return True
+    heard = context.heard_until(cycle.peer)
+    return (heard is not None and heard >= cycle.theirs_at) or context.now > cycle.both_at + ARRIVES_WITHIN
 
 
 def _problem(command: Command, context: Context) -> Refusal | None:

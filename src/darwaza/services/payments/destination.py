@@ -33,8 +33,9 @@ from darwaza.services.payments.code import (
     REGULATORY,
     REGULATORY_DETAIL,
     PaymentRefusal,
+    reason_of,
 )
-from darwaza.services.payments.message import Reject, Terms, Vetted, read_order
+from darwaza.services.payments.message import ORDER, Reject, Terms, Vetted, read_order, read_refused
 from darwaza.services.payments.netting import ORDERED_WITHIN
 from darwaza.services.payments.officer import Block, Clear, Refuse, decides, heard
 from darwaza.services.payments.plan import Directory, Participant, set_aside, transit
@@ -336,6 +337,17 @@ class DestinationRules:
             payment = replace(payment, reason=reason, detail=detail)
             return Decision("freezing", payment, remind_at=_past(payment.decide_by))
         return Decision(case.state, payment, remind_at=self._wake(case, context))
+
+    def restore_refused(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
+        """Refuse an order that this gateway had refused before a loss: that came back after the order."""
+        try:
+            body = read_refused(message.body)
+        except MessageError as fault:
+            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        if body.kind != ORDER:
+            return Decision(case.state, case.data, remind_at=self._wake(case, context))
+        reason = reason_of(body.code, body.pointer)
+        return self._refuse(case.id, case.data, context, reason=reason, detail=body.detail, tell_it=False)
 
 
 def _awaited(state: str, payment: Payment) -> tuple[str, ...]:

@@ -173,6 +173,8 @@ def _destination(rule: DestinationRules) -> Table:
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
         ("freezing", ELAPSED): Transition(rule.listen, ("freezing", "refused")),
     }
+    for state in ("checking", "screened", "asked"):
+        table[state, restored(REFUSED_KIND)] = Transition(rule.restore_refused, (state, "refused"))
     table |= {
         ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES
     }
@@ -232,6 +234,7 @@ def _bulk_destination(rule: BulkOfficerRules) -> Table:
         (asked, "refuse-one"): Transition(rule.refuse, (asked, ended)),
         (ended, "refuse-one"): Transition(rule.refuse, (ended,)),
         (asked, restored(ANSWERS)): Transition(rule.restore_answers, (asked, ended)),
+        (asked, restored(REFUSED_KIND)): Transition(rule.restore_refused, (asked, ended)),
         (ended, restored(ANSWERS)): Transition(rule.restore_answers, (ended,)),
         (asked, DECISIONS): Transition(rule.take_decisions, (asked, ended)),
         (ended, DECISIONS): Transition(rule.keep, (ended,)),

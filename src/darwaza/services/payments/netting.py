@@ -34,6 +34,8 @@ CREDITED: Final = frozenset({"settled", "recalling", "returning", "returned", "c
 DONE: Final = CREDITED | {"blocked", "frozen"}
 """States of a payment that its payer has paid, at either gateway."""
 _RETURNED: Final = frozenset({"returning", "returned", "given-back"})
+UNDECIDED_KEPT_MAX: Final = 1_000
+"""Cases kept in mind that a cycle waits for, of two members; when all these have ended it is counted again."""
 ORDERED_WITHIN: Final = timedelta(hours=1)
 """A payment's answer is due so soon after its quote."""
 CLOCKS_APART_MAX: Final = timedelta(hours=1)
@@ -135,24 +137,28 @@ class Tally:
     Attributes:
         cycle: its number.
         count: payments and returns that stand in it.
-        undecided: members whose gateways have not decided all of it, each with the member at the payment's other end.
+        undecided: members whose gateways have not decided all of it, each with the member at the payment's other end;
+            and ids of cases of such payments, the first ``UNDECIDED_KEPT_MAX``.
     """
 
     def __init__(self, directory: Directory, cycle: int) -> None:
         self.cycle = cycle
         self.count = 0
-        self.undecided: set[tuple[str, str]] = set()
+        self.undecided: dict[tuple[str, str], dict[str, None]] = {}
         self._directory = directory
         self._amounts: Counter[tuple[str, str, str, str]] = Counter()
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
 
-    def add(self, state: str, payment: Payment) -> None:
-        """Take a payment with its state."""
+    def add(self, case_id: str, state: str, payment: Payment) -> None:
+        """Take a payment of a case, with its state."""
         if state in UNDECIDED and payment.answer_by is not None:
             if cycle_of(self._directory, payment.answer_by) == self.cycle:
                 ends = {member_of(payment.payer_bank), member_of(payment.payee_bank)}
                 decider = decider_of(payment)
-                self.undecided |= {(decider, other) for other in ends - {decider}}
+                for other in ends - {decider}:
+                    held = self.undecided.setdefault((decider, other), {})
+                    if len(held) < UNDECIDED_KEPT_MAX:
+                        held[case_id] = None
             return
         for leg in legs(self._directory, ((state, payment),)):
             if leg.cycle == self.cycle:

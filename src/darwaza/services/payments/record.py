@@ -343,6 +343,8 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         peer: code of the other member.
         own: what this gateway decided, as it told the other; None until it has.
         theirs: what the other decided, as it told this one; None until it has.
+        theirs_at: when it told, by its own clock, which dates its other messages too; None until it has.
+        both_at: since when both have told, by this gateway's clock; None until then.
         seen: what the other decided by the messages that this gateway holds; None until compared with ``theirs``.
     """
 
@@ -350,6 +352,8 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     peer: str
     own: Sums | None = None
     theirs: Sums | None = None
+    theirs_at: datetime | None = None
+    both_at: datetime | None = None
     seen: Sums | None = None
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.unit.entry.console.people import Browser, add_account
-from tests.unit.entry.payment_corridor import INDUS, PaymentCorridor, furnish
+from tests.unit.entry.payment_corridor import INDUS, NBK, PaymentCorridor, furnish
 from tests.unit.entry.test_payment_bulk import bulk
 
 from darwaza.bootstrap import LIST_FOLDER
@@ -32,7 +32,8 @@ def bank(tmp_path_factory):
         ("hina", "operator"),
     ):
         add_account(made.gateways["PK"], login, party)
-    add_account(made.gateways["KZ"], "aigul", "alatau-bank")
+    for login, party in (("aigul", "alatau-bank"), ("dana", "nbk"), ("erlan", "nbk")):
+        add_account(made.gateways["KZ"], login, party)
     yield made
     made.close()
 
@@ -57,6 +58,36 @@ def test_two_officers_let_a_screened_payment_go_on(bank):
     clerk = Browser(bank.gateways["PK"], "bilal")
     clerk.get(f"/console/payments/{payment}")
     assert SUSPECT not in clerk.text()
+
+
+STANDS = "While another officer says to block it, you may only say the same."
+
+
+def test_what_one_officer_asks_to_block_another_neither_releases_nor_refuses(bank):
+    """The page says so before, and names who said it when it is tried; the second's block decides."""
+    payment = bank.ordered(debtor=Party(name=SUSPECT, address=Address(town="Karachi", country="PK")))
+    for officer in ("saima", "hamid"):
+        at_home = Browser(bank.gateways["PK"], officer)
+        at_home.get(f"/console/payments/{payment}")
+        assert STANDS not in at_home.text()
+        at_home.submit("/release")
+    bank.run()
+    first, second = (Browser(bank.gateways["KZ"], officer) for officer in ("dana", "erlan"))
+
+    def say(officer, word):
+        officer.get(f"/console/payments/{payment}")
+        assert STANDS in officer.text()
+        officer.submit(word)
+        if word != "/release":  # what it does is shown first
+            officer.submit(word)
+
+    say(first, "/block")
+    for word in ("/release", "/refuse"):
+        say(second, word)
+        assert "KZ/nbk:dana has said block" in second.text()
+        assert bank.show(NBK, payment)["state"] == "screened"
+    say(second, "/block")
+    assert bank.show(NBK, payment)["state"] in {"freezing", "frozen"}
 
 
 def test_a_credit_is_refused_with_a_reason_and_a_second_yes(bank):

@@ -9,8 +9,10 @@ from tests.unit.services.payments.desk import PLAN
 from darwaza.errors import MalformedError
 from darwaza.kernel.machine import NOT_IN_TABLE, Case, Command, Decision, Received, Refusal, decide, restored
 from darwaza.services.payments.cycle import (
+    ARRIVES_WITHIN,
     REFUSED_KIND,
     SUMS,
+    TOLD_WITHIN,
     CompareCycle,
     StateCycle,
     cycle_id,
@@ -35,6 +37,15 @@ class Here:
     now = START
     member = "KZ"
     case_id = cycle_id("KZ", "PK", NUMBER)
+    known = frozenset()
+    heard = None
+
+    def look(self, case_id):
+        return case_id if case_id in self.known else None
+
+    def heard_until(self, member):
+        assert member == "PK"
+        return self.heard
 
 
 def told(body=None, **fields):
@@ -96,6 +107,46 @@ WRONG = [
 @pytest.mark.parametrize(("given", "code"), [one[1:] for one in WRONG], ids=[one[0] for one in WRONG])
 def test_what_may_not_be_told_is_refused(given, code):
     assert decide(SERVICE, None, given, Here()).code == code
+
+
+def test_a_cycle_of_long_ago_is_heard_of_only_when_it_is_a_matter_of_this_gateway():
+    """It has told that cycle, or knows the one before: then the other was away. Nobody opens older ones at will."""
+    here = Here()
+    here.now = START.replace(minute=0) - timedelta(hours=1) + TOLD_WITHIN
+    assert decide(SERVICE, None, told(), here).state == "told"
+    here.now += timedelta(milliseconds=1)
+    assert decide(SERVICE, None, told(), here).code == "too_late"
+    assert decide(SERVICE, case("stated", own=(BACK,)), told(), here).state == "comparing"
+    here.known = frozenset({cycle_id("KZ", "PK", NUMBER - 1)})
+    assert decide(SERVICE, None, told(), here).state == "told"
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("heard", "waited", "state"),
+    [
+        (None, SECOND, "comparing"),
+        (START - SECOND, ARRIVES_WITHIN, "comparing"),
+        (None, ARRIVES_WITHIN + SECOND, "differs"),
+        (START, SECOND, "differs"),
+    ],
+    ids=["no neighbour", "a neighbour's sums came another way", "time is over", "a neighbour's log has come as far"],
+)
+def test_a_difference_is_told_when_what_the_other_decided_must_have_come(heard, waited, state):
+    """Before that it is counted again; what comes to the same sums is agreed on at once."""
+    here = Here()
+    done = decide(SERVICE, case("stated", own=(BACK,)), told(), here)
+    assert (done.state, done.data.theirs_at, done.data.both_at) == ("comparing", START, START)
+    held = case("comparing", **{name: getattr(done.data, name) for name in ("own", "theirs", "theirs_at", "both_at")})
+    here.heard, here.now = heard, START + waited
+    for _ in range(2):
+        done = decide(SERVICE, held, command("compare", CompareCycle(())), here)
+        assert (done.state, done.data.seen) == (state, ())
+        assert [one.kind for one in done.notices] == ([] if state == "comparing" else ["netting.differs"])
+    done = decide(SERVICE, held, command("compare", CompareCycle((PAID,))), here)
+    assert (done.state, [one.kind for one in done.notices]) == ("agreed", ["netting.agreed"])
 
 
 def test_a_gateway_tells_only_its_own_count_of_a_cycle_that_is_over_and_once():

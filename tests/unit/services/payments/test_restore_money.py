@@ -1,7 +1,7 @@
 """After a loss: an own message that lacks money another case brings waits for it, and with it what answered it."""
 
 import pytest
-from tests.unit.services.payments.desk import HALYK, UBL
+from tests.unit.services.payments.desk import HALYK, SWIFT_FX, UBL
 from tests.unit.services.payments.test_bulk_relay import Relay, RelayedDesk, RelayedLand, copy
 
 from darwaza.engine.intake import PlaceOrders, Wake
@@ -11,6 +11,7 @@ from darwaza.services.payments import message
 ALL_BUT_SOME = "1900.00"
 """What UBL can pay once, and not twice."""
 PAST_ITS_ANSWER_S = 30
+SET_ASIDE = "corridor:PK/fx-swift:KZT"
 
 
 class Neighbours(RelayedDesk):
@@ -123,4 +124,20 @@ def test_a_return_waits_for_the_money_of_another_payment():
     desk.lose("KZ", kept)
     desk.carry()
     assert (desk.states(returned), desk.states(other)) == (("returned", "given-back"), ("settled", "credited"))
+    desk.is_whole()
+
+
+def test_what_was_refused_stays_refused():
+    """There is money by now, but the payer has its own back: nobody is asked, and nobody credited."""
+    desk = Neighbours()
+    desk.done(desk.pk.command(SWIFT_FX, "release-funds", message.Release("KZ", "49900000.00")))
+    desk.carry()
+    kept = copy(desk.kz.store)
+    desk.done(desk.kz.run(PlaceOrders((Move("out", SET_ASIDE, "external:KZT", 1_000_00),)))[0])
+    case_id = desk.order(amount="57000.00", priority="NORM")
+    desk.carry()
+    assert desk.states(case_id) == ("rejected", None)
+    desk.lose("KZ", kept)
+    desk.carry()
+    assert desk.states(case_id) == ("rejected", None)
     desk.is_whole()

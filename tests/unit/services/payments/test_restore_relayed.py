@@ -2,6 +2,7 @@
 
 import pytest
 from tests.unit.services.payments.desk import HALYK, SWIFT_FX, decides_nothing
+from tests.unit.services.payments.test_bulk import documents, remit
 from tests.unit.services.payments.test_bulk_relay import Relay, RelayedDesk, RelayedLand, copy
 
 from darwaza.config import MEET_S
@@ -192,3 +193,37 @@ def test_nothing_is_decided_while_a_word_waits_for_what_was_said_before_it():
     meet_cn(desk)
     assert desk.states(case_id) == ("settled", "credited")
     desk.chain.check()
+
+
+def in_bulk(desk):
+    """Five payments in one order."""
+    return desk.done(remit(desk, documents(desk))).case_id
+
+
+ORDERS = {"single": ("49900000.00", lambda desk: desk.order(amount="57000.00", priority="NORM"))}
+ORDERS |= {"bulk": ("49991000.00", in_bulk)}
+"""What the provider takes back before, so that the rest barely suffices for an order, and that order."""
+
+
+@pytest.mark.parametrize(("back", "order"), ORDERS.values(), ids=ORDERS)
+def test_a_refusal_that_comes_back_after_the_order_is_its_end(back, order):
+    """KZ lacked money, and told so over CN; when its disk is lost it has some, but the payer has its own back."""
+    desk = Diamond()
+    desk.done(desk.pk.command(SWIFT_FX, "release-funds", message.Release("KZ", back)))
+    desk.carry()
+    kept = copy(desk.chain.stores["KZ"])
+    desk.done(desk.kz.run(PlaceOrders((Move("out", "corridor:PK/fx-swift:KZT", "external:KZT", 1_000_00),)))[0])
+    case_id = order(desk)
+    desk.answer_over_cn()
+    desk.carry()
+    assert {here for here, _ in desk.cases().values()} <= {"expired", "rejected"}
+    assert desk.kz.state(case_id) is None
+    desk.chain.stores["KZ"] = kept
+    desk.chain.start("KZ", seed=1)
+    desk.chain.dark = {"CN"}
+    desk.chain.restore("KZ")
+    desk.carry()
+    assert desk.kz.state(case_id) in ("asked", "bulk-asked")
+    meet_cn(desk)
+    assert {there for _, there in desk.cases().values()} <= {"refused", None}
+    desk.check()
