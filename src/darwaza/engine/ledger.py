@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from darwaza.config import HOLDS_PER_BATCH_MAX
+from darwaza.engine.recent import Standing
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.account import Account, Balance
@@ -85,20 +86,29 @@ class Expiry:
 class StoredLedger:
     """Reads the ledger as committed; see ``darwaza.ledger.book.LedgerReader``.
 
-    Holds that are known to stand (``engine.recent``) are not asked of the store, nor what ended them.
+    Holds that are known to stand (``engine.recent``) are not asked of the store, nor what ended them, nor accounts of
+    which it is known how they stand.
 
     Attributes:
         heads: sequence of the newest transfer of every account read so far.
     """
 
-    def __init__(self, store: Store, holds: Mapping[str, Transfer]) -> None:
+    def __init__(self, store: Store, holds: Mapping[str, Transfer], accounts: Mapping[str, Standing]) -> None:
         self.heads: dict[str, int] = {}
         self._store = store
         self._holds = holds
+        self._accounts = accounts
 
     def accounts(self, ids: Collection[str]) -> Iterable[Account]:
         """Read accounts by their ids."""
-        for terms, totals in self._store.accounts(ids):
+        kept, others = self._accounts, []
+        for one in ids:
+            if one in kept:
+                account, self.heads[one] = kept[one]
+                yield account
+            else:
+                others.append(one)
+        for terms, totals in self._store.accounts(others) if others else ():
             self.heads[terms.id] = totals.last_sequence
             yield account_from(terms, totals)
 
@@ -124,11 +134,29 @@ class Entries:
     Attributes:
         book: the ledger as this batch has it.
         made: the transfers that ``write`` has put into the changes.
+        standing: the accounts that it has put there, as they stand after the batch, by id.
     """
 
-    def __init__(self, store: Store, holds: Mapping[str, Transfer], end: LedgerEnd, now: datetime) -> None:
+    def __init__(
+        self,
+        store: Store,
+        holds: Mapping[str, Transfer],
+        accounts: Mapping[str, Standing],
+        end: LedgerEnd,
+        now: datetime,
+    ) -> None:
+        """Begin where the stored ledger ends.
+
+        Args:
+            store: what is committed.
+            holds: see ``Recent``; empty to read all from the store.
+            accounts: see ``Recent``; likewise.
+            end: of the stored ledger.
+            now: time of the batch.
+        """
         self.made: tuple[Transfer, ...] = ()
-        self._stored = StoredLedger(store, holds)
+        self.standing: dict[str, Standing] = {}
+        self._stored = StoredLedger(store, holds, accounts)
         self._end = end
         at = now if end.at is None else max(now, end.at)
         self.book = Book(self._stored, now=at, next_sequence=end.sequence + 1)
@@ -198,7 +226,9 @@ class Entries:
                 self._end_hold(transfer.hold_id, opened, changes)
         changes.holds_opened.extend(opened)
         for account in (*made.opened, *made.changed):
-            changes.balances[account.id] = _balance_row(account, heads.get(account.id, 0))
+            head = heads.get(account.id, 0)
+            self.standing[account.id] = account, head
+            changes.balances[account.id] = _balance_row(account, head)
         for account in (*made.opened, *made.amended):
             changes.accounts[account.id] = _account_row(account)
         changes.refused_orders.extend(RefusedOrderRow(one.order.id, _encode(one)) for one in made.refused)

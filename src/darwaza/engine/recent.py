@@ -2,7 +2,8 @@
 
 Nearly every input of a service whose cases go on (``Service.goes_on``) is about a case of a moment ago. What is kept
 here is true because nobody but this engine writes to its store, and because it is learnt only after the commit:
-transfers never change, parties of a case are only added, and a case is replaced here by every batch that changes it.
+transfers never change, parties of a case are only added, and a case or an account is replaced here by every batch that
+changes it.
 What is not here may still be in the store.
 """
 
@@ -11,9 +12,11 @@ from itertools import islice
 from typing import Any
 
 from darwaza.kernel.machine import Case
+from darwaza.ledger.account import Account
 from darwaza.ledger.transfer import Phase, Transfer
 from darwaza.ports.store import CaseRow, Changes, PartyRow, Store
 
+ACCOUNTS_KEPT = 8_192
 CASES_KEPT = 4_096
 HOLDS_KEPT = 8_192
 PARTIES_KEPT = 16_384
@@ -22,12 +25,15 @@ SLACK = 8
 
 Held = tuple[str, Case[Any]]
 """The service's name and the case."""
+Standing = tuple[Account, int]
+"""An account as committed, and the sequence of the newest transfer on it."""
 
 
 class Recent:
     """See the module.
 
     Attributes:
+        accounts: of the ledger by id; those that changed last.
         cases: by id; those that changed last, of services whose cases go on.
         holds: of the ledger by id; the newest that still stand.
         parties: whom the newest cases concern.
@@ -40,6 +46,7 @@ class Recent:
             services: names of those whose cases go on.
         """
         self._services = frozenset(services)
+        self.accounts: dict[str, Standing] = {}
         self.cases: dict[str, Held] = {}
         self.holds: dict[str, Transfer] = {}
         self.parties: dict[PartyRow, None] = {}
@@ -82,9 +89,13 @@ class Recent:
         _shorten(kept, CASES_KEPT)
         _shorten(self.parties, PARTIES_KEPT)
 
-    def follow_ledger(self, transfers: Iterable[Transfer]) -> None:
-        """Learn which holds a committed batch has placed and ended."""
-        holds = self.holds
+    def follow_ledger(self, transfers: Iterable[Transfer], accounts: Mapping[str, Standing]) -> None:
+        """Learn which holds a committed batch has placed and ended, and how the accounts stand that it changed."""
+        holds, kept = self.holds, self.accounts
+        for account_id, standing in accounts.items():
+            kept.pop(account_id, None)
+            kept[account_id] = standing
+        _shorten(kept, ACCOUNTS_KEPT)
         for transfer in transfers:
             if transfer.hold_id is not None:
                 holds.pop(transfer.hold_id, None)

@@ -273,14 +273,15 @@ class Unit:
     def ledger(self) -> Entries:
         """The ledger as this batch has it."""
         if self._ledger is None:
-            self._ledger = Entries(self._store, self._site.recent.holds, self._site.ledger_end, self.now)
+            site, recent = self._site, self._site.recent
+            self._ledger = Entries(self._store, recent.holds, recent.accounts, site.ledger_end, self.now)
         return self._ledger
 
     def leave(self) -> None:
         """Tell the site, after the commit, where the ledger ends and what may soon be asked for."""
         if self._ledger is not None:
             self._site.ledger_end = self._ledger.end
-            self._site.recent.follow_ledger(self._ledger.made)
+            self._site.recent.follow_ledger(self._ledger.made, self._ledger.standing)
         self._site.recent.follow_cases(self.changes, self._cases)
 
     # --- messages ---

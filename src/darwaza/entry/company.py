@@ -1,8 +1,9 @@
-"""Single payments that wait for the same transaction of the engine travel together: one bulk, each answered for itself.
+"""Single payments of one moment travel together: one bulk, each answered for itself.
 
-A payment that comes while the engine rests goes alone and at once. What comes while an earlier transaction is decided
-and written waits for the next one as every input does; of that, the payments that could stand in one bulk are given to
-the engine as one. So nobody waits for company, and the busier a gateway is, the larger its companies are.
+The first payment of a bank to another goes with the next transaction: alone and at once when the engine rests. What
+comes right after it gathers, for ``COMPANY_GATHER_S_MAX`` from when it has gone, and is then given to the engine as one
+(Nagle's algorithm, RFC 896, in spirit). So who pays now and then waits for nobody, and the more two banks pay one
+another, the larger their companies are.
 
 Whatever does not pass in company goes alone then, so that its outcome is the one it would have had by itself: a bulk is
 only the cheaper way for what is in order.
@@ -70,18 +71,20 @@ Waiting = tuple[Fellow, "asyncio.Future[Outcome | None]"]
 
 
 class Group:
-    """Payments of one way that wait for the next transaction.
+    """Payments of one way that wait.
 
     Attributes:
         waiting: by their keys.
         bytes: of their documents as the parts of one body.
+        is_due: they go with the next transaction; until then they gather, as an order of their way has just gone.
     """
 
-    __slots__ = ("bytes", "waiting")
+    __slots__ = ("bytes", "is_due", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_due: bool) -> None:
         self.waiting: dict[str, Waiting] = {}
         self.bytes = 0
+        self.is_due = is_due
 
     def has_room(self, size: int) -> bool:
         """Whether one more document can travel with these."""
@@ -110,7 +113,7 @@ def way_of(document: bytes, transfer: CreditTransfer, party: str, roles: frozens
 
 
 class Company:
-    """Gathers payments between the engine's transactions; see the module.
+    """Gathers payments for the engine's transactions; see the module.
 
     Attributes:
         companies: given to the engine so far.
@@ -122,7 +125,7 @@ class Company:
         self._loop = loop
         self._groups: dict[Way, Group] = {}
         self._waiting = self._waiting_bytes = 0
-        loop.gather(lambda: self._give(list(self._groups)))
+        loop.gather(lambda: self._give([way for way, group in self._groups.items() if group.is_due]))
 
     def join(self, fellow: Fellow) -> "asyncio.Future[Outcome | None] | None":
         """Let a payment travel with the others of its way.
@@ -141,15 +144,15 @@ class Company:
             return None
         if group is not None and not group.has_room(size):
             self._give([way])
-            group = None
+            group = self._groups[way]
         if group is None:
-            group = self._groups[way] = Group()
+            group = self._groups[way] = Group(is_due=True)
+            self._loop.expect()
         future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         group.waiting[fellow.key] = fellow, future
         group.bytes += size + len(SEPARATOR)
         self._waiting += 1
         self._waiting_bytes += size
-        self._loop.expect()
         return future
 
     def _give(self, ways: list[Way]) -> None:
@@ -159,7 +162,7 @@ class Company:
         # One that was taken before, alone, has a stored answer, which only the command it was finds.
         answered = self._loop.engine.store.answers(keys) if keys else {}
         for way, together in groups:
-            del self._groups[way]
+            self._gather(way)
             self._waiting -= len(together)
             self._waiting_bytes -= sum(len(fellow.document) for fellow, _ in together.values())
             for key in [key for key in together if (way.party, key) in answered]:
@@ -168,6 +171,21 @@ class Company:
                 self._send_alone(*together.values())
             elif together:
                 self._send_together(way, list(together.values()))
+
+    def _gather(self, way: Way) -> None:
+        """Let what comes of a way gather for a moment, since an order of it goes now."""
+        group = self._groups[way] = Group(is_due=False)
+        asyncio.get_running_loop().call_later(config.COMPANY_GATHER_S_MAX, self._gathered, way, group)
+
+    def _gathered(self, way: Way, group: Group) -> None:
+        """Send what has gathered, unless it has become too much to wait for this; after nothing the way is idle."""
+        if self._groups.get(way) is not group:
+            return
+        if group.waiting:
+            group.is_due = True
+            self._loop.expect()
+        else:
+            del self._groups[way]
 
     def _send_alone(self, one: Waiting) -> None:
         self._submit([one], one[0].alone())

@@ -5,10 +5,11 @@ from tests.unit.services.payments.desk import HALYK, HBL, Desk
 
 from darwaza.engine import recent
 from darwaza.engine.intake import Submit
+from darwaza.engine.ledger import account_from
 from darwaza.services.payments import message
 from darwaza.services.payments.record import Payment
 
-READS = ("cases", "concerns", "transfers", "refused_orders", "ends")
+READS = ("cases", "concerns", "transfers", "refused_orders", "ends", "accounts")
 
 
 def count_reads(land):
@@ -48,7 +49,7 @@ def test_a_payment_that_goes_on_at_once_asks_the_store_nothing():
 
 
 def test_what_was_forgotten_is_read_and_ends_the_same(monkeypatch):
-    desk, kept = Desk(), ("CASES_KEPT", "HOLDS_KEPT", "PARTIES_KEPT")
+    desk, kept = Desk(), ("ACCOUNTS_KEPT", "CASES_KEPT", "HOLDS_KEPT", "PARTIES_KEPT")
     for name in kept:
         monkeypatch.setattr(recent, name, 1)
     first, second = ordered(desk), ordered(desk)
@@ -56,12 +57,12 @@ def test_what_was_forgotten_is_read_and_ends_the_same(monkeypatch):
     for case_id in (second, first):
         credit(desk, case_id)
         assert desk.states(case_id) == ("settled", "credited")
-    assert set(asked) >= {"cases", "concerns", "transfers", "ends"}
+    assert set(asked) >= {"accounts", "cases", "concerns", "transfers", "ends"}
     held = desk.kz.engine.site.recent
-    assert (len(held.cases), len(held.holds), len(held.parties)) == (1, 0, 1)
+    assert (len(held.accounts), len(held.cases), len(held.holds), len(held.parties)) == (1, 1, 0, 1)
 
 
-def test_what_is_kept_of_cases_and_holds_is_what_the_store_has():
+def test_what_is_kept_is_what_the_store_has():
     desk = Desk()
     case_id = ordered(desk)
     for _ in range(2):
@@ -71,6 +72,11 @@ def test_what_is_kept_of_cases_and_holds_is_what_the_store_has():
                 row = land.store.cases([one])[one]
                 assert (service, case) == (row.service, land.engine.site.decode_case(row))
             assert not land.store.ends(list(held.holds))
+            stored = {
+                terms.id: (account_from(terms, totals), totals.last_sequence)
+                for terms, totals in land.store.accounts(held.accounts)
+            }
+            assert held.accounts == stored != {}
             assert all(land.store.concerns(row) for row in held.parties)
         credit(desk, case_id)
     assert isinstance(held.cases[case_id][1].data, Payment)

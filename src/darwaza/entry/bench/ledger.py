@@ -123,7 +123,7 @@ def payments(accounts: int, batch: int) -> list[Group]:
 
 def apply_batch(store: Store, end: LedgerEnd, groups: list[Group]) -> LedgerEnd:
     """Apply one batch and commit it, as the engine does."""
-    entries = Entries(store, {}, end, NOW)
+    entries = Entries(store, {}, {}, end, NOW)
     if any(isinstance(answer, Refusal) for answer in apply(groups, entries.book)):
         raise OperatorError("the ledger refused a transfer", code="bench_refused")
     changes = Changes()
