@@ -127,6 +127,16 @@ def test_a_commit_is_one_round_trip(store, tmp_path):
         assert trace.read().count("\tSync") == 1
 
 
+def test_lists_of_cases_are_planned_each_time(store):
+    """A list has many forms: none is kept, so they drive no statement out of those that are."""
+    for _ in range(10):
+        store.find_cases(CaseFilter(party="PK/bank", service="payments"))
+        store.cases(["a"])
+    kept = [text for (text,) in store._db.execute("SELECT statement FROM pg_prepared_statements")]
+    assert [text for text in kept if "case_party p" in text] == []
+    assert [text for text in kept if "ANY" in text] != []
+
+
 def test_plans_go_by_a_key_before_there_is_a_row(postgres_url):
     """A plan lasts until the server has counted the rows: one made over empty tables must serve full ones."""
     with contextlib.closing(PostgresStore.create(postgres_url)) as empty:

@@ -11,7 +11,7 @@ from darwaza.standards.iso20022.document import DOCUMENT_BYTES_MAX
 from darwaza.standards.iso20022.message import read, write
 from darwaza.standards.iso20022.party import Coded
 
-from .payment_corridor import ALATAU, INDUS, PaymentCorridor
+from .payment_corridor import ALATAU, INDUS, XML, PaymentCorridor
 from .test_payment_bulk import bulk
 
 WHOLE = "/Document/FIToFICstmrCdtTrf"
@@ -64,6 +64,26 @@ def test_a_uetr_that_was_taken_is_pointed_at(corridor):
         "duplicate_payment",
         f"{WHOLE}/CdtTrfTxInf[3]/PmtId/UETR",
     )
+
+
+@pytest.mark.parametrize("comment", [b"", b"<!-- read whole, not cut -->"])
+def test_one_without_a_uetr_or_with_anothers_stops_no_other(corridor, comment):
+    """Each is answered for itself, and sent again the document is answered alike."""
+    value = read(bulk(corridor, size=4))
+    parts = list(value.transactions)
+    parts[1] = msgspec.structs.replace(parts[1], id=msgspec.structs.replace(parts[1].id, uetr=None))
+    parts[2] = msgspec.structs.replace(parts[2], id=msgspec.structs.replace(parts[2].id, uetr=parts[0].id.uetr))
+    body = write(msgspec.structs.replace(value, transactions=tuple(parts))).replace(b"<GrpHdr>", comment + b"<GrpHdr>")
+    for _ in range(2):
+        answers = order(corridor, body)
+        assert [one.get("state") for one in answers] == ["sent", None, None, "sent"]
+        assert [(one["code"], one["pointer"]) for one in answers[1:3]] == [
+            ("message_unsuitable", f"{WHOLE}/CdtTrfTxInf[2]/PmtId/UETR"),
+            ("duplicate_payment", f"{WHOLE}/CdtTrfTxInf[3]/PmtId/UETR"),
+        ]
+    told = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body, headers=XML)
+    assert [one.status for one in read(told.content).transactions] == ["ACSP", "RJCT", "RJCT", "ACSP"]
+    assert len(corridor.get(ALATAU, "/v1/payments/credits")) == 2
 
 
 def test_what_the_schema_forbids_is_pointed_at(corridor):

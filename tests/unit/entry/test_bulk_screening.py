@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from darwaza import config
 from darwaza.entry.sample import remittance
 from darwaza.errors import PeerError
 
@@ -23,6 +24,13 @@ def with_lists(folder):
     (folder / "lists" / "own.csv").write_text(f"name,entry\n{name},No 7\n")
 
 
+def order_bulk(corridor, *listed):
+    body = bulk(corridor, **{f"of_{number - 1}": OF_LISTED for number in listed})
+    answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
+    corridor.run()
+    return [one["id"] for one in answers]
+
+
 @pytest.fixture
 def made(tmp_path):
     """Makes a corridor and orders a bulk over it, of which the second payment, or more, is from somebody listed."""
@@ -31,10 +39,7 @@ def made(tmp_path):
     def make(furnish, *listed):
         corridor = PaymentCorridor(tmp_path, furnish=furnish)
         corridors.append(corridor)
-        body = bulk(corridor, **{f"of_{number - 1}": OF_LISTED for number in listed})
-        answers = corridor.call(INDUS, "POST", "/v1/payments/bulk", content=body).json()
-        corridor.run()
-        return corridor, [one["id"] for one in answers]
+        return corridor, order_bulk(corridor, *listed)
 
     yield make
     for corridor in corridors:
@@ -87,6 +92,30 @@ def test_two_officers_release_one_payment_of_a_bulk_and_one_blocks_another(made)
     assert states(corridor, INDUS, (first, second, third)) == ["settled", "settled", "rejected"]
     assert corridor.show(INDUS, third)["reason"] == "RR04"
     assert corridor.get(NBK, "/v1/payments/held") == []
+
+
+def test_compliance_proves_the_order_of_a_bulk_and_reads_no_other_payment_in_it(made):
+    """The message of a bulk holds every payment: an officer who asks for its evidence gets digests."""
+    corridor, (first, second, third) = made(with_lists, 2)
+    assert states(corridor, ALATAU, (first, second, third)) == ["asked", "screened", "asked"]
+    order = corridor.show(NBK, second)["messages"][0]["id"]
+    seen = {who: corridor.get(who, f"/v1/evidence/{order}")["items"][0] for who in (NBK, ALATAU)}
+    assert "body" not in seen[NBK]
+    assert "body" in seen[ALATAU] or "parts" in seen[ALATAU]
+    assert corridor.call(NBK, "GET", f"/v1/payments/{second}/document").status_code == 200
+    assert corridor.call(NBK, "GET", f"/v1/payments/{first}/document").status_code == 404
+
+
+def test_what_waits_is_listed_whatever_has_ended_since(made, monkeypatch):
+    """A page of newer bulks in which nothing waits hides no payment that does."""
+    monkeypatch.setattr(config, "PAGE_ITEMS_MAX", 1)
+    corridor, (_, waits, _) = made(with_lists, 2)
+    later = order_bulk(corridor, 2)
+    corridor.do(NBK, f"/v1/payments/{later[1]}/refuse", {"officer": "dana"})
+    words = {"words": [{"id": one} for one in (later[0], later[2])]}
+    corridor.call(ALATAU, "POST", "/v1/payments/credits", words)
+    corridor.run()
+    assert [one["id"] for one in corridor.get(NBK, "/v1/payments/held")] == [waits]
 
 
 class Slow:

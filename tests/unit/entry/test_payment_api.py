@@ -204,6 +204,22 @@ def test_a_bank_sees_and_moves_only_its_own(corridor):
     assert {one["id"].partition(":")[2] for one in accounts} == {"PK/ravi-bank:PKR"}
 
 
+def test_an_fx_provider_sees_what_it_exchanges_and_not_for_whom(corridor):
+    """Amounts and states are its business; names, accounts and days of birth stay with the two banks."""
+    case_id, provider = corridor.settled(), "PK/caravan-fx"
+    seen = corridor.show(provider, case_id)
+    assert (seen["state"], seen["chosen"]["provider"]) == ("settled", provider)
+    assert "Aslam" not in corridor.call(provider, "GET", f"/v1/payments/{case_id}").text
+    for path in ("document", "evidence"):
+        answer = corridor.call(provider, "GET", f"/v1/payments/{case_id}/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    order = seen["messages"][0]["id"]
+    bodies = {
+        who: "body" in corridor.get(who, f"/v1/evidence/{order}")["items"][0] for who in (provider, INDUS, ALATAU)
+    }
+    assert bodies == {provider: False, INDUS: True, ALATAU: True}
+
+
 def test_rates_are_hidden_from_competitors_and_from_banks(corridor):
     """An FX provider sees its own rates, a bank only that there are some."""
     boards = {

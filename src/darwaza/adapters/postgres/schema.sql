@@ -36,10 +36,8 @@ CREATE TABLE leaf (
     body bytea NOT NULL,
     PRIMARY KEY (log_id, leaf_index)
 );
--- Bodies are compressed already, or small, or sealed; headers are too short to repay it.
-ALTER TABLE leaf ALTER COLUMN header SET STORAGE EXTERNAL, ALTER COLUMN body SET STORAGE EXTERNAL;
--- A message of less than half a page stays whole, instead of in pieces in a table beside.
-ALTER TABLE leaf SET (toast_tuple_target = 4080);
+-- Bodies are compressed already, or small, or sealed.
+ALTER TABLE leaf ALTER COLUMN body SET STORAGE EXTERNAL;
 -- Exactly once, whatever path or lane a message came by.
 CREATE UNIQUE INDEX leaf_message ON leaf (message_key);
 CREATE INDEX leaf_case ON leaf (case_id);
@@ -52,7 +50,8 @@ CREATE TABLE tile (
     hashes bytea NOT NULL,
     PRIMARY KEY (log_id, level, number)
 );
--- The newest tile is written anew by every batch until it is full: whole, as long as it fits a page. Hashes do not compress.
+-- The newest tile is written anew by every batch until it is full: whole, as long as it fits a page, instead of in pieces
+-- in a table beside. Hashes do not compress.
 ALTER TABLE tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
 ALTER TABLE tile SET (toast_tuple_target = 8160);
 

@@ -37,7 +37,7 @@ from darwaza.services.payments.bulk import (
     pointer_in,
     split,
 )
-from darwaza.services.payments.check import Alike, alike, read_transfer
+from darwaza.services.payments.check import TRANSACTION, Alike, alike, read_transfer
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.market import market_id
@@ -65,7 +65,8 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
     """
     document = newest(document)
     parts = split(document)
-    alone, together = _apart(parts, call.query)
+    twice = _named_twice(parts)
+    alone, together = _apart(parts, call.query, twice)
     documents = [part.document for part in parts]
     bulks = [one for of in together for one in fitting(documents, of, _bytes_max(call, parts[of[0] - 1]))]
     alone += [numbers[0] for numbers in bulks if len(numbers) == 1]
@@ -74,6 +75,10 @@ async def order_all(call: Call, document: bytes) -> list[Ordered]:
 
     waiting = deque((numbers, _submit_bulk(call, parts, numbers)) for numbers in bulks)
     answers = [Ordered()] * len(parts)
+    for number in twice:
+        detail = "an earlier payment of the document has this UETR"
+        duplicate = Refusal.of(PaymentRefusal.DUPLICATE, detail, TRANSACTION + "/PmtId/UETR")
+        answers[number - 1] = _refused(duplicate, parts[number - 1].uetr)
     while waiting:
         numbers, future = waiting.popleft()
         outcome = await future
@@ -134,11 +139,21 @@ def _refused(why: DarwazaError | Refusal, uetr: str) -> Ordered:
     )
 
 
-def _apart(parts: list[Part], query: OrderQuery) -> tuple[list[int], list[list[int]]]:
-    """Numbers of the payments that go by themselves, and of those that go as bulks."""
+def _named_twice(parts: list[Part]) -> set[int]:
+    """Numbers of the payments whose UETR an earlier one has; one that has none is refused by the rules."""
+    first: dict[str, int] = {}
+    return {
+        number for number, part in enumerate(parts, 1) if part.uetr and first.setdefault(part.uetr, number) != number
+    }
+
+
+def _apart(parts: list[Part], query: OrderQuery, refused: set[int]) -> tuple[list[int], list[list[int]]]:
+    """Numbers of the payments that go by themselves, and of those that go as bulks; some are ``refused`` already."""
     alone: list[int] = []
     bulks: dict[Alike, list[int]] = {}
     for number, part in enumerate(parts, 1):
+        if number in refused:
+            continue
         read_part = read_transfer(part.document, part.transfer)
         common = None if query.quote is not None or isinstance(read_part, Refusal) else alike(read_part)
         if common is None:

@@ -16,7 +16,7 @@ from darwaza import config
 from darwaza.engine.intake import Accepted
 from darwaza.entry.api.document import preferred_wait_s
 from darwaza.entry.api.endpoint import Call, Endpoint
-from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_payment, own_record, submit
+from darwaza.entry.api.payment import TAG, Ordered, command, ordered, own_record, submit, written_payment
 from darwaza.entry.api.problem import problem_of
 from darwaza.entry.order import order_document
 from darwaza.entry.view.credit import ASKED, DOCUMENTS_BYTES_MAX, Credit, Version, given_in, waiting_credits
@@ -183,8 +183,9 @@ async def document(call: Call) -> Response:
 
     Raises:
         MalformedError: ``not_found``; ``not_in_version``: something in it has no place in that version.
+        ForbiddenError: ``not_allowed``: an FX provider asks.
     """
-    row, number, _ = own_payment(call, call.request.path_params["id"])
+    row, number, _ = written_payment(call, call.request.path_params["id"])
     found = order_document(call.server.gateway.engine, row.id, number)
     query: DocumentQuery = call.query
     return Response(given_in(found, query.message), media_type=XML_MEDIA_TYPE)

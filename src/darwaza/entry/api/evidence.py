@@ -1,5 +1,7 @@
 """Evidence of a message, for those its case concerns; auditors get it without bodies.
 
+A payment's messages name people, a bulk's many: an FX provider gets no body of them, and compliance none of a bulk.
+
 What gateways say about their link itself is for operators and auditors, whole.
 """
 
@@ -12,6 +14,7 @@ from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.errors import MalformedError
 from darwaza.kernel.message import LINK_KINDS, decode_header
 from darwaza.ports.store import LeafRow, PartyRow
+from darwaza.services.payments.record import Bulk, Payment
 
 EVIDENCE_MEDIA_TYPE = "application/vnd.darwaza.evidence+json"
 RECEIPT_MEDIA_TYPE = "application/scitt-receipt+cose"
@@ -45,10 +48,21 @@ def _is_of_the_link(leaf: LeafRow) -> bool:
     return decode_header(leaf.header).kind.startswith(LINK_KINDS)
 
 
+def _may_read(call: Call, leaf: LeafRow) -> bool:
+    """Whether the caller may have a message's body, which it can prove the digest of."""
+    if AUDITOR in call.party.roles or _is_of_the_link(leaf):
+        return _is_of_the_link(leaf)
+    row = call.server.store.cases([leaf.case_id])[leaf.case_id]
+    data = call.server.gateway.engine.site.decode_case(row).data
+    if isinstance(data, Bulk):
+        return call.party.address in (data.payer_bank, data.payee_bank)
+    return not (isinstance(data, Payment) and data.chosen and data.chosen.provider == call.party.address)
+
+
 async def evidence(call: Call) -> Response:
     """One self-contained file that anyone can check offline."""
     leaf = find_message(call)
-    with_body = call.query.body and (AUDITOR not in call.party.roles or _is_of_the_link(leaf))
+    with_body = call.query.body and _may_read(call, leaf)
     raw = collect(call.server.gateway.engine, leaf.message_key, with_body=with_body)
     return Response(raw, media_type=EVIDENCE_MEDIA_TYPE)
 

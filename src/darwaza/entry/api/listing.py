@@ -14,6 +14,7 @@ from darwaza.entry.api.payment import SERVICE, TAG, by_uetr, own_case, show_paym
 from darwaza.entry.view.payment import PaymentView
 from darwaza.kernel.message import UuidText
 from darwaza.ports.store import CaseFilter, CaseRow
+from darwaza.services.payments.bulk_destination import OPEN as BULK_ASKED
 from darwaza.services.payments.entry import BULK_STATES, concerns
 from darwaza.services.payments.officer import COMPLIANCE_ROLE
 from darwaza.services.payments.record import Bulk, Payment
@@ -72,7 +73,8 @@ async def find(call: Call) -> PaymentPage:
 
 async def held(call: Call) -> list[PaymentView]:
     """Payments that screening has stopped, newest first."""
-    states = (*STOPPED, *BULK_STATES)
+    # Ended bulks, of which there may be more than a page, hold none that waits.
+    states = (*STOPPED, BULK_ASKED)
     wanted = CaseFilter(party=call.party.address, service=SERVICE, states=states, items_max=config.PAGE_ITEMS_MAX)
     rows = [(row, 0) for row in call.server.store.find_cases(wanted)]
     found = [view(call, row, number, full=False, data=data) for row, number, data in _payments(call, rows, STOPPED)]

@@ -162,6 +162,23 @@ def own_payment(call: Call, payment_id: str) -> tuple[CaseRow, int, Payment | Bu
     return row, number, bulk
 
 
+def written_payment(call: Call, payment_id: str) -> tuple[CaseRow, int, Payment | Bulk]:
+    """As ``own_payment``, for who may read what the two banks wrote: people are named in it.
+
+    The FX provider sees what it gives and gets, which it needs, and not for whom.
+
+    Raises:
+        MalformedError: as ``own_payment``.
+        ForbiddenError: ``not_allowed``.
+    """
+    row, number, data = own_payment(call, payment_id)
+    chosen = data.chosen if isinstance(data, Payment) else None
+    provider = data.provider if isinstance(data, Bulk) else "" if chosen is None else chosen.provider
+    if call.party.address == provider:
+        raise ForbiddenError("an FX provider sees amounts, not who pays whom", code="not_allowed")
+    return row, number, data
+
+
 def held_payment(call: Call, payment_id: str) -> tuple[str, Payment]:
     """The state of a payment that the caller may see, and what is known of it.
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from darwaza.engine.export import collect
 from darwaza.entry.api.endpoint import Call, Endpoint, Handler
-from darwaza.entry.api.payment import TAG, Ordered, own_payment, submit
+from darwaza.entry.api.payment import TAG, Ordered, submit, written_payment
 from darwaza.entry.order import find_order
 from darwaza.errors import DarwazaError
 from darwaza.kernel.evidence import MEDIA_TYPE as EVIDENCE_MEDIA_TYPE
@@ -26,7 +26,7 @@ async def evidence(call: Call) -> Response:
     Of a payment of a bulk: what was said of this payment, or of the order as a whole; nothing of another payment.
     """
     engine = call.server.gateway.engine
-    row, number, data = own_payment(call, call.request.path_params["id"])
+    row, number, data = written_payment(call, call.request.path_params["id"])
     order = find_order(engine, row.id).header
     about = about_one(order, data.entries[number - 1].uetr, number) if isinstance(data, Bulk) else None
     raw = collect(engine, message_key(order), about=about)

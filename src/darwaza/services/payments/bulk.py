@@ -74,14 +74,10 @@ def split(document: bytes) -> list[Part]:
 
     Raises:
         MalformedError, TooLargeError: it cannot be read; ``bulk_unsuitable`` when it is another message, has too many
-            payments, one without a UETR or with another's, or says too much of all.
+            payments, or says too much of all. One without a UETR, or with another's, is not looked for here.
     """
-    return _counted(_cut(document) or list(_written(document)))
-
-
-def _counted(parts: list[Part]) -> list[Part]:
-    uetrs = {part.uetr for part in parts}
-    if len(parts) > BULK_TRANSACTIONS_MAX or "" in uetrs or len(uetrs) != len(parts):
+    parts = _cut(document) or list(_written(document))
+    if len(parts) > BULK_TRANSACTIONS_MAX:
         raise _too_many()
     return parts
 
@@ -94,8 +90,8 @@ def read_parts(documents: Sequence[bytes], transfers: Sequence[CreditTransfer] |
         transfers: what they say, where they have been read already.
 
     Raises:
-        MalformedError, TooLargeError: one cannot be read; ``bulk_unsuitable`` as ``split``, and for one without exactly
-            one payment.
+        MalformedError, TooLargeError: one cannot be read; ``bulk_unsuitable`` as ``split``, for one without exactly
+            one payment, and for one without a UETR or with another's.
     """
     if not 0 < len(documents) <= BULK_TRANSACTIONS_MAX:
         raise _too_many()
@@ -103,7 +99,10 @@ def read_parts(documents: Sequence[bytes], transfers: Sequence[CreditTransfer] |
     parts = [_part(document, transfer) for document, transfer in zip(documents, read_all, strict=True)]
     if any(len(part.transfer.transactions) != 1 for part in parts):
         raise MalformedError("a document of a bulk has one payment", code="bulk_unsuitable")
-    return _counted(parts)
+    uetrs = {part.uetr for part in parts}
+    if "" in uetrs or len(uetrs) != len(parts):
+        raise _too_many()
+    return parts
 
 
 def fitting(documents: Sequence[bytes], numbers: list[int], bytes_max: int) -> Iterator[list[int]]:
