@@ -13,7 +13,7 @@ from darwaza.engine.rule import Rules, Said
 from darwaza.engine.unit import Unit
 from darwaza.errors import DarwazaError, MessageError, ServiceError
 from darwaza.kernel import instant
-from darwaza.kernel.machine import NEW, Case, Draft, Received, Refusal
+from darwaza.kernel.machine import NEW, Case, Draft, Received, Refusal, Service
 from darwaza.kernel.message import (
     JSON_MEDIA_TYPE,
     LINK_KINDS,
@@ -115,8 +115,6 @@ class Delivery:
             refusal = Refusal("case_conflict", "the case is of another service", "/case_id")
             return self._refuse(header, refusal, sent_before)
         case = None if found is None else found[1]
-        # What opens a case needs nothing that was said before. But a refusal, as too late perhaps, would contradict
-        # what was answered to it before a loss: it waits until the neighbours that may hold that were met.
         opens = (NEW, header.kind) in service.table
         may_lack = may_lack and may_wait and not sent_before
         if may_lack and not opens and recovery.is_unmet(self._engine, self._unit, service, case, received):
@@ -137,10 +135,20 @@ class Delivery:
             return fault
         if not isinstance(outcome, Refusal):
             return None
-        waits = may_lack and (not opens or recovery.may_be_answered(self._engine, self._unit, service, received))
-        if waits or (may_wait and self._lacks_money(header, outcome, sent_before, opens=opens)):
-            return outcome
-        return self._refuse(header, outcome, sent_before)
+        waits = may_lack and self._may_be_wrong(service, received, outcome, opens=opens)
+        waits = waits or (may_wait and self._lacks_money(header, outcome, sent_before, opens=opens))
+        return outcome if waits else self._refuse(header, outcome, sent_before)
+
+    def _may_be_wrong(self, service: Service, received: Received, refusal: Refusal, *, opens: bool) -> bool:
+        """Whether a message may have been taken before a loss that would be refused now.
+
+        What opens a case needs nothing that was said on it. But a refusal, as too late perhaps, would contradict what
+        was answered to it: it waits until the neighbours that may hold that were met. And it may need money that
+        another case brings: it waits for what is coming back, but not for a neighbour that stays away.
+        """
+        if not opens or recovery.may_be_answered(self._engine, self._unit, service, received):
+            return True
+        return refusal.transient and recovery.is_coming(self._engine, self._unit)
 
     def _lacks_money(self, header: Header, refusal: Refusal, sent_before: tuple[Said, ...], *, opens: bool) -> bool:
         """Whether a message that was taken before a loss is refused only because money is missing, or was.

@@ -15,11 +15,12 @@ A message waits without following any when it is *ahead* of what this gateway lo
 refuse it now, and something older of its case may still come back. That is so while a neighbour has not said, since
 this process started, what it holds of the own logs, or has not sent again everything of its logs that we had signed
 for: words on one case come by any path, so that one can come back before the one it was an answer to. Refused then, its
-sender and we would never agree again. Nor is a message refused that opens a case and comes from further away, before
-the neighbours were met that may hold what was answered to it (``recovery.may_be_answered``), nor one that was
-taken before and lacks money that another case brings, or whose case does (``recovery.lacks_money``). It goes on when
-its service takes it, or when all has come back (``recovery.may_lack``) and lacks nothing; and what was sent on its case
-after it, by the same member, comes after it.
+sender and we would never agree again. Nor is a message refused that opens a case, when it comes from further away,
+before the neighbours were met that may hold what was answered to it (``recovery.may_be_answered``), or when it lacks
+money, while what brings that may still be coming (``recovery.is_coming``). And when all has come back, one that was
+taken before still waits for money that another case brings, or that its own case lacks (``recovery.lacks_money``). It
+goes on when its service takes it, or when nothing of this is so any more; and what was sent on its case after it, by
+the same member, comes after it.
 
 An early message, and the place up to which a case has passed, are cases of the gateway's own service ``order``, so they
 are stored, woken and examined as cases are. ``Order`` holds in memory what waits, and of the places that cases have

@@ -148,6 +148,11 @@ def _have_met_all(engine: "Engine", unit: Unit) -> bool:
     return engine.site.clock.monotonic_s() >= engine.meet_until_s or _have_all_said(engine, unit)
 
 
+def is_coming(engine: "Engine", unit: Unit) -> bool:
+    """Whether no neighbour that stays away is waited for: all have said what they hold, or there is time for it."""
+    return engine.site.clock.monotonic_s() < engine.meet_until_s or _have_all_said(engine, unit)
+
+
 def check_met(
     engine: "Engine", rules: Rules, unit: Unit, service: Service, case: Case[Any] | None, given: tuple[str, Any]
 ) -> None:

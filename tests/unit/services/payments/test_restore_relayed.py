@@ -227,3 +227,51 @@ def test_a_refusal_that_comes_back_after_the_order_is_its_end(back, order):
     meet_cn(desk)
     assert {there for _, there in desk.cases().values()} <= {"refused", None}
     desk.check()
+
+
+def test_money_that_went_home_waits_for_what_it_was_given_back_by():
+    """KZ lost its disk, and CN is faster than AF, which has PK's decision on the payment that was then returned."""
+    desk = Diamond()
+    desk.done(desk.pk.run(PlaceOrders((Move("in", "external:PKR", "liquidity:PK/fx-swift:PKR", 1_000_000_00),)))[0])
+    desk.done(desk.pk.command(SWIFT_FX, "release-funds", message.Release("KZ", "49800000.00")))
+    desk.carry()
+    case_id = desk.order()
+    desk.carry()
+    kept = copy(desk.chain.stores["KZ"])
+    desk.done(desk.confirm(case_id))
+    desk.carry()
+    desk.done(desk.kz.command(HALYK, "return", message.GiveBack("AC04"), case_id))
+    desk.carry()
+    desk.answer_over_cn("PK")
+    desk.done(desk.pk.command(SWIFT_FX, "release-funds", message.Release("KZ", "190000.00")))
+    desk.carry()
+    assert desk.kz.balance("corridor:PK/fx-swift:KZT") == 10_000_00
+    desk.chain.stores["KZ"] = kept
+    desk.chain.start("KZ", seed=1)
+    desk.chain.restore("KZ")
+    (origin,) = (origin for origin in desk.chain.logs() if origin.endswith("CN-to-KZ/0"))
+    desk.chain.carry_log(origin)
+    desk.carry()
+    assert desk.kz.balance("corridor:PK/fx-swift:KZT") == 10_000_00
+    assert [land.store.quarantined(9) for land in desk.lands.values()] == [[], []]
+    desk.check()
+
+
+def test_an_order_without_money_waits_for_no_neighbour_that_stays_away():
+    """KZ has started anew, and CN is silent: after a minute the payer is told at once."""
+    desk = Diamond()
+    desk.done(desk.pk.command(SWIFT_FX, "release-funds", message.Release("KZ", "49900000.00")))
+    desk.carry()
+    desk.done(desk.kz.run(PlaceOrders((Move("out", "corridor:PK/fx-swift:KZT", "external:KZT", 1_000_00),)))[0])
+    desk.chain.start("KZ", seed=1)
+    desk.chain.dark = {"CN"}
+    desk.carry()
+    early = desk.order(amount="57000.00", priority="NORM")
+    desk.carry()
+    assert desk.states(early) == ("sent", None)
+    desk.wait(2 * MEET_S)
+    desk.carry()
+    assert desk.states(early) == ("rejected", None)
+    late = desk.order(amount="57000.00", priority="NORM")
+    desk.carry()
+    assert desk.states(late) == ("rejected", None)
