@@ -36,7 +36,7 @@ CHECKPOINT_BYTES_MAX = 16_384
 BATCH_WAIT_S_MAX = 0.005
 """So long a busy engine gathers inputs after a transaction; an idle one does not wait at all."""
 COMPANY_GATHER_S_MAX = 0.04
-"""So long single payments that can travel together gather after an order of theirs has gone."""
+"""So long single payments that can travel together gather at most, behind an order of theirs that is not answered."""
 ENGINE_INPUTS_MAX = 2_048
 """Inputs taken into one transaction."""
 ENGINE_QUEUE_MAX = 16_384

@@ -1,9 +1,9 @@
 """Single payments of one moment travel together: one bulk, each answered for itself.
 
 The first payment of a bank to another goes with the next transaction: alone and at once when the engine rests. What
-comes right after it gathers, for ``COMPANY_GATHER_S_MAX`` from when it has gone, and is then given to the engine as one
-(Nagle's algorithm, RFC 896, in spirit). So who pays now and then waits for nobody, and the more two banks pay one
-another, the larger their companies are.
+comes after it gathers until its answer is here, for ``COMPANY_GATHER_S_MAX`` at most, and is then given to the engine
+as one (Nagle's algorithm, RFC 896, in spirit). So who pays one after the other waits for nobody, and the more two banks
+pay one another, the larger their companies are.
 
 Whatever does not pass in company goes alone then, so that its outcome is the one it would have had by itself: a bulk is
 only the cheaper way for what is in order.
@@ -21,6 +21,7 @@ from darwaza.errors import PushbackError
 from darwaza.kernel.letter import LETTER_OVERHEAD_BYTES
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.parts import SEPARATOR
+from darwaza.ports.store import Changes
 from darwaza.services.payments.check import Alike, alike, read_transfer
 from darwaza.services.payments.entry import entry_id
 from darwaza.services.payments.message import TERMS_BYTES_MAX, RemitBulk
@@ -76,7 +77,7 @@ class Group:
     Attributes:
         waiting: by their keys.
         bytes: of their documents as the parts of one body.
-        is_due: they go with the next transaction; until then they gather, as an order of their way has just gone.
+        is_due: they go with the next transaction; until then they gather behind an order of their way.
     """
 
     __slots__ = ("bytes", "is_due", "waiting")
@@ -125,7 +126,11 @@ class Company:
         self._loop = loop
         self._groups: dict[Way, Group] = {}
         self._waiting = self._waiting_bytes = 0
+        self._behind: dict[str, tuple[Way, Group]] = {}
+        self._answered: list[tuple[Way, Group]] = []
         loop.gather(lambda: self._give([way for way, group in self._groups.items() if group.is_due]))
+        loop.engine.site.watchers.append(self._follow)
+        loop.listen(self._go_on)
 
     def join(self, fellow: Fellow) -> "asyncio.Future[Outcome | None] | None":
         """Let a payment travel with the others of its way.
@@ -173,12 +178,28 @@ class Company:
                 self._send_together(way, list(together.values()))
 
     def _gather(self, way: Way) -> None:
-        """Let what comes of a way gather for a moment, since an order of it goes now."""
+        """Let what comes of a way gather behind the order of it that goes now."""
         group = self._groups[way] = Group(is_due=False)
         asyncio.get_running_loop().call_later(config.COMPANY_GATHER_S_MAX, self._gathered, way, group)
 
+    def _ordered(self, way: Way, group: Group, decided: "asyncio.Future[Outcome]") -> None:
+        """Note of which case the next word ends the gathering."""
+        outcome = None if decided.cancelled() else decided.result()
+        if isinstance(outcome, Accepted) and not outcome.repeated:
+            self._behind[outcome.case_id] = way, group
+
+    def _follow(self, changes: Changes) -> None:
+        """Learn from a commit which orders were answered."""
+        self._answered += [self._behind.pop(case_id) for case_id in self._behind.keys() & changes.cases.keys()]
+
+    def _go_on(self) -> None:
+        """Send what has gathered behind orders that were answered."""
+        for way, group in self._answered:
+            self._gathered(way, group)
+        self._answered = []
+
     def _gathered(self, way: Way, group: Group) -> None:
-        """Send what has gathered, unless it has become too much to wait for this; after nothing the way is idle."""
+        """Send what has gathered, unless it has gone before; after nothing the way is idle."""
         if self._groups.get(way) is not group:
             return
         if group.waiting:
@@ -188,17 +209,17 @@ class Company:
             del self._groups[way]
 
     def _send_alone(self, one: Waiting) -> None:
-        self._submit([one], one[0].alone())
+        self._submit(one[0].way, [one], one[0].alone())
 
     def _send_together(self, way: Way, waiting: list[Waiting]) -> None:
         documents = tuple(fellow.document for fellow, _ in waiting)
         transfers = tuple(fellow.transfer for fellow, _ in waiting)
         body = RemitBulk(way.market, documents, transfers, apart=True)
-        self._submit(waiting, Submit(way.party, way.roles, SERVICE, "remit-bulk", "", b"", body))
+        self._submit(way, waiting, Submit(way.party, way.roles, SERVICE, "remit-bulk", "", b"", body))
         self.companies += 1
         self.payments += len(waiting)
 
-    def _submit(self, waiting: list[Waiting], given: Submit) -> None:
+    def _submit(self, way: Way, waiting: list[Waiting], given: Submit) -> None:
         try:
             outcome = self._loop.submit(given, sum(len(fellow.document) for fellow, _ in waiting))
         except PushbackError as full:
@@ -206,6 +227,7 @@ class Company:
                 _tell(future, full)
             return
         outcome.add_done_callback(partial(_share, waiting))
+        outcome.add_done_callback(partial(self._ordered, way, self._groups[way]))
 
 
 def _share(waiting: list[Waiting], decided: "asyncio.Future[Outcome]") -> None:

@@ -27,7 +27,7 @@ from darwaza.errors import PushbackError
 from darwaza.kernel import instant
 from darwaza.kernel.machine import Refusal
 from darwaza.kernel.message import GATEWAY_PARTY, decode_header
-from darwaza.ports.store import CaseFilter, CaseRow
+from darwaza.ports.store import CaseFilter, CaseRow, Changes
 from darwaza.services.payments.cycle import (
     COMPARING,
     DIFFERS,
@@ -43,6 +43,7 @@ from darwaza.services.payments.entry import BULK_STATES, payments_of
 from darwaza.services.payments.netting import Tally, cycle_of, spans
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Cycle, Payment
+from darwaza.services.payments.reversal import late_returns
 
 log = structlog.get_logger("darwaza.settler")
 
@@ -83,16 +84,26 @@ class Counted(msgspec.Struct):
 
 
 def payments_in(
-    engine: Engine, banks: Iterable[str], since: datetime, before: datetime, states: Iterable[str] = ()
+    engine: Engine,
+    banks: Iterable[str],
+    since: datetime,
+    before: datetime,
+    states: Iterable[str] = (),
+    *,
+    late: bool = False,
 ) -> Iterator[list[tuple[str, str, Payment]]]:
-    """Payments of banks that were opened in a time, each with its case's id and its state; a page at a time."""
-    wanted = frozenset(states)
+    """Payments of banks that were opened in a time, each with its case's id and its state; a page at a time.
+
+    When ``late`` only those that were returned late, which are few and listed by themselves.
+    """
+    wanted, listed = frozenset(states), late_returns(engine.site.member)
     for bank in banks:
         after: tuple[str, str] | None = None
         while True:
             rows = engine.store.find_cases(
                 CaseFilter(
-                    party=bank,
+                    party=listed if late else bank,
+                    counterparty=bank if late else None,
                     service=SERVICE,
                     states=(*sorted(wanted), *BULK_STATES) if wanted else (),
                     opened_from=instant.to_fine_text(since),
@@ -112,7 +123,7 @@ def payments_in(
 def count(engine: Engine, directory: Directory, banks: Iterable[str], tally: Tally) -> Iterator[None]:
     """Add what payments of banks add to a cycle, a page at a time."""
     for span in spans(directory, tally.cycle):
-        for page in payments_in(engine, banks, *span):
+        for page in payments_in(engine, banks, span.since, span.before, span.states, late=span.late):
             for one in page:
                 tally.add(*one)
             yield
@@ -139,6 +150,13 @@ class Settler:
         self._next: dict[str, int] = {}
         self._open_from: str | None = None
         self._counted: dict[Name, Counted] = {}
+        engine.site.watchers.append(self._follow)
+
+    def _follow(self, changes: Changes) -> None:
+        """Look back as far as to a case that comes later and is older: one that came back after a loss."""
+        if self._open_from is not None:
+            opened = (row.opened_at for row in changes.cases.values() if row.service == NAME)
+            self._open_from = min((self._open_from, *opened))
 
     def due(self) -> Iterator[Submit | None]:
         """Commands that are due; None where other work may go on.
@@ -244,7 +262,7 @@ class Settler:
         newest = next(self._rows(opened_from=self._open_from), None)
         rows = self._rows((TOLD, STATED, COMPARING, DIFFERS), self._open_from)
         found = [row for row in rows if row.state != DIFFERS or row.opened_at >= since]
-        # What was opened before the oldest of these is done for good, and what is not in the store yet is younger.
+        # What was opened before the oldest of these is done for good (``_follow`` sees to what comes back).
         self._open_from = min((row.opened_at for row in (*found, newest) if row is not None), default=None)
         for row in found:
             if row.state != STATED:

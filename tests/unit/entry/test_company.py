@@ -18,7 +18,7 @@ from darwaza.entry.sample import remittance
 from darwaza.entry.server import Server
 from darwaza.errors import PushbackError
 from darwaza.kernel.health import Condition, Measure
-from darwaza.ports.store import CaseFilter
+from darwaza.ports.store import CaseFilter, Changes
 from darwaza.services.payments.message import AnswerBulk, Said
 from darwaza.standards.iso20022.conversion import OLDER, convert
 from darwaza.standards.iso20022.message import read
@@ -210,8 +210,10 @@ class Desk:
     """An engine that takes what has gathered when it is told to, and a clock that a test moves."""
 
     def __init__(self):
-        self.engine = SimpleNamespace(store=SimpleNamespace(answers=lambda _: {}))
-        self.given, self.expected, self.timers = [], 0, []
+        self.watchers, self.listeners = [], []
+        site = SimpleNamespace(watchers=self.watchers)
+        self.engine = SimpleNamespace(store=SimpleNamespace(answers=lambda _: {}), site=site)
+        self.given, self.decided, self.expected, self.timers = [], [], 0, []
         self.company = Company(self)
         asyncio.get_running_loop().call_later = lambda after_s, call, *args: self.timers.append((after_s, call, args))
 
@@ -224,9 +226,25 @@ class Desk:
     def expect(self):
         self.expected += 1
 
+    def listen(self, listener):
+        self.listeners.append(listener)
+
     def submit(self, given, _bytes):
         self.given.append(given if isinstance(given, str) else given.body.documents)
-        return asyncio.get_running_loop().create_future()
+        self.decided.append(asyncio.get_running_loop().create_future())
+        return self.decided[-1]
+
+    async def decide(self, case_id):
+        """Let what was given last open a case."""
+        self.decided[-1].set_result(Accepted(case_id, "sent"))
+        await asyncio.sleep(0)
+
+    def commit(self, *case_ids):
+        """Let a commit change these cases."""
+        for watcher in self.watchers:
+            watcher(Changes(cases=dict.fromkeys(case_ids)))
+        for listener in self.listeners:
+            listener()
 
     def pay(self, *names, way="PK/indus-bank"):
         """Order payments of a way, each by its name."""
@@ -265,6 +283,32 @@ def test_what_comes_right_after_an_order_of_its_way_gathers_and_goes_together():
         assert desk.expected == 4
         desk.transact()
         assert desk.given[3:] == ["late"]
+
+    asyncio.run(act())
+
+
+def test_what_gathers_behind_an_order_goes_when_that_is_answered():
+    """So who pays one after the other waits for nobody: with nothing behind it, the way is idle."""
+
+    async def act():
+        desk = Desk()
+        desk.pay("first")
+        desk.transact()
+        await desk.decide("case-1")
+        desk.pay("second")
+        desk.commit("case-of-others")
+        desk.transact()
+        assert desk.given == ["first"]
+        desk.commit("case-1", "case-of-others")
+        assert desk.expected == 2
+        desk.transact()
+        assert desk.given == ["first", "second"]
+        await desk.decide("case-2")
+        desk.commit("case-2")
+        desk.pay("third")
+        assert desk.expected == 3
+        desk.transact()
+        assert desk.given == ["first", "second", "third"]
 
     asyncio.run(act())
 

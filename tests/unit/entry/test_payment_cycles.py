@@ -3,12 +3,14 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from darwaza.engine.intake import Submit
 from darwaza.entry.cli.main import main
+from darwaza.entry.cli.netting import print_cycle
 from darwaza.entry.settler import Settler, SettlerTask
 from darwaza.services.payments.cycle import StateCycle, cycle_id
 from darwaza.services.payments.record import CycleSum
@@ -164,7 +166,7 @@ def test_what_both_told_is_in_the_messages_and_adds_up_to_the_instruction(corrid
     assert instruction.transactions[0].amount.text() == "175000.00"
 
 
-def test_a_difference_is_told_the_operators_and_not_instructed(corridor):
+def test_a_difference_is_told_the_operators_and_not_instructed(corridor, capsys):
     """KZ tells another sum than its messages come to."""
     corridor.settled()
     cycle = now_in(corridor)
@@ -178,6 +180,11 @@ def test_a_difference_is_told_the_operators_and_not_instructed(corridor):
         [{"debtor": "PK", "creditor": "KZ", "amount": {"amount": "1.00", "currency": "KZT"}, "count": 1}],
         [],
     )
+    print_cycle(found, [Path("out/a.xml")])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:3] == ["PK owes KZ 175,000.00 KZT", "instruction to pay: out/a.xml"]
+    assert "Pay nothing; ask its settlement operator" in lines[3]
+    assert lines[4:6] == ["it told: PK owes KZ 1.00 KZT, 1 of them", "counted here: nothing"]
     store = corridor.gateways["PK"].engine.store
     assert [one.kind for one in store.notices(SBP, 0, 500)].count("netting.differs") == 1
 

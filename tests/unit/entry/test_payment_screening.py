@@ -122,6 +122,49 @@ def test_two_officers_block_it_and_its_money_stands_in_suspense_until_two_releas
         corridor.close()
 
 
+def with_lists_and_days(folder):
+    with_lists(folder)
+    (folder / "payments.toml").write_text("cycle_s = 86400\n" + remittance.PLAN)
+
+
+@pytest.mark.parametrize("code", ["PK", "KZ"])
+def test_what_was_blocked_for_months_is_given_back_and_settled_in_the_cycle_of_that_moment(tmp_path, code):
+    """By both gateways, in the banks' own positions, and again after a lost disk."""
+    corridor = PaymentCorridor(tmp_path, furnish=with_lists_and_days)
+    try:
+        # The provider has spent what it earned over the mid rate.
+        corridor.do(SBP, "/v1/payments/deposits", {"participant": "PK/caravan-fx", "amount": "9000.00", "id": "spread"})
+        kept = corridor.backup(code)
+        case_id = corridor.pay(corridor.quote()).json()["id"]
+        for who, word in ((SBP, "release"), (NBK, "block")):
+            for officer in ("amna", "bilal"):
+                corridor.do(who, f"/v1/payments/{case_id}/{word}", {"officer": officer})
+        for days in (1, 99):
+            corridor.clock.advance(days * 86_400)
+            corridor.close_cycles()
+        for officer in ("dana", "erlan"):
+            corridor.do(NBK, f"/v1/payments/{case_id}/refuse", {"officer": officer})
+        cycle = int(corridor.clock.now().timestamp()) // 86_400
+        corridor.clock.advance(86_400)
+        for _ in range(2):
+            corridor.close_cycles()
+            states = [corridor.show(who, case_id)["state"] for who in (INDUS, ALATAU)]
+            assert states == ["returned", "given-back"]
+            views = [settled(corridor, who, cycle, "settlements") for who in (SBP, NBK)]
+            assert [[one["debtor"] for one in view] for view in views] == [["KZ"], ["KZ"]]
+            assert views[0] == views[1]
+            assert all("instruction" in one for one in views[0])
+            assert [one["debtor"] for who in (INDUS, ALATAU) for one in settled(corridor, who, cycle)] == ["KZ", "KZ"]
+            corridor.lose(code, kept)
+            corridor.run()
+    finally:
+        corridor.close()
+
+
+def settled(corridor, who, cycle, path="positions"):
+    return corridor.get(who, f"/v1/payments/{path}", params={"cycle": str(cycle)})["bilateral"]
+
+
 class Slow:
     """A screener that fails twice and then finds what it was told to."""
 

@@ -1,12 +1,16 @@
 """What a settler counts, and what it leaves alone: a cycle that waits costs little, and no neighbour delays another."""
 
+from datetime import timedelta
+
 import pytest
 
 from darwaza.engine.intake import Submit
 from darwaza.entry.sample import remittance
 from darwaza.entry.settler import COUNT_AGAIN_S_MAX, CYCLES_AT_ONCE_MAX, LOOK_S, Settler
-from darwaza.services.payments.cycle import TOLD_WITHIN, StateCycle, cycle_id
-from darwaza.services.payments.record import CycleSum
+from darwaza.kernel import instant
+from darwaza.ports.store import CaseRow, Changes, PartyRow
+from darwaza.services.payments.cycle import TOLD_WITHIN, CompareCycle, StateCycle, cycle_id
+from darwaza.services.payments.record import Cycle, CycleSum
 
 from .payment_corridor import ALATAU, INDUS, NBK, SBP, PaymentCorridor
 
@@ -106,6 +110,23 @@ def test_a_neighbour_that_tells_hundreds_of_old_cycles_does_not_delay_the_settle
     corridor.close_cycles()
     found = corridor.get(SBP, "/v1/payments/settlements", params={"cycle": str(cycle)})
     assert {one["member"]: one["waits_for"] for one in found["agreements"]} == {"KZ": "", "UZ": ""}
+
+
+def test_a_cycle_that_comes_back_late_is_found_though_it_was_opened_long_before(corridor):
+    """As one does after a loss, with the time of its message, when younger ones are settled already."""
+    cycle = at_the_end_of_a_cycle(corridor, 0) - 1
+    corridor.close_cycles()
+    settler, engine = Settler(*parts(corridor, "PK")), corridor.gateways["PK"].engine
+    assert look(settler) == (0, [])
+    back = Cycle(number=cycle - 9, peer="KZ", own=(), theirs=())
+    opened_at = instant.to_fine_text(corridor.clock.now() - timedelta(hours=9))
+    name = cycle_id("PK", "KZ", back.number)
+    row = CaseRow(name, "netting", "comparing", engine.site.encode(back), None, opened_at, opened_at[:23] + "Z", None)
+    changes = Changes(cases={name: row}, parties=[PartyRow("PK/gateway", "netting", opened_at, name)])
+    engine.store.commit(changes)
+    engine.site.tell(changes)
+    _, (compare,) = look(settler)
+    assert (compare.case_id, compare.body) == (name, CompareCycle(()))
 
 
 def tell(corridor, code, sums):

@@ -9,6 +9,7 @@ import click
 
 from darwaza.adapters.system.clock import SystemClock
 from darwaza.client.answer.payment import Money, StatementView
+from darwaza.entry.cli.netting import print_cycle
 from darwaza.entry.cli.output import console, show, show_file
 from darwaza.entry.cli.payment import (
     Desk,
@@ -21,15 +22,7 @@ from darwaza.entry.cli.payment import (
     print_done,
     print_payment,
 )
-from darwaza.services.payments.cycle import OWN_AWAITED, THEIRS_AWAITED, UNLIKE
 from darwaza.services.payments.deposit import COLUMNS
-
-WAITS_FOR = {
-    OWN_AWAITED: "payments that end here have not ended",
-    THEIRS_AWAITED: "its gateway has not told its sums",
-    UNLIKE: "its gateway tells other sums than its messages come to",
-}
-"""Why a cycle is not settled with a member, for people."""
 
 # --- rates ---
 
@@ -329,24 +322,15 @@ def positions(cycle: int | None, target: Path | None, *, as_json: bool, **option
     with Desk(options) as desk:
         found = desk.positions(cycle) if target is None else desk.settlements(cycle)
 
-    def human() -> None:
-        console.print(f"cycle {found['cycle']}, {found['since']} to {found['until']}: {found['payments']} payments")
-        for one in found["bilateral"]:
-            console.print(f"   {one['debtor']} owes {one['creditor']} {amount(one['net'])}")
-        for standing in found.get("agreements", ()):
-            if standing["waits_for"]:
-                why = WAITS_FOR[standing["waits_for"]]
-                console.print(f"   [yellow]not settled with {standing['member']} yet: {why}[/]")
-        for member in found["undecided"]:
-            console.print(f"   [yellow]payments with {member} have not ended: what is owed may still change[/]")
-
+    written: list[Path] = []
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
         for one in found["bilateral"]:
             name = f"{found['cycle']}-{one['debtor']}-{one['creditor']}-{one['net']['currency']}.pacs009.xml"
             if one.get("instruction"):
                 (target / name).write_text(one["instruction"], "utf-8")
-    show(found, as_json=as_json, human=human)
+                written.append(target / name)
+    show(found, as_json=as_json, human=lambda: print_cycle(found, written))
 
 
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])

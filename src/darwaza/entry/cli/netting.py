@@ -5,6 +5,7 @@ so, those sums are final; added up over all pairs they are each member's positio
 a gateway or a network, and anybody who has the messages can work the views out again.
 """
 
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,25 @@ from typing import Any
 import click
 import msgspec
 
+from darwaza.client.answer.payment import CycleView
 from darwaza.entry.cli.output import console, json_option, reports_errors, show
-from darwaza.entry.cli.payment import payments
+from darwaza.entry.cli.payment import amount, payments
 from darwaza.errors import MalformedError
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.asset import Asset
 from darwaza.ledger.money import to_minor, to_text
+from darwaza.services.payments.cycle import OWN_AWAITED, THEIRS_AWAITED, UNLIKE
 from darwaza.services.payments.netting import Leg, multilateral, settle
 from darwaza.standards.iso20022.amount import scale_of
+
+WAITS_FOR = {
+    OWN_AWAITED: "this gateway has not told its sums: a payment that it decides has not ended, or a neighbour has not"
+    " been reached since it started. Wait",
+    THEIRS_AWAITED: "its gateway has not told its sums, or not all that they are made of has arrived. Wait",
+    UNLIKE: "its gateway told other sums than its messages come to here. Pay nothing; ask its settlement operator which"
+    " payments and returns its sums are made of",
+}
+"""Why a cycle is not settled with a member, and what to do, for people."""
 
 
 class Money(msgspec.Struct, frozen=True):
@@ -53,6 +65,34 @@ class View(msgspec.Struct, frozen=True):
     member: str
     cycle: int
     agreements: tuple[Agreement, ...] = ()
+
+
+def print_cycle(found: CycleView, written: Iterable[Path]) -> None:
+    """Print what a settlement cycle comes to, for people: what is owed, what is written, what stands in the way.
+
+    Args:
+        found: as the gateway answers.
+        written: instructions that were put into files.
+    """
+    many = f"{found['payments']} payments and returns"
+    console.print(f"cycle {found['cycle']}, {found['since']} to {found['until']}: {many}")
+    for debt in found["bilateral"]:
+        console.print(f"   {debt['debtor']} owes {debt['creditor']} {amount(debt['net'])}")
+    for path in written:
+        console.print(f"   instruction to pay: {path}", soft_wrap=True)
+    for standing in found.get("agreements", ()):
+        if standing["waits_for"]:
+            why = WAITS_FOR[standing["waits_for"]]
+            console.print(f"   [yellow]not settled with {standing['member']}: {why}[/]", soft_wrap=True)
+        if standing["waits_for"] == UNLIKE:
+            for words, sums in (("it told", standing["theirs"]), ("counted here", standing["seen"])):
+                for one in sums or ():
+                    owed = f"{one['debtor']} owes {one['creditor']} {amount(one['amount'])}, {one['count']} of them"
+                    console.print(f"      {words}: {owed}")
+                if not sums:
+                    console.print(f"      {words}: nothing")
+    for member in found["undecided"]:
+        console.print(f"   [yellow]payments with {member} have not ended: what is owed may still change[/]")
 
 
 @payments.command(epilog="Example: darwaza payments together pk.json kz.json uz.json")

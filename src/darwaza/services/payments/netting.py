@@ -63,11 +63,15 @@ class Leg(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Where to look for the payments and returns of a cycle: cases opened in a time, in certain states."""
+    """Where to look for the payments and returns of a cycle: cases opened in a time, in certain states.
+
+    Of late returns (``reversal.late_returns``) those alone when ``late``.
+    """
 
     since: datetime
     before: datetime
     states: frozenset[str]
+    late: bool = False
 
 
 class Position(msgspec.Struct, frozen=True, order=True):
@@ -101,12 +105,13 @@ def has_ended(directory: Directory, cycle: int, moment: datetime) -> bool:
     return cycle < cycle_of(directory, moment)
 
 
-def spans(directory: Directory, cycle: int) -> tuple[Span, Span]:
-    """Where the payments of a cycle are found, and older ones that were returned in it."""
+def spans(directory: Directory, cycle: int) -> tuple[Span, ...]:
+    """Where the payments of a cycle are found, older ones that were returned in it, and others that were so late."""
     since = start_of(directory, cycle) - ORDERED_WITHIN
     return (
         Span(since, start_of(directory, cycle + 1) + CLOCKS_APART_MAX, DONE | UNDECIDED),
         Span(since - RETURN_WITHIN, since, _RETURNED),
+        Span(instant.EPOCH, since - RETURN_WITHIN, _RETURNED, late=True),
     )
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from darwaza.errors import MessageError
 from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elapsed, Notice, Received, Refusal
-from darwaza.kernel.message import member_of
+from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.ledger.order import Move
 from darwaza.ledger.rate import Rate, rate_from_text, to_destination
 from darwaza.services.payments import charge, investigation
@@ -46,7 +46,8 @@ RECALL_ANSWER: Final = timedelta(days=14)
 """How long the payee's bank has to answer a recall; ten banking days at the least."""
 RETURN_WITHIN: Final = timedelta(days=60)
 """How long after its answer was due a payment may be returned; what is given back later is a payment of its own. It is
-so far that a settlement cycle looks back for the payments whose returns stand in it."""
+so far that a settlement cycle looks back for the payments whose returns stand in it. Only what is blocked may come back
+later, for nobody could pay it: such returns are listed by themselves (``late_returns``)."""
 MADE_BEFORE: Final = timedelta(seconds=1)
 """How long before its message a return was made, for its time is in whole seconds: so both lie in one cycle."""
 FUNDS_AGAIN: Final = timedelta(minutes=1)
@@ -99,7 +100,8 @@ class ReversalRules:
         if not timedelta(0) <= message.created_at - made_at < MADE_BEFORE:
             # It would stand in a settlement cycle that is over, and nobody would ever settle it.
             return Refusal.of(PaymentRefusal.TIME_WRONG, "it says that it was made at another time", "/CreDtTm")
-        if payment.answer_by is not None and made_at > payment.answer_by + RETURN_WITHIN:
+        late = _listed_late(payment, made_at, context)
+        if late and case.state != "blocked":
             return Refusal.of(PaymentRefusal.TOO_LATE, f"a return is made within {RETURN_WITHIN.days} days")
         told = context.said_before(REFUNDED)
         try:
@@ -108,6 +110,7 @@ class ReversalRules:
             return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
         back = replace(payment, reason=reason, refund_minor=refund, returned_at=made_at)
         outcome = self._give_back(case.id, back, context)
+        outcome = outcome if isinstance(outcome, Refusal) else replace(outcome, parties=late)
         if reason != ON_RECALL or isinstance(outcome, Refusal):
             return outcome
         own = self._directory.currencies[context.member]
@@ -240,7 +243,8 @@ class ReversalRules:
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
         facts = charge.given_back(payment, context)
         low = () if blocked else position_notices(self._directory, context.ledger, payment.payee_bank, amount)
-        return Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low)
+        decided = Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low)
+        return replace(decided, parties=_listed_late(payment, made_at, context))
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""
@@ -291,6 +295,20 @@ def _told(body: bytes, payment: Payment) -> int:
     """What a message says the payer's bank is given for what came back."""
     _reason, refund_minor, _made_at = investigation.read_return(body, payment.uetr)
     return refund_minor
+
+
+def late_returns(member: str) -> str:
+    """Whom payments concern that were returned out of suspense after ``RETURN_WITHIN``: so cycles find them.
+
+    No party has such an address.
+    """
+    return f"{member}/{GATEWAY_PARTY}/late-returns"
+
+
+def _listed_late(payment: Payment, made_at: datetime, context: Context) -> tuple[str, ...]:
+    """Whom a return made at this time concerns besides: nobody, unless it is a late one."""
+    late = payment.answer_by is not None and made_at > payment.answer_by + RETURN_WITHIN
+    return (late_returns(context.member),) if late else ()
 
 
 def is_over(payment: Payment, time: timedelta, context: Context) -> bool:

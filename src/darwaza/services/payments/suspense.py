@@ -20,7 +20,7 @@ from darwaza.services.payments.message import STATUS, XML_MEDIA_TYPE
 from darwaza.services.payments.officer import Clear, Refuse, decides, heard, since_block
 from darwaza.services.payments.plan import Directory, fees, position, suspense, transit
 from darwaza.services.payments.record import Payment
-from darwaza.services.payments.reversal import RETURN_WITHIN, ReversalRules, is_over
+from darwaza.services.payments.reversal import ReversalRules
 
 Outcome = Decision[Any] | Refusal
 PaymentCase = Case[Payment]
@@ -67,9 +67,6 @@ class SuspenseRules:
     def refuse(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payer gets it back: the word of a second officer returns it."""
         asked: Refuse = command.body
-        if is_over(case.data, RETURN_WITHIN, context):
-            # No settlement cycle would find a later one.
-            return Refusal.of(PaymentRefusal.TOO_LATE, f"a return is made within {RETURN_WITHIN.days} days")
         payment = _heard(case.data, command, asked, context)
         if isinstance(payment, Refusal) or not decides(since_block(payment.checks)[1]):
             return payment if isinstance(payment, Refusal) else Decision("frozen", payment)
