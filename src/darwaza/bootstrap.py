@@ -54,13 +54,13 @@ from darwaza.kernel.member import Card, GatewayAddress, Keys, Role, check_card
 from darwaza.kernel.sealcard import Published
 from darwaza.ledger.order import AmendAccount, Order
 from darwaza.ports.clock import Clock
+from darwaza.screening import read_lists
 from darwaza.services import documents, payments, sealing
 from darwaza.services.payments.cycle import netting_service
 from darwaza.services.payments.deposit import read_deposits
-from darwaza.services.payments.lists import read_list
 from darwaza.services.payments.plan import Directory, Plan, opening
 from darwaza.services.payments.planfile import NO_PLAN, load_plan
-from darwaza.services.payments.screening import Screener, names_listed, nobody_listed, then_later
+from darwaza.services.payments.screening import Screener, nobody_listed, then_later
 from darwaza.services.transit.authorised import NOBODY, Authorised, load_authorised
 from darwaza.services.transit.check import Reference
 from darwaza.services.transit.crossing import load_register
@@ -82,7 +82,6 @@ AUTHORISED_FILE = "authorised.toml"
 ACCOUNT_FILE = "accounts.json"
 ROUTING_FILE = "routing.toml"
 PLAN_FILE = "payments.toml"
-LIST_FOLDER = "lists"
 DEPOSIT_FILE = "deposits.csv"
 CYCLE_META = "cycle_s"
 """Where the store keeps how long the settlement cycles are that the gateway counts."""
@@ -135,21 +134,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def services_of(reference: Reference, plan: Plan, screen: Screener = nobody_listed) -> tuple[Service, ...]:
     """Return every service of a gateway with these data."""
     return (*SERVICES, payments.service(plan, screen), netting_service(plan), *transit_services(reference))
-
-
-def read_lists(folder: Path) -> Screener:
-    """Make a screener of the lists in a gateway's folder; one that knows nobody when there are none.
-
-    Raises:
-        OperatorError: ``list_wrong``, ``list_missing``.
-    """
-    listed = []
-    for path in sorted((folder / LIST_FOLDER).glob("*")):
-        try:
-            listed += read_list(path.name, path.read_bytes())
-        except OSError as fault:
-            raise OperatorError(f"{path} cannot be read: {fault.strerror}", code="list_missing") from fault
-    return names_listed(listed) if listed else nobody_listed
 
 
 def read_plan(folder: Path) -> Plan:

@@ -452,8 +452,13 @@ class Engine:
         return len(unit.reported)
 
     def _place_orders(self, unit: Unit, given: PlaceOrders) -> int | Refusal:
-        refusal = unit.ledger.place(given.orders, None)
-        return unit.ledger.end.sequence if refusal is None else refusal
+        entries = unit.ledger
+        before, told = entries.end.sequence, given.told(entries.book)
+        refusal = entries.place(given.orders, None)
+        if refusal is None and entries.end.sequence > before:
+            for notice in told:
+                unit.tell(notice, self.site.encode(notice.detail))
+        return entries.end.sequence if refusal is None else refusal
 
     def _adopt(self, unit: Unit, given: Adopt) -> int:
         trust = (unit.trust or self.site.trust).admit(given.note, unit.now)

@@ -1,13 +1,13 @@
 """What the engine takes in and what it answers. Every input of a batch gets exactly one outcome."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from darwaza.errors import DarwazaError
 from darwaza.kernel.batch import Batch
-from darwaza.kernel.machine import Refusal
+from darwaza.kernel.machine import LedgerView, Notice, Refusal
 from darwaza.kernel.note import Signature
 from darwaza.kernel.witness import Request
 from darwaza.ledger.order import Order
@@ -207,9 +207,11 @@ class PlaceOrders(msgspec.Struct, frozen=True):
 
     Attributes:
         orders: of ``darwaza.ledger.order``; the same orders again change nothing.
+        told: who hears of it, by the ledger as it stands before; nobody when nothing changes.
     """
 
     orders: tuple[Order, ...]
+    told: Callable[[LedgerView], tuple[Notice, ...]] = lambda _: ()
 
 
 class Adopt(msgspec.Struct, frozen=True):

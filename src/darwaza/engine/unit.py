@@ -23,7 +23,7 @@ from darwaza.engine.trust import Trust
 from darwaza.kernel import instant
 from darwaza.kernel.address import Address
 from darwaza.kernel.link import joined
-from darwaza.kernel.machine import Case, Decision, Draft, Fact, Refusal
+from darwaza.kernel.machine import Case, Decision, Draft, Fact, Notice, Refusal
 from darwaza.kernel.message import (
     VERSION,
     Header,
@@ -201,8 +201,7 @@ class Unit:
         facts = [(fact, self._fact_row(case_id, ucr or "", fact)) for fact in decision.facts]
         # Everything that a service can get wrong is behind; from here on the batch changes.
         for notice, detail in zip(decision.notices, details, strict=True):
-            sequence = site.notice_sequence + len(changes.notices) + 1
-            changes.notices.append(NoticeRow(sequence, notice.party, notice.kind, case_id, detail, self.now_text))
+            self.tell(notice, detail, case_id)
         self._cases[case_id] = (name, Case(case_id, decision.state, decision.data, ucr, opened, self.now))
         changes.cases[case_id] = CaseRow(
             case_id, name, decision.state, data, ucr, opened_text, self.now_text, remind_at
@@ -276,6 +275,11 @@ class Unit:
             site, recent = self._site, self._site.recent
             self._ledger = Entries(self._store, recent.holds, recent.accounts, site.ledger_end, self.now)
         return self._ledger
+
+    def tell(self, notice: Notice, detail: bytes, case_id: str = "") -> None:
+        """Put a notice into the batch, its detail encoded; without a case it is about money that an operator moved."""
+        sequence = self._site.notice_sequence + len(self.changes.notices) + 1
+        self.changes.notices.append(NoticeRow(sequence, notice.party, notice.kind, case_id, detail, self.now_text))
 
     def leave(self) -> None:
         """Tell the site, after the commit, where the ledger ends and what may soon be asked for."""

@@ -278,6 +278,19 @@ def test_who_runs_low_is_told_once(corridor):
     assert {who: count_low(corridor, who) - heard[who] for who in heard} == {INDUS: 1, SBP: 1}
 
 
+def test_who_runs_low_is_told_when_an_operator_takes_money_out(corridor):
+    """As when a payment takes it, once; the same withdrawal again takes nothing and tells nobody."""
+    paid_in = {"id": "IN-LOW", "participant": INDUS, "amount": "9000000.00"}
+    available = corridor.call(SBP, "POST", "/v1/payments/deposits", paid_in).json()["available"]["amount"]
+    most = int(available.partition(".")[0]) - 500_000
+    heard = {who: count_low(corridor, who) for who in (INDUS, SBP)}
+    for number, amount in enumerate((f"{most}.00", f"{most}.00", "1000.00")):
+        body = {"id": f"OUT-{number // 2}", "participant": INDUS, "amount": amount}
+        answer = corridor.call(SBP, "POST", "/v1/payments/withdrawals", body)
+        assert answer.is_success, answer.json()
+    assert {who: count_low(corridor, who) - heard[who] for who in heard} == {INDUS: 1, SBP: 1}
+
+
 def count_low(corridor, who):
     store = corridor.gateways[who[:2]].engine.store
     return sum(row.kind == "liquidity.low" for row in store.notices(who, 0, 1_000))

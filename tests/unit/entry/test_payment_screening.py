@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+import structlog
 
 from darwaza.adapters.http.screening import HttpScreening
 from darwaza.entry.examiner import Examiner
@@ -291,3 +292,21 @@ def test_published_lists_are_read_and_an_empty_one_is_refused():
     for name, data in (("un.xml", b"<a/>"), ("un.xml", b"<a"), ("own.csv", b"a,b\n1,2\n"), ("own.csv", b"\xff")):
         with pytest.raises(OperatorError):
             read_list(name, data)
+
+
+def test_the_operator_reads_that_screening_failed(tmp_path, monkeypatch):
+    """Compliance has the payment with its finding; that the gateway itself is at fault is for whoever runs it."""
+
+    def fail(_index, _name):
+        raise LookupError
+
+    monkeypatch.setattr("darwaza.services.payments.screening.NameIndex._find", fail)
+    corridor = PaymentCorridor(tmp_path, furnish=with_lists)
+    try:
+        document = remittance.payment(corridor.quote(), corridor.clock.now())
+        with structlog.testing.capture_logs() as told:
+            stopped = corridor.call(INDUS, "POST", "/v1/payments", content=document).json()
+    finally:
+        corridor.close()
+    assert stopped["state"] == "parked"
+    assert [(one["event"], one["log_level"]) for one in told] == [("screening failed", "error")]

@@ -16,7 +16,7 @@ from darwaza.entry.api.payment import SERVICE, TAG, Ordered, need_operator, own_
 from darwaza.entry.view.payment import Money, money
 from darwaza.errors import DarwazaError
 from darwaza.kernel import instant
-from darwaza.kernel.machine import Refusal
+from darwaza.kernel.machine import LedgerView, Notice, Refusal
 from darwaza.kernel.message import AddressText, MemberText
 from darwaza.ledger.account import Account
 from darwaza.ledger.asset import Asset, asset_from_text
@@ -26,6 +26,7 @@ from darwaza.ports.store import CaseFilter, CaseRow
 from darwaza.services.payments import message as payments
 from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.deposit import DEPOSIT, WITHDRAWAL, book
+from darwaza.services.payments.liquidity import position_notices
 from darwaza.services.payments.market import OPEN, TIERS_MAX, market_id
 from darwaza.services.payments.plan import external
 from darwaza.services.payments.record import Board, Market, Tier
@@ -298,7 +299,11 @@ async def _book(call: Call, *, enters: bool) -> Booked | DarwazaError | Refusal:
     order = book(directory, member, kind, body.participant, body.amount, body.id)
     if isinstance(order, Refusal):
         return order
-    outcome = await call.server.submit(PlaceOrders((order,)))
+
+    def told(ledger: LedgerView) -> tuple[Notice, ...]:
+        return () if enters else position_notices(directory, ledger, body.participant, order.amount_minor)
+
+    outcome = await call.server.submit(PlaceOrders((order,), told))
     if isinstance(outcome, DarwazaError | Refusal):
         return outcome
     account = order.credit_account if enters else order.debit_account

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from darwaza.bootstrap import LIST_FOLDER, PLAN_FILE
+from darwaza.bootstrap import PLAN_FILE
 from darwaza.entry.cli.connection import TOKEN_FOLDER
 from darwaza.entry.local import LocalCorridor
 from darwaza.entry.sample import remittance
 from darwaza.errors import DarwazaError
+from darwaza.screening import LIST_FOLDER
 
 RATES = {"KZ": ("1.80", {"caravan-fx": "1.75", "steppe-fx": "1.70"}), "UZ": ("44.10", {"caravan-fx": "43.5"})}
 """Mid rate from the rupee, and what each provider of the other side offers."""

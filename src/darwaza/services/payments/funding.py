@@ -15,6 +15,7 @@ from darwaza.kernel.message import JSON_MEDIA_TYPE, member_of
 from darwaza.ledger.money import to_minor
 from darwaza.ledger.order import Move
 from darwaza.services.payments.code import PaymentRefusal
+from darwaza.services.payments.liquidity import abroad_notices
 from darwaza.services.payments.message import ALLOCATED, RELEASED, Allocate, Release, read_funds, write_funds
 from darwaza.services.payments.plan import Directory, abroad, liquidity, mirror, set_aside
 from darwaza.services.payments.record import Funding
@@ -75,7 +76,12 @@ class FundingRules:
         amount = to_minor(asked.amount, self._directory.currencies[asked.to], "/amount")
         if isinstance(amount, Refusal):
             return amount
-        return self._at_user(home, command.party, write_funds(amount), context, given_back=True)
+        outcome = self._at_user(home, command.party, write_funds(amount), context, given_back=True)
+        if isinstance(outcome, Refusal):
+            return outcome
+        return replace(
+            outcome, notices=abroad_notices(self._directory, context.ledger, command.party, asked.to, amount)
+        )
 
     def _at_user(self, home: str, user: str, body: bytes, context: Context, *, given_back: bool) -> Outcome:
         try:

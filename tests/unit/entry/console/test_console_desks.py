@@ -7,9 +7,9 @@ from tests.unit.entry.console.people import Browser, add_account
 from tests.unit.entry.payment_corridor import INDUS, NBK, PaymentCorridor, furnish
 from tests.unit.entry.test_payment_bulk import bulk
 
-from darwaza.bootstrap import LIST_FOLDER
 from darwaza.entry.console.language import Reader
 from darwaza.entry.console.upkeep import BACKUP_FOLDER, Upkeep
+from darwaza.screening import LIST_FOLDER
 from darwaza.standards.iso20022.party import Address, Party
 
 SUSPECT = "Dread Pirate Trading"

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, SLOW_FX, SWIFT_FX, UBL, Desk
+from tests.unit.services.payments import desk as desk_module
+from tests.unit.services.payments.desk import FUNDS, HALYK, HBL, OPERATOR, PLAN, SLOW_FX, SWIFT_FX, UBL, Desk
 from tests.unit.services.payments.test_restore import give_back as tell
 from tests.unit.services.payments.test_restore import said
 
@@ -16,6 +17,7 @@ from darwaza.services.payments.netting import ORDERED_WITHIN
 from darwaza.services.payments.quote import quote_id
 
 URGENT = ("HIGH", "NORM")
+replace = msgspec.structs.replace
 
 
 @pytest.fixture
@@ -343,6 +345,17 @@ class TestQuote:
 
 
 class TestFunds:
+    def test_a_provider_whose_money_abroad_falls_below_its_mark_hears_of_it(self, monkeypatch):
+        """Once, when it gives money back as when a payment takes it; so does the operator of the gateway."""
+        marked = {"KZ/fx-slow": 20_000_000_00}
+        terms = [replace(one, low_minor=marked.get(one.address)) for one in PLAN.participants]
+        monkeypatch.setattr(desk_module, "PLAN", replace(PLAN, participants=tuple(terms)))
+        desk, heard = Desk(), []
+        for amount in ("29000000.00", "2000000.00", "1.00"):
+            desk.done(desk.pk.command(SLOW_FX, "release-funds", message.Release("KZ", amount)))
+            heard.append([desk.pk.notices(who).count("liquidity.low") for who in (SLOW_FX, OPERATOR)])
+        assert heard == [[0, 0], [1, 1], [1, 1]]
+
     def test_funds_are_set_aside_and_given_back(self, desk):
         """What one gateway may spend is always what the other has set aside."""
         assert desk.kz.balance("liquidity:KZ/fx-slow:KZT") == 10_000_000_00
