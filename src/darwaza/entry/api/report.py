@@ -33,9 +33,9 @@ from darwaza.services.payments.share import bulk_of
 from darwaza.services.payments.statement import shares_of, write_notice, write_statement
 
 LINES_MAX: Final = 5_000
+"""Transfers one statement shows, or payments of bulks behind them; older ones are asked for by the number they come
+before."""
 SEQUENCE_MAX: Final = 2**63 - 1
-"""Transfers one statement shows, or payments of bulks behind them; an older one is asked for by the number it begins
-after."""
 WINDOW_MAX: Final = timedelta(days=31)
 
 
