@@ -9,6 +9,7 @@ import pytest
 
 from darwaza.entry.sample import remittance
 from darwaza.standards.iso20022.conversion import OLDER, convert
+from darwaza.standards.iso20022.message import read
 
 from .payment_corridor import INDUS, XML, PaymentCorridor
 
@@ -51,6 +52,12 @@ SPELLINGS = {
     "other names in supplementary data": sub(
         rb"</CdtTrfTxInf>", b"<SplmtryData><Envlp>" + FOREIGN + b"</Envlp></SplmtryData></CdtTrfTxInf>"
     ),
+    "the UETR with a blank and another in supplementary data": sub(
+        rb"<UETR>(.*)</CdtTrfTxInf>",
+        b'<UETR >\\1<SplmtryData><Envlp><x xmlns="urn:x"><UETR>'
+        + DECOY
+        + b"</UETR></x></Envlp></SplmtryData></CdtTrfTxInf>",
+    ),
     "a short prefix": prefixed("p"),
     "a long prefix": prefixed("p" * 40),
     "a prefix in another script": prefixed("ш"),
@@ -84,6 +91,7 @@ def test_a_payment_is_known_again_however_its_document_is_spelled(corridor, spel
     spelled = spell(document)
     first, again = (corridor.call(INDUS, "POST", "/v1/payments", content=spelled) for _ in range(2))
     assert first.status_code == 201, first.json()
+    assert first.json()["uetr"] == read(document).transactions[0].id.uetr
     assert not quoted or first.json()["id"] == quote["id"]
     assert (again.json()["id"], again.json()["state"], again.json()["repeated"]) == (first.json()["id"], "sent", True)
     told = corridor.call(INDUS, "POST", "/v1/payments", content=spelled, headers=XML)

@@ -38,7 +38,6 @@ from darwaza.standards.iso20022.message import read
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 from darwaza.standards.iso20022.part import Message
 
-"""States of a payment whose end the payer's bank waits for."""
 NOTICE: Final = "payment."
 """A notice to the payer's bank is this and the state."""
 _UETR = re.compile(rb"<(?:[\w.-]{1,32}:)?UETR>\s*([0-9a-f-]{36})\s*</", re.ASCII)
@@ -238,11 +237,11 @@ def _read_if_unsure(document: bytes, known: CreditTransfer | None) -> CreditTran
     """
     if known is not None:
         return known
-    quoted = b"QtId" in document
     sure = (
         not has_more_than_tags(document)
+        and b"SplmtryData" not in document
         and bool(_uetr(document))
-        and not (quoted and (b"SplmtryData" in document or _quote_named(document) is None))
+        and (b"QtId" not in document or _quote_named(document) is not None)
     )
     return None if sure else _read(document)
 
