@@ -9,7 +9,7 @@ from tests.unit.services.payments.desk import FUNDS, HBL, SWIFT_FX, Desk, pacs00
 from darwaza.engine.intake import Submit
 from darwaza.errors import MalformedError
 from darwaza.services.payments import message
-from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, split
+from darwaza.services.payments.bulk import BULK_TRANSACTIONS_MAX, read_parts, split
 from darwaza.services.payments.names import Listed
 from darwaza.services.payments.officer import Clear, Refuse
 from darwaza.services.payments.screening import names_listed
@@ -143,8 +143,9 @@ class TestBulk:
         nameless = msgspec.structs.replace(value.transactions[0], id=unnamed)
         without = msgspec.structs.replace(value, transactions=(nameless, value.transactions[1]))
         for wrong in (twice, without):
+            documents = [part.document for part in split(write(wrong))]
             with pytest.raises(MalformedError, match="UETR"):
-                split(write(wrong))
+                read_parts(documents)
         with pytest.raises(MalformedError):
             split(b"<a/>")
         assert BULK_TRANSACTIONS_MAX >= 500
