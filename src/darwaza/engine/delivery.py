@@ -144,11 +144,11 @@ class Delivery:
 
         What opens a case needs nothing that was said on it. But a refusal, as too late perhaps, would contradict what
         was answered to it: it waits until the neighbours that may hold that were met. And it may need money that
-        another case brings: it waits for what is coming back, but not for a neighbour that stays away.
+        another case brings: while own messages come back it waits for that, but not for a neighbour that stays away.
         """
         if not opens or recovery.may_be_answered(self._engine, self._unit, service, received):
             return True
-        return refusal.transient and recovery.is_coming(self._engine, self._unit)
+        return self._engine.restoring and refusal.transient and recovery.is_coming(self._engine, self._unit)
 
     def _lacks_money(self, header: Header, refusal: Refusal, sent_before: tuple[Said, ...], *, opens: bool) -> bool:
         """Whether a message that was taken before a loss is refused only because money is missing, or was.

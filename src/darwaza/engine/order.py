@@ -17,7 +17,7 @@ this process started, what it holds of the own logs, or has not sent again every
 for: words on one case come by any path, so that one can come back before the one it was an answer to. Refused then, its
 sender and we would never agree again. Nor is a message refused that opens a case, when it comes from further away,
 before the neighbours were met that may hold what was answered to it (``recovery.may_be_answered``), or when it lacks
-money, while what brings that may still be coming (``recovery.is_coming``). And when all has come back, one that was
+money, while own messages come back and what brings that may be among them (``recovery.is_coming``). And when all has come back, one that was
 taken before still waits for money that another case brings, or that its own case lacks (``recovery.lacks_money``). It
 goes on when its service takes it, or when nothing of this is so any more; and what was sent on its case after it, by
 the same member, comes after it.
