@@ -17,10 +17,10 @@ this process started, what it holds of the own logs, or has not sent again every
 for: words on one case come by any path, so that one can come back before the one it was an answer to. Refused then, its
 sender and we would never agree again. Nor is a message refused that opens a case, when it comes from further away,
 before the neighbours were met that may hold what was answered to it (``recovery.may_be_answered``), or when it lacks
-money, while own messages come back and what brings that may be among them (``recovery.is_coming``). And when all has come back, one that was
-taken before still waits for money that another case brings, or that its own case lacks (``recovery.lacks_money``). It
-goes on when its service takes it, or when nothing of this is so any more; and what was sent on its case after it, by
-the same member, comes after it.
+money, while own messages come back and what brings that may be among them (``recovery.is_coming``). And when all has
+come back, one that was taken before still waits for money that another case brings, or that its own case lacks
+(``recovery.lacks_money``). It goes on when its service takes it, or when nothing of this is so any more; and what was
+sent on its case after it, by the same member, comes after it.
 
 An early message, and the place up to which a case has passed, are cases of the gateway's own service ``order``, so they
 are stored, woken and examined as cases are. ``Order`` holds in memory what waits, and of the places that cases have
