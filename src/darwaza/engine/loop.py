@@ -243,8 +243,9 @@ class Loop:
         except DarwazaError as fault:
             reply = fault
         now_s = clock.monotonic_s()
-        if not isinstance(errand, AskWitness):
-            self.courier.lanes[errand.origin].round_trip_s = now_s - started_s
+        lane = None if isinstance(errand, AskWitness) else self.courier.lanes.get(errand.origin)
+        if lane is not None:  # none is behind what is asked of a neighbour about its own log
+            lane.round_trip_s = now_s - started_s
         given = self.courier.replied(errand, reply, now_s)
         if given is not None:
             try:

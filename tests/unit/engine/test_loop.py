@@ -231,6 +231,33 @@ class Recording:
         raise PeerError("there is no network")
 
 
+class Forgetful(Unreachable):
+    """A neighbour that answers only what it is asked of its own log: nothing was ever signed for."""
+
+    async def run(self, errand):
+        if isinstance(errand, Ask) and "/UZ-to-" in errand.origin:
+            return Held(b"")
+        return await super().run(errand)
+
+
+def test_a_neighbour_is_asked_what_was_signed_for_while_a_message_may_be_ahead():
+    """What it says ends the wait; until then a word that would be refused is kept."""
+
+    async def act():
+        engine = World(("PK", "UZ")).engine("PK", [SERVICE], MemoryStore())
+        engine.site.order.ahead = 1
+        job = asyncio.create_task(Loop(engine, Forgetful(), Watch(engine.site)).run())
+        theirs = {log.row.id: 0 for log in engine.logs.values() if log.row.author == "UZ"}
+        async with asyncio.timeout(WAIT_S):
+            while engine.site.signed_for != theirs:
+                await asyncio.sleep(0.01)
+        job.cancel()
+        await asyncio.wait([job])
+        assert len(theirs) == LANES
+
+    asyncio.run(act())
+
+
 def test_a_message_is_on_its_way_before_its_party_is_answered():
     """The commit itself hands it out: no other task has to wake up between, however many parties wait for answers."""
     order = []
