@@ -246,11 +246,11 @@ def test_a_neighbour_is_asked_what_was_signed_for_while_a_message_may_be_ahead()
     async def act():
         engine = World(("PK", "UZ")).engine("PK", [SERVICE], MemoryStore())
         engine.site.order.ahead = 1
-        job = asyncio.create_task(Loop(engine, Forgetful(), Watch(engine.site)).run())
+        loop, told = Loop(engine, Forgetful(), Watch(engine.site)), asyncio.Event()
         theirs = {log.row.id: 0 for log in engine.logs.values() if log.row.author == "UZ"}
-        async with asyncio.timeout(WAIT_S):
-            while engine.site.signed_for != theirs:
-                await asyncio.sleep(0.01)
+        loop.listen(lambda: told.set() if engine.site.signed_for == theirs else None)
+        job = asyncio.create_task(loop.run())
+        await asyncio.wait_for(told.wait(), WAIT_S)
         job.cancel()
         await asyncio.wait([job])
         assert len(theirs) == LANES
