@@ -8,7 +8,7 @@ import pytest
 from darwaza.adapters.memory.store import MemoryStore
 from darwaza.adapters.postgres.store import PostgresStore
 from darwaza.adapters.sqlite.store import SqliteStore
-from darwaza.entry import postgres
+from darwaza.entry.bench import postgres
 
 ADAPTERS = ["memory", "sqlite", "postgres"]
 _numbers = itertools.count(1)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from darwaza.entry import postgres
-from darwaza.entry.bench import ledger, payments
+from darwaza.entry.bench import ledger, payments, postgres
 from darwaza.errors import OperatorError
 
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from darwaza.entry.bench.postgres import Server
 from darwaza.entry.local import LocalCorridor
-from darwaza.entry.postgres import Server
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -16,7 +16,7 @@ import msgspec
 from darwaza.config import CONFIG_FILE, GatewayConfig
 from darwaza.engine.ledger import Entries, LedgerEnd
 from darwaza.entry.bench import cost
-from darwaza.entry.postgres import Server, servers
+from darwaza.entry.bench.postgres import Server, servers
 from darwaza.errors import OperatorError
 from darwaza.kernel.machine import Refusal
 from darwaza.ledger.asset import Asset

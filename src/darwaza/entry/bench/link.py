@@ -12,8 +12,8 @@ import msgspec
 import uvloop
 
 from darwaza.entry.bench import cost, load
+from darwaza.entry.bench.postgres import Server, servers
 from darwaza.entry.local import LocalCorridor
-from darwaza.entry.postgres import Server, servers
 
 MESSAGE_BYTES = 1_500
 BULK = 100

@@ -21,8 +21,8 @@ from darwaza.bootstrap import PLAN_FILE, Gateway
 from darwaza.client import Client
 from darwaza.engine.intake import PlaceOrders
 from darwaza.entry.bench import bank, cost, load
+from darwaza.entry.bench.postgres import Server, servers
 from darwaza.entry.local import LocalCorridor
-from darwaza.entry.postgres import Server, servers
 from darwaza.entry.sample import remittance
 from darwaza.errors import DarwazaError, OperatorError
 from darwaza.kernel.machine import Refusal
