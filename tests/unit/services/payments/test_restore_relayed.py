@@ -54,6 +54,13 @@ class Diamond(RelayedDesk):
         for state in link_states(self.world, OVER_CN):
             self.chain.engines[side].site.routing.learn(state)
 
+    def go_on_from(self, side, kept):
+        """Start a gateway with a disk of before; it meets AF, and not CN."""
+        self.chain.stores[side] = kept
+        self.chain.start(side, seed=1)
+        self.chain.dark = {"CN"}
+        self.chain.restore(side)
+
 
 def credited_and_lost():
     """A payment is credited; KZ loses its disk and meets AF, which brings the order again too late, but not CN."""
@@ -66,10 +73,7 @@ def credited_and_lost():
     desk.carry()
     assert desk.states(case_id) == ("settled", "credited")
     assert "payments.status" not in {one.kind for one in desk.chain.headers("KZ", "AF")}
-    desk.chain.stores["KZ"] = kept
-    desk.chain.start("KZ", seed=1)
-    desk.chain.dark = {"CN"}
-    desk.chain.restore("KZ")
+    desk.go_on_from("KZ", kept)
     desk.wait(PAST_ALL_ANSWERS_S)
     desk.carry()
     return desk, case_id
@@ -115,10 +119,7 @@ def test_a_decision_that_comes_back_after_what_it_answered_stands():
     desk.carry()
     assert desk.states(case_id) == ("settled", "credited")
     assert message.DECIDED not in {one.kind for one in desk.chain.headers("PK", "AF")}
-    desk.chain.stores["PK"] = kept
-    desk.chain.start("PK", seed=1)
-    desk.chain.dark = {"CN"}
-    desk.chain.restore("PK")
+    desk.go_on_from("PK", kept)
     desk.wait(PAST_ALL_ANSWERS_S)
     desk.carry()
     assert desk.states(case_id) == ("sent", "credited")
@@ -181,10 +182,7 @@ def test_nothing_is_decided_while_a_word_waits_for_what_was_said_before_it():
     desk.done(desk.confirm(case_id))
     desk.carry()
     assert desk.states(case_id) == ("settled", "credited")
-    desk.chain.stores["KZ"] = kept
-    desk.chain.start("KZ", seed=1)
-    desk.chain.dark = {"CN"}
-    desk.chain.restore("KZ")
+    desk.go_on_from("KZ", kept)
     desk.carry()
     assert desk.kz.state(case_id) == "asked"
     desk.wait(2 * MEET_S)
@@ -218,10 +216,7 @@ def test_a_refusal_that_comes_back_after_the_order_is_its_end(back, order):
     desk.carry()
     assert {here for here, _ in desk.cases().values()} <= {"expired", "rejected"}
     assert desk.kz.state(case_id) is None
-    desk.chain.stores["KZ"] = kept
-    desk.chain.start("KZ", seed=1)
-    desk.chain.dark = {"CN"}
-    desk.chain.restore("KZ")
+    desk.go_on_from("KZ", kept)
     desk.carry()
     assert desk.kz.state(case_id) in ("asked", "bulk-asked")
     meet_cn(desk)
