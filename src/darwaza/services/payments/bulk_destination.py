@@ -51,7 +51,7 @@ from darwaza.services.payments.message import (
     OfBulk,
     Vetted,
     read_bulk,
-    read_refused,
+    refusal_told,
 )
 from darwaza.services.payments.plan import Directory, Participant, fees, position, set_aside, suspense, transit
 from darwaza.services.payments.record import Bulk, Entry
@@ -444,10 +444,9 @@ class BulkDestinationRules:
 
     def restore_refused(self, case: BulkCase, message: Received, context: Context) -> Outcome:
         """Refuse an order that this gateway had refused before a loss: that came back after the order."""
-        try:
-            body = read_refused(message.body)
-        except MessageError as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        body = refusal_told(message)
+        if isinstance(body, Refusal):
+            return body
         ends: Ends = {}
         if body.kind == BULK:
             end_of = End("refused", reason_of(body.code, body.pointer), body.detail)

@@ -50,7 +50,7 @@ from darwaza.services.payments.message import (
     OfBulk,
     RemitBulk,
     read_bulk,
-    read_refused,
+    refusal_told,
     write_bulk,
 )
 from darwaza.services.payments.plan import (
@@ -298,10 +298,9 @@ class BulkSourceRules:
         """The payees' gateway cannot act on what was sent. Only a refused order is an end, of all."""
         if member_of(message.origin) != member_of(case.data.payee_bank):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway refuses")
-        try:
-            body = read_refused(message.body)
-        except MessageError as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        body = refusal_told(message)
+        if isinstance(body, Refusal):
+            return body
         if body.kind != BULK:
             return self._as_it_is(case, context)
         return self._reject_open(case, reason_of(body.code, body.pointer), body.detail, context)

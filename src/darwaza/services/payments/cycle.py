@@ -35,7 +35,7 @@ from darwaza.kernel.machine import (
 )
 from darwaza.kernel.message import GATEWAY_PARTY, JSON_MEDIA_TYPE, REFUSED, MemberText, member_of
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.message import read_refused
+from darwaza.services.payments.message import refusal_told
 from darwaza.services.payments.netting import has_ended, start_of
 from darwaza.services.payments.plan import Directory, Plan
 from darwaza.services.payments.record import Cycle, CycleSum, Sums
@@ -285,10 +285,9 @@ class CycleRules:
         """The other gateway cannot act on what was told; people have to look at it."""
         if message.origin != _gateway(case.data.peer):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the other gateway refuses")
-        try:
-            refused = read_refused(message.body)
-        except MalformedError as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        refused = refusal_told(message)
+        if isinstance(refused, Refusal):
+            return refused
         told = {"member": case.data.peer, "cycle": case.data.number, "code": refused.code}
         operators = self._directory.operators(context.member)
         notices = tuple(Notice(one, REFUSED_KIND, told) for one in operators)

@@ -35,7 +35,7 @@ from darwaza.services.payments.code import (
     PaymentRefusal,
     reason_of,
 )
-from darwaza.services.payments.message import ORDER, Reject, Terms, Vetted, read_order, read_refused
+from darwaza.services.payments.message import ORDER, Reject, Terms, Vetted, read_order, refusal_told
 from darwaza.services.payments.netting import ORDERED_WITHIN
 from darwaza.services.payments.officer import Block, Clear, Refuse, decides, heard
 from darwaza.services.payments.plan import Directory, Participant, set_aside, transit
@@ -340,10 +340,9 @@ class DestinationRules:
 
     def restore_refused(self, case: PaymentCase, message: Received, context: Context) -> Outcome:
         """Refuse an order that this gateway had refused before a loss: that came back after the order."""
-        try:
-            body = read_refused(message.body)
-        except MessageError as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        body = refusal_told(message)
+        if isinstance(body, Refusal):
+            return body
         if body.kind != ORDER:
             return Decision(case.state, case.data, remind_at=self._wake(case, context))
         reason = reason_of(body.code, body.pointer)

@@ -76,12 +76,7 @@ class FundingRules:
         amount = to_minor(asked.amount, self._directory.currencies[asked.to], "/amount")
         if isinstance(amount, Refusal):
             return amount
-        outcome = self._at_user(home, command.party, write_funds(amount), context, given_back=True)
-        if isinstance(outcome, Refusal):
-            return outcome
-        return replace(
-            outcome, notices=abroad_notices(self._directory, context.ledger, command.party, asked.to, amount)
-        )
+        return self._at_user(home, command.party, write_funds(amount), context, given_back=True)
 
     def _at_user(self, home: str, user: str, body: bytes, context: Context, *, given_back: bool) -> Outcome:
         try:
@@ -94,15 +89,18 @@ class FundingRules:
         debit, credit = accounts if given_back else accounts[::-1]
         move = Move(f"{context.case_id}/{'release' if given_back else 'allocated'}", debit, credit, amount)
         draft = Draft(RELEASED, user, home, body, JSON_MEDIA_TYPE)
+        heard = (
+            abroad_notices(self._directory, context.ledger, user, member, amount)
+            if given_back
+            else (Notice(user, "payments.funds-allocated", self._directory.money(member, amount)),)
+        )
         return Decision(
             MOVED,
             Funding(home, user, amount, given_back=given_back),
             transfers=(move,),
             messages=(draft,) if given_back else (),
             parties=(home, user),
-            notices=()
-            if given_back
-            else (Notice(user, "payments.funds-allocated", self._directory.money(member, amount)),),
+            notices=heard,
         )
 
     def restore_released(self, _: None, message: Received, context: Context) -> Outcome:
@@ -116,7 +114,7 @@ class FundingRules:
         if account is None or account.balance.available < read_funds(message.body):
             return Refusal.of(PaymentRefusal.FUNDS_AWAITED, "the money that was released is not back yet")
         outcome = self._at_user(message.destination, message.origin, message.body, context, given_back=True)
-        return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=())
+        return outcome if isinstance(outcome, Refusal) else replace(outcome, messages=(), notices=())
 
     def take_released(self, _: None, message: Received, context: Context) -> Outcome:
         """Money that was set aside is free again."""

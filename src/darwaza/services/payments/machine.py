@@ -173,7 +173,7 @@ def _destination(rule: DestinationRules) -> Table:
         ("accepted", ELAPSED): Transition(rule.listen, ("accepted", "refused")),
         ("freezing", ELAPSED): Transition(rule.listen, ("freezing", "refused")),
     }
-    for state in ("checking", "screened", "asked"):
+    for state in WAITING:
         table[state, restored(REFUSED_KIND)] = Transition(rule.restore_refused, (state, "refused"))
     table |= {
         ("credited", "fact " + due_fact(charge)): Transition(rule.charge_due, ("credited",)) for charge in CHARGES

@@ -13,7 +13,9 @@ from msgspec import Meta
 
 from darwaza.errors import MalformedError
 from darwaza.kernel import parts
+from darwaza.kernel.machine import Received, Refusal
 from darwaza.kernel.message import AddressText, InstantText, Refused
+from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.record import Board, Fixed
 from darwaza.standards.iso20022.pacs008 import CreditTransfer
 
@@ -460,6 +462,14 @@ def read_refused(body: bytes) -> Refused:
         MalformedError: ``payment_malformed``.
     """
     return _read(body, _decode_refused, "the refusal")
+
+
+def refusal_told(message: Received) -> Refused | Refusal:
+    """What another gateway says of a message it cannot act on; a refusal when that cannot be read."""
+    try:
+        return read_refused(message.body)
+    except MalformedError as fault:
+        return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
 
 
 def _read_terms(line: bytes, decode: Callable[[bytes], Kind]) -> Kind:

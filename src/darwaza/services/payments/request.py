@@ -20,7 +20,7 @@ from darwaza.services.payments.message import (
     XML_MEDIA_TYPE,
     RefuseRequest,
     RequestPayment,
-    read_refused,
+    refusal_told,
 )
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Request
@@ -98,10 +98,9 @@ class RequestRules:
         """The payer's gateway cannot act on the request."""
         if member_of(message.origin) != member_of(case.data.payer_bank):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payer's gateway refuses")
-        try:
-            read_refused(message.body)
-        except MessageError as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        body = refusal_told(message)
+        if isinstance(body, Refusal):
+            return body
         return self._end(case.data, REJECTED, "AGNT")
 
     def wait_over(self, case: RequestCase, _: Elapsed, __: Context) -> Outcome:

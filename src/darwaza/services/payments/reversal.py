@@ -243,8 +243,10 @@ class ReversalRules:
         back = replace(payment, reason=reason, returned_at=made_at.replace(microsecond=0))
         facts = charge.given_back(payment, context)
         low = () if blocked else position_notices(self._directory, context.ledger, payment.payee_bank, amount)
-        decided = Decision("given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low)
-        return replace(decided, parties=_listed_late(payment, made_at, context))
+        late = _listed_late(payment, made_at, context)
+        return Decision(
+            "given-back", back, transfers=(move,), messages=(draft,), facts=facts, notices=low, parties=late
+        )
 
     def keep_it(self, case: PaymentCase, command: Command, context: Context) -> Outcome:
         """The payee's bank refuses a recall."""

@@ -88,5 +88,5 @@ def names_of(transaction: CreditTransferTransaction) -> tuple[str, ...]:
     named = [one for one in (*parties, *others) if one is not None]
     addresses = [party.address for party in parties if party is not None and party.address is not None]
     # Whatever no field names: somebody to be contacted, to whose care it goes, who is invoiced.
-    kept = [kept.xml for one in (transaction, *named, *addresses) for kept in one.kept]
-    return (*(one.name for one in named if one.name), *(unescape(name) for xml in kept for name in _NAME.findall(xml)))
+    rest = [kept.xml for one in (transaction, *named, *addresses) for kept in one.kept]
+    return (*(one.name for one in named if one.name), *(unescape(name) for xml in rest for name in _NAME.findall(xml)))

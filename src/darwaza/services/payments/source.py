@@ -37,7 +37,7 @@ from darwaza.services.payments.message import (
     Terms,
     Vetted,
     read_order,
-    read_refused,
+    refusal_told,
     write_order,
 )
 from darwaza.services.payments.officer import Clear, Refuse, decides, heard
@@ -282,10 +282,9 @@ class SourceRules:
         """The payee's gateway cannot act on what was sent. Only a refused order is an end."""
         if member_of(message.origin) != member_of(case.data.payee_bank):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only the payee's gateway refuses")
-        try:
-            body = read_refused(message.body)
-        except MessageError as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        body = refusal_told(message)
+        if isinstance(body, Refusal):
+            return body
         if body.kind != ORDER:
             return Decision(case.state, case.data, remind_at=_next_wake(case, context))
         reason = reason_of(body.code, body.pointer)

@@ -15,7 +15,7 @@ from darwaza.kernel.machine import Case, Command, Context, Decision, Draft, Elap
 from darwaza.kernel.message import GATEWAY_PARTY, member_of
 from darwaza.services.payments.alias import account_of, find_alias, masked, normal
 from darwaza.services.payments.code import PaymentRefusal
-from darwaza.services.payments.message import VERIFIED, VERIFY, XML_MEDIA_TYPE, AnswerVerification, Verify, read_refused
+from darwaza.services.payments.message import VERIFIED, VERIFY, XML_MEDIA_TYPE, AnswerVerification, Verify, refusal_told
 from darwaza.services.payments.names import says
 from darwaza.services.payments.plan import Directory
 from darwaza.services.payments.record import Verification
@@ -110,10 +110,9 @@ class VerificationRules:
         """The other gateway cannot answer."""
         if member_of(message.origin) != member_of(case.data.asked):
             return Refusal.of(PaymentRefusal.NOT_ALLOWED, "only who was asked answers")
-        try:
-            read_refused(message.body)
-        except MessageError as fault:
-            return Refusal.of(PaymentRefusal.MALFORMED, fault.detail)
+        body = refusal_told(message)
+        if isinstance(body, Refusal):
+            return body
         return self._end(replace(case.data, reason="AGNT"))
 
     def wait_over(self, case: VerificationCase, _: Elapsed, __: Context) -> Outcome:
