@@ -14,7 +14,7 @@ from darwaza.entry.api.endpoint import Call, Endpoint
 from darwaza.errors import MalformedError
 from darwaza.kernel.message import LINK_KINDS, decode_header
 from darwaza.ports.store import LeafRow, PartyRow
-from darwaza.services.payments.record import Bulk, Payment
+from darwaza.services.payments.record import Bulk, Payment, provider_of
 
 EVIDENCE_MEDIA_TYPE = "application/vnd.darwaza.evidence+json"
 RECEIPT_MEDIA_TYPE = "application/scitt-receipt+cose"
@@ -56,7 +56,7 @@ def _may_read(call: Call, leaf: LeafRow) -> bool:
     data = call.server.gateway.engine.site.decode_case(row).data
     if isinstance(data, Bulk):
         return call.party.address in (data.payer_bank, data.payee_bank)
-    return not (isinstance(data, Payment) and data.chosen and data.chosen.provider == call.party.address)
+    return not (isinstance(data, Payment) and call.party.address == provider_of(data))
 
 
 async def evidence(call: Call) -> Response:

@@ -23,7 +23,7 @@ from darwaza.services.payments.code import PaymentRefusal
 from darwaza.services.payments.entry import command_on, concerns, entry_id, number_of, one_of, split_id
 from darwaza.services.payments.market import market_id
 from darwaza.services.payments.officer import COMPLIANCE_ROLE
-from darwaza.services.payments.record import Bulk, Fixed, Payment
+from darwaza.services.payments.record import Bulk, Fixed, Payment, provider_of
 
 SERVICE: Final = "payments"
 TAG: Final = "payments"
@@ -172,9 +172,7 @@ def written_payment(call: Call, payment_id: str) -> tuple[CaseRow, int, Payment 
         ForbiddenError: ``not_allowed``.
     """
     row, number, data = own_payment(call, payment_id)
-    chosen = data.chosen if isinstance(data, Payment) else None
-    provider = data.provider if isinstance(data, Bulk) else "" if chosen is None else chosen.provider
-    if call.party.address == provider:
+    if call.party.address == provider_of(data):
         raise ForbiddenError("an FX provider sees amounts, not who pays whom", code="not_allowed")
     return row, number, data
 

@@ -236,6 +236,13 @@ class Bulk(msgspec.Struct, frozen=True, tag="bulk", kw_only=True, omit_defaults=
     entries: tuple[Entry, ...]
 
 
+def provider_of(held: Payment | Bulk) -> str:
+    """Address of the FX provider that exchanges, or "" where none has been chosen yet."""
+    if isinstance(held, Bulk):
+        return held.provider
+    return "" if held.chosen is None else held.chosen.provider
+
+
 class Alias(msgspec.Struct, frozen=True, tag="alias"):
     """What stands for an account: a phone number, an e-mail address, a merchant number, or the account's own number.
 
